@@ -1,0 +1,61 @@
+//! What was asked on the command line, and how many rounds that means.
+
+use std::time::Duration;
+
+use crate::error::BenchError;
+
+/// One run of the benchmark.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// A missed target becomes exit status 1.
+    pub assert: bool,
+    quick: bool,
+}
+
+/// One table: so many containers on the bridge, so many rounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage {
+    /// Containers that are attached to the bridge beforehand.
+    pub containers: usize,
+    /// Rounds that count; each runs every contestant once.
+    pub rounds: usize,
+    /// The stage ends early, with the rounds it has, after this time.
+    pub limit: Duration,
+}
+
+const fn stage(containers: usize, rounds: usize, limit_secs: u64) -> Stage {
+    Stage {
+        containers,
+        rounds,
+        limit: Duration::from_secs(limit_secs),
+    }
+}
+
+const FULL: [Stage; 3] = [stage(0, 200, 55), stage(200, 100, 35), stage(1000, 100, 45)];
+const QUICK: [Stage; 2] = [stage(0, 10, 8), stage(50, 5, 8)];
+
+impl Options {
+    /// The options of this run; none without cargo's own `--bench`, which is
+    /// how `cargo test --all-targets` calls a benchmark.
+    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, BenchError> {
+        let mut options = Self {
+            assert: false,
+            quick: false,
+        };
+        let mut asked = false;
+        for argument in arguments {
+            match argument.as_str() {
+                "--bench" => asked = true,
+                "--quick" => options.quick = true,
+                "--assert" => options.assert = true,
+                _ => return Err(BenchError::Argument(argument)),
+            }
+        }
+        Ok(asked.then_some(options))
+    }
+
+    /// The tables to fill, smallest crowd first.
+    pub fn stages(self) -> &'static [Stage] {
+        if self.quick { &QUICK } else { &FULL }
+    }
+}

@@ -1,0 +1,283 @@
+//! Runs the steps of a plan in order, and takes them back when one is refused.
+//!
+//! No decision about the request is made here: `plan` made them all. One loop
+//! applies and one loop undoes, for every kind of uplink. A step of an optional
+//! interface that is refused takes back that interface alone.
+
+mod undo;
+
+use nix::errno::Errno;
+use std::time::Duration;
+
+use crate::deadline::Deadline;
+use crate::plan::{Plan, PlannedStep, Step, Undo};
+use crate::request::Origin;
+use crate::sys::netns::Netns;
+use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
+use crate::sys::{ethtool, sysctl};
+
+pub use undo::{Left, Sides, take_back};
+
+/// How long a name or a MAC may stay taken by a container that has just died:
+/// the kernel dismantles its namespace in the background, within 3 to 20 ms on
+/// an idle machine.
+const RELEASE_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How long taking back may take, behind the deadline.
+const UNDO_TIME: Duration = Duration::from_secs(10);
+
+/// The two namespaces that a plan changes, open for requests.
+#[derive(Debug)]
+pub struct Kernel<'a> {
+    /// The host's.
+    pub host: Rtnl,
+    /// The container's.
+    pub guest: Rtnl,
+    /// The container's namespace.
+    pub netns: &'a Netns,
+    /// Our own.
+    pub home: &'a Netns,
+    /// When the run must have ended.
+    pub deadline: Deadline,
+}
+
+/// Why a step had no success.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The kernel refused a netlink message, or did not answer.
+    #[error(transparent)]
+    Rtnl(#[from] RtnlError),
+    /// A setting below /proc/sys could not be written.
+    #[error("{0}")]
+    Sysctl(Refusal),
+    /// The deadline passed before the step.
+    #[error("the deadline of {} s passed", .total.as_secs())]
+    Deadline {
+        /// How long the run was allowed.
+        total: Duration,
+    },
+}
+
+impl Cause {
+    /// The kernel's error number, if it was the kernel that refused.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Rtnl(error) => error.errno(),
+            Self::Sysctl(refusal) => Some(refusal.errno),
+            Self::Deadline { .. } => None,
+        }
+    }
+
+    /// The kernel's own text, if it gave one.
+    pub fn kernel_says(&self) -> Option<&str> {
+        match self {
+            Self::Rtnl(RtnlError::Refused(refusal)) | Self::Sysctl(refusal) => {
+                refusal.kernel_says.as_deref()
+            }
+            Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
+            | Self::Deadline { .. } => None,
+        }
+    }
+}
+
+/// A step that was refused, and what became of those before it.
+#[derive(Debug, thiserror::Error)]
+#[error("{step}: {cause}")]
+pub struct ApplyError {
+    /// The step, with what the user wrote that led to it.
+    pub step: Box<Step>,
+    /// Where it was asked for.
+    pub origin: Origin,
+    /// The interface that it belongs to.
+    pub interface: Option<usize>,
+    /// Why.
+    pub cause: Cause,
+    /// What was taken back.
+    pub undone: Vec<Undo>,
+    /// What could not be taken back.
+    pub left: Vec<Left>,
+}
+
+/// An optional interface that could not be made and was taken back.
+#[derive(Debug)]
+pub struct LeftOut {
+    /// Which one, by its place in the plan.
+    pub interface: usize,
+    /// Why.
+    pub error: ApplyError,
+}
+
+/// Applies the whole plan, or nothing of it.
+///
+/// Optional interfaces that could not be made are returned; the others are
+/// there. On an error everything is taken back that can be.
+pub async fn apply(plan: &Plan, kernel: &Kernel<'_>) -> Result<Vec<LeftOut>, ApplyError> {
+    let mut done: Vec<&PlannedStep> = Vec::with_capacity(plan.steps.len());
+    let mut left_out: Vec<LeftOut> = Vec::new();
+    for planned in &plan.steps {
+        if planned
+            .interface
+            .is_some_and(|i| left_out.iter().any(|out| out.interface == i))
+        {
+            continue;
+        }
+        let Err(cause) = run(&planned.step, kernel).await else {
+            done.push(planned);
+            continue;
+        };
+        let optional = planned
+            .interface
+            .filter(|i| plan.interfaces.get(*i).is_some_and(|i| i.optional));
+        let is_out_of_time = matches!(cause, Cause::Deadline { .. });
+        match optional.filter(|_| !is_out_of_time) {
+            Some(interface) => {
+                let savepoint: Vec<&PlannedStep> = done
+                    .extract_if(.., |step| step.interface == Some(interface))
+                    .collect();
+                let error = give_up(planned, cause, &savepoint, kernel).await;
+                left_out.push(LeftOut { interface, error });
+            }
+            None => return Err(give_up(planned, cause, &done, kernel).await),
+        }
+    }
+    Ok(left_out)
+}
+
+/// Takes `done` back, newest first, and says what came of it.
+async fn give_up(
+    planned: &PlannedStep,
+    cause: Cause,
+    done: &[&PlannedStep],
+    kernel: &Kernel<'_>,
+) -> ApplyError {
+    let undos: Vec<Undo> = done
+        .iter()
+        .rev()
+        .filter_map(|planned| planned.step.undo())
+        .collect();
+    // What is left of the time may be nothing, and the runtime's own timeout
+    // leaves a while for this.
+    let deadline = Deadline::after(UNDO_TIME);
+    let (host, guest) = (kernel.host.until(deadline), kernel.guest.until(deadline));
+    let sides = Sides {
+        host: &host,
+        guest: Some(&guest),
+    };
+    let (undone, left) = take_back(&undos, sides).await;
+    ApplyError {
+        step: Box::new(planned.step.clone()),
+        origin: planned.origin.clone(),
+        interface: planned.interface,
+        cause,
+        undone,
+        left,
+    }
+}
+
+/// Takes one step, again for a while where only a dying namespace is in the way.
+async fn run(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
+    let mut pause = Duration::from_millis(1);
+    let mut waited = Duration::ZERO;
+    loop {
+        if kernel.deadline.has_passed() {
+            return Err(Cause::Deadline {
+                total: kernel.deadline.total(),
+            });
+        }
+        match once(step, kernel).await {
+            Err(cause) if waited < RELEASE_PATIENCE && is_still_taken(step, &cause) => {
+                tokio::time::sleep(pause).await;
+                waited += pause;
+                pause = (pause * 2).min(Duration::from_millis(50));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// A name, an index or a MAC that the namespace of the former run may hold
+/// until the kernel has dismantled it. That the name is free in the container
+/// was seen before, under its lock.
+fn is_still_taken(step: &Step, cause: &Cause) -> bool {
+    let Some(errno) = cause.errno().map(Errno::from_raw) else {
+        return false;
+    };
+    match step {
+        Step::CreateVeth { .. } => matches!(errno, Errno::EEXIST | Errno::EBUSY),
+        Step::CreateMacvlan { .. } => matches!(errno, Errno::EADDRINUSE | Errno::EEXIST),
+        // A macvlan's MAC is compared with its siblings' when it comes up
+        // (macvlan_open).
+        Step::RaiseInterface { .. } => errno == Errno::EADDRINUSE,
+        Step::RaiseLoopback
+        | Step::CreateBridge(_)
+        | Step::RaiseParent { .. }
+        | Step::SetAlias { .. }
+        | Step::SetSysctl { .. }
+        | Step::AddAddress { .. }
+        | Step::AddRoute { .. } => false,
+    }
+}
+
+async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
+    const LOOPBACK: u32 = 1;
+    let Kernel {
+        host, guest, netns, ..
+    } = kernel;
+    match step {
+        Step::RaiseLoopback => guest.set_state(LOOPBACK, true).await?,
+        Step::CreateBridge(bridge) => host.create_bridge(bridge).await?,
+        Step::RaiseParent { ifindex, .. } => host.set_state(*ifindex, true).await?,
+        Step::CreateVeth { pair, .. } => host.create_veth(pair, netns).await?,
+        Step::CreateMacvlan { macvlan, .. } => host.create_macvlan(macvlan, netns).await?,
+        Step::SetAlias { ifindex, alias, .. } => host.set_alias(*ifindex, alias).await?,
+        Step::SetSysctl { .. } => set_sysctl(step, kernel)?,
+        Step::RaiseInterface {
+            ifindex,
+            ifname,
+            host,
+        } => {
+            guest.set_state(*ifindex, true).await?;
+            // Only makes the kernel hurry; it gets there without us.
+            let _ = netns.inside(kernel.home, || ethtool::settle_carrier(ifname));
+            let _ = host.as_ref().map(ethtool::settle_carrier);
+        }
+        Step::AddAddress { address, .. } => guest.add_address(address).await?,
+        Step::AddRoute {
+            route,
+            replaces: None,
+            ..
+        } => guest.add_route(route).await?,
+        Step::AddRoute {
+            route,
+            replaces: Some(_),
+            ..
+        } => guest.replace_route(route).await?,
+    }
+    Ok(())
+}
+
+fn set_sysctl(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
+    let Step::SetSysctl {
+        ifname,
+        family,
+        leaf,
+        value,
+        absent_is_fine,
+    } = step
+    else {
+        return Ok(());
+    };
+    let written = kernel
+        .netns
+        .inside(kernel.home, || sysctl::write(*family, ifname, leaf, value))
+        .and_then(|result| result);
+    match written {
+        Err(e) if *absent_is_fine && e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Cause::Sysctl(Refusal {
+            operation: "write",
+            errno: e.raw_os_error().unwrap_or(nix::libc::EIO),
+            kernel_says: None,
+        })),
+        Ok(()) => Ok(()),
+    }
+}

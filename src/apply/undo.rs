@@ -1,0 +1,116 @@
+//! Takes steps back, newest first, from data: right after a refusal, or much
+//! later from a record.
+//!
+//! What is gone already counts as taken back. Every link is known by the index
+//! that the plan chose for it; a name could be a stranger's by now.
+
+use nix::errno::Errno;
+
+use crate::plan::{Side, Undo};
+use crate::rt::Route;
+use crate::sys::rtnl::{Rtnl, RtnlError};
+
+/// Something that could not be taken back.
+#[derive(Debug)]
+pub struct Left {
+    /// What it is.
+    pub undo: Undo,
+    /// Why.
+    pub error: RtnlError,
+}
+
+/// The sides that can be reached: a namespace that is gone took everything
+/// with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sides<'a> {
+    /// The host.
+    pub host: &'a Rtnl,
+    /// The container's namespace, if it is there.
+    pub guest: Option<&'a Rtnl>,
+}
+
+impl<'a> Sides<'a> {
+    fn on(self, side: Side) -> Option<&'a Rtnl> {
+        match side {
+            Side::Host => Some(self.host),
+            Side::Guest => self.guest,
+        }
+    }
+}
+
+/// Takes `undos` back in the given order. Never stops at one that fails.
+pub async fn take_back(undos: &[Undo], sides: Sides<'_>) -> (Vec<Undo>, Vec<Left>) {
+    let mut undone = Vec::new();
+    let mut left = Vec::new();
+    for undo in undos {
+        match one(undo, sides).await {
+            Ok(()) => undone.push(undo.clone()),
+            Err(error) => left.push(Left {
+                undo: undo.clone(),
+                error,
+            }),
+        }
+    }
+    (undone, left)
+}
+
+async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), RtnlError> {
+    match undo {
+        Undo::DeleteLink { side, ifindex, .. } => match sides.on(*side) {
+            Some(rtnl) => gone_is_fine(rtnl.delete_link(*ifindex).await),
+            None => Ok(()),
+        },
+        Undo::DeleteBridge { ifindex, .. } => delete_bridge(sides.host, *ifindex).await,
+        Undo::Lower { side, ifindex, .. } => match sides.on(*side) {
+            Some(rtnl) => gone_is_fine(rtnl.set_state(*ifindex, false).await),
+            None => Ok(()),
+        },
+        Undo::RestoreRoute { ours, former } => match sides.guest {
+            Some(guest) => restore_route(guest, ours, former).await,
+            None => Ok(()),
+        },
+    }
+}
+
+/// The kernel's answer for what is not there any more.
+fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlError> {
+    match result {
+        Err(RtnlError::Refused(r)) if r.errno == Errno::ENODEV as i32 => Ok(()),
+        other => other,
+    }
+}
+
+/// A bridge of ours stays while anything is plugged into it.
+async fn delete_bridge(host: &Rtnl, ifindex: u32) -> Result<(), RtnlError> {
+    if host.ports(ifindex).await?.is_empty() {
+        gone_is_fine(host.delete_link(ifindex).await)
+    } else {
+        Ok(())
+    }
+}
+
+/// Puts the former default route back, if ours is still there to be replaced:
+/// whoever changed it in between meant to.
+async fn restore_route(guest: &Rtnl, ours: &Route, former: &[u8]) -> Result<(), RtnlError> {
+    match guest.delete_route(ours).await {
+        Ok(()) => {}
+        Err(RtnlError::Refused(r)) if is_no_route(r.errno) => return Ok(()),
+        Err(e) => return Err(e),
+    }
+    match guest.restore_route(former).await {
+        // Somebody was faster, or the device that it left by is gone.
+        Err(RtnlError::Refused(r)) if is_no_way_back(r.errno) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_no_route(errno: i32) -> bool {
+    matches!(Errno::from_raw(errno), Errno::ESRCH | Errno::ENODEV)
+}
+
+fn is_no_way_back(errno: i32) -> bool {
+    matches!(
+        Errno::from_raw(errno),
+        Errno::EEXIST | Errno::ENODEV | Errno::ENETUNREACH
+    )
+}

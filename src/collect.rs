@@ -1,0 +1,352 @@
+//! Ends attachments whose containers are gone, whoever failed to say so.
+//!
+//! A record is dead when every process that it names is. What happens then
+//! depends on the namespace: another process in it keeps the interface, a
+//! namespace that is held open by a path has it taken out, and one that is gone
+//! took it along. A run that was killed half-way is taken back from its record.
+//! Everything here runs under the namespace's lock.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::apply::{Left, Sides, take_back};
+use crate::deadline::Deadline;
+use crate::plan::Undo;
+use crate::record::{BridgeRecord, Known, Mode, Record, RecordError, Store};
+use crate::reference::{Keeper, NamespaceKey};
+use crate::sys::netns::Netns;
+use crate::sys::proc;
+use crate::sys::rtnl::{Rtnl, RtnlError};
+
+/// A config.json above this is not read for the path of a namespace.
+const MAX_CONFIG_BYTES: u64 = 16 << 20;
+/// How long a bridge of ours stays after it was first seen empty, in seconds.
+pub const EMPTY_BRIDGE_SECONDS: u64 = 60;
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// A container that it names lives, or another process needs it.
+    Lives,
+    /// Everything in it was taken back, and it is forgotten.
+    Ended,
+    /// Another run works on it now.
+    Busy,
+}
+
+/// Why a record could not be ended.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The store.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The kernel.
+    #[error(transparent)]
+    Kernel(#[from] RtnlError),
+    /// Something could not be taken back.
+    #[error("{} could not be removed: {}", .0.undo, .0.error)]
+    Left(Box<Left>),
+    /// A namespace could not be entered.
+    #[error("entering the namespace: {0}")]
+    Enter(#[source] std::io::Error),
+}
+
+/// Where collection works.
+#[derive(Debug)]
+pub struct Collector<'a> {
+    /// The records.
+    pub store: &'a Store,
+    /// A socket on the host.
+    pub host: &'a Rtnl,
+    /// Our own namespace.
+    pub home: &'a Netns,
+    /// When it must have ended.
+    pub deadline: Deadline,
+}
+
+/// A namespace that still is there.
+struct Alive {
+    netns: Netns,
+    keeper: Option<Keeper>,
+}
+
+impl Collector<'_> {
+    /// Ends the record of `key` if it is dead.
+    pub async fn reap(&self, key: &NamespaceKey) -> Result<Fate, CollectError> {
+        let Some(_lock) = self.store.try_lock_namespace(key)? else {
+            return Ok(Fate::Busy);
+        };
+        self.reap_locked(key, &[]).await
+    }
+
+    /// The same for who holds the lock already. `paths` may lead to the
+    /// namespace besides the bundles that the record names.
+    pub async fn reap_locked(
+        &self,
+        key: &NamespaceKey,
+        paths: &[PathBuf],
+    ) -> Result<Fate, CollectError> {
+        let known = self.store.read(key)?;
+        let alive = match known.complete.as_ref().or(known.applying.as_ref()) {
+            Some(record) if !lives(record, key) || known.applying.is_some() => {
+                self.find(record, paths)
+            }
+            Some(_) => return Ok(Fate::Lives),
+            None => return Ok(Fate::Ended),
+        };
+        self.take_back_half_made(&known, alive.as_ref()).await?;
+        let Some(mut record) = known.complete else {
+            return Ok(Fate::Ended);
+        };
+        if lives(&record, key) {
+            return Ok(Fate::Lives);
+        }
+        if let Some(Alive {
+            keeper: Some(keeper),
+            ..
+        }) = &alive
+        {
+            record.keeper = Some(*keeper);
+            for attachment in &mut record.attachments {
+                attachment.references.clear();
+            }
+            self.store.rewrite(&record)?;
+            return Ok(Fate::Lives);
+        }
+        let undos: Vec<Undo> = record
+            .attachments
+            .iter()
+            .flat_map(|a| a.undo.clone())
+            .collect();
+        let undos: Vec<Undo> = undos.into_iter().filter(Undo::is_part_of_detach).collect();
+        self.undo(&undos, alive.as_ref()).await?;
+        self.store.forget(&record)?;
+        self.note_empty_bridges(&record).await?;
+        Ok(Fate::Ended)
+    }
+
+    /// Takes back what a run made that was killed before its end.
+    pub async fn settle(&self, known: &Known, netns: &Netns) -> Result<(), CollectError> {
+        let guest = Rtnl::open_in(netns, self.home, self.deadline).map_err(CollectError::Enter)?;
+        self.take_back_with(known, Some(&guest)).await
+    }
+
+    async fn take_back_half_made(
+        &self,
+        known: &Known,
+        alive: Option<&Alive>,
+    ) -> Result<(), CollectError> {
+        if known.applying.is_none() {
+            return Ok(());
+        }
+        let guest = self.guest(alive)?;
+        self.take_back_with(known, guest.as_ref()).await
+    }
+
+    async fn take_back_with(
+        &self,
+        known: &Known,
+        guest: Option<&Rtnl>,
+    ) -> Result<(), CollectError> {
+        let Some(applying) = &known.applying else {
+            return Ok(());
+        };
+        let is_half_made = |ifindex| {
+            known
+                .complete
+                .as_ref()
+                .is_none_or(|record| record.attachment(ifindex).is_none())
+        };
+        let half_made = applying
+            .attachments
+            .iter()
+            .filter(|a| is_half_made(a.ifindex));
+        // The latest interface first, and what belongs to none of them last.
+        let mut undos: Vec<Undo> = half_made.rev().flat_map(|a| a.undo.clone()).collect();
+        if known.complete.is_none() {
+            undos.extend(applying.undo.iter().cloned());
+        }
+        let sides = Sides {
+            host: self.host,
+            guest,
+        };
+        let (undone, left) = take_back(&undos, sides).await;
+        self.forget_bridges(&undone).await?;
+        no_left(left)?;
+        Ok(self.store.abandon(applying)?)
+    }
+
+    /// A bridge that was removed, or never came to be, needs no record.
+    pub async fn forget_bridges(&self, undone: &[Undo]) -> Result<(), CollectError> {
+        for undo in undone {
+            if let Undo::DeleteBridge { ifindex, .. } = undo
+                && self.host.link_by_index(*ifindex).await?.is_none()
+            {
+                self.store.forget_bridge(*ifindex)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, undos: &[Undo], alive: Option<&Alive>) -> Result<(), CollectError> {
+        let guest = self.guest(alive)?;
+        let (_, left) = take_back(
+            undos,
+            Sides {
+                host: self.host,
+                guest: guest.as_ref(),
+            },
+        )
+        .await;
+        no_left(left)
+    }
+
+    fn guest(&self, alive: Option<&Alive>) -> Result<Option<Rtnl>, CollectError> {
+        let open = |alive: &Alive| Rtnl::open_in(&alive.netns, self.home, self.deadline);
+        alive.map(open).transpose().map_err(CollectError::Enter)
+    }
+
+    /// The namespace of a record, by a process in it or by a path to it.
+    fn find(&self, record: &Record, paths: &[PathBuf]) -> Option<Alive> {
+        if proc::boot_id().ok()? != record.key.boot_id {
+            return None;
+        }
+        for pid in proc::in_network_namespace(record.inode).unwrap_or_default() {
+            let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
+            // The inode may be that of a later namespace; the cookie is not.
+            if let Some(netns) = self.open_if_it_is(&path, &record.key)
+                && let Ok(start_time) = proc::start_time(pid)
+            {
+                return Some(Alive {
+                    netns,
+                    keeper: Some(Keeper { pid, start_time }),
+                });
+            }
+        }
+        let bundles = record.references().map(|r| Path::new(&r.bundle).to_owned());
+        let by_config = bundles.filter_map(|bundle| namespace_path(&bundle));
+        let mut paths = paths.iter().cloned().chain(by_config);
+        let netns = paths.find_map(|path| self.open_if_it_is(&path, &record.key))?;
+        Some(Alive {
+            netns,
+            keeper: None,
+        })
+    }
+
+    fn open_if_it_is(&self, path: &Path, key: &NamespaceKey) -> Option<Netns> {
+        let netns = Netns::open(path).ok()?;
+        (netns.cookie(self.home).ok()? == key.cookie).then_some(netns)
+    }
+
+    /// Notes since when a bridge of ours is empty.
+    async fn note_empty_bridges(&self, record: &Record) -> Result<(), CollectError> {
+        for attachment in &record.attachments {
+            let Some(bridge) = self.store.bridge(attachment.uplink_ifindex)? else {
+                continue;
+            };
+            if self.host.ports(bridge.ifindex).await?.is_empty() {
+                self.note_empty(bridge)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_empty(&self, mut bridge: BridgeRecord) -> Result<(), CollectError> {
+        bridge.empty_since = Some(seconds_since_boot());
+        Ok(self.store.keep_bridge(&bridge)?)
+    }
+
+    /// Removes a bridge of ours that has been empty and untouched for
+    /// [`EMPTY_BRIDGE_SECONDS`]; true when it is gone.
+    pub async fn reap_bridge(&self, bridge: BridgeRecord) -> Result<bool, CollectError> {
+        let _lock = self
+            .store
+            .lock_bridge(&bridge.name, Mode::Exclusive, self.deadline)?;
+        let link = self.host.link_by_index(bridge.ifindex).await?;
+        let Some(link) = link.filter(|_| proc::boot_id().is_ok_and(|id| id == bridge.boot_id))
+        else {
+            self.store.forget_bridge(bridge.ifindex)?;
+            return Ok(true);
+        };
+        let is_ours = link.name == bridge.name.as_str() && link.mac == Some(bridge.mac.octets());
+        if !is_ours || link.controller.is_some() || link.alias.is_some() {
+            return Ok(false);
+        }
+        let has_addresses = self.host.has_global_address(bridge.ifindex).await?;
+        if has_addresses || !self.host.ports(bridge.ifindex).await?.is_empty() {
+            let used = BridgeRecord {
+                empty_since: None,
+                ..bridge
+            };
+            self.store.keep_bridge(&used)?;
+            return Ok(false);
+        }
+        match bridge.empty_since {
+            Some(since) if seconds_since_boot().saturating_sub(since) >= EMPTY_BRIDGE_SECONDS => {
+                self.host.delete_link(bridge.ifindex).await?;
+                self.store.forget_bridge(bridge.ifindex)?;
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+            None => self.note_empty(bridge).map(|()| false),
+        }
+    }
+}
+
+/// The first of what could not be taken back is the error.
+pub fn no_left(left: Vec<Left>) -> Result<(), CollectError> {
+    match left.into_iter().next() {
+        None => Ok(()),
+        Some(left) => Err(CollectError::Left(Box::new(left))),
+    }
+}
+
+/// Whether any process that the record names is the same one still.
+fn lives(record: &Record, key: &NamespaceKey) -> bool {
+    record.key == *key
+        && record
+            .keepers()
+            .any(|keeper| proc::is_same(keeper.pid, keeper.start_time))
+}
+
+/// Seconds since boot, which go on while the machine sleeps.
+pub fn seconds_since_boot() -> u64 {
+    use nix::time::{ClockId, clock_gettime};
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .map(|time| time.tv_sec())
+        .unwrap_or(0);
+    u64::try_from(now).unwrap_or(0)
+}
+
+#[derive(Deserialize)]
+struct Config {
+    linux: Option<Linux>,
+}
+
+#[derive(Deserialize)]
+struct Linux {
+    #[serde(default)]
+    namespaces: Vec<Namespace>,
+}
+
+#[derive(Deserialize)]
+struct Namespace {
+    r#type: String,
+    path: Option<PathBuf>,
+}
+
+/// The path of the network namespace that the bundle's config.json names.
+pub fn namespace_path(bundle: &Path) -> Option<PathBuf> {
+    let file = File::open(bundle.join("config.json")).ok()?;
+    let mut bytes = Vec::new();
+    file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes).ok()?;
+    let config: Config = serde_json::from_slice(&bytes).ok()?;
+    let namespaces = config.linux?.namespaces;
+    namespaces
+        .into_iter()
+        .find(|namespace| namespace.r#type == "network")?
+        .path
+}

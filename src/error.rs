@@ -1,0 +1,305 @@
+//! What can go wrong in a run, what it is called, and what people are told.
+//!
+//! One variant per stage, each with that stage's own error as data. A report's
+//! first line is complete by itself, because runtimes quote it alone; facts and
+//! a hint follow. The exit code is all that crun passes on, so each class has
+//! its own.
+
+use std::fmt::Write as _;
+
+use crate::apply::ApplyError;
+use crate::frontend::hook::StateError;
+use crate::hint;
+use crate::host::container::ContainerError;
+use crate::host::inspect::InspectError;
+use crate::plan::PlanError;
+use crate::policy::PolicyError;
+use crate::record::RecordError;
+use crate::request::{IfName, RequestError};
+
+/// A run that had no success.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The runtime's state could not be read, or the stage is not ours.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// What was asked is wrong by itself.
+    #[error(transparent)]
+    Request(Box<RequestError>),
+    /// The container's namespace cannot be used.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The host could not be looked at.
+    #[error(transparent)]
+    Inspect(Box<InspectError>),
+    /// Policy forbids it.
+    #[error(transparent)]
+    Policy(Box<PolicyError>),
+    /// It cannot be done on this host.
+    #[error(transparent)]
+    Plan(Box<PlanError>),
+    /// The records could not be kept.
+    #[error("keeping the record: {0}")]
+    Record(#[from] RecordError),
+    /// The kernel refused a step.
+    #[error(transparent)]
+    Apply(Box<ApplyError>),
+    /// Pods of CRI-O: their annotations prove nothing in a hook.
+    #[error("pods of CRI-O are attached through NRI only")]
+    CrioPod,
+    /// A container of a pod whose sandbox has not been attached.
+    #[error("the pod's sandbox has no interface {ifname} of ours")]
+    SandboxNotAttached {
+        /// The interface that is missing.
+        ifname: IfName,
+    },
+    /// Another container made the interface, for other settings.
+    #[error("{holder} made {ifname} in this namespace, with other settings")]
+    SharedDiffers {
+        /// The interface.
+        ifname: IfName,
+        /// The container that made it.
+        holder: String,
+    },
+    /// This machine cannot be told from others.
+    #[error("this machine has no id, and none can be kept: {0}")]
+    MachineId(#[source] std::io::Error),
+    /// Sockets could not be opened.
+    #[error("opening a netlink socket: {0}")]
+    Socket(#[source] std::io::Error),
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        Self::Request(Box::new(error))
+    }
+}
+
+impl From<InspectError> for Error {
+    fn from(error: InspectError) -> Self {
+        Self::Inspect(Box::new(error))
+    }
+}
+
+impl From<PolicyError> for Error {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(Box::new(error))
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(Box::new(error))
+    }
+}
+
+impl From<ApplyError> for Error {
+    fn from(error: ApplyError) -> Self {
+        Self::Apply(Box::new(error))
+    }
+}
+
+/// Exit codes, which are part of the interface: crun shows nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// The command line is wrong.
+    Usage = 2,
+    /// What was asked is wrong by itself.
+    Request = 10,
+    /// The runtime's state could not be read, or the stage is not ours.
+    State = 11,
+    /// Policy forbids it, or the policy file is broken.
+    Policy = 12,
+    /// The runtime is rootless.
+    Rootless = 13,
+    /// The container uses the host's network.
+    HostNetwork = 14,
+    /// The container has no process that could be configured.
+    NoProcess = 15,
+    /// The kernel refused a step; everything before it was taken back.
+    Refused = 16,
+    /// The same, but something could not be taken back.
+    RollbackIncomplete = 17,
+    /// The deadline passed; everything was taken back.
+    Deadline = 18,
+    /// The uplink or the host does not suit.
+    Host = 19,
+    /// The records could not be kept.
+    Record = 20,
+}
+
+impl ExitCode {
+    /// Every code with its meaning, for the documentation.
+    pub const TABLE: [(ExitCode, &'static str); 12] = [
+        (Self::Usage, "the command line is wrong"),
+        (
+            Self::Request,
+            "an annotation is wrong: unknown key, bad value, contradiction",
+        ),
+        (
+            Self::State,
+            "the runtime's state cannot be read, or the stage is not one of ours",
+        ),
+        (
+            Self::Policy,
+            "policy does not allow it, or the policy file is broken",
+        ),
+        (Self::Rootless, "the runtime is rootless"),
+        (
+            Self::HostNetwork,
+            "the container uses the network of the host",
+        ),
+        (
+            Self::NoProcess,
+            "the container has no process whose namespace could be entered",
+        ),
+        (
+            Self::Refused,
+            "the kernel refused a step; everything was taken back",
+        ),
+        (
+            Self::RollbackIncomplete,
+            "the kernel refused a step, and something could not be taken back",
+        ),
+        (
+            Self::Deadline,
+            "the deadline passed; everything was taken back",
+        ),
+        (Self::Host, "the uplink or the host does not suit"),
+        (
+            Self::Record,
+            "the records below /run/pipework cannot be kept",
+        ),
+    ];
+}
+
+impl Error {
+    /// The code that the process exits with.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::State(_) => ExitCode::State,
+            Self::Request(_) | Self::SharedDiffers { .. } => ExitCode::Request,
+            Self::Container(ContainerError::Rootless) => ExitCode::Rootless,
+            Self::Container(ContainerError::HostNetwork) => ExitCode::HostNetwork,
+            Self::Container(ContainerError::NoPid { .. } | ContainerError::Gone { .. }) => {
+                ExitCode::NoProcess
+            }
+            Self::Policy(_) | Self::CrioPod => ExitCode::Policy,
+            Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
+            Self::Apply(error) if error.is_deadline() => ExitCode::Deadline,
+            Self::Apply(_) => ExitCode::Refused,
+            Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
+            Self::Record(_) => ExitCode::Record,
+            Self::Container(ContainerError::Io { .. })
+            | Self::Inspect(_)
+            | Self::Plan(_)
+            | Self::SandboxNotAttached { .. }
+            | Self::MachineId(_)
+            | Self::Socket(_) => ExitCode::Host,
+        }
+    }
+
+    /// What to do about it.
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::State(error) => error.hint(),
+            Self::Request(error) => error.hint(),
+            Self::Container(error) => hint::for_container(error),
+            Self::Policy(error) => error.hint(),
+            Self::Plan(error) => Some(error.hint()),
+            Self::Apply(error) => hint::for_step(&error.step, error.cause.errno()),
+            Self::Record(error) => hint::for_record(error),
+            Self::CrioPod => Some("run `pipework nri` beside CRI-O".to_owned()),
+            Self::SandboxNotAttached { .. } => Some(
+                "let containerd pass pipework.* to the sandbox as well: pod_annotations = [\"pipework.*\"]"
+                    .to_owned(),
+            ),
+            Self::SharedDiffers { .. } => Some(
+                "containers of one namespace share an interface only if they ask for the same".to_owned(),
+            ),
+            Self::Inspect(_) | Self::MachineId(_) | Self::Socket(_) => None,
+        }
+    }
+}
+
+impl ApplyError {
+    /// Whether it was time that ran out.
+    pub fn is_deadline(&self) -> bool {
+        use crate::apply::Cause;
+        use crate::sys::rtnl::RtnlError;
+        match &self.cause {
+            Cause::Deadline { .. } | Cause::Rtnl(RtnlError::TimedOut { .. }) => true,
+            Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. }) | Cause::Sysctl(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// The report for people: first line `pipework: …`, then facts and a hint.
+///
+/// `container` is the name, or the id where there is none.
+pub fn report(error: &Error, container: Option<&str>) -> String {
+    let mut text = String::from("pipework: ");
+    if let Some(container) = container {
+        let _ = write!(text, "{}: ", one_line(container));
+    }
+    let _ = write!(text, "{}", one_line(&error.to_string()));
+    let mut fact = |name: &str, value: &str| {
+        let _ = write!(
+            text,
+            "\n  {name}: {}",
+            value.trim_end().replace('\n', "\n    ")
+        );
+    };
+    match error {
+        Error::Plan(error) => fact("from", &error.origin().to_string()),
+        Error::Apply(error) => apply_facts(error, &mut fact),
+        Error::State(_)
+        | Error::Request(_)
+        | Error::Container(_)
+        | Error::Inspect(_)
+        | Error::Policy(_)
+        | Error::Record(_)
+        | Error::CrioPod
+        | Error::SandboxNotAttached { .. }
+        | Error::SharedDiffers { .. }
+        | Error::MachineId(_)
+        | Error::Socket(_) => {}
+    }
+    if let Some(hint) = error.hint() {
+        fact("hint", &hint);
+    }
+    text
+}
+
+fn apply_facts(error: &ApplyError, fact: &mut dyn FnMut(&str, &str)) {
+    fact("from", &error.origin.to_string());
+    if let Some(text) = error.cause.kernel_says() {
+        fact("kernel", text);
+    }
+    let names = |undos: Vec<String>| {
+        if undos.is_empty() {
+            "nothing".to_owned()
+        } else {
+            undos.join(", ")
+        }
+    };
+    let undone = names(error.undone.iter().map(ToString::to_string).collect());
+    if error.left.is_empty() {
+        fact("undone", &format!("{undone}. Nothing is left behind."));
+    } else {
+        fact("undone", &undone);
+        for left in &error.left {
+            fact("left", &format!("{}: {}", left.undo, left.error));
+        }
+    }
+}
+
+/// Text of a user may hold what would look like further lines of ours.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! `pipework gc`: the full sweep over the records.
+//!
+//! Starts look at a few records each; this looks at all of them, and at the
+//! bridges that we made. Run it by hand or from a timer.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::collect::{CollectError, Collector, Fate};
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::logging::to_stderr;
+use crate::record::{DIRECTORY, Store};
+use crate::sys::netns::Netns;
+use crate::sys::rtnl::Rtnl;
+
+/// A thousand dead records take a few seconds.
+const TIME: Duration = Duration::from_secs(300);
+
+/// What a sweep did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// Namespaces whose remains were removed.
+    pub ended: usize,
+    /// Namespaces that are in use.
+    pub living: usize,
+    /// Bridges that were removed.
+    pub bridges: Vec<String>,
+    /// What could not be removed, and why.
+    pub failed: Vec<String>,
+}
+
+/// Sweeps and prints what was done. The exit code is 0 if all of it could be.
+pub fn run() -> u8 {
+    match sweep() {
+        Ok(swept) => {
+            println!("{} ended, {} in use", swept.ended, swept.living);
+            for bridge in &swept.bridges {
+                println!("removed the bridge {bridge}, which was empty");
+            }
+            for failure in &swept.failed {
+                to_stderr(&format!("pipework: {failure}"));
+            }
+            u8::from(!swept.failed.is_empty())
+        }
+        Err(error) => {
+            to_stderr(&crate::error::report(&error, None));
+            error.exit_code() as u8
+        }
+    }
+}
+
+fn sweep() -> Result<Swept, Error> {
+    let store = Store::open(Path::new(DIRECTORY))?;
+    let deadline = Deadline::after(TIME);
+    let home = Netns::own().map_err(Error::Socket)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(Error::Socket)?;
+    runtime.block_on(async {
+        let host = Rtnl::open(deadline).map_err(Error::Socket)?;
+        let collector = Collector {
+            store: &store,
+            host: &host,
+            home: &home,
+            deadline,
+        };
+        Ok(all(&collector).await)
+    })
+}
+
+async fn all(collector: &Collector<'_>) -> Swept {
+    let mut swept = Swept::default();
+    for record in collector.store.all() {
+        let fate = match record {
+            Ok(record) => collector.reap(&record.key).await,
+            Err(error) => Err(CollectError::from(error)),
+        };
+        match fate {
+            Ok(Fate::Ended) => swept.ended += 1,
+            Ok(Fate::Lives | Fate::Busy) => swept.living += 1,
+            Err(error) => swept.failed.push(error.to_string()),
+        }
+    }
+    let bridges = collector.store.bridges().unwrap_or_else(|error| {
+        swept.failed.push(error.to_string());
+        Vec::new()
+    });
+    for bridge in bridges {
+        let name = bridge.name.to_string();
+        match collector.reap_bridge(bridge).await {
+            Ok(true) => swept.bridges.push(name),
+            Ok(false) => {}
+            Err(error) => swept.failed.push(format!("{name}: {error}")),
+        }
+    }
+    swept
+}

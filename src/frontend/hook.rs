@@ -1,0 +1,307 @@
+//! The OCI hook: `pipework hook [--stage STAGE]`, state JSON on stdin.
+//!
+//! Serves createRuntime, prestart and poststop. A container without a
+//! `pipework.*` annotation leaves before anything is set up. Nothing of the
+//! environment is relied on: not its variables, directory, umask or signal
+//! mask, which differ from runtime to runtime.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::SigSet;
+use nix::sys::stat::{Mode, umask};
+use oci_spec::runtime::{ContainerState, State};
+
+use crate::attach::{Attached, Context, attach, detach, verify};
+use crate::collect::Collector;
+use crate::deadline::Deadline;
+use crate::error::{Error, report};
+use crate::host::container::Sandbox;
+use crate::logging;
+use crate::policy::{Caller, POLICY_PATH, Policy};
+use crate::record::{DIRECTORY, Store};
+use crate::request::{Request, annotations};
+use crate::sys::netns::Netns;
+use crate::sys::rtnl::Rtnl;
+
+/// A runtime's state is a few KiB; podman and runc pass values of 2 MB.
+const MAX_STATE_BYTES: u64 = 4 << 20;
+/// Below the timeout of 60 s in our hooks.d file, with time to clean up.
+const ATTACH_TIME: Duration = Duration::from_secs(45);
+/// Below the timeout of 30 s for poststop.
+const DETACH_TIME: Duration = Duration::from_secs(20);
+/// containerd's word for what a container is: `sandbox` or `container`.
+const CONTAINER_TYPE: &str = "io.kubernetes.cri.container-type";
+
+/// Which of a container's stages called us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Before the workload: attach.
+    Start,
+    /// After it: detach.
+    Stop,
+}
+
+/// Why the runtime's state, or the stage, cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// A stage that is none of ours.
+    #[error("stage {0} is not served: only createRuntime, prestart and poststop are")]
+    Stage(String),
+    /// stdin could not be read.
+    #[error("reading the state from stdin: {0}")]
+    Read(#[source] io::Error),
+    /// No end of stdin came.
+    #[error("the state on stdin had no end within {} s", .0.as_secs())]
+    NoEnd(Duration),
+    /// More than any runtime sends.
+    #[error("the state on stdin is larger than {} MiB", MAX_STATE_BYTES >> 20)]
+    TooLarge,
+    /// Not the JSON of a state.
+    #[error("the state on stdin is not that of an OCI runtime: {0}")]
+    Json(#[source] serde_json::Error),
+    /// Without an id nothing can be recorded.
+    #[error("the state on stdin names no container id")]
+    NoId,
+    /// Neither a start nor an end.
+    #[error("a state with status {status} and {} says neither that the container starts nor that it ended",
+        .pid.map_or("no pid".to_owned(), |pid| format!("pid {pid}")))]
+    Ambiguous {
+        /// The status.
+        status: ContainerState,
+        /// The pid.
+        pid: Option<i32>,
+    },
+}
+
+impl StateError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Stage(_) | Self::Ambiguous { .. } => {
+                Some("pass --stage createRuntime or --stage poststop in the hook's args".to_owned())
+            }
+            Self::Json(_) | Self::NoId => {
+                Some("`pipework hook` is called by runc, crun and the like; by hand, see `pipework plan`".to_owned())
+            }
+            Self::Read(_) | Self::NoEnd(_) | Self::TooLarge => None,
+        }
+    }
+}
+
+impl Stage {
+    /// The stage of that name in the runtime specification.
+    pub fn named(name: &str) -> Result<Self, StateError> {
+        match name {
+            "createRuntime" | "prestart" => Ok(Self::Start),
+            "poststop" => Ok(Self::Stop),
+            // Before pivot_root, a createContainer hook of runc sees pid 1 and
+            // the host's /proc: it would configure the host.
+            other => Err(StateError::Stage(other.to_owned())),
+        }
+    }
+
+    /// What the state itself says, where no stage was passed.
+    ///
+    /// runc's restore and youki's poststop both say `stopped` with a pid, and
+    /// mean the opposite.
+    fn guess(state: &State) -> Result<Self, StateError> {
+        let (status, pid) = (*state.status(), state.pid().filter(|pid| *pid > 0));
+        match (status, pid) {
+            (ContainerState::Creating | ContainerState::Created, Some(_)) => Ok(Self::Start),
+            (ContainerState::Stopped, None) => Ok(Self::Stop),
+            (ContainerState::Creating | ContainerState::Created, None)
+            | (ContainerState::Stopped, Some(_))
+            | (ContainerState::Running, _) => Err(StateError::Ambiguous { status, pid }),
+        }
+    }
+}
+
+/// Runs the hook and returns its exit code.
+pub fn run(stage: Option<&str>) -> u8 {
+    settle_process();
+    let deadline = Deadline::after(ATTACH_TIME);
+    let stage = stage.map(Stage::named).transpose();
+    let state = read_state(deadline);
+    let is_stop = matches!(stage, Ok(Some(Stage::Stop)));
+    let outcome = match (stage, state) {
+        (Err(error), _) | (Ok(_), Err(error)) => Err((Error::State(error), None)),
+        (Ok(stage), Ok(state)) => {
+            if !is_annotated(&state) {
+                return 0;
+            }
+            serve(stage, &state, deadline).map_err(|error| (error, Some(state)))
+        }
+    };
+    match outcome {
+        Ok(()) => 0,
+        Err((error, state)) => {
+            let code = error.exit_code() as u8;
+            tell(&error, state.as_ref());
+            // A runtime may keep a container for ever whose poststop fails.
+            if is_stop { 0 } else { code }
+        }
+    }
+}
+
+/// crun calls hooks with every signal blocked and a umask of 0.
+fn settle_process() {
+    let _ = SigSet::empty().thread_set_mask();
+    umask(Mode::from_bits_truncate(0o022));
+}
+
+/// Reads stdin to its end, bounded in size and time.
+fn read_state(deadline: Deadline) -> Result<State, StateError> {
+    let mut bytes = Vec::with_capacity(8192);
+    let mut stdin = io::stdin().lock().take(MAX_STATE_BYTES + 1);
+    loop {
+        let wait = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::MAX);
+        match poll(
+            &mut [PollFd::new(io::stdin().as_fd(), PollFlags::POLLIN)],
+            wait,
+        ) {
+            Ok(0) => return Err(StateError::NoEnd(deadline.total())),
+            Ok(_) => {}
+            Err(nix::errno::Errno::EINTR) => continue,
+            Err(errno) => return Err(StateError::Read(errno.into())),
+        }
+        let mut chunk = [0; 16384];
+        match stdin.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend(chunk.iter().take(length)),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(StateError::Read(e)),
+        }
+    }
+    if bytes.len() as u64 > MAX_STATE_BYTES {
+        return Err(StateError::TooLarge);
+    }
+    parse_state(&bytes)
+}
+
+/// Decodes a state. Lenient where runtimes differ: `ociVersion` may be `1.0`,
+/// pid and annotations may be missing, unknown keys are left alone.
+pub fn parse_state(bytes: &[u8]) -> Result<State, StateError> {
+    let state: State = serde_json::from_slice(bytes).map_err(StateError::Json)?;
+    if state.id().is_empty() {
+        return Err(StateError::NoId);
+    }
+    Ok(state)
+}
+
+/// The annotations of a state.
+pub fn annotations_of(state: &State) -> impl Iterator<Item = (&str, &str)> {
+    state
+        .annotations()
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+fn is_annotated(state: &State) -> bool {
+    annotations_of(state).any(|(key, _)| annotations::is_ours(key))
+}
+
+fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), Error> {
+    logging::start();
+    let stage = match stage {
+        Some(stage) => stage,
+        None => Stage::guess(state)?,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(Error::Socket)?;
+    match stage {
+        Stage::Start => start(&runtime, state, deadline),
+        Stage::Stop => stop(&runtime, state),
+    }
+}
+
+fn start(
+    runtime: &tokio::runtime::Runtime,
+    state: &State,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let caller = Caller::of(annotations_of(state));
+    if caller == Caller::CrioPod {
+        return Err(Error::CrioPod);
+    }
+    let Some(request) = annotations::parse(annotations_of(state))? else {
+        return Ok(());
+    };
+    let sandbox = Sandbox::open(state.id(), state.bundle(), *state.pid())?;
+    let policy = Policy::load(Path::new(POLICY_PATH))?;
+    let store = Store::open(Path::new(DIRECTORY))?;
+    let context = Context {
+        store: &store,
+        policy: policy.as_ref(),
+        caller: &caller,
+        deadline,
+    };
+    if is_container_of_pod(state) {
+        return runtime.block_on(verify(&sandbox, &request, &context));
+    }
+    let attached = runtime.block_on(attach(&sandbox, &request, &context))?;
+    // A start that went well has no last failure.
+    let _ = store.drop_report(state.id());
+    log(&request, &attached, state);
+    Ok(())
+}
+
+/// containerd's CRI: the sandbox attaches, its containers only verify.
+fn is_container_of_pod(state: &State) -> bool {
+    annotations_of(state).any(|(key, value)| key == CONTAINER_TYPE && value == "container")
+}
+
+fn stop(runtime: &tokio::runtime::Runtime, state: &State) -> Result<(), Error> {
+    let store = Store::open(Path::new(DIRECTORY))?;
+    let deadline = Deadline::after(DETACH_TIME);
+    let home = Netns::own().map_err(Error::Socket)?;
+    let ended = runtime.block_on(async {
+        let host = Rtnl::open(deadline).map_err(Error::Socket)?;
+        let collector = Collector {
+            store: &store,
+            host: &host,
+            home: &home,
+            deadline,
+        };
+        Ok::<_, Error>(detach(state.id(), state.bundle(), &collector).await)
+    })?;
+    if let Err(error) = ended {
+        tracing::warn!(container = state.id(), %error, "what the container left behind stays for now");
+    }
+    Ok(())
+}
+
+fn log(request: &Request, attached: &Attached, state: &State) {
+    let container = request
+        .name
+        .as_ref()
+        .map_or(state.id().as_str(), |asked| &asked.value);
+    for notice in &attached.notices {
+        tracing::info!(container, "{notice}");
+    }
+    for error in &attached.left_out {
+        tracing::warn!(container, %error, "an optional interface was left out");
+    }
+    for error in &attached.unannounced {
+        tracing::warn!(container, %error, "the address was not announced");
+    }
+}
+
+/// Says what went wrong where it can be found: stderr, the log, and the store.
+fn tell(error: &Error, state: Option<&State>) {
+    let text = report(error, state.map(|state| state.id().as_str()));
+    logging::to_stderr(&text);
+    logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
+    if let Some(state) = state
+        && let Ok(store) = Store::open(&PathBuf::from(DIRECTORY))
+    {
+        let _ = store.keep_report(state.id(), &text);
+    }
+}

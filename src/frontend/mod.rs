@@ -1,0 +1,7 @@
+//! Who asks. Each frontend decodes what a runtime or a person said into a
+//! sandbox and a request, and calls [`attach`](crate::attach).
+
+pub mod cli;
+pub mod gc;
+pub mod hook;
+pub mod plan;

@@ -1,0 +1,130 @@
+//! `pipework plan`: what would be done, in words, without doing it.
+//!
+//! Takes a state JSON on stdin or annotations as arguments, needs no root, and
+//! changes nothing. Of a container whose namespace it may not enter, or that
+//! does not exist yet, it assumes that the namespace is new.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use oci_spec::runtime::{State, StateBuilder};
+
+use crate::deadline::Deadline;
+use crate::error::{Error, report};
+use crate::frontend::hook::{annotations_of, parse_state};
+use crate::host::container::{ContainerError, Sandbox};
+use crate::host::inspect::inspect;
+use crate::host::view::HostView;
+use crate::host::{engine, machine};
+use crate::logging::to_stderr;
+use crate::plan::{self, Identity, Plan};
+use crate::policy::{self, Caller, POLICY_PATH, Policy};
+use crate::request::{Request, annotations};
+use crate::sys::rtnl::Rtnl;
+
+const TIME: Duration = Duration::from_secs(10);
+
+/// Prints the plan for the given annotations (`KEY=VALUE` each), or for the
+/// state JSON on stdin where there are none.
+pub fn run(given: &[String]) -> u8 {
+    let planned = state(given).and_then(|state| {
+        let id = state.id().clone();
+        plan_for(&state).map(|text| (id, text))
+    });
+    match planned {
+        Ok((_, text)) => {
+            print!("{text}");
+            0
+        }
+        Err(error) => {
+            to_stderr(&report(&error, None));
+            error.exit_code() as u8
+        }
+    }
+}
+
+fn state(given: &[String]) -> Result<State, Error> {
+    if given.is_empty() {
+        let mut bytes = Vec::new();
+        let read = std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes);
+        read.map_err(crate::frontend::hook::StateError::Read)?;
+        return Ok(parse_state(&bytes)?);
+    }
+    let pairs = given.iter().map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (key.to_owned(), value.to_owned())
+    });
+    let state = StateBuilder::default()
+        .id("NAME")
+        .annotations(pairs.collect::<std::collections::HashMap<_, _>>());
+    Ok(state.build().unwrap_or_default())
+}
+
+fn plan_for(state: &State) -> Result<String, Error> {
+    let Some(request) = annotations::parse(annotations_of(state))? else {
+        return Ok("nothing: no annotation begins with pipework.\n".to_owned());
+    };
+    let caller = Caller::of(annotations_of(state));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(Error::Socket)?;
+    let (view, assumed) = runtime.block_on(view(state, &request))?;
+    let policy = Policy::load(Path::new(POLICY_PATH))?;
+    policy::judge(policy.as_ref(), &caller, &request, &view)?;
+    let named = engine::name_of(state.id(), state.bundle());
+    let identity = Identity {
+        machine_id: machine::machine_id_if_kept().unwrap_or_default(),
+        engine: named.engine,
+        name: request
+            .name
+            .as_ref()
+            .map_or(named.name, |asked| asked.value.clone()),
+    };
+    let mut next = plan::LOWEST_INDEX;
+    let plan = plan::plan(&request, &view, &identity, &mut || {
+        next += 1;
+        next
+    })?;
+    Ok(in_words(&plan, assumed))
+}
+
+/// The host as it is, and the namespace if it may be entered.
+async fn view(state: &State, request: &Request) -> Result<(HostView, bool), Error> {
+    let deadline = Deadline::after(TIME);
+    let host = Rtnl::open(deadline).map_err(Error::Socket)?;
+    let bundle: &PathBuf = state.bundle();
+    let sandbox = match Sandbox::open(state.id(), bundle, *state.pid()) {
+        Ok(sandbox) => Some(sandbox),
+        Err(error @ ContainerError::HostNetwork) => return Err(error.into()),
+        Err(_) => None,
+    };
+    let guest = sandbox.and_then(|s| Rtnl::open_in(&s.netns, &s.home, deadline).ok());
+    let view = inspect(&request.attachments, &host, guest.as_ref()).await?;
+    Ok((view, guest.is_none()))
+}
+
+fn in_words(plan: &Plan, assumed: bool) -> String {
+    let mut text = String::new();
+    if assumed {
+        text.push_str("for a container with a new network namespace:\n");
+    }
+    for (number, planned) in plan.steps.iter().enumerate() {
+        text.push_str(&format!("{:3}. {}\n", number + 1, planned.step));
+    }
+    for interface in plan
+        .interfaces
+        .iter()
+        .filter(|i| i.announced && !i.addresses.is_empty())
+    {
+        text.push_str(&format!(
+            "  then announcing the addresses of {}\n",
+            interface.ifname
+        ));
+    }
+    for notice in &plan.notices {
+        text.push_str(&format!("note: {notice}\n"));
+    }
+    text
+}

@@ -1,0 +1,159 @@
+//! The container's own name, which outlives its id.
+//!
+//! State and config.json of podman's containers hold only the id, and no API
+//! of an engine may be called from a hook (podman would wait for itself). So
+//! we read what the engine wrote down: podman's monitor, our grandparent, was
+//! started with the name; podman's storage has it as well. Bare runc and crun
+//! have no other name than the id that their user chose.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::sys::proc;
+
+/// How far up conmon may be: podman's conmon starts the runtime, which starts
+/// us, possibly by way of a wrapper.
+const ANCESTORS: usize = 4;
+/// Podman's list of containers is read only where its monitor is not found.
+const MAX_STORAGE_BYTES: u64 = 64 << 20;
+
+/// The name by which an engine knows a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineName {
+    /// Whose name it is: part of the stable MAC.
+    pub engine: &'static str,
+    /// The name.
+    pub name: String,
+    /// There was no name, and this is the id, which changes at recreate.
+    pub is_id: bool,
+}
+
+/// Finds the name of the container `id`, whose bundle is `bundle`.
+pub fn name_of(id: &str, bundle: &Path) -> EngineName {
+    if let Some(name) = name_by_conmon(id) {
+        return EngineName {
+            engine: "podman",
+            name,
+            is_id: false,
+        };
+    }
+    if let Some(name) = name_by_storage(id, bundle) {
+        return EngineName {
+            engine: "podman",
+            name,
+            is_id: false,
+        };
+    }
+    EngineName {
+        engine: "oci",
+        name: id.to_owned(),
+        is_id: is_random(id),
+    }
+}
+
+/// An id that an engine drew, not one that a person chose.
+fn is_random(id: &str) -> bool {
+    id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// `conmon … -c ID … -n NAME …` (containers/conmon, cli.c).
+fn name_by_conmon(id: &str) -> Option<String> {
+    let mut pid = i32::try_from(std::process::id()).ok()?;
+    for _ in 0..ANCESTORS {
+        pid = proc::parent(pid).ok()?;
+        if pid <= 1 {
+            return None;
+        }
+        let words = proc::command_line(pid).ok()?;
+        if words
+            .first()
+            .is_some_and(|program| program.ends_with("conmon"))
+        {
+            return name_in_conmon_line(&words, id);
+        }
+    }
+    None
+}
+
+fn name_in_conmon_line(words: &[String], id: &str) -> Option<String> {
+    let value_of = |flags: [&str; 2]| {
+        let place = words
+            .iter()
+            .position(|word| flags.contains(&word.as_str()))?;
+        words.get(place.checked_add(1)?)
+    };
+    if value_of(["-c", "--cid"])? != id {
+        return None;
+    }
+    value_of(["-n", "--name"])
+        .filter(|name| !name.is_empty())
+        .cloned()
+}
+
+/// One container in podman's storage (containers/storage, containers.json).
+#[derive(Deserialize)]
+struct StoredContainer {
+    id: String,
+    #[serde(default)]
+    names: Vec<String>,
+}
+
+/// The bundle of a podman container is `STORAGE/ID/userdata`, and the list is
+/// `STORAGE/containers.json`.
+fn name_by_storage(id: &str, bundle: &Path) -> Option<String> {
+    if bundle.file_name()? != "userdata" {
+        return None;
+    }
+    let list = bundle.parent()?.parent()?.join("containers.json");
+    let mut bytes = Vec::new();
+    File::open(list)
+        .ok()?
+        .take(MAX_STORAGE_BYTES)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    let stored: Vec<StoredContainer> = serde_json::from_slice(&bytes).ok()?;
+    stored
+        .into_iter()
+        .find(|container| container.id == id)?
+        .names
+        .into_iter()
+        .next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_name_stands_behind_n_in_the_monitors_line() {
+        let line = words("/usr/bin/conmon --api-version 1 -c abc -u abc -r /usr/bin/crun -n web");
+        assert_eq!(name_in_conmon_line(&line, "abc").as_deref(), Some("web"));
+    }
+
+    #[test]
+    fn the_monitor_of_another_container_says_nothing() {
+        let line = words("/usr/bin/conmon -c other -n web");
+        assert_eq!(name_in_conmon_line(&line, "abc"), None);
+    }
+
+    #[test]
+    fn an_id_that_a_person_chose_is_a_name() {
+        let named = name_of("web", Path::new("/tmp/bundle"));
+        assert_eq!(
+            named,
+            EngineName {
+                engine: "oci",
+                name: "web".into(),
+                is_id: false
+            }
+        );
+        assert!(name_of(&"a1".repeat(32), Path::new("/b")).is_id);
+    }
+}

@@ -1,0 +1,248 @@
+//! Fills a [`HostView`] from the kernel.
+//!
+//! Devices are asked for one by one, by name, so that a host with a thousand
+//! containers answers as fast as an empty one. All devices are listed only for
+//! an uplink that is named by its hardware or bus address.
+
+use super::ovs;
+use super::view::{
+    DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView, UplinkView,
+};
+use crate::request::{Attachment, DeviceRef, IfName, MacAddr, Uplink};
+use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
+
+/// Devices stacked on devices: more than this is no sane host.
+const MAX_LOWER: usize = 16;
+
+/// Why the host could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The kernel did not answer.
+    #[error(transparent)]
+    Kernel(#[from] RtnlError),
+    /// Several devices have that hardware address.
+    #[error("{asked} is the address of {}", .names.join(" and "))]
+    Ambiguous {
+        /// What was asked for.
+        asked: String,
+        /// The devices that have it.
+        names: Vec<String>,
+    },
+    /// A device whose name we would not accept.
+    #[error("the kernel calls {asked} by the name {name:?}, which no key can hold")]
+    UnusableName {
+        /// What was asked for.
+        asked: String,
+        /// The kernel's name.
+        name: String,
+    },
+}
+
+/// Looks at what `attachments` touch: on the host by `host`, and in the
+/// container's namespace by `guest` if it can be entered.
+pub async fn inspect(
+    attachments: &[Attachment],
+    host: &Rtnl,
+    guest: Option<&Rtnl>,
+) -> Result<HostView, InspectError> {
+    let mut uplinks = Vec::with_capacity(attachments.len());
+    for attachment in attachments {
+        uplinks.push(uplink(&attachment.uplink.value, host).await?);
+    }
+    let mut own_addresses = Vec::new();
+    for asked in attachments.iter().flat_map(|a| &a.addressing.addresses) {
+        if host.is_own_address(asked.value.addr()).await? {
+            own_addresses.push(asked.value);
+        }
+    }
+    let absent = uplinks
+        .iter()
+        .any(|uplink| matches!(uplink, UplinkView::Absent));
+    let namespace = match guest {
+        Some(guest) => namespace(attachments, guest).await?,
+        None => NamespaceView::default(),
+    };
+    Ok(HostView {
+        uplinks,
+        namespace,
+        own_addresses,
+        ovs_silent: absent && ovs::is_silent(),
+    })
+}
+
+async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError> {
+    let found = match uplink {
+        Uplink::Bridge { device } => host.link_by_name(device.as_str()).await?,
+        Uplink::Macvlan { parent: device, .. } | Uplink::Link { device, .. } => {
+            by_reference(device, host).await?
+        }
+    };
+    match found {
+        Some(facts) => Ok(UplinkView::Present(device(facts, host).await?)),
+        None => Ok(UplinkView::Absent),
+    }
+}
+
+async fn by_reference(device: &DeviceRef, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
+    let is_it: Box<dyn Fn(&LinkFacts) -> bool> = match device {
+        DeviceRef::Name(name) => return Ok(host.link_by_name(name.as_str()).await?),
+        DeviceRef::Mac(mac) => {
+            let wanted = Some(mac.octets());
+            // Ports and children share the address of what they are part of.
+            Box::new(move |link| {
+                link.permanent_mac == wanted || (link.mac == wanted && link.kind.is_none())
+            })
+        }
+        DeviceRef::Pci(address) => {
+            let wanted = Some(address.to_string());
+            Box::new(move |link| link.parent_device == wanted)
+        }
+    };
+    let mut matching: Vec<LinkFacts> = host
+        .links()
+        .await?
+        .into_iter()
+        .filter(|l| is_it(l))
+        .collect();
+    if matching.len() > 1 {
+        let names = matching.into_iter().map(|link| link.name).collect();
+        return Err(InspectError::Ambiguous {
+            asked: device.to_string(),
+            names,
+        });
+    }
+    Ok(matching.pop())
+}
+
+async fn device(facts: LinkFacts, host: &Rtnl) -> Result<DeviceView, InspectError> {
+    let mut lower = Vec::new();
+    let mut below = facts.lower;
+    while let Some(ifindex) = below
+        && lower.len() < MAX_LOWER
+    {
+        let Some(link) = host.link_by_index(ifindex).await? else {
+            break;
+        };
+        below = link.lower;
+        lower.push(LowerDevice {
+            ifindex,
+            name: name_of(&link)?,
+            kind: kind_of(&link),
+        });
+    }
+    let (kind, mac) = (
+        kind_of(&facts),
+        facts.mac.and_then(|mac| MacAddr::try_from(mac).ok()),
+    );
+    let mac_from_port = match (&kind, mac) {
+        (DeviceKind::Bridge, Some(mac)) => host.port_with_mac(facts.ifindex, mac).await?,
+        _ => None,
+    };
+    Ok(DeviceView {
+        ifindex: facts.ifindex,
+        name: name_of(&facts)?,
+        kind,
+        mac,
+        mac_from_port,
+        permanent_mac: facts
+            .permanent_mac
+            .and_then(|mac| MacAddr::try_from(mac).ok()),
+        mtu: facts.mtu,
+        up: facts.up,
+        carrier: facts.carrier,
+        controller: facts.controller,
+        lower,
+    })
+}
+
+fn name_of(link: &LinkFacts) -> Result<IfName, InspectError> {
+    link.name.parse().map_err(|_| InspectError::UnusableName {
+        asked: format!("device {}", link.ifindex),
+        name: link.name.clone(),
+    })
+}
+
+fn kind_of(link: &LinkFacts) -> DeviceKind {
+    match link.kind.as_deref() {
+        Some("bridge") => DeviceKind::Bridge,
+        Some("macvlan") => DeviceKind::Macvlan,
+        Some("vlan") => DeviceKind::Vlan(link.vlan.unwrap_or(0)),
+        Some(other) => DeviceKind::Other(other.to_owned()),
+        None if link.is_loopback => DeviceKind::Other("loopback".to_owned()),
+        None if link.is_infiniband => DeviceKind::Other("infiniband".to_owned()),
+        None => DeviceKind::Nic,
+    }
+}
+
+async fn namespace(
+    attachments: &[Attachment],
+    guest: &Rtnl,
+) -> Result<NamespaceView, InspectError> {
+    /// `lo` is the first device of every namespace (`loopback_net_init`).
+    const LOOPBACK: u32 = 1;
+    let loopback = guest.link_by_index(LOOPBACK).await?;
+    let mut taken = Vec::new();
+    for attachment in attachments {
+        let ifname = &attachment.ifname.value;
+        if guest.link_by_name(ifname.as_str()).await?.is_some() {
+            taken.push((ifname.clone(), free_name(attachments, guest).await?));
+        }
+    }
+    let mut defaults = Vec::new();
+    let gateways = attachments.iter().map(|a| &a.addressing);
+    let (v4, v6) = gateways.fold((false, false), |(v4, v6), addressing| {
+        (
+            v4 || addressing.gateway4.is_some(),
+            v6 || addressing.gateway6.is_some(),
+        )
+    });
+    for (wanted, v6) in [(v4, false), (v6, true)] {
+        if wanted {
+            defaults.extend(
+                guest
+                    .default_routes(v6)
+                    .await?
+                    .into_iter()
+                    .map(|r| default_view(r, v6)),
+            );
+        }
+    }
+    Ok(NamespaceView {
+        loopback_up: loopback.is_some_and(|lo| lo.up),
+        taken,
+        defaults,
+    })
+}
+
+fn default_view(route: RouteFacts, v6: bool) -> DefaultRouteView {
+    let RouteFacts {
+        gateway,
+        metric,
+        oif,
+        raw,
+        ..
+    } = route;
+    DefaultRouteView {
+        gateway,
+        v6,
+        metric,
+        oif,
+        raw,
+    }
+}
+
+/// The first `ethN` that neither the namespace nor the request has.
+async fn free_name(attachments: &[Attachment], guest: &Rtnl) -> Result<IfName, InspectError> {
+    for number in 1..=attachments.len().saturating_add(100) {
+        let name = format!("eth{number}");
+        let asked = attachments.iter().any(|a| a.ifname.value.as_str() == name);
+        if !asked
+            && guest.link_by_name(&name).await?.is_none()
+            && let Ok(name) = name.parse()
+        {
+            return Ok(name);
+        }
+    }
+    // A namespace with a hundred ethN: any name that is not one of them.
+    Ok(IfName::of_port([0; 5]))
+}

@@ -1,0 +1,13 @@
+//! Reading the host, changing nothing.
+//!
+//! `view` is what is known, as plain data; `inspect` fills it from the kernel;
+//! `container` turns what a runtime says into a sandbox with an open namespace;
+//! `engine` finds the container's own name; `machine` knows this machine;
+//! `ovs` asks whether Open vSwitch answers.
+
+pub mod container;
+pub mod engine;
+pub mod inspect;
+pub mod machine;
+mod ovs;
+pub mod view;

@@ -1,0 +1,127 @@
+//! What is known of the host and of the container's namespace, as plain data.
+//!
+//! Filled by `inspect`, read by `policy` and `plan`, which therefore never
+//! touch the host. Nothing here grows with the number of containers.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::request::{IfName, MacAddr};
+
+/// The kind of a network device (`IFLA_INFO_KIND`, or what the kernel says
+/// instead where a device has none).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// `bridge`.
+    Bridge,
+    /// `macvlan`.
+    Macvlan,
+    /// `vlan`, with its tag.
+    Vlan(u16),
+    /// An Ethernet device without a kind: a physical NIC or a VF.
+    Nic,
+    /// Any other kind, by the kernel's word; loopback is `loopback`,
+    /// IPoIB is `infiniband`.
+    Other(String),
+}
+
+impl fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bridge => f.write_str("a bridge"),
+            Self::Macvlan => f.write_str("a macvlan"),
+            Self::Vlan(tag) => write!(f, "a VLAN device with tag {tag}"),
+            Self::Nic => f.write_str("a NIC"),
+            Self::Other(kind) => write!(f, "a {kind} device"),
+        }
+    }
+}
+
+/// A device of the host as it is now, after any alias was resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceView {
+    /// The kernel's index.
+    pub ifindex: u32,
+    /// The primary name (`IFLA_IFNAME`), whatever name was asked for.
+    pub name: IfName,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// Current hardware address, if it has an Ethernet one.
+    pub mac: Option<MacAddr>,
+    /// Permanent hardware address (`IFLA_PERM_ADDRESS`), if it has one.
+    pub permanent_mac: Option<MacAddr>,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// Administratively up (`IFF_UP`).
+    pub up: bool,
+    /// Has a carrier (`IFF_LOWER_UP`).
+    pub carrier: bool,
+    /// Of a bridge: the port that it has its hardware address from, by index.
+    pub mac_from_port: Option<u32>,
+    /// The bridge or bond that it is a port of, by index.
+    pub controller: Option<u32>,
+    /// Every device below it (`IFLA_LINK`, followed to the end), nearest first.
+    pub lower: Vec<LowerDevice>,
+}
+
+/// A device below another: eth0 below eth0.100.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LowerDevice {
+    /// The kernel's index.
+    pub ifindex: u32,
+    /// Its primary name.
+    pub name: IfName,
+    /// What it is.
+    pub kind: DeviceKind,
+}
+
+/// What one attachment's uplink turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UplinkView {
+    /// A device that exists.
+    Present(DeviceView),
+    /// No device has that name.
+    Absent,
+}
+
+/// A default route that the container's namespace has already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultRouteView {
+    /// Its family is that of the gateway; `None` without a gateway.
+    pub gateway: Option<IpAddr>,
+    /// True for IPv6.
+    pub v6: bool,
+    /// Its metric; 0 when the kernel names none.
+    pub metric: u32,
+    /// The device that it leaves by.
+    pub oif: Option<u32>,
+    /// The whole netlink payload, so that undo can put it back as it was.
+    pub raw: Vec<u8>,
+}
+
+/// The container's namespace as it is before we change it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NamespaceView {
+    /// `lo` is up.
+    pub loopback_up: bool,
+    /// Asked interface names that are taken, each with a free one to suggest.
+    pub taken: Vec<(IfName, IfName)>,
+    /// Default routes in the main table; read only when a gateway is asked.
+    pub defaults: Vec<DefaultRouteView>,
+}
+
+/// Everything that planning needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostView {
+    /// One per attachment, in the same order.
+    pub uplinks: Vec<UplinkView>,
+    /// The container's side.
+    pub namespace: NamespaceView,
+    /// Those of the asked addresses that the host itself has.
+    pub own_addresses: Vec<IpNet>,
+    /// Open vSwitch is installed and its database does not answer, so that a
+    /// missing `br*` may be its bridge (and is not made as a Linux one).
+    pub ovs_silent: bool,
+}

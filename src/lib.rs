@@ -1,0 +1,31 @@
+//! pipework gives containers real interfaces on real networks, before their
+//! first instruction.
+//!
+//! One sentence: **a frontend turns what a runtime or a person said into typed
+//! attachments; we look at the host; policy allows them; we make a plan, record
+//! it, apply it, announce it.** The modules are that sentence:
+//!
+//! ```text
+//! frontend ─► request ─► host ─► policy ─► plan ─► record ─► apply ─► announce
+//!  decode      typed     read    may they?  pure    on disk   kernel   ARP / NA
+//! ```
+//!
+//! Read [`attach`] first: it is the table of contents.
+
+pub mod announce;
+pub mod apply;
+pub mod attach;
+pub mod collect;
+pub mod deadline;
+pub mod error;
+pub mod frontend;
+pub mod hint;
+pub mod host;
+pub mod logging;
+pub mod plan;
+pub mod policy;
+pub mod record;
+pub mod reference;
+pub mod request;
+pub mod rt;
+pub mod sys;

@@ -1,0 +1,216 @@
+//! Steps for a port of a Linux bridge: a veth pair whose host end joins it.
+//!
+//! A bridge that exists is used as it is. A missing one whose name begins with
+//! `br` is made, as pipework does. Pure: reads the view, never the host.
+
+use super::addressing::Plug;
+use super::{LOWEST_INDEX, PlanError, Planner, Step, names};
+use crate::host::view::{DeviceKind, DeviceView, UplinkView};
+use crate::request::{Asked, Attachment, DeviceRef, IfName, MacAddr, Mtu, Uplink};
+use crate::rt::{Bridge, LinkEnd, VethPair};
+
+/// The MTU of a bridge without ports (`ETH_DATA_LEN`, `br_dev_setup`).
+const NEW_BRIDGE_MTU: u32 = 1500;
+
+/// A bridge as it is, or as it will be.
+struct Target {
+    ifindex: u32,
+    name: IfName,
+    mtu: u32,
+    /// What the host's end takes for its MAC.
+    port_mac: MacAddr,
+    /// It is to be made first.
+    new: Option<Bridge>,
+}
+
+/// Whether `pipework.link` means a bridge here: an existing one, or a missing
+/// one that we would make. Otherwise it means a NIC.
+pub(super) fn meant_by_link(device: &DeviceRef, uplink: &UplinkView) -> Option<IfName> {
+    match (uplink, device) {
+        (UplinkView::Present(device), _) if device.kind == DeviceKind::Bridge => {
+            Some(device.name.clone())
+        }
+        (UplinkView::Absent, DeviceRef::Name(name)) if may_be_made(name) => Some(name.clone()),
+        (UplinkView::Present(_) | UplinkView::Absent, _) => None,
+    }
+}
+
+/// The bridge that would be made for `uplink`, were it missing.
+pub fn bridge_to_make(uplink: &Uplink) -> Option<&IfName> {
+    let name = match uplink {
+        Uplink::Bridge { device } => device,
+        Uplink::Link {
+            device: DeviceRef::Name(name),
+            ..
+        } => name,
+        Uplink::Link {
+            device: DeviceRef::Mac(_) | DeviceRef::Pci(_),
+            ..
+        }
+        | Uplink::Macvlan { .. } => return None,
+    };
+    may_be_made(name).then_some(name)
+}
+
+/// pipework makes a missing bridge if its name says that it is one.
+fn may_be_made(name: &IfName) -> bool {
+    name.as_str().starts_with("br")
+}
+
+impl Planner<'_> {
+    pub(super) fn bridge(
+        &mut self,
+        attachment: &Attachment,
+        device: &IfName,
+        uplink: &UplinkView,
+    ) -> Result<(), PlanError> {
+        let target = match uplink {
+            UplinkView::Present(view) => self.present(attachment, view)?,
+            UplinkView::Absent => self.missing(attachment, device)?,
+        };
+        let guest_mtu = guest_mtu(attachment, &target)?;
+        let ifname = &attachment.ifname.value;
+        let asked_name = attachment.hostif.as_ref().map(|asked| asked.value.clone());
+        let host = LinkEnd {
+            ifindex: (self.choose)(),
+            name: asked_name.unwrap_or_else(|| names::host_name(&self.identity.name, ifname)),
+            mac: target.port_mac,
+            mtu: Mtu::clamped(target.mtu),
+            txqlen: None,
+        };
+        let guest = self.guest_end(attachment, guest_mtu);
+        let pair = VethPair {
+            host,
+            guest,
+            bridge: target.ifindex,
+        };
+
+        let plug = Plug {
+            uplink: target.ifindex,
+            uplink_name: target.name.clone(),
+            hostif: Some(pair.host.name.clone()),
+            makes_bridge: target.new.as_ref().map(|bridge| bridge.name.clone()),
+        };
+        self.begin_interface(attachment, &pair.guest, plug);
+        self.bridge_steps(attachment, target, pair);
+        Ok(())
+    }
+
+    fn bridge_steps(&mut self, attachment: &Attachment, target: Target, pair: VethPair) {
+        let origin = &attachment.uplink.origin;
+        let place = self.current();
+        if let Some(bridge) = target.new {
+            self.plan
+                .notices
+                .push(format!("made {}: it has no uplink yet", bridge.name));
+            self.push(place, Step::CreateBridge(bridge), origin);
+        }
+        let (ifindex, name) = (pair.host.ifindex, pair.host.name.clone());
+        let alias = names::alias(&self.identity.name, &attachment.ifname.value);
+        let step = Step::CreateVeth {
+            pair,
+            bridge: target.name,
+        };
+        self.push(place, step, origin);
+        self.push(
+            place,
+            Step::SetAlias {
+                ifindex,
+                name: name.clone(),
+                alias,
+            },
+            origin,
+        );
+        self.finish_interface(attachment, Some(name));
+    }
+
+    fn present(&mut self, asked: &Attachment, view: &DeviceView) -> Result<Target, PlanError> {
+        if view.kind != DeviceKind::Bridge {
+            return Err(PlanError::NotABridge {
+                device: view.name.clone(),
+                kind: view.kind.clone(),
+                origin: asked.uplink.origin.clone(),
+            });
+        }
+        if !view.up {
+            let notice = format!(
+                "{} is down: nothing passes until it is brought up",
+                view.name
+            );
+            self.plan.notices.push(notice);
+        }
+        let port_mac = self.port_mac(asked, view);
+        let (ifindex, name, mtu) = (view.ifindex, view.name.clone(), view.mtu);
+        Ok(Target {
+            ifindex,
+            name,
+            mtu,
+            port_mac,
+            new: None,
+        })
+    }
+
+    /// A bridge takes the lowest MAC of its ports for its own, and must not
+    /// take ours. Where another port gives it the one that it has, ours is
+    /// above every other; where none does, ours is the bridge's own.
+    fn port_mac(&self, asked: &Attachment, view: &DeviceView) -> MacAddr {
+        let from_another = view.mac_from_port.is_some_and(|port| port < LOWEST_INDEX);
+        match view.mac {
+            Some(own) if !from_another => own,
+            Some(_) | None => names::host_mac(self.identity, &asked.ifname.value),
+        }
+    }
+
+    fn missing(&mut self, asked: &Attachment, name: &IfName) -> Result<Target, PlanError> {
+        let (device, origin) = (name.clone(), asked.uplink.origin.clone());
+        if !may_be_made(name) {
+            return Err(PlanError::NoSuchDevice {
+                device: device.to_string(),
+                origin,
+            });
+        }
+        if self.view.ovs_silent {
+            return Err(PlanError::OpenVSwitchSilent { device, origin });
+        }
+        // Made once, whichever of our interfaces asks for it first.
+        let made = self
+            .plan
+            .steps
+            .iter()
+            .find_map(|planned| match &planned.step {
+                Step::CreateBridge(bridge) if bridge.name == *name => Some(bridge.clone()),
+                _ => None,
+            });
+        let is_new = made.is_none();
+        let bridge = made.unwrap_or_else(|| Bridge {
+            ifindex: (self.choose)(),
+            name: device.clone(),
+            mac: names::bridge_mac(&self.identity.machine_id, name),
+        });
+        let port_mac = names::host_mac(self.identity, &asked.ifname.value);
+        let ifindex = bridge.ifindex;
+        let new = is_new.then_some(bridge);
+        Ok(Target {
+            ifindex,
+            name: device,
+            mtu: NEW_BRIDGE_MTU,
+            port_mac,
+            new,
+        })
+    }
+}
+
+/// The container's end takes the given MTU, if the bridge can carry it.
+fn guest_mtu(attachment: &Attachment, target: &Target) -> Result<Mtu, PlanError> {
+    let uplink = Mtu::clamped(target.mtu);
+    match &attachment.mtu {
+        Some(Asked { value, origin }) if *value > uplink => Err(PlanError::MtuAboveUplink {
+            mtu: *value,
+            uplink: target.name.clone(),
+            uplink_mtu: target.mtu,
+            origin: origin.clone(),
+        }),
+        Some(Asked { value, .. }) => Ok(*value),
+        None => Ok(uplink),
+    }
+}

@@ -1,0 +1,199 @@
+//! Attachments and a view of the host make a plan. Pure: the same input gives
+//! the same steps, and nothing is read or changed.
+//!
+//! One file per kind of uplink says how the link is made; `addressing` says
+//! what follows for every kind. `step` is the list of what can be done, with
+//! what takes it back; `names` are the names and addresses that nobody gave.
+
+mod addressing;
+mod bridge;
+mod error;
+mod macvlan;
+pub mod names;
+pub mod step;
+
+use ipnet::IpNet;
+
+use crate::host::view::{HostView, UplinkView};
+use crate::request::{Asked, Attachment, IfName, MacAddr, Origin, Request, Uplink};
+
+pub use bridge::bridge_to_make;
+pub use error::PlanError;
+pub use names::Identity;
+pub use step::{PlannedStep, Side, Step, Undo};
+
+/// Everything that will be done, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The interfaces, in the order of the request.
+    pub interfaces: Vec<PlannedInterface>,
+    /// The steps.
+    pub steps: Vec<PlannedStep>,
+    /// What the user should know although nothing is wrong.
+    pub notices: Vec<String>,
+}
+
+/// What an interface will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedInterface {
+    /// Its name in the container's namespace.
+    pub ifname: IfName,
+    /// Its index there.
+    pub ifindex: u32,
+    /// Name of the host's end, where there is one.
+    pub hostif: Option<IfName>,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// Nobody gave the address: it is the stable one of this container.
+    pub mac_is_stable: bool,
+    /// Index of the uplink.
+    pub uplink: u32,
+    /// Name of the uplink.
+    pub uplink_name: IfName,
+    /// Name of the bridge, when it is to be made.
+    pub makes_bridge: Option<IfName>,
+    /// Its addresses.
+    pub addresses: Vec<IpNet>,
+    /// Whether they are announced.
+    pub announced: bool,
+    /// The container starts without it when it cannot be made.
+    pub optional: bool,
+    /// Where it was asked for.
+    pub origin: Origin,
+}
+
+/// The least index that we choose for a link. The kernel counts up from 1, so
+/// whatever is above this is ours.
+pub const LOWEST_INDEX: u32 = 1 << 20;
+
+/// Chooses indexes for new links, random and not below [`LOWEST_INDEX`].
+pub type ChooseIndex<'a> = &'a mut dyn FnMut() -> u32;
+
+/// Plans a whole request: all of it, or an error and nothing.
+///
+/// An attachment marked `optional` whose uplink does not suit is left out,
+/// with a notice.
+pub fn plan(
+    request: &Request,
+    view: &HostView,
+    identity: &Identity,
+    choose: ChooseIndex<'_>,
+) -> Result<Plan, PlanError> {
+    let mut planner = Planner {
+        view,
+        identity,
+        choose,
+        plan: Plan::empty(),
+    };
+    if !view.namespace.loopback_up {
+        planner.push(None, Step::RaiseLoopback, &Origin::Default);
+    }
+    let mut planned = Vec::new();
+    for (attachment, uplink) in request.attachments.iter().zip(&view.uplinks) {
+        match planner.link(attachment, uplink) {
+            Ok(()) => planned.push(attachment),
+            Err(error) if is_optional(attachment) => planner.plan.notices.push(format!(
+                "{} is left out, because it is optional: {error}",
+                attachment.ifname.value
+            )),
+            Err(error) => return Err(error),
+        }
+    }
+    planner.default_routes(&planned);
+    Ok(planner.plan)
+}
+
+fn is_optional(attachment: &Attachment) -> bool {
+    attachment
+        .optional
+        .as_ref()
+        .is_some_and(|asked| asked.value)
+}
+
+/// The plan in the making.
+struct Planner<'a> {
+    view: &'a HostView,
+    identity: &'a Identity,
+    choose: ChooseIndex<'a>,
+    plan: Plan,
+}
+
+impl Plan {
+    fn empty() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            steps: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// What takes the whole plan back, newest first.
+    pub fn undos(&self) -> Vec<Undo> {
+        self.steps
+            .iter()
+            .rev()
+            .filter_map(|planned| planned.step.undo())
+            .collect()
+    }
+}
+
+impl Planner<'_> {
+    fn push(&mut self, interface: Option<usize>, step: Step, origin: &Origin) {
+        self.plan.steps.push(PlannedStep {
+            interface,
+            step,
+            origin: origin.clone(),
+        });
+    }
+
+    /// Plans one interface but for its default route, or leaves the plan as
+    /// it was.
+    fn link(&mut self, attachment: &Attachment, uplink: &UplinkView) -> Result<(), PlanError> {
+        self.check_name(&attachment.ifname)?;
+        self.check_addresses(attachment)?;
+        let (device, mode) = match &attachment.uplink.value {
+            Uplink::Bridge { device } => return self.bridge(attachment, device, uplink),
+            Uplink::Macvlan { parent, mode } => (parent, *mode),
+            Uplink::Link { device, mode } => {
+                if let Some(bridge) = bridge::meant_by_link(device, uplink) {
+                    return self.bridge(attachment, &bridge, uplink);
+                }
+                (device, *mode)
+            }
+        };
+        self.macvlan(attachment, device, mode, uplink)
+    }
+
+    fn check_name(&self, ifname: &Asked<IfName>) -> Result<(), PlanError> {
+        let taken = self
+            .view
+            .namespace
+            .taken
+            .iter()
+            .find(|(name, _)| *name == ifname.value);
+        match taken {
+            None => Ok(()),
+            Some((_, free)) => Err(PlanError::NameTaken {
+                ifname: ifname.value.clone(),
+                free: free.clone(),
+                origin: ifname.origin.clone(),
+            }),
+        }
+    }
+
+    fn check_addresses(&self, attachment: &Attachment) -> Result<(), PlanError> {
+        let own = &self.view.own_addresses;
+        match attachment
+            .addressing
+            .addresses
+            .iter()
+            .find(|a| own.contains(&a.value))
+        {
+            None => Ok(()),
+            Some(asked) => Err(PlanError::OwnAddress {
+                address: asked.value,
+                origin: asked.origin.clone(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Names and hardware addresses that nobody gave: the same after every start.
+//!
+//! Both are hashes of what identifies the container, so that switches, DHCP
+//! reservations and monitoring see the same interface again. The machine's
+//! identity is part of a MAC, because two hosts may both run a `web`.
+
+use sha2::{Digest, Sha256};
+
+use crate::request::{IfName, MacAddr};
+
+/// What identifies a sandbox over its restarts, on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// This machine's id, or another random value that survives a reboot.
+    pub machine_id: String,
+    /// The engine that runs the container: `podman`, `oci`.
+    pub engine: &'static str,
+    /// The container's name in that engine.
+    pub name: String,
+}
+
+/// SHA-256 over the parts, each ended by a NUL so that none runs into the next.
+fn digest(parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher.finalize().into()
+}
+
+fn local_mac(first: u8, hash: [u8; 32]) -> MacAddr {
+    let [a, b, c, d, e, ..] = hash;
+    MacAddr::local([first, a, b, c, d, e])
+}
+
+/// The stable MAC of an interface: `02:` and five bytes of the hash.
+///
+/// The machine id itself stays secret: only this application-specific hash of
+/// it is seen on the network (machine-id(5)).
+pub fn stable_mac(identity: &Identity, ifname: &IfName) -> MacAddr {
+    let Identity {
+        machine_id,
+        engine,
+        name,
+    } = identity;
+    local_mac(
+        0x02,
+        digest(&["pipework mac", machine_id, engine, name, ifname.as_str()]),
+    )
+}
+
+/// The MAC of a bridge that we make.
+pub fn bridge_mac(machine_id: &str, bridge: &IfName) -> MacAddr {
+    local_mac(
+        0x02,
+        digest(&["pipework bridge", machine_id, bridge.as_str()]),
+    )
+}
+
+/// The MAC of the host's end of a veth pair: above that of any other port,
+/// because a bridge takes the lowest one of its ports for its own
+/// (`br_stp_recalculate_bridge_id`).
+pub fn host_mac(identity: &Identity, ifname: &IfName) -> MacAddr {
+    let Identity {
+        machine_id,
+        engine,
+        name,
+    } = identity;
+    local_mac(
+        0xfe,
+        digest(&["pipework host", machine_id, engine, name, ifname.as_str()]),
+    )
+}
+
+/// Name of the host's end: `pw` and 10 hex digits of (name, ifname).
+pub fn host_name(name: &str, ifname: &IfName) -> IfName {
+    let [a, b, c, d, e, ..] = digest(&["pipework port", name, ifname.as_str()]);
+    IfName::of_port([a, b, c, d, e])
+}
+
+/// The text that `ip link` shows for the host's end, within `IFALIASZ`.
+pub fn alias(name: &str, ifname: &IfName) -> String {
+    let name: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
+    format!("pipework:{name}/{ifname}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(machine_id: &str, name: &str) -> Identity {
+        Identity {
+            machine_id: machine_id.into(),
+            engine: "podman",
+            name: name.into(),
+        }
+    }
+
+    fn eth1() -> IfName {
+        "eth1".parse().unwrap()
+    }
+
+    #[test]
+    fn two_machines_that_run_the_same_name_have_different_macs() {
+        let a = stable_mac(&identity("a", "web"), &eth1());
+        let b = stable_mac(&identity("b", "web"), &eth1());
+        assert_ne!(a, b);
+        assert_eq!(a, stable_mac(&identity("a", "web"), &eth1()));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let a = stable_mac(&identity("a", "bc"), &eth1());
+        let b = stable_mac(&identity("ab", "c"), &eth1());
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn a_stable_mac_is_local_and_unicast_and_the_ports_is_above_all_others() {
+        let mac = stable_mac(&identity("a", "web"), &eth1());
+        assert_eq!(mac.octets().first(), Some(&0x02));
+        let port = host_mac(&identity("a", "web"), &eth1());
+        assert_eq!(port.octets().first(), Some(&0xfe));
+    }
+
+    #[test]
+    fn a_port_is_called_pw_and_ten_hex_digits() {
+        let name = host_name("web", &eth1());
+        assert_eq!(name.as_str().len(), 12);
+        assert!(name.as_str().starts_with("pw"));
+        assert_eq!(name, host_name("web", &eth1()));
+    }
+
+    #[test]
+    fn an_alias_fits_what_the_kernel_takes() {
+        assert!(alias(&"ü".repeat(4000), &eth1()).len() < 256);
+    }
+}

@@ -1,0 +1,291 @@
+//! One step of a plan, and what takes it back.
+//!
+//! A step is coarse: one netlink message where one suffices. Its `Display` is
+//! the line of `pipework plan`, of the log and of an error report alike.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::{Family, IfName, Origin};
+use crate::rt::{Address, Bridge, Macvlan, Route, VethPair};
+
+/// A step with its place in the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// The interface that it belongs to, by its place in the plan; `None` for
+    /// what concerns the whole sandbox.
+    pub interface: Option<usize>,
+    /// What to do.
+    pub step: Step,
+    /// What the user wrote that led to it.
+    pub origin: Origin,
+}
+
+/// Something to be done in the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Bring up `lo` in the container's namespace.
+    RaiseLoopback,
+    /// Make a bridge on the host.
+    CreateBridge(Bridge),
+    /// Bring up a device of the host that is down.
+    RaiseParent {
+        /// Its index.
+        ifindex: u32,
+        /// Its name.
+        name: IfName,
+    },
+    /// Make a veth pair.
+    CreateVeth {
+        /// The pair.
+        pair: VethPair,
+        /// Name of the bridge.
+        bridge: IfName,
+    },
+    /// Make a macvlan.
+    CreateMacvlan {
+        /// The device.
+        macvlan: Macvlan,
+        /// Name of its parent.
+        parent: IfName,
+    },
+    /// Give the host's end the text by which people and monitoring know it.
+    SetAlias {
+        /// Index of the host's end.
+        ifindex: u32,
+        /// Its name.
+        name: IfName,
+        /// The text.
+        alias: String,
+    },
+    /// Set a per-interface kernel setting in the container's namespace.
+    SetSysctl {
+        /// The interface.
+        ifname: IfName,
+        /// `ipv4` or `ipv6`.
+        family: Family,
+        /// The setting.
+        leaf: &'static str,
+        /// Its value.
+        value: String,
+        /// A kernel without it needs no setting: IPv6 may be compiled out.
+        absent_is_fine: bool,
+    },
+    /// Bring the interface up.
+    RaiseInterface {
+        /// Its index.
+        ifindex: u32,
+        /// Its name.
+        ifname: IfName,
+        /// Name of the host's end, whose carrier is settled as well.
+        host: Option<IfName>,
+    },
+    /// Add an address to the interface.
+    AddAddress {
+        /// The address.
+        address: Address,
+        /// The interface.
+        ifname: IfName,
+    },
+    /// Add a route out of the interface.
+    AddRoute {
+        /// The route.
+        route: Route,
+        /// The interface.
+        ifname: IfName,
+        /// The route that it takes the place of, as the kernel told it.
+        replaces: Option<Vec<u8>>,
+    },
+}
+
+/// Where a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The host's namespace, which the hook runs in.
+    Host,
+    /// The container's namespace.
+    Guest,
+}
+
+/// What takes a step back. Known before the step is taken, since every link's
+/// index is chosen by the plan; so it can be recorded first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "undo", rename_all = "kebab-case")]
+pub enum Undo {
+    /// Delete a link of ours.
+    DeleteLink {
+        /// Where it is.
+        side: Side,
+        /// Its index.
+        ifindex: u32,
+        /// Its name, for people.
+        name: String,
+    },
+    /// Delete a bridge of ours, unless somebody uses it by now.
+    DeleteBridge {
+        /// Its index.
+        ifindex: u32,
+        /// Its name, for people.
+        name: String,
+    },
+    /// Bring a device down that was down.
+    Lower {
+        /// Where it is.
+        side: Side,
+        /// Its index.
+        ifindex: u32,
+        /// Its name, for people.
+        name: String,
+    },
+    /// Put the former default route back where ours still is.
+    RestoreRoute {
+        /// Ours.
+        ours: Route,
+        /// The former one, as the kernel told it.
+        former: Vec<u8>,
+    },
+}
+
+impl Step {
+    /// What takes this step back; `None` where it goes with its link.
+    pub fn undo(&self) -> Option<Undo> {
+        match self {
+            Self::RaiseLoopback => Some(Undo::Lower {
+                side: Side::Guest,
+                ifindex: 1,
+                name: "lo".to_owned(),
+            }),
+            Self::CreateBridge(bridge) => Some(Undo::DeleteBridge {
+                ifindex: bridge.ifindex,
+                name: bridge.name.to_string(),
+            }),
+            Self::RaiseParent { ifindex, name } => Some(Undo::Lower {
+                side: Side::Host,
+                ifindex: *ifindex,
+                name: name.to_string(),
+            }),
+            Self::CreateVeth { pair, .. } => Some(Undo::DeleteLink {
+                side: Side::Host,
+                ifindex: pair.host.ifindex,
+                name: pair.host.name.to_string(),
+            }),
+            Self::CreateMacvlan { macvlan, .. } => Some(Undo::DeleteLink {
+                side: Side::Guest,
+                ifindex: macvlan.guest.ifindex,
+                name: macvlan.guest.name.to_string(),
+            }),
+            Self::AddRoute {
+                route,
+                replaces: Some(former),
+                ..
+            } => Some(Undo::RestoreRoute {
+                ours: route.clone(),
+                former: former.clone(),
+            }),
+            Self::SetAlias { .. }
+            | Self::SetSysctl { .. }
+            | Self::RaiseInterface { .. }
+            | Self::AddAddress { .. }
+            | Self::AddRoute { replaces: None, .. } => None,
+        }
+    }
+}
+
+impl Undo {
+    /// Whether it also belongs to an orderly end. A bridge that we made stays
+    /// when its last port goes, and a device that we brought up stays up:
+    /// somebody may have come to rely on it. Only a failed start takes these
+    /// back.
+    pub fn is_part_of_detach(&self) -> bool {
+        match self {
+            Self::DeleteLink { .. } | Self::RestoreRoute { .. } => true,
+            Self::DeleteBridge { .. } | Self::Lower { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RaiseLoopback => f.write_str("bringing up lo"),
+            Self::CreateBridge(bridge) => write!(
+                f,
+                "making the bridge {} (STP off, forward delay 0, {})",
+                bridge.name, bridge.mac
+            ),
+            Self::RaiseParent { name, .. } => write!(f, "bringing up {name} on the host"),
+            Self::CreateVeth { pair, bridge } => write!(
+                f,
+                "making {} ({}, MTU {}) with {} as a port of {bridge}",
+                pair.guest.name, pair.guest.mac, pair.guest.mtu, pair.host.name
+            ),
+            Self::CreateMacvlan { macvlan, parent } => write!(
+                f,
+                "making {} ({}, MTU {}), a macvlan in mode {} on {parent}",
+                macvlan.guest.name, macvlan.guest.mac, macvlan.guest.mtu, macvlan.mode
+            ),
+            Self::SetAlias { name, alias, .. } => write!(f, "naming {name} {alias}"),
+            Self::SetSysctl {
+                ifname,
+                family,
+                leaf,
+                value,
+                ..
+            } => {
+                write!(f, "setting net.{family}.conf.{ifname}.{leaf} to {value}")
+            }
+            Self::RaiseInterface { ifname, .. } => write!(f, "bringing up {ifname}"),
+            Self::AddAddress { address, ifname } => {
+                write!(f, "adding {} to {ifname}", address.address)
+            }
+            Self::AddRoute {
+                route,
+                ifname,
+                replaces,
+            } => {
+                write_route(f, route, ifname)?;
+                if replaces.is_some() {
+                    f.write_str(" in the place of the present one")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn write_route(f: &mut fmt::Formatter<'_>, route: &Route, ifname: &IfName) -> fmt::Result {
+    if route.destination.prefix_len() == 0 {
+        f.write_str("adding the default route")?;
+    } else {
+        write!(f, "adding the route to {}", route.destination)?;
+    }
+    if let Some(via) = route.via {
+        write!(f, " via {via}")?;
+    }
+    write!(f, " by {ifname}")?;
+    if let Some(source) = route.source {
+        write!(f, " from {source}")?;
+    }
+    if let Some(metric) = route.metric {
+        write!(f, " with metric {metric}")?;
+    }
+    if let Some(table) = route.table {
+        write!(f, " in table {table}")?;
+    }
+    if route.onlink {
+        f.write_str(", next hop on the link")?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeleteLink { name, .. } | Self::DeleteBridge { name, .. } => f.write_str(name),
+            Self::Lower { name, .. } => write!(f, "{name} is down again"),
+            Self::RestoreRoute { .. } => f.write_str("the former default route"),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The kinds of value that a rule's criteria list.
+//!
+//! Each parses from the text in the file and says whether it covers a value
+//! that was asked for.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::caller::Caller;
+use super::set::Entry;
+use crate::request::{MacAddr, MacvlanMode};
+
+/// A name, or the beginning of one with a trailing `*`. A name that itself
+/// ends in `*` (the kernel allows it) is written with `\*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Glob {
+    /// This name only.
+    Exact(String),
+    /// Every name that begins so.
+    Prefix(String),
+}
+
+impl Glob {
+    /// Whether the name is covered.
+    pub fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => name == exact,
+            Self::Prefix(prefix) => name.starts_with(prefix.as_str()),
+        }
+    }
+
+    /// The pattern that covers this name and no other.
+    pub fn exactly(name: &str) -> String {
+        match name.strip_suffix('*') {
+            Some(rest) => format!("{rest}\\*"),
+            None => name.to_owned(),
+        }
+    }
+}
+
+impl Entry for Glob {
+    const EXPECTED: &'static str = "names, each exact or with a trailing *";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("a name is empty".to_owned());
+        }
+        Ok(match text.strip_suffix('*') {
+            None => Self::Exact(text.to_owned()),
+            Some(rest) => match rest.strip_suffix('\\') {
+                Some(name) => Self::Exact(format!("{name}*")),
+                None => Self::Prefix(rest.to_owned()),
+            },
+        })
+    }
+}
+
+/// Who may use a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallerPattern {
+    /// `runtime`.
+    Runtime,
+    /// `person`.
+    Person,
+    /// `namespace:NAME`; `namespace:*` is every pod.
+    Namespace(Glob),
+}
+
+impl CallerPattern {
+    /// Whether this caller is meant.
+    pub fn covers(&self, caller: &Caller) -> bool {
+        match (self, caller) {
+            (Self::Runtime, Caller::Runtime) | (Self::Person, Caller::Person) => true,
+            (Self::Namespace(glob), Caller::Tenant { namespace }) => {
+                // A pod whose namespace nobody named is in none, so that only
+                // a rule for all of them covers it: the empty name.
+                glob.covers(namespace.as_deref().unwrap_or_default())
+            }
+            (Self::Runtime | Self::Person | Self::Namespace(_), _) => false,
+        }
+    }
+}
+
+impl Entry for CallerPattern {
+    const EXPECTED: &'static str = "callers: \"runtime\", \"person\", \"namespace:NAME\"";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("namespace:")) {
+            ("runtime", _) => Ok(Self::Runtime),
+            ("person", _) => Ok(Self::Person),
+            (_, Some(name)) => Glob::parse(name).map(Self::Namespace),
+            (_, None) => Err(format!(
+                "no caller is called {text:?}; there are \"runtime\", \"person\" and \"namespace:NAME\""
+            )),
+        }
+    }
+}
+
+/// How an interface is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A port of a bridge.
+    Bridge,
+    /// A macvlan child.
+    Macvlan,
+}
+
+impl Kind {
+    /// The word in the file: the kernel's.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bridge => "bridge",
+            Self::Macvlan => "macvlan",
+        }
+    }
+}
+
+impl Entry for Kind {
+    const EXPECTED: &'static str = "kinds: \"bridge\", \"macvlan\"";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        [Self::Bridge, Self::Macvlan]
+            .into_iter()
+            .find(|kind| kind.word() == text)
+            .ok_or_else(|| {
+                format!("no kind is called {text:?}; there are \"bridge\" and \"macvlan\"")
+            })
+    }
+}
+
+impl Entry for MacvlanMode {
+    const EXPECTED: &'static str = "macvlan modes";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let all = [Self::Bridge, Self::Private, Self::Vepa, Self::Passthru];
+        all.into_iter()
+            .find(|mode| mode.to_string() == text)
+            .ok_or_else(|| {
+                format!(
+                    "no macvlan mode is called {text:?}; there are bridge, private, vepa and passthru"
+                )
+            })
+    }
+}
+
+/// A number or a range of them, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The least.
+    pub min: u32,
+    /// The greatest.
+    pub max: u32,
+}
+
+impl Range {
+    /// Whether the number is inside.
+    pub fn covers(self, number: u32) -> bool {
+        (self.min..=self.max).contains(&number)
+    }
+}
+
+impl Entry for Range {
+    const EXPECTED: &'static str = "numbers and ranges like \"10-20\", or { min = …, max = … }";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (min, max) = text.split_once('-').unwrap_or((text, text));
+        match (min.parse(), max.parse()) {
+            (Ok(min), Ok(max)) if min <= max => Ok(Self { min, max }),
+            (Ok(_), Ok(_)) => Err(format!("the range {text:?} ends before it begins")),
+            (Ok(_) | Err(_), _) => Err(format!("{text:?} is neither a number nor a range")),
+        }
+    }
+
+    fn between(min: Option<u32>, max: Option<u32>) -> Option<Self> {
+        (min.is_some() || max.is_some()).then(|| Self {
+            min: min.unwrap_or(0),
+            max: max.unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// A VLAN of IEEE 802.1Q, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vlan {
+    /// `untagged`.
+    Untagged,
+    /// These tags.
+    Tagged(Range),
+}
+
+impl Vlan {
+    /// Whether this tag, or its absence, is covered.
+    pub fn covers(self, tag: Option<u16>) -> bool {
+        match (self, tag) {
+            (Self::Untagged, None) => true,
+            (Self::Tagged(range), Some(tag)) => range.covers(tag.into()),
+            (Self::Untagged, Some(_)) | (Self::Tagged(_), None) => false,
+        }
+    }
+}
+
+impl Entry for Vlan {
+    const EXPECTED: &'static str = "VLANs: \"untagged\", 100, \"10-20\"";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "untagged" {
+            return Ok(Self::Untagged);
+        }
+        let range = Range::parse(text)
+            .map_err(|reason| format!("{reason}; a VLAN is 1 to 4094, or \"untagged\""))?;
+        if range.min < 1 || range.max > 4094 {
+            return Err(format!("{text} is not a VLAN: they are 1 to 4094"));
+        }
+        Ok(Self::Tagged(range))
+    }
+}
+
+/// A network, or one address as a network of its own.
+fn network(text: &str) -> Result<IpNet, String> {
+    let parsed = text
+        .parse::<IpNet>()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    match parsed {
+        None => Err(format!(
+            "{text:?} is not a network; write it like 10.0.0.0/24"
+        )),
+        Some(net) if net != net.trunc() => Err(format!(
+            "{text} names an address inside a network; maybe you meant {}",
+            net.trunc()
+        )),
+        Some(net) => Ok(net),
+    }
+}
+
+impl Entry for IpNet {
+    const EXPECTED: &'static str = "networks like \"10.0.0.0/24\"";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        network(text)
+    }
+}
+
+/// Routers that traffic may be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Routers(pub IpNet);
+
+impl Entry for Routers {
+    const EXPECTED: &'static str = "networks like \"10.0.0.1/32\", or true";
+    const BOOLEAN: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        network(text).map(Self)
+    }
+}
+
+/// Hardware addresses: one, a prefix of whole octets, or "none was asked".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MacPattern {
+    /// `stable`: the address that we derive.
+    Stable,
+    /// Those whose lower-case colon form begins so.
+    Prefix(String),
+}
+
+impl MacPattern {
+    /// Whether this address, or its absence, is covered.
+    pub fn covers(&self, mac: Option<&MacAddr>) -> bool {
+        match (self, mac) {
+            (Self::Stable, None) => true,
+            (Self::Prefix(prefix), Some(mac)) => mac.to_string().starts_with(prefix.as_str()),
+            (Self::Stable, Some(_)) | (Self::Prefix(_), None) => false,
+        }
+    }
+}
+
+impl Entry for MacPattern {
+    const EXPECTED: &'static str = "hardware addresses: \"stable\", \"02:42:*\"";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "stable" {
+            return Ok(Self::Stable);
+        }
+        let lower = text.to_ascii_lowercase();
+        let octets = lower.strip_suffix(":*").unwrap_or(&lower);
+        let well_formed = octets
+            .split(':')
+            .all(|octet| octet.len() == 2 && octet.chars().all(|c| c.is_ascii_hexdigit()));
+        let count = octets.split(':').count();
+        let whole = if lower.ends_with(":*") { 1..=5 } else { 6..=6 };
+        if !well_formed || !whole.contains(&count) {
+            return Err(format!(
+                "{text:?} is no hardware address; write \"02:42:ac:11:00:05\", \"02:42:*\" or \"stable\""
+            ));
+        }
+        Ok(Self::Prefix(lower.trim_end_matches('*').to_owned()))
+    }
+}

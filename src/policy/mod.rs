@@ -1,0 +1,135 @@
+//! Who may use which uplink, address, MAC and setting.
+//!
+//! Judges what was asked against the device that the host has resolved it to,
+//! so that no other name of a device evades a rule. Without a policy file root
+//! gets what it asks and pods get nothing; with one, everybody gets what the
+//! first matching rule says, and nothing when none matches. Pure but for
+//! `file`, which reads the one file.
+
+mod caller;
+mod criterion;
+mod entry;
+mod error;
+mod file;
+mod need;
+mod rule;
+mod set;
+mod suggestion;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use caller::Caller;
+pub use criterion::Criterion;
+pub use error::PolicyError;
+pub use file::{FileFault, POLICY_PATH, Policy};
+pub use need::{Ask, Need};
+pub use rule::RuleFlaw;
+pub use suggestion::Suggestion;
+
+use std::path::PathBuf;
+
+use crate::host::view::HostView;
+use crate::request::{Attachment, Request};
+use need::Shared;
+use rule::Action;
+
+/// Whether the caller may have everything that the request asks for.
+///
+/// `None` is the absence of a policy file: root gets what it asks, pods
+/// nothing. Fails with the first attachment that is refused.
+pub fn judge(
+    policy: Option<&Policy>,
+    caller: &Caller,
+    request: &Request,
+    view: &HostView,
+) -> Result<(), PolicyError> {
+    match (caller, policy) {
+        (Caller::CrioPod, _) => return Err(PolicyError::CrioPod),
+        (Caller::Runtime | Caller::Person, None) => return Ok(()),
+        (Caller::Runtime | Caller::Person | Caller::Tenant { .. }, _) => {}
+    }
+    let Request { attachments, name } = request;
+    let shared = Shared {
+        caller,
+        name: name.as_ref(),
+        count: u32::try_from(attachments.len()).unwrap_or(u32::MAX),
+    };
+    let HostView {
+        uplinks,
+        namespace: _,
+        own_addresses: _,
+        ovs_silent: _,
+    } = view;
+    for (n, attachment) in attachments.iter().enumerate() {
+        let uplink = uplinks.get(n).ok_or_else(|| PolicyError::NotLookedUp {
+            ifname: attachment.ifname.value.clone(),
+        })?;
+        let asks = need::needs(&shared, attachment, uplink)?;
+        match policy {
+            Some(policy) => policy.judge_one(attachment, &asks)?,
+            None => return Err(unlisted(caller, attachment, &asks)),
+        }
+    }
+    Ok(())
+}
+
+fn unlisted(caller: &Caller, attachment: &Attachment, asks: &[Ask]) -> PolicyError {
+    PolicyError::TenantUnlisted {
+        ifname: attachment.ifname.value.clone(),
+        caller: caller.clone(),
+        path: PathBuf::from(POLICY_PATH),
+        rule: Suggestion::of(asks),
+    }
+}
+
+impl Policy {
+    /// The first rule that matches decides; none: refused.
+    fn judge_one(&self, attachment: &Attachment, asks: &[Ask]) -> Result<(), PolicyError> {
+        for placed in &self.rules {
+            match placed.rule.action {
+                Action::Allow if asks.iter().all(|ask| placed.rule.covers(&ask.need)) => {
+                    return Ok(());
+                }
+                Action::Deny if placed.rule.denies(asks) => {
+                    return Err(PolicyError::Denied {
+                        ifname: attachment.ifname.value.clone(),
+                        path: self.path.clone(),
+                        line: placed.line,
+                        origin: attachment.uplink.origin.clone(),
+                    });
+                }
+                Action::Allow | Action::Deny => {}
+            }
+        }
+        Err(self.nothing_matches(attachment, asks))
+    }
+
+    /// The refusal that names what the rule lacks which came closest: that
+    /// with the fewest needs uncovered, the first of equals.
+    fn nothing_matches(&self, attachment: &Attachment, asks: &[Ask]) -> PolicyError {
+        let allowing = self.rules.iter().filter(|p| p.rule.action == Action::Allow);
+        let closest = allowing
+            .filter_map(|placed| {
+                let lacking = || asks.iter().filter(|ask| !placed.rule.covers(&ask.need));
+                Some((lacking().count(), placed.line, lacking().next()?))
+            })
+            .min_by_key(|(count, line, _)| (*count, *line));
+        let (line, lacking) = match closest {
+            Some((_, line, ask)) => (Some(line), Some(ask)),
+            None => (None, asks.first()),
+        };
+        let ifname = attachment.ifname.value.clone();
+        match lacking {
+            Some(ask) => PolicyError::NotAllowed {
+                ifname,
+                path: self.path.clone(),
+                closest: line,
+                lacking: Box::new(ask.clone()),
+                rule: Suggestion::of(asks),
+            },
+            // The list of needs always begins with the caller.
+            None => PolicyError::NotLookedUp { ifname },
+        }
+    }
+}

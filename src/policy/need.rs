@@ -1,0 +1,319 @@
+//! What one attachment asks for, as a list of needs that a rule must cover.
+//!
+//! Every type of the request is taken apart here without `..`: a new field
+//! does not compile until somebody decides what a policy says of it. Uplinks
+//! are judged as the host resolved them, never by the name that was written.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::caller::Caller;
+use super::entry::Kind;
+use super::error::PolicyError;
+use crate::host::view::{DeviceKind, DeviceView, LowerDevice, UplinkView};
+use crate::request::{
+    Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
+    MacvlanMode, Origin, Route, Sysctl, Uplink,
+};
+
+/// One thing that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// To be this caller.
+    Caller(Caller),
+    /// The uplink, by its primary name.
+    Uplink(String),
+    /// A device below the uplink, by its primary name.
+    Lower(String),
+    /// The way in which the interface is made.
+    Kind(Kind),
+    /// How children of one macvlan parent reach each other.
+    Mode(MacvlanMode),
+    /// The VLAN that the uplink leads into; `None` is untagged.
+    Vlan(Option<u16>),
+    /// A bridge that does not exist yet.
+    CreateBridge,
+    /// An address.
+    Address(IpAddr),
+    /// A router, of the default route or of another.
+    Gateway(IpAddr),
+    /// A default route.
+    DefaultRoute,
+    /// A hardware address; `None` is the stable one.
+    Mac(Option<MacAddr>),
+    /// The destination of a further route.
+    Route(IpNet),
+    /// The interface's name in the container.
+    Ifname {
+        /// The name.
+        name: String,
+        /// Whether it was written rather than given by default.
+        written: bool,
+    },
+    /// The name of the host's end.
+    Hostif(String),
+    /// An MTU.
+    Mtu(u32),
+    /// A length of the transmit queue.
+    Txqlen(u32),
+    /// A kernel setting, as `ipv4.arp_ignore`.
+    Sysctl(String),
+    /// A number of announcements.
+    Announce(u32),
+    /// A metric of a route.
+    Metric(u32),
+    /// A stable identity.
+    Name(String),
+    /// To start without the interface.
+    Optional,
+    /// As many interfaces in one container.
+    Count(u32),
+}
+
+/// A need, and who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// What is asked.
+    pub need: Need,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+fn ask(need: Need, origin: &Origin) -> Ask {
+    Ask {
+        need,
+        origin: origin.clone(),
+    }
+}
+
+/// What the whole request asks on behalf of each of its attachments.
+pub(super) struct Shared<'a> {
+    /// On whose behalf.
+    pub caller: &'a Caller,
+    /// The stable identity.
+    pub name: Option<&'a Asked<String>>,
+    /// How many interfaces.
+    pub count: u32,
+}
+
+/// Everything that an attachment asks, the most telling first.
+pub(super) fn needs(
+    shared: &Shared<'_>,
+    attachment: &Attachment,
+    view: &UplinkView,
+) -> Result<Vec<Ask>, PolicyError> {
+    let Attachment {
+        ifname,
+        uplink,
+        mac,
+        mtu,
+        txqlen,
+        hostif,
+        addressing,
+        routes,
+        sysctls,
+        announce,
+        optional,
+    } = attachment;
+    let mut out = vec![ask(Need::Caller(shared.caller.clone()), &uplink.origin)];
+    if !of_uplink(uplink, view, &mut out) {
+        return Err(PolicyError::NoSuchDevice {
+            ifname: ifname.value.clone(),
+            origin: uplink.origin.clone(),
+        });
+    }
+    of_addressing(addressing, &mut out);
+    out.extend([of_ifname(ifname), of_mac(mac.as_ref())]);
+    routes.iter().for_each(|route| of_route(route, &mut out));
+    sysctls.iter().for_each(|one| out.push(of_sysctl(one)));
+    let rest = [
+        of(mtu, |mtu| Need::Mtu(mtu.get())),
+        of(txqlen, |length| Need::Txqlen(*length)),
+        of(hostif, |name| Need::Hostif(name.to_string())),
+        announce.as_ref().and_then(of_announce),
+        // `optional=false` repeats the default.
+        of(&optional.clone().filter(|o| o.value), |_| Need::Optional),
+        shared
+            .name
+            .map(|name| ask(Need::Name(name.value.clone()), &name.origin)),
+    ];
+    out.extend(rest.into_iter().flatten());
+    out.push(ask(Need::Count(shared.count), &uplink.origin));
+    Ok(out)
+}
+
+fn of_ifname(asked: &Asked<IfName>) -> Ask {
+    let name = asked.value.to_string();
+    let written = asked.origin != Origin::Default;
+    ask(Need::Ifname { name, written }, &asked.origin)
+}
+
+fn of_mac(asked: Option<&Asked<MacAddr>>) -> Ask {
+    match asked {
+        Some(asked) => ask(Need::Mac(Some(asked.value)), &asked.origin),
+        None => ask(Need::Mac(None), &Origin::Default),
+    }
+}
+
+fn of<T>(asked: &Option<Asked<T>>, need: impl Fn(&T) -> Need) -> Option<Ask> {
+    asked
+        .as_ref()
+        .map(|asked| ask(need(&asked.value), &asked.origin))
+}
+
+/// Announcing once is the default and asks for nothing.
+fn of_announce(asked: &Asked<Announce>) -> Option<Ask> {
+    match asked.value {
+        Announce::Off => Some(ask(Need::Announce(0), &asked.origin)),
+        Announce::Once => None,
+    }
+}
+
+/// False when nothing of the hardware that was asked for exists, so that there
+/// is no name to judge.
+fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> bool {
+    let Asked { value, origin } = uplink;
+    let is_bridge = match view {
+        UplinkView::Present(device) => device.kind == DeviceKind::Bridge,
+        // A missing first argument of a classic line can only become a bridge.
+        UplinkView::Absent => true,
+    };
+    let (name, mode) = match value {
+        Uplink::Bridge { device } => (Some(device), None),
+        Uplink::Macvlan { parent, mode } => (by_name(parent), Some(*mode)),
+        Uplink::Link { device, mode } => (by_name(device), (!is_bridge).then_some(*mode)),
+    };
+    let kind = mode.map_or(Kind::Bridge, |_| Kind::Macvlan);
+    match (view, name) {
+        (UplinkView::Present(device), _) => of_device(device, origin, out),
+        (UplinkView::Absent, Some(name)) => {
+            out.push(ask(Need::Uplink(name.to_string()), origin));
+            out.push(ask(Need::Vlan(None), origin));
+        }
+        (UplinkView::Absent, None) => return false,
+    }
+    out.push(ask(Need::Kind(kind), origin));
+    out.extend(mode.map(|mode| ask(Need::Mode(mode), origin)));
+    if *view == UplinkView::Absent && kind == Kind::Bridge {
+        out.push(ask(Need::CreateBridge, origin));
+    }
+    true
+}
+
+fn by_name(device: &DeviceRef) -> Option<&IfName> {
+    match device {
+        DeviceRef::Name(name) => Some(name),
+        DeviceRef::Mac(_) | DeviceRef::Pci(_) => None,
+    }
+}
+
+/// The device and all that lies below it. Each tag of stacked VLANs counts:
+/// frames of eth0.100.200 leave eth0 with both.
+fn of_device(device: &DeviceView, origin: &Origin, out: &mut Vec<Ask>) {
+    let DeviceView {
+        ifindex: _,
+        mac_from_port: _,
+        name,
+        kind,
+        mac: _,
+        permanent_mac: _,
+        mtu: _,
+        up: _,
+        carrier: _,
+        controller: _,
+        lower,
+    } = device;
+    out.push(ask(Need::Uplink(name.to_string()), origin));
+    let mut tags = vec![tag_of(kind)];
+    for LowerDevice {
+        ifindex: _,
+        name,
+        kind,
+    } in lower
+    {
+        out.push(ask(Need::Lower(name.to_string()), origin));
+        tags.push(tag_of(kind));
+    }
+    let tags: Vec<u16> = tags.into_iter().flatten().collect();
+    if tags.is_empty() {
+        out.push(ask(Need::Vlan(None), origin));
+    }
+    out.extend(
+        tags.into_iter()
+            .map(|tag| ask(Need::Vlan(Some(tag)), origin)),
+    );
+}
+
+fn tag_of(kind: &DeviceKind) -> Option<u16> {
+    match kind {
+        DeviceKind::Vlan(tag) => Some(*tag),
+        DeviceKind::Bridge | DeviceKind::Macvlan | DeviceKind::Nic | DeviceKind::Other(_) => None,
+    }
+}
+
+fn of_addressing(addressing: &Addressing, out: &mut Vec<Ask>) {
+    let Addressing {
+        addresses,
+        gateway4,
+        gateway6,
+        default,
+        metric,
+    } = addressing;
+    for address in addresses {
+        out.push(ask(Need::Address(address.value.addr()), &address.origin));
+    }
+    // Without a word, every gateway becomes a default route.
+    let DefaultRoute { v4, v6 } = default
+        .as_ref()
+        .map_or(DefaultRoute { v4: true, v6: true }, |asked| asked.value);
+    let gateways = [
+        (of(gateway4, |gateway| Need::Gateway((*gateway).into())), v4),
+        (of(gateway6, |gateway| Need::Gateway((*gateway).into())), v6),
+    ];
+    for (gateway, default) in gateways {
+        let origin = gateway.as_ref().map(|ask| ask.origin.clone());
+        out.extend(gateway);
+        out.extend(
+            origin
+                .filter(|_| default)
+                .map(|o| ask(Need::DefaultRoute, &o)),
+        );
+    }
+    out.extend(of(metric, |metric| Need::Metric(*metric)));
+}
+
+fn of_route(route: &Asked<Route>, out: &mut Vec<Ask>) {
+    let Asked { value, origin } = route;
+    let Route {
+        destination,
+        via,
+        metric,
+        // All three choose among routes and addresses that the container has
+        // anyway; where traffic may go is judged by destination and router.
+        table: _,
+        source: _,
+        onlink: _,
+    } = value;
+    out.push(ask(Need::Route(*destination), origin));
+    if destination.prefix_len() == 0 {
+        out.push(ask(Need::DefaultRoute, origin));
+    }
+    out.extend(via.map(|via| ask(Need::Gateway(via), origin)));
+    out.extend(metric.map(|metric| ask(Need::Metric(metric), origin)));
+}
+
+fn of_sysctl(sysctl: &Asked<Sysctl>) -> Ask {
+    let Asked { value, origin } = sysctl;
+    let Sysctl {
+        family,
+        leaf,
+        // Who may set a leaf may set it to anything: it is per interface.
+        value: _,
+    } = value;
+    let family = match family {
+        Family::Ipv4 => "ipv4",
+        Family::Ipv6 => "ipv6",
+    };
+    ask(Need::Sysctl(format!("{family}.{leaf}")), origin)
+}

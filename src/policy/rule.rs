@@ -1,0 +1,260 @@
+//! One `[[rule]]`: what it lists, and whether it speaks of an attachment.
+//!
+//! An allow rule must cover every need; what it does not list is denied, the
+//! plain defaults aside (`Need::is_plain`). A deny rule matches when each
+//! criterion that it lists is touched by some need.
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::criterion::Criterion;
+use super::entry::{CallerPattern, Glob, Kind, MacPattern, Range, Routers, Vlan};
+use super::need::{Ask, Need};
+use super::set::Set;
+use crate::request::MacvlanMode;
+
+/// What a rule does with the attachments that it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// They may be made.
+    #[default]
+    Allow,
+    /// They are refused.
+    Deny,
+}
+
+/// A rule as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rule {
+    /// Allow or deny.
+    #[serde(default)]
+    pub action: Action,
+    caller: Option<Set<CallerPattern>>,
+    uplink: Option<Set<Glob>>,
+    lower: Option<Set<Glob>>,
+    kind: Option<Set<Kind>>,
+    mode: Option<Set<MacvlanMode>>,
+    vlan: Option<Set<Vlan>>,
+    create_bridge: Option<bool>,
+    cidr: Option<Set<IpNet>>,
+    gateway: Option<Set<Routers>>,
+    default_route: Option<bool>,
+    mac: Option<Set<MacPattern>>,
+    routes: Option<Set<IpNet>>,
+    ifname: Option<Set<Glob>>,
+    hostif: Option<Set<Glob>>,
+    mtu: Option<Set<Range>>,
+    txqlen: Option<Set<Range>>,
+    sysctl: Option<Set<Glob>>,
+    announce: Option<Set<Range>>,
+    metric: Option<Set<Range>>,
+    name: Option<Set<Glob>>,
+    optional: Option<bool>,
+    count: Option<u32>,
+}
+
+/// Why a rule cannot mean what its author thinks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RuleFlaw {
+    /// An allow rule that does not say for whom or where.
+    #[error("an allow rule must list {}; \"any\" means all", .0.key())]
+    Unlimited(Criterion),
+    /// A deny rule that can match nothing.
+    #[error("a deny rule with this {} would never match", .0.key())]
+    NeverMatches(Criterion),
+    /// A deny rule with a limit, which says nothing there.
+    #[error("count is a limit of allow rules")]
+    CountInDeny,
+}
+
+impl Need {
+    /// Whether the need is what everybody gets who asks for nothing special,
+    /// so that a rule need not list it.
+    pub fn is_plain(&self) -> bool {
+        match self {
+            Self::Vlan(tag) => tag.is_none(),
+            Self::Mac(mac) => mac.is_none(),
+            Self::Mode(mode) => *mode == MacvlanMode::Bridge,
+            Self::Ifname { name: _, written } => !written,
+            Self::Count(count) => *count <= 1,
+            Self::Caller(_) | Self::Uplink(_) | Self::Lower(_) | Self::Kind(_) => false,
+            Self::Address(_) | Self::Gateway(_) | Self::Route(_) | Self::Metric(_) => false,
+            Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
+            Self::Hostif(_) | Self::Mtu(_) | Self::Txqlen(_) => false,
+            Self::Sysctl(_) | Self::Announce(_) => false,
+        }
+    }
+}
+
+/// Whether what is listed has the wanted entry; `None` when nothing is listed.
+fn listed<T>(set: &Option<Set<T>>, test: impl Fn(&T) -> bool) -> Option<bool> {
+    set.as_ref().map(|set| set.has(test))
+}
+
+impl Rule {
+    /// Whether an allow rule grants this need.
+    pub fn covers(&self, need: &Need) -> bool {
+        self.lists(need).unwrap_or_else(|| need.is_plain())
+    }
+
+    /// Whether a deny rule matches an attachment with these needs.
+    pub fn denies(&self, asks: &[Ask]) -> bool {
+        self.criteria()
+            .into_iter()
+            .filter(|(_, stated)| *stated != Stated::Nothing)
+            .all(|(criterion, _)| asks.iter().any(|ask| self.touches(criterion, &ask.need)))
+    }
+
+    /// Whether what the rule lists for the need's criterion has it; `None`
+    /// when the rule lists nothing there.
+    fn lists(&self, need: &Need) -> Option<bool> {
+        match need {
+            Need::Caller(caller) => listed(&self.caller, |e| e.covers(caller)),
+            Need::Uplink(name) => listed(&self.uplink, |e| e.covers(name)),
+            Need::Lower(name) => {
+                // A rule that grants eth0 grants it below a VLAN device too.
+                let by_uplink = listed(&self.uplink, |e| e.covers(name));
+                let by_lower = listed(&self.lower, |e| e.covers(name));
+                by_uplink.filter(|covered| *covered).or(by_lower)
+            }
+            Need::Kind(kind) => listed(&self.kind, |e| e == kind),
+            Need::Mode(mode) => listed(&self.mode, |e| e == mode),
+            Need::Vlan(tag) => listed(&self.vlan, |e| e.covers(*tag)),
+            Need::CreateBridge => self.create_bridge,
+            Need::Address(address) => listed(&self.cidr, |e| e.contains(address)),
+            Need::Gateway(gateway) => listed(&self.gateway, |e| e.0.contains(gateway)),
+            Need::DefaultRoute => self.default_route,
+            Need::Mac(mac) => listed(&self.mac, |e| e.covers(mac.as_ref())),
+            Need::Route(net) => listed(&self.routes, |e| e.contains(net)),
+            Need::Ifname { name, written: _ } => listed(&self.ifname, |e| e.covers(name)),
+            Need::Hostif(name) => listed(&self.hostif, |e| e.covers(name)),
+            Need::Mtu(mtu) => listed(&self.mtu, |e| e.covers(*mtu)),
+            Need::Txqlen(length) => listed(&self.txqlen, |e| e.covers(*length)),
+            Need::Sysctl(leaf) => listed(&self.sysctl, |e| e.covers(leaf)),
+            Need::Announce(times) => listed(&self.announce, |e| e.covers(*times)),
+            Need::Metric(metric) => listed(&self.metric, |e| e.covers(*metric)),
+            Need::Name(name) => listed(&self.name, |e| e.covers(name)),
+            Need::Optional => self.optional,
+            Need::Count(count) => self.count.map(|limit| *count <= limit),
+        }
+    }
+
+    /// Whether a need falls under what a deny rule lists for one criterion.
+    fn touches(&self, criterion: Criterion, need: &Need) -> bool {
+        match (criterion, need) {
+            // A ban on eth0 must not be evaded by way of eth0.100.
+            (Criterion::Uplink, Need::Lower(name)) => {
+                listed(&self.uplink, |e| e.covers(name)) == Some(true)
+            }
+            (Criterion::Lower, Need::Lower(name)) => {
+                listed(&self.lower, |e| e.covers(name)) == Some(true)
+            }
+            // A ban on 10.0.0.0/8 bans a route to all of 0.0.0.0/0 as well.
+            (Criterion::Routes, Need::Route(net)) => {
+                listed(&self.routes, |e| e.contains(net) || net.contains(e)) == Some(true)
+            }
+            (criterion, need) => need.criterion() == criterion && self.lists(need) == Some(true),
+        }
+    }
+
+    /// What is wrong with the rule in itself.
+    pub fn flaw(&self) -> Option<RuleFlaw> {
+        match self.action {
+            Action::Allow => [
+                (Criterion::Caller, self.caller.is_none()),
+                (Criterion::Uplink, self.uplink.is_none()),
+            ]
+            .into_iter()
+            .find(|(_, missing)| *missing)
+            .map(|(criterion, _)| RuleFlaw::Unlimited(criterion)),
+            Action::Deny if self.count.is_some() => Some(RuleFlaw::CountInDeny),
+            Action::Deny => self
+                .criteria()
+                .into_iter()
+                .find(|(_, stated)| *stated == Stated::Never)
+                .map(|(criterion, _)| RuleFlaw::NeverMatches(criterion)),
+        }
+    }
+
+    /// Every criterion, and what the rule says of it.
+    fn criteria(&self) -> [(Criterion, Stated); 22] {
+        let Self {
+            action: _,
+            caller,
+            uplink,
+            lower,
+            kind,
+            mode,
+            vlan,
+            create_bridge,
+            cidr,
+            gateway,
+            default_route,
+            mac,
+            routes,
+            ifname,
+            hostif,
+            mtu,
+            txqlen,
+            sysctl,
+            announce,
+            metric,
+            name,
+            optional,
+            count,
+        } = self;
+        [
+            (Criterion::Caller, stated(caller)),
+            (Criterion::Uplink, stated(uplink)),
+            (Criterion::Lower, stated(lower)),
+            (Criterion::Kind, stated(kind)),
+            (Criterion::Mode, stated(mode)),
+            (Criterion::Vlan, stated(vlan)),
+            (Criterion::CreateBridge, switched(*create_bridge)),
+            (Criterion::Cidr, stated(cidr)),
+            (Criterion::Gateway, stated(gateway)),
+            (Criterion::DefaultRoute, switched(*default_route)),
+            (Criterion::Mac, stated(mac)),
+            (Criterion::Routes, stated(routes)),
+            (Criterion::Ifname, stated(ifname)),
+            (Criterion::Hostif, stated(hostif)),
+            (Criterion::Mtu, stated(mtu)),
+            (Criterion::Txqlen, stated(txqlen)),
+            (Criterion::Sysctl, stated(sysctl)),
+            (Criterion::Announce, stated(announce)),
+            (Criterion::Metric, stated(metric)),
+            (Criterion::Name, stated(name)),
+            (Criterion::Optional, switched(*optional)),
+            (Criterion::Count, switched(count.map(|limit| limit > 0))),
+        ]
+    }
+}
+
+/// How much a rule says of a criterion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stated {
+    /// It does not list it.
+    Nothing,
+    /// It lists it, and nothing can be in the list.
+    Never,
+    /// It lists something.
+    Something,
+}
+
+fn stated<T>(set: &Option<Set<T>>) -> Stated {
+    match set {
+        None => Stated::Nothing,
+        Some(Set::Of(entries)) if entries.is_empty() => Stated::Never,
+        Some(Set::Of(_) | Set::Any) => Stated::Something,
+    }
+}
+
+fn switched(switch: Option<bool>) -> Stated {
+    match switch {
+        None => Stated::Nothing,
+        Some(false) => Stated::Never,
+        Some(true) => Stated::Something,
+    }
+}

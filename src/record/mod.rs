@@ -1,0 +1,286 @@
+//! What we made and how to undo it, on disk before the first change.
+//!
+//! One record per network namespace, known by its cookie and the boot id: a
+//! cookie is never used again, an inode is. It holds the attachments, each
+//! with the set of containers that refer to it, and what takes it back.
+//! `store` keeps the files, `codec` gives them their form, `index` leads to
+//! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
+//! the bridges that we made. Every file begins with a version.
+
+mod codec;
+mod index;
+mod lock;
+mod sample;
+mod shared;
+mod store;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Plan, PlannedInterface, Undo};
+use crate::reference::{Keeper, NamespaceKey, Reference};
+use crate::request::{Addressing, Asked, Attachment, IfName, MacAddr};
+
+pub use lock::{Lock, Mode};
+pub use shared::BridgeRecord;
+pub use store::{Known, Store};
+
+/// The version of the records that this release writes. It reads this one and
+/// the one before; a newer one is left alone.
+pub const VERSION: u32 = 1;
+
+/// Where records live.
+pub const DIRECTORY: &str = "/run/pipework";
+
+/// Why the store could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A record that is none of ours, or broken.
+    #[error("{path} is no record that this release can read: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A record of a release after this one.
+    #[error(
+        "{path} was written by a newer release (record version {version}, this one reads {VERSION})"
+    )]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its version.
+        version: u32,
+    },
+    /// Somebody else could write to the store.
+    #[error("{path} must belong to root and be writable by nobody else")]
+    NotOurs {
+        /// The directory.
+        path: String,
+    },
+    /// Another run held the lock until the deadline.
+    #[error("another run of pipework held {what} until the deadline")]
+    Locked {
+        /// What was to be locked.
+        what: String,
+    },
+    /// A run before this one was killed, and what it left cannot be removed.
+    #[error("what a killed run left behind is in the way: {reason}")]
+    Remains {
+        /// Why it cannot.
+        reason: String,
+    },
+    /// A container with the same stable MAC is live on that uplink.
+    #[error("{holder} is live on the same uplink with the same stable MAC {mac}")]
+    MacInUse {
+        /// Name of the container that has it.
+        holder: String,
+        /// The address.
+        mac: MacAddr,
+    },
+}
+
+/// Everything that we did in one network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which namespace.
+    pub key: NamespaceKey,
+    /// Its inode number, by which its processes are found.
+    pub inode: u64,
+    /// The interfaces.
+    pub attachments: Vec<AttachmentRecord>,
+    /// What takes back steps that belong to no single interface.
+    pub undo: Vec<Undo>,
+    /// A process that keeps the namespace alive although no container that
+    /// refers to it is; found when the last reference went.
+    pub keeper: Option<Keeper>,
+}
+
+/// One interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentRecord {
+    /// Its name in the namespace.
+    pub ifname: IfName,
+    /// Its index in the namespace.
+    pub ifindex: u32,
+    /// Name of the host's end, where there is one.
+    pub hostif: Option<IfName>,
+    /// Name of the uplink.
+    pub uplink: IfName,
+    /// Index of the uplink.
+    pub uplink_ifindex: u32,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// Its addresses.
+    pub addresses: Vec<IpNet>,
+    /// Hash of what was asked: a second container that asks the same shares
+    /// the interface, one that asks otherwise is refused.
+    pub fingerprint: String,
+    /// What takes it back, newest first.
+    pub undo: Vec<Undo>,
+    /// The containers that refer to it: a set, never a counter.
+    pub references: Vec<Reference>,
+}
+
+impl Record {
+    /// A record without attachments.
+    pub fn new(key: NamespaceKey, inode: u64) -> Self {
+        Self {
+            key,
+            inode,
+            attachments: Vec::new(),
+            undo: Vec::new(),
+            keeper: None,
+        }
+    }
+
+    /// Enters what `plan` will make, for `reference`. The fingerprints are
+    /// those of its interfaces, in the same order.
+    pub fn enter(&mut self, plan: &Plan, fingerprints: &[String], reference: &Reference) {
+        for (place, interface) in plan.interfaces.iter().enumerate() {
+            // One that was there and is no more is made anew.
+            self.attachments
+                .retain(|former| former.ifname != interface.ifname);
+            let undo = undos_of(plan, Some(place));
+            let fingerprint = fingerprints
+                .get(place)
+                .map(String::as_str)
+                .unwrap_or_default();
+            self.attachments
+                .push(entry(interface, fingerprint, undo, reference));
+        }
+        self.undo.extend(undos_of(plan, None));
+    }
+
+    /// Adds `reference` to interfaces that are there already.
+    pub fn share(&mut self, ifnames: &[IfName], reference: &Reference) {
+        for attachment in self
+            .attachments
+            .iter_mut()
+            .filter(|a| ifnames.contains(&a.ifname))
+        {
+            attachment
+                .references
+                .retain(|r| r.id != reference.id || r.bundle != reference.bundle);
+            attachment.references.push(reference.clone());
+        }
+        self.keeper = None;
+    }
+
+    /// The attachment with this index.
+    pub fn attachment(&self, ifindex: u32) -> Option<&AttachmentRecord> {
+        self.attachments
+            .iter()
+            .find(|attachment| attachment.ifindex == ifindex)
+    }
+
+    /// Every reference, as often as there are attachments that have it.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.attachments
+            .iter()
+            .flat_map(|attachment| &attachment.references)
+    }
+
+    /// Every process that keeps this record alive.
+    pub fn keepers(&self) -> impl Iterator<Item = Keeper> {
+        self.references()
+            .map(|reference| reference.init)
+            .chain(self.keeper)
+    }
+
+    /// Drops the references of one container.
+    pub fn drop_references(&mut self, id: &str, bundle: &str) {
+        for attachment in &mut self.attachments {
+            attachment
+                .references
+                .retain(|r| r.id != id || r.bundle != bundle);
+        }
+    }
+}
+
+/// Hash of what an attachment asks for, but not of where it was written.
+pub fn fingerprint(attachment: &Attachment) -> String {
+    let Attachment {
+        ifname,
+        uplink,
+        mac,
+        mtu,
+        txqlen,
+        hostif,
+        addressing,
+        routes,
+        sysctls,
+        announce,
+        optional,
+    } = attachment;
+    let Addressing {
+        addresses,
+        gateway4,
+        gateway6,
+        default,
+        metric,
+    } = addressing;
+    let addresses: Vec<_> = addresses.iter().map(|asked| asked.value).collect();
+    let routes: Vec<_> = routes.iter().map(|asked| &asked.value).collect();
+    let sysctls: Vec<_> = sysctls.iter().map(|asked| &asked.value).collect();
+    let link = (
+        &ifname.value,
+        &uplink.value,
+        value(mac),
+        value(mtu),
+        value(txqlen),
+        value(hostif),
+    );
+    let addressing = (
+        addresses,
+        value(gateway4),
+        value(gateway6),
+        value(default),
+        value(metric),
+    );
+    let rest = (routes, sysctls, value(announce), value(optional));
+    store::hash(&["attachment", &format!("{link:?} {addressing:?} {rest:?}")])
+}
+
+fn value<T>(asked: &Option<Asked<T>>) -> Option<&T> {
+    asked.as_ref().map(|asked| &asked.value)
+}
+
+fn undos_of(plan: &Plan, interface: Option<usize>) -> Vec<Undo> {
+    let steps = plan
+        .steps
+        .iter()
+        .rev()
+        .filter(|planned| planned.interface == interface);
+    steps.filter_map(|planned| planned.step.undo()).collect()
+}
+
+fn entry(
+    interface: &PlannedInterface,
+    fingerprint: &str,
+    undo: Vec<Undo>,
+    reference: &Reference,
+) -> AttachmentRecord {
+    AttachmentRecord {
+        ifname: interface.ifname.clone(),
+        ifindex: interface.ifindex,
+        hostif: interface.hostif.clone(),
+        uplink: interface.uplink_name.clone(),
+        uplink_ifindex: interface.uplink,
+        mac: interface.mac,
+        addresses: interface.addresses.clone(),
+        fingerprint: fingerprint.to_owned(),
+        undo,
+        references: vec![reference.clone()],
+    }
+}

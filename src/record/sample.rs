@@ -1,0 +1,113 @@
+//! Going through the records: a few at each start, all of them at a sweep.
+//!
+//! A start looks at no more than eight, and in no more than sixteen
+//! directories for them, where the one before it stopped: its cost does not
+//! grow with the number of containers, and every record has its turn.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::codec::{read_bytes, read_record};
+use super::store::{APPLYING, Store};
+use super::{Record, RecordError};
+use crate::reference::NamespaceKey;
+use crate::sys::proc;
+
+/// How many records a start looks at.
+const RECORDS: usize = 8;
+/// In how many directories it looks for them.
+const DIRECTORIES: usize = 16;
+
+/// Where the last start stopped.
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    shard: u8,
+    offset: u16,
+}
+
+impl Store {
+    /// The namespaces of a few records whose process is gone.
+    pub fn sample_dead(&self) -> Vec<NamespaceKey> {
+        self.with_cursor(|mut cursor| {
+            let mut dead = Vec::new();
+            let mut looked = 0;
+            for _ in 0..DIRECTORIES {
+                let paths = self.records_in(cursor.shard);
+                let rest = paths.get(usize::from(cursor.offset)..).unwrap_or_default();
+                for path in rest.iter().take(RECORDS - looked) {
+                    dead.extend(key_if_dead(path));
+                    looked += 1;
+                    cursor.offset = cursor.offset.saturating_add(1);
+                }
+                if looked == RECORDS {
+                    break;
+                }
+                cursor = Cursor {
+                    shard: cursor.shard.wrapping_add(1),
+                    offset: 0,
+                };
+            }
+            (dead, cursor)
+        })
+    }
+
+    /// Every record, with an error for each that cannot be read.
+    pub fn all(&self) -> Vec<Result<Record, RecordError>> {
+        let paths = (0..=u8::MAX).flat_map(|shard| self.records_in(shard));
+        paths
+            .filter_map(|path| read_record(&path).transpose())
+            .collect()
+    }
+
+    fn records_in(&self, shard: u8) -> Vec<PathBuf> {
+        let directory = self.path("attachments").join(format!("{shard:02x}"));
+        let Ok(entries) = fs::read_dir(directory) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.retain(|path| {
+            path.extension()
+                .is_none_or(|extension| extension == APPLYING)
+        });
+        paths.sort();
+        paths
+    }
+
+    /// A cursor that is lost only means that some records are looked at twice.
+    fn with_cursor<T>(&self, act: impl FnOnce(Cursor) -> (T, Cursor)) -> T {
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600);
+        let Ok(file) = options.open(self.path("cursor")) else {
+            return act(Cursor::default()).0;
+        };
+        let mut bytes = [0; 3];
+        let _ = file.read_at(&mut bytes, 0);
+        let [shard, low, high] = bytes;
+        let (result, next) = act(Cursor {
+            shard,
+            offset: u16::from_le_bytes([low, high]),
+        });
+        let [low, high] = next.offset.to_le_bytes();
+        let _ = file.write_at(&[next.shard, low, high], 0);
+        result
+    }
+}
+
+/// The namespace of a record whose first line names a process that is gone.
+/// What cannot be read is left to the full sweep, which reports it.
+fn key_if_dead(path: &Path) -> Option<NamespaceKey> {
+    let bytes = read_bytes(path).ok()??;
+    let line = bytes.split(|b| *b == b'\n').next()?;
+    let mut words = std::str::from_utf8(line).ok()?.split(' ').skip(3);
+    let pid: i32 = words.next()?.parse().ok()?;
+    if pid > 0 && !proc::is_gone(pid) {
+        return None;
+    }
+    read_record(path).ok()?.map(|record| record.key)
+}

@@ -1,0 +1,290 @@
+//! The files below /run/pipework, all of root and nobody else.
+//!
+//! `attachments/XX/HASH` are the records; one that is being made has
+//! `.applying` behind its name. `containers/XX/HASH` and `macs/XX/HASH` lead
+//! to them (`index`), `shared/HASH` are bridges, `locks/HASH` keep runs apart,
+//! `reports/HASH` tell what went wrong last. Names are hashes, so no text of a
+//! user is one.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::codec::{encode, read_record};
+use super::lock::{Lock, Mode};
+use super::{Record, RecordError};
+use crate::deadline::Deadline;
+use crate::reference::{NamespaceKey, Reference};
+use crate::request::IfName;
+
+/// What is behind the name of a record whose making has not ended.
+pub(super) const APPLYING: &str = "applying";
+
+/// What the store knows of one namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Known {
+    /// All of this was made.
+    pub complete: Option<Record>,
+    /// A run that wanted to come to this did not end: what is in here and not
+    /// in `complete` may be there by half.
+    pub applying: Option<Record>,
+}
+
+/// The directory with the records.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// Names the file in an error.
+pub(super) fn io_error(path: &Path, source: io::Error) -> RecordError {
+    RecordError::Io {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+pub(super) fn hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn hash_of_key(key: &NamespaceKey) -> String {
+    hash(&["namespace", &key.boot_id, &key.cookie.to_string()])
+}
+
+impl Store {
+    /// Opens the store at `root` and makes it if it is not there.
+    ///
+    /// Refuses a directory that others could write to.
+    pub fn open(root: &Path) -> Result<Self, RecordError> {
+        let store = Self {
+            root: root.to_owned(),
+        };
+        for directory in [
+            "",
+            "attachments",
+            "containers",
+            "macs",
+            "shared",
+            "locks",
+            "reports",
+        ] {
+            if directory.is_empty() || !root.join("reports").exists() {
+                store.make_directory(&root.join(directory))?;
+            }
+        }
+        let meta = fs::symlink_metadata(root).map_err(|e| io_error(root, e))?;
+        if !meta.is_dir()
+            || meta.uid() != nix::unistd::geteuid().as_raw()
+            || meta.mode() & 0o022 != 0
+        {
+            return Err(RecordError::NotOurs {
+                path: root.display().to_string(),
+            });
+        }
+        Ok(store)
+    }
+
+    fn make_directory(&self, path: &Path) -> Result<(), RecordError> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(e) => Err(io_error(path, e)),
+        }
+    }
+
+    /// A file or directory of the store.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// A file in one of the 256 directories below `kind`.
+    pub(super) fn sharded(&self, kind: &str, hash: &str) -> PathBuf {
+        let (shard, rest) = hash.split_at_checked(2).unwrap_or(("00", hash));
+        self.root.join(kind).join(shard).join(rest)
+    }
+
+    pub(super) fn file(&self, kind: &str, parts: &[&str]) -> PathBuf {
+        self.root.join(kind).join(hash(parts))
+    }
+
+    /// Makes the directory that `path` lies in, where the first attempt to
+    /// create `path` showed that it is missing.
+    pub(super) fn with_shard<T>(
+        &self,
+        path: &Path,
+        create: impl Fn(&Path) -> io::Result<T>,
+    ) -> Result<T, RecordError> {
+        match create(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if let Some(directory) = path.parent() {
+                    self.make_directory(directory)?;
+                }
+                create(path).map_err(|e| io_error(path, e))
+            }
+            other => other.map_err(|e| io_error(path, e)),
+        }
+    }
+
+    /// Keeps every other run out of one namespace.
+    pub fn lock_namespace(
+        &self,
+        key: &NamespaceKey,
+        deadline: Deadline,
+    ) -> Result<Lock, RecordError> {
+        let path = self.file(
+            "locks",
+            &["namespace", &key.boot_id, &key.cookie.to_string()],
+        );
+        Ok(Lock::wait(path, Mode::Exclusive, deadline)?.that_removes_its_file())
+    }
+
+    /// The same, unless another run is in there now.
+    pub fn try_lock_namespace(&self, key: &NamespaceKey) -> Result<Option<Lock>, RecordError> {
+        let path = self.file(
+            "locks",
+            &["namespace", &key.boot_id, &key.cookie.to_string()],
+        );
+        Ok(Lock::attempt(&path, Mode::Exclusive)?.map(Lock::that_removes_its_file))
+    }
+
+    /// Keeps a bridge of ours from being made twice, or removed under us.
+    pub fn lock_bridge(
+        &self,
+        name: &IfName,
+        mode: Mode,
+        deadline: Deadline,
+    ) -> Result<Lock, RecordError> {
+        Lock::wait(
+            self.file("locks", &["bridge", name.as_str()]),
+            mode,
+            deadline,
+        )
+    }
+
+    fn complete_path(&self, key: &NamespaceKey) -> PathBuf {
+        self.sharded("attachments", &hash_of_key(key))
+    }
+
+    fn applying_path(&self, key: &NamespaceKey) -> PathBuf {
+        self.complete_path(key).with_extension(APPLYING)
+    }
+
+    /// What is known of a namespace.
+    pub fn read(&self, key: &NamespaceKey) -> Result<Known, RecordError> {
+        Ok(Known {
+            complete: read_record(&self.complete_path(key))?,
+            applying: read_record(&self.applying_path(key))?,
+        })
+    }
+
+    /// Writes down what a namespace shall hold, before the first change. Until
+    /// [`Store::complete`] a reader knows that half of it may be there.
+    pub fn begin(&self, record: &Record) -> Result<(), RecordError> {
+        self.replace(&self.applying_path(&record.key), record)?;
+        self.lead_all(record)
+    }
+
+    fn lead_all(&self, record: &Record) -> Result<(), RecordError> {
+        let mut led: Vec<&Reference> = Vec::new();
+        for reference in record.references() {
+            if !led.contains(&reference) {
+                self.lead(reference, &record.key)?;
+                led.push(reference);
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that was begun has been made.
+    pub fn complete(&self, key: &NamespaceKey) -> Result<(), RecordError> {
+        let (from, to) = (self.applying_path(key), self.complete_path(key));
+        fs::rename(&from, &to).map_err(|e| io_error(&from, e))
+    }
+
+    /// What was begun has been taken back; what was complete before still is.
+    pub fn abandon(&self, begun: &Record) -> Result<(), RecordError> {
+        let before = read_record(&self.complete_path(&begun.key))?;
+        for attachment in &begun.attachments {
+            let stays = before
+                .as_ref()
+                .and_then(|r| r.attachment(attachment.ifindex));
+            let kept = stays.map(|a| a.references.as_slice()).unwrap_or_default();
+            for reference in attachment.references.iter().filter(|r| !kept.contains(r)) {
+                self.unlead(reference, &begun.key)?;
+            }
+            if stays.is_none() {
+                self.release_mac(attachment.uplink_ifindex, attachment.mac, &begun.key)?;
+            }
+        }
+        remove(&self.applying_path(&begun.key))
+    }
+
+    /// Writes a complete record anew.
+    pub fn rewrite(&self, record: &Record) -> Result<(), RecordError> {
+        self.replace(&self.complete_path(&record.key), record)?;
+        self.lead_all(record)
+    }
+
+    /// Replaces a file at once: a reader sees the old or the new one.
+    fn replace(&self, path: &Path, record: &Record) -> Result<(), RecordError> {
+        let bytes = encode(record);
+        let new = path.with_extension("new");
+        self.with_shard(&new, |new| write_file(new, &bytes))?;
+        fs::rename(&new, path).map_err(|e| io_error(path, e))
+    }
+
+    /// Forgets a namespace, and the ways that lead to it.
+    pub fn forget(&self, record: &Record) -> Result<(), RecordError> {
+        for attachment in &record.attachments {
+            self.release_mac(attachment.uplink_ifindex, attachment.mac, &record.key)?;
+        }
+        for reference in record.references() {
+            self.unlead(reference, &record.key)?;
+        }
+        remove(&self.complete_path(&record.key))
+    }
+
+    /// Keeps the last report about a container, for the one who asks why.
+    pub fn keep_report(&self, id: &str, report: &str) -> Result<(), RecordError> {
+        let path = self.file("reports", &["report", id]);
+        write_file(&path, report.as_bytes()).map_err(|e| io_error(&path, e))
+    }
+
+    /// Forgets the report about a container that is well now.
+    pub fn drop_report(&self, id: &str) -> Result<(), RecordError> {
+        remove(&self.file("reports", &["report", id]))
+    }
+}
+
+pub(super) fn remove(path: &Path) -> Result<(), RecordError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(io_error(path, e)),
+    }
+}
+
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)
+}

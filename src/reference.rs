@@ -1,0 +1,37 @@
+//! Who refers to what: the identity of namespaces, processes and containers.
+//!
+//! Leaf types that records hold and the host's inspection fills in.
+
+use serde::{Deserialize, Serialize};
+
+/// What identifies a network namespace: its cookie is unique until reboot,
+/// while its inode number is used again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceKey {
+    /// This boot's random id.
+    pub boot_id: String,
+    /// The namespace's cookie (`SO_NETNS_COOKIE`).
+    pub cookie: u64,
+}
+
+/// A process that is known by its start time as well as its pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeper {
+    /// The pid.
+    pub pid: i32,
+    /// Its start time in clock ticks since boot.
+    pub start_time: u64,
+}
+
+/// A container that refers to an attachment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The container's id in its runtime.
+    pub id: String,
+    /// Its bundle, which tells apart two runtimes that use one id.
+    pub bundle: String,
+    /// Its name.
+    pub name: String,
+    /// Its first process.
+    pub init: Keeper,
+}

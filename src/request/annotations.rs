@@ -1,0 +1,150 @@
+//! A map of annotations into a [`Request`], strictly: whatever is not
+//! understood refuses the container, because no engine validates annotations
+//! and a typing error would silently lose the network.
+//!
+//! Keys are read in sorted order and the first error wins, so that the same
+//! annotations always give the same answer.
+
+mod attachment;
+mod entry;
+mod fields;
+mod key;
+
+use std::collections::BTreeMap;
+
+use super::error::{RequestError, cut};
+use super::keys::form::is_name;
+use super::keys::{self, Engine, Scope};
+use super::{Asked, Attachment, Request};
+use entry::Entry;
+use fields::Fields;
+use key::Selector;
+
+/// What every key of ours begins with.
+pub const PREFIX: &str = "pipework.";
+/// Most interfaces of one sandbox.
+const MAX_INTERFACES: usize = 100;
+
+/// Does this annotation speak to us?
+pub fn is_ours(key: &str) -> bool {
+    key.starts_with(PREFIX)
+}
+
+/// What the annotations ask for; `None` when none of them is ours.
+pub fn parse<'a>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Option<Request>, RequestError> {
+    let mut ours: Vec<(&str, &str)> = annotations
+        .into_iter()
+        .filter(|(key, _)| is_ours(key))
+        .collect();
+    ours.sort_unstable();
+    ours.dedup();
+    if ours.is_empty() {
+        return Ok(None);
+    }
+    let entries = ours
+        .into_iter()
+        .map(|(key, value)| Entry::read(key, value))
+        .collect::<Result<Vec<Entry<'_>>, RequestError>>()?;
+    no_key_twice(&entries)?;
+    let (sandbox, interfaces): (Vec<Entry<'_>>, Vec<Entry<'_>>) = entries
+        .into_iter()
+        .partition(|entry| entry.field.scope == Scope::Sandbox);
+    let name = read_sandbox(&sandbox)?;
+    let attachments = attachments(interfaces)?;
+    if let (true, Some(first)) = (attachments.is_empty(), sandbox.first()) {
+        return Err(no_uplink(first.key));
+    }
+    unique_names(&attachments)?;
+    Ok(Some(Request { attachments, name }))
+}
+
+fn no_uplink(key: &str) -> RequestError {
+    RequestError::NoUplink {
+        key: key.to_owned(),
+        uplinks: keys::uplinks().collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn no_key_twice(sorted: &[Entry<'_>]) -> Result<(), RequestError> {
+    let mut before: Option<&Entry<'_>> = None;
+    for entry in sorted {
+        if let Some(before) = before.filter(|before| before.key == entry.key) {
+            return Err(before.contradicts(entry, "one key has two values"));
+        }
+        before = Some(entry);
+    }
+    Ok(())
+}
+
+/// The identity; `net` and `cmd` end here.
+fn read_sandbox(entries: &[Entry<'_>]) -> Result<Option<Asked<String>>, RequestError> {
+    let mut name: Option<&Entry<'_>> = None;
+    for entry in entries {
+        if let Engine::NotYet(what) = entry.field.engine {
+            entry.check_form()?;
+            return Err(entry.not_supported(what));
+        }
+        if !is_name(entry.value) {
+            return Err(entry.mismatch());
+        }
+        match name {
+            Some(first) if first.value != entry.value => {
+                return Err(first.contradicts(entry, "a sandbox has one name"));
+            }
+            Some(_) => {}
+            None => name = Some(entry),
+        }
+    }
+    Ok(name.map(|entry| entry.asked(entry.value.to_owned())))
+}
+
+/// One attachment per selector, in the selectors' order.
+fn attachments(entries: Vec<Entry<'_>>) -> Result<Vec<Attachment>, RequestError> {
+    let mut groups: BTreeMap<Selector, Vec<Entry<'_>>> = BTreeMap::new();
+    let mut first: Option<(&str, Selector)> = None;
+    for entry in entries {
+        let (first_key, first_selector) =
+            first.get_or_insert_with(|| (entry.key, entry.selector.clone()));
+        if !first_selector.same_form(&entry.selector) {
+            return Err(RequestError::MixedForms {
+                first: (*first_key).to_owned(),
+                second: entry.key.to_owned(),
+            });
+        }
+        groups
+            .entry(entry.selector.clone())
+            .or_default()
+            .push(entry);
+    }
+    if groups.len() > MAX_INTERFACES {
+        return Err(RequestError::TooManyInterfaces {
+            count: groups.len(),
+        });
+    }
+    groups
+        .into_iter()
+        .map(|(selector, entries)| attachment::build(&selector, &Fields::read(&entries)?))
+        .collect()
+}
+
+fn unique_names(attachments: &[Attachment]) -> Result<(), RequestError> {
+    let mut seen = BTreeMap::new();
+    for attachment in attachments {
+        let name = &attachment.ifname.value;
+        if let Some(first) = seen.insert(name, attachment) {
+            return Err(RequestError::DuplicateInterface {
+                name: name.to_string(),
+                first: cut(&first.uplink.origin.to_string()),
+                second: cut(&attachment.uplink.origin.to_string()),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! The fields of one interface held against each other, and made into an
+//! [`Attachment`].
+
+use super::entry::Entry;
+use super::fields::{Fields, Plug, Read};
+use super::key::Selector;
+use super::no_uplink;
+use crate::request::address::AddressWithGateway;
+use crate::request::error::RequestError;
+use crate::request::{
+    Addressing, Asked, Attachment, DefaultRoute, Family, IfName, Mtu, Origin, Uplink,
+};
+
+/// The attachment that the fields of one interface describe.
+///
+/// Contradictions are answered before missing engines.
+pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, RequestError> {
+    let plug = only_plug(fields)?;
+    check_kind(fields, plug)?;
+    check_mode(fields, plug)?;
+    check_hostif(fields, plug)?;
+    check_vlan(fields)?;
+    if let Some(error) = &fields.unsupported {
+        return Err(error.clone());
+    }
+    let addressing = addressing(fields)?;
+    check_ipv6(fields, &addressing)?;
+    Ok(Attachment {
+        ifname: ifname(selector, fields, plug.entry)?,
+        uplink: uplink(fields, plug)?,
+        mac: fields.mac.clone(),
+        mtu: fields.mtu.as_ref().map(Read::asked),
+        txqlen: fields.txqlen.clone(),
+        hostif: fields.hostif.as_ref().map(Read::asked),
+        addressing,
+        routes: fields.routes.clone(),
+        sysctls: fields.sysctls.iter().map(Read::asked).collect(),
+        announce: fields.announce.clone(),
+        optional: fields.optional.clone(),
+    })
+}
+
+impl<T: Clone> Read<'_, T> {
+    fn asked(&self) -> Asked<T> {
+        self.entry.asked(self.value.clone())
+    }
+}
+
+fn only_plug<'f, 'e>(fields: &'f Fields<'e>) -> Result<&'f Read<'e, Plug>, RequestError> {
+    match fields.plugs.as_slice() {
+        [plug] => Ok(plug),
+        [first, second, ..] => Err(first
+            .entry
+            .contradicts(second.entry, "an interface has one uplink")),
+        [] => Err(no_uplink(
+            fields.first.map_or("pipework.", |entry| entry.key),
+        )),
+    }
+}
+
+/// The kinds that an uplink key can be.
+fn kinds_of(uplink: &str) -> &'static [&'static str] {
+    match uplink {
+        "bridge" => &["bridge", "ovs"],
+        "parent" => &["macvlan", "ipvlan"],
+        "link" => &[
+            "bridge", "ovs", "macvlan", "ipvlan", "ipoib", "wifi", "phys",
+        ],
+        "device" => &["phys", "wifi"],
+        "ovs" => &["ovs"],
+        "dummy" => &["dummy"],
+        "ipoib" => &["ipoib"],
+        _ => &[],
+    }
+}
+
+fn check_kind(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestError> {
+    match &fields.kind {
+        Some(kind) if !kinds_of(plug.entry.field.name).contains(&kind.value) => Err(plug
+            .entry
+            .contradicts(kind.entry, "the uplink is not of that type")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_mode(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestError> {
+    let Some(mode) = &fields.mode else {
+        return Ok(());
+    };
+    let kind = fields.kind.as_ref().map(|kind| kind.value);
+    let why = match plug.value {
+        Plug::Bridge(_) | Plug::Later => "only parent and link have a mode",
+        Plug::Parent(_) | Plug::Link(_) => match (kind, &mode.value) {
+            (Some("bridge"), _) => "a port of a bridge has no mode",
+            (Some("macvlan"), None) => "that mode is one of ipvlan",
+            (Some("ipvlan"), Some(_)) => "that mode is one of macvlan",
+            (_, _) => return Ok(()),
+        },
+    };
+    Err(plug.entry.contradicts(mode.entry, why))
+}
+
+fn check_hostif(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestError> {
+    let macvlan = fields
+        .kind
+        .as_ref()
+        .is_some_and(|kind| kind.value == "macvlan");
+    match (&fields.hostif, &plug.value) {
+        (Some(hostif), Plug::Parent(_)) => Err(hostif
+            .entry
+            .contradicts(plug.entry, "a macvlan has no end on the host")),
+        (Some(hostif), Plug::Link(_)) if macvlan => Err(hostif
+            .entry
+            .contradicts(plug.entry, "a macvlan has no end on the host")),
+        (Some(_) | None, Plug::Bridge(_) | Plug::Parent(_) | Plug::Link(_) | Plug::Later) => Ok(()),
+    }
+}
+
+fn check_vlan(fields: &Fields<'_>) -> Result<(), RequestError> {
+    match (&fields.mac_vlan, &fields.vlan) {
+        (Some(one), Some(other)) if one.value != other.value => Err(one
+            .entry
+            .contradicts(other.entry, "an interface is in one VLAN")),
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
+fn ifname(
+    selector: &Selector,
+    fields: &Fields<'_>,
+    plug: &Entry<'_>,
+) -> Result<Asked<IfName>, RequestError> {
+    let number = match (selector, &fields.ifname) {
+        (Selector::Name(name), Some(asked)) if *name != asked.value => {
+            return Err(asked
+                .entry
+                .contradicts(plug, "the key names another interface"));
+        }
+        (Selector::Name(name), Some(_) | None) => return Ok(plug.asked(name.clone())),
+        (Selector::Single | Selector::Number(_), Some(asked)) => return Ok(asked.asked()),
+        (Selector::Single, None) => 1,
+        (Selector::Number(number), None) => u16::from(*number) + 1,
+    };
+    Ok(Asked {
+        value: plug.ask(format!("eth{number}").parse())?.value,
+        origin: Origin::Default,
+    })
+}
+
+fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Asked<Uplink>, RequestError> {
+    let mode = fields.mode.as_ref().and_then(|mode| mode.value);
+    let mode = mode.unwrap_or_default();
+    let kind = fields.kind.as_ref().map(|kind| kind.value);
+    let uplink = match &plug.value {
+        Plug::Bridge(device) => Uplink::Bridge {
+            device: device.clone(),
+        },
+        Plug::Parent(parent) => Uplink::Macvlan {
+            parent: parent.clone(),
+            mode,
+        },
+        Plug::Link(parent) if kind == Some("macvlan") => Uplink::Macvlan {
+            parent: parent.clone(),
+            mode,
+        },
+        Plug::Link(_) if kind == Some("bridge") => Uplink::Bridge {
+            // `type` says that it is one, so it is called by name.
+            device: plug.entry.ask(plug.entry.value.parse())?.value,
+        },
+        Plug::Link(device) => Uplink::Link {
+            device: device.clone(),
+            mode,
+        },
+        Plug::Later => return Err(plug.entry.not_supported(plug.entry.field.name)),
+    };
+    Ok(plug.entry.asked(uplink))
+}
+
+fn addressing(fields: &Fields<'_>) -> Result<Addressing, RequestError> {
+    let written = fields.ip.as_ref().map(|ip| ip.value.clone());
+    let written = written.unwrap_or_default();
+    let mut all = written.clone();
+    if let Some(gw) = fields.gw {
+        all.add_gateways(gw.value).map_err(|e| gw.wrong(e))?;
+    }
+    // A gateway that both name is `ip`'s.
+    let origin = |in_ip: bool| match (&fields.ip, fields.gw) {
+        (Some(ip), Some(gw)) => if in_ip { ip.entry } else { gw }.origin(),
+        (Some(ip), None) => ip.entry.origin(),
+        (None, Some(gw)) => gw.origin(),
+        (None, None) => Origin::Default,
+    };
+    Ok(Addressing {
+        gateway4: all.gateway4.map(|value| Asked {
+            value,
+            origin: origin(written.gateway4.is_some()),
+        }),
+        gateway6: all.gateway6.map(|value| Asked {
+            value,
+            origin: origin(written.gateway6.is_some()),
+        }),
+        default: default_route(fields, &all)?,
+        metric: metric(fields, &all)?,
+        addresses: all
+            .addresses
+            .into_iter()
+            .map(|value| Asked {
+                value,
+                origin: origin(true),
+            })
+            .collect(),
+    })
+}
+
+fn no_gateway(entry: &Entry<'_>, family: &'static str) -> RequestError {
+    RequestError::NoGateway {
+        key: entry.key.to_owned(),
+        value: crate::request::error::cut(entry.value),
+        family,
+    }
+}
+
+fn default_route(
+    fields: &Fields<'_>,
+    all: &AddressWithGateway,
+) -> Result<Option<Asked<DefaultRoute>>, RequestError> {
+    let Some(asked) = &fields.default else {
+        return Ok(None);
+    };
+    let there = DefaultRoute {
+        v4: all.gateway4.is_some(),
+        v6: all.gateway6.is_some(),
+    };
+    let DefaultRoute { v4, v6 } = asked.value;
+    let missing = match (there.v4, there.v6) {
+        (false, false) if v4 == v6 => Some("a"),
+        (false, _) if v4 && !v6 => Some("an IPv4"),
+        (_, false) if v6 && !v4 => Some("an IPv6"),
+        (_, _) => None,
+    };
+    if let Some(family) = missing {
+        return Err(no_gateway(asked.entry, family));
+    }
+    // `true` means those that are there.
+    Ok(Some(asked.entry.asked(DefaultRoute {
+        v4: v4 && there.v4,
+        v6: v6 && there.v6,
+    })))
+}
+
+fn metric(
+    fields: &Fields<'_>,
+    all: &AddressWithGateway,
+) -> Result<Option<Asked<u32>>, RequestError> {
+    match &fields.metric {
+        Some(metric) if all.gateway4.is_none() && all.gateway6.is_none() => {
+            Err(no_gateway(metric.entry, "a"))
+        }
+        Some(metric) => Ok(Some(metric.asked())),
+        None => Ok(None),
+    }
+}
+
+/// IPv6 needs an MTU of 1280, and must not be switched off where it is asked.
+fn check_ipv6(fields: &Fields<'_>, addressing: &Addressing) -> Result<(), RequestError> {
+    let is_v6 = |asked: &&Asked<ipnet::IpNet>| asked.value.addr().is_ipv6();
+    let Some(address) = addressing.addresses.iter().find(is_v6) else {
+        return Ok(());
+    };
+    if let Some(mtu) = &fields.mtu
+        && mtu.value.get() < Mtu::IPV6_MIN
+    {
+        return Err(RequestError::MtuForIpv6 {
+            key: mtu.entry.key.to_owned(),
+            value: mtu.value.to_string(),
+            address: address.value.to_string(),
+        });
+    }
+    let off = fields.sysctls.iter().find(|sysctl| {
+        let sysctl = &sysctl.value;
+        sysctl.family == Family::Ipv6 && sysctl.leaf == "disable_ipv6" && sysctl.value != 0
+    });
+    match (off, &fields.ip) {
+        (Some(off), Some(ip)) => Err(ip
+            .entry
+            .contradicts(off.entry, "an IPv6 address needs IPv6")),
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}

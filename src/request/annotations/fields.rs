@@ -1,0 +1,257 @@
+//! The fields of one interface, each read into its type; what they mean
+//! together is decided in `attachment`.
+
+use super::entry::Entry;
+use crate::request::address::{AddressWithGateway, DynamicForm};
+use crate::request::error::RequestError;
+use crate::request::keys::form::{IPVLAN_MODES, TYPES, boolean, vlan, within};
+use crate::request::keys::{Engine, Scope};
+use crate::request::mac::MacError;
+use crate::request::{
+    Announce, Asked, DefaultRoute, DeviceRef, IfName, MacAddr, MacvlanMode, Metric, Mtu, Route,
+    Sysctl,
+};
+
+/// A field's value with the annotation that it comes from.
+#[derive(Debug)]
+pub struct Read<'e, T> {
+    /// The value.
+    pub value: T,
+    /// The annotation.
+    pub entry: &'e Entry<'e>,
+}
+
+/// The device behind an uplink key.
+#[derive(Debug)]
+pub enum Plug {
+    /// `bridge`.
+    Bridge(IfName),
+    /// `parent`.
+    Parent(DeviceRef),
+    /// `link`.
+    Link(DeviceRef),
+    /// A key whose engine is missing.
+    Later,
+}
+
+/// The fields of one interface as they were written.
+#[derive(Debug, Default)]
+pub struct Fields<'e> {
+    /// The first annotation of the interface, in sorted order.
+    pub first: Option<&'e Entry<'e>>,
+    /// All uplink keys.
+    pub plugs: Vec<Read<'e, Plug>>,
+    /// `type`.
+    pub kind: Option<Read<'e, &'static str>>,
+    /// `mode`; the value is `None` for a mode of ipvlan.
+    pub mode: Option<Read<'e, Option<MacvlanMode>>>,
+    /// `ifname`.
+    pub ifname: Option<Read<'e, IfName>>,
+    /// `hostif`.
+    pub hostif: Option<Read<'e, IfName>>,
+    /// `mac` before its `@`.
+    pub mac: Option<Asked<MacAddr>>,
+    /// `mac` behind its `@`.
+    pub mac_vlan: Option<Read<'e, u16>>,
+    /// `vlan`.
+    pub vlan: Option<Read<'e, u16>>,
+    /// `mtu`.
+    pub mtu: Option<Read<'e, Mtu>>,
+    /// `txqlen`.
+    pub txqlen: Option<Asked<u32>>,
+    /// `ip`, where it holds addresses.
+    pub ip: Option<Read<'e, AddressWithGateway>>,
+    /// `gw`.
+    pub gw: Option<&'e Entry<'e>>,
+    /// `default`.
+    pub default: Option<Read<'e, DefaultRoute>>,
+    /// `metric`.
+    pub metric: Option<Read<'e, Metric>>,
+    /// `route`.
+    pub routes: Vec<Asked<Route>>,
+    /// `sysctl.…`.
+    pub sysctls: Vec<Read<'e, Sysctl>>,
+    /// `announce`.
+    pub announce: Option<Asked<Announce>>,
+    /// `optional`.
+    pub optional: Option<Asked<bool>>,
+    /// The first value whose engine is missing.
+    pub unsupported: Option<RequestError>,
+}
+
+impl<'e> Fields<'e> {
+    /// Reads every annotation of one interface; the first wrong form fails.
+    pub fn read(entries: &'e [Entry<'e>]) -> Result<Self, RequestError> {
+        let mut fields = Self {
+            first: entries.first(),
+            ..Self::default()
+        };
+        for entry in entries {
+            match entry.field.engine {
+                Engine::Now { .. } => fields.read_now(entry)?,
+                Engine::NotYet(what) => fields.read_later(entry, what)?,
+            }
+        }
+        Ok(fields)
+    }
+
+    fn read_now(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
+        let value = entry.value;
+        match entry.field.stem() {
+            "bridge" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Bridge),
+            "parent" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Parent),
+            "link" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Link),
+            "ifname" => self.ifname = Some(read(entry, entry.ask(value.parse())?)),
+            "hostif" => self.hostif = Some(read(entry, entry.ask(value.parse())?)),
+            "mtu" => self.mtu = Some(read(entry, entry.ask(value.parse())?)),
+            "txqlen" => self.txqlen = Some(number(entry)?),
+            "metric" => self.metric = Some(read(entry, number(entry)?)),
+            "optional" => {
+                let asked = boolean(value).ok_or_else(|| entry.mismatch())?;
+                self.optional = Some(entry.asked(asked));
+            }
+            "gw" => self.gw = Some(entry),
+            "route" => {
+                let routes = entry.ask(Route::parse_list(value))?.value;
+                self.routes = routes.into_iter().map(|r| entry.asked(r)).collect();
+            }
+            "sysctl.ipv4.conf" | "sysctl.ipv6.conf" => {
+                let sysctl = entry.ask(Sysctl::parse(entry.rest, value))?;
+                self.sysctls.push(read(entry, sysctl));
+            }
+            other => self.read_compound(entry, other)?,
+        }
+        Ok(())
+    }
+
+    /// The fields whose values have parts, or partly mean a missing engine.
+    fn read_compound(&mut self, entry: &'e Entry<'e>, name: &str) -> Result<(), RequestError> {
+        match name {
+            "ip" => self.read_ip(entry),
+            "mac" => self.read_mac(entry),
+            "type" => self.read_type(entry),
+            "mode" => self.read_mode(entry),
+            "default" => self.read_default(entry),
+            "announce" => self.read_announce(entry),
+            // A field of the table without a reader is not carried out.
+            _ => Err(entry.not_supported(entry.field.name)),
+        }
+    }
+
+    fn plug<T>(&mut self, entry: &'e Entry<'e>, device: T, kind: fn(T) -> Plug) {
+        self.plugs.push(Read {
+            value: kind(device),
+            entry,
+        });
+    }
+
+    fn later(&mut self, entry: &Entry<'_>, what: &'static str) {
+        self.unsupported
+            .get_or_insert_with(|| entry.not_supported(what));
+    }
+
+    fn read_later(&mut self, entry: &'e Entry<'e>, what: &'static str) -> Result<(), RequestError> {
+        entry.check_form()?;
+        let field = entry.field;
+        if field.scope == Scope::Uplink {
+            self.plugs.push(Read {
+                value: Plug::Later,
+                entry,
+            });
+        }
+        if field.name == "vlan" {
+            self.vlan = vlan(entry.value).map(|value| Read { value, entry });
+        }
+        let repeats = |default| field.form.same(default, entry.value);
+        if !field.default.is_some_and(repeats) {
+            self.later(entry, what);
+        }
+        Ok(())
+    }
+
+    fn read_ip(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
+        match entry.ask(DynamicForm::find(entry.value))?.value {
+            Some(form) => self.later(entry, form.name()),
+            None => self.ip = Some(read(entry, entry.ask(entry.value.parse())?)),
+        }
+        Ok(())
+    }
+
+    /// `[MAC | U:string][@vlan]`: a second `@` and what follows are dropped,
+    /// as pipework drops them.
+    fn read_mac(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
+        let mut parts = entry.value.split('@').map(str::trim);
+        let mac = parts.next().unwrap_or_default();
+        let tag = parts.next().unwrap_or_default();
+        self.mac = match mac.strip_prefix("U:") {
+            Some("") => return Err(entry.wrong(MacError::EmptyUserString)),
+            Some(string) => Some(entry.asked(MacAddr::from_user_string(string))),
+            None if mac.is_empty() => None,
+            None => Some(entry.ask(mac.parse())?),
+        };
+        if !tag.is_empty() {
+            let form = crate::request::keys::Form::Vlan;
+            let value = vlan(tag).ok_or_else(|| entry.wrong(form.mismatch(tag)))?;
+            self.mac_vlan = Some(Read { value, entry });
+            self.later(entry, "VLAN");
+        }
+        Ok(())
+    }
+
+    fn read_type(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
+        let kind = TYPES.iter().find(|kind| **kind == entry.value);
+        let value = *kind.ok_or_else(|| entry.mismatch())?;
+        self.kind = Some(Read { value, entry });
+        if !matches!(value, "macvlan" | "bridge") {
+            self.later(entry, value);
+        }
+        Ok(())
+    }
+
+    fn read_mode(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
+        let value = entry.value.parse().ok();
+        if value.is_none() {
+            if !IPVLAN_MODES.contains(&entry.value) {
+                return Err(entry.mismatch());
+            }
+            self.later(entry, "ipvlan");
+        }
+        self.mode = Some(Read { value, entry });
+        Ok(())
+    }
+
+    fn read_default(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
+        let (v4, v6) = match (entry.value, boolean(entry.value)) {
+            ("v4", _) => (true, false),
+            ("v6", _) => (false, true),
+            (_, Some(both)) => (both, both),
+            (_, None) => return Err(entry.mismatch()),
+        };
+        self.default = Some(Read {
+            value: DefaultRoute { v4, v6 },
+            entry,
+        });
+        Ok(())
+    }
+
+    fn read_announce(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
+        match within(entry.value, 0, 5).ok_or_else(|| entry.mismatch())? {
+            0 => self.announce = Some(entry.asked(Announce::Off)),
+            1 => self.announce = Some(entry.asked(Announce::Once)),
+            _ => self.later(entry, "announcing an address more than once"),
+        }
+        Ok(())
+    }
+}
+
+fn read<'e, T>(entry: &'e Entry<'e>, asked: Asked<T>) -> Read<'e, T> {
+    Read {
+        value: asked.value,
+        entry,
+    }
+}
+
+fn number(entry: &Entry<'_>) -> Result<Asked<u32>, RequestError> {
+    let number = within(entry.value, 0, u32::MAX).ok_or_else(|| entry.mismatch())?;
+    Ok(entry.asked(number))
+}

@@ -1,0 +1,279 @@
+//! Why a request cannot be taken: one variant per thing that its author can
+//! mend. The text names the whole key and the value; `hint` says what to do.
+
+mod hint;
+
+use thiserror::Error;
+
+use super::address::{AddressError, FormError};
+use super::device::{DeviceError, MacvlanModeError};
+use super::ifname::IfNameError;
+use super::keys::FormMismatch;
+use super::mac::MacError;
+use super::mtu::MtuError;
+use super::route::RouteError;
+use super::sysctl::SysctlError;
+
+/// Longest text of a user that an error repeats, in characters.
+const SHOWN: usize = 60;
+
+/// A text of a user as an error shows it: control characters escaped, and cut
+/// at 60 characters with an ellipsis.
+pub fn cut(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars().take(SHOWN) {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Why a value does not have the form that its key needs.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ValueError {
+    /// Addresses or gateways.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A word such as `dhcp` or `pool`.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// A reference to a device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The name of an interface.
+    #[error(transparent)]
+    IfName(#[from] IfNameError),
+    /// A hardware address.
+    #[error(transparent)]
+    Mac(#[from] MacError),
+    /// The mode of a macvlan.
+    #[error(transparent)]
+    Mode(#[from] MacvlanModeError),
+    /// An MTU.
+    #[error(transparent)]
+    Mtu(#[from] MtuError),
+    /// A list of routes.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// A kernel setting.
+    #[error(transparent)]
+    Sysctl(#[from] SysctlError),
+    /// Anything else in the table of keys.
+    #[error(transparent)]
+    Mismatch(#[from] FormMismatch),
+}
+
+/// Why annotations are not a request.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// A key has a character that Kubernetes would refuse.
+    #[error(
+        "annotation key {key} contains {character:?}; allowed are letters, digits, '.', '_' and '-'"
+    )]
+    KeyCharacter {
+        /// The key, cut for display.
+        key: String,
+        /// The first such character.
+        character: char,
+    },
+    /// A key is longer than Kubernetes allows.
+    #[error("annotation key {key} has {length} characters; the limit is 63")]
+    KeyTooLong {
+        /// The key, cut for display.
+        key: String,
+        /// Its length.
+        length: usize,
+    },
+    /// A key with nothing between two dots or at its end.
+    #[error("annotation key {key} has an empty part")]
+    KeyEmptyPart {
+        /// The key.
+        key: String,
+    },
+    /// No field has this name.
+    #[error(
+        "annotation key {key} names no field of pipework{}",
+        did_you_mean(suggestion)
+    )]
+    UnknownField {
+        /// The key.
+        key: String,
+        /// A whole key that is most likely meant.
+        suggestion: Option<String>,
+    },
+    /// A field's name stands where an interface's belongs.
+    #[error("annotation key {key}: {field} is a field, so it cannot stand for an interface")]
+    FieldAsInterface {
+        /// The key.
+        key: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// A number that is not 0 to 99, or with leading zeros.
+    #[error(
+        "annotation key {key}: interfaces are numbered 0 to 99 without leading zeros, not {number}"
+    )]
+    InterfaceNumber {
+        /// The key.
+        key: String,
+        /// What was written.
+        number: String,
+    },
+    /// What stands for the interface is no name.
+    #[error("annotation key {key}: {reason}")]
+    Selector {
+        /// The key.
+        key: String,
+        /// Why not.
+        #[source]
+        reason: IfNameError,
+    },
+    /// Two of the three ways to write interfaces in one request.
+    #[error(
+        "annotation keys {first} and {second} mix two forms: use one interface, numbers or names"
+    )]
+    MixedForms {
+        /// A key of one form.
+        first: String,
+        /// A key of another.
+        second: String,
+    },
+    /// More interfaces than anybody means.
+    #[error("{count} interfaces are asked for; the limit is 100")]
+    TooManyInterfaces {
+        /// How many.
+        count: usize,
+    },
+    /// Nothing behind the key.
+    #[error("annotation {key} has an empty value")]
+    EmptyValue {
+        /// The key.
+        key: String,
+    },
+    /// A value beyond 4096 bytes.
+    #[error("annotation {key} has a value of {length} bytes; the limit is 4096")]
+    ValueTooLong {
+        /// The key.
+        key: String,
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// A line break or the like in a value.
+    #[error("annotation {key}={value} contains the control character {}", character.escape_default())]
+    ControlCharacter {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+        /// The first such character.
+        character: char,
+    },
+    /// A second annotation inside the value of the first.
+    #[error("annotation {key}={value} holds two annotations in one")]
+    TwoInOne {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+    },
+    /// A value of the wrong form.
+    #[error("annotation {key}={value}: {reason}")]
+    Value {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+        /// What is wrong.
+        #[source]
+        reason: Box<ValueError>,
+    },
+    /// A known feature whose engine is missing here.
+    #[error("annotation {key}={value}: {what} is not supported by this build")]
+    NotSupported {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+        /// The feature.
+        what: &'static str,
+    },
+    /// Two annotations that cannot both hold.
+    #[error("annotations {first} and {second} contradict each other: {why}")]
+    Conflict {
+        /// Key and value of one.
+        first: String,
+        /// Key and value of the other.
+        second: String,
+        /// What they disagree on.
+        why: &'static str,
+    },
+    /// An interface that is plugged into nothing.
+    #[error("annotation {key} asks for an interface without an uplink: one of {uplinks} is needed")]
+    NoUplink {
+        /// The first key of the interface.
+        key: String,
+        /// The keys that name an uplink.
+        uplinks: String,
+    },
+    /// A field that says something about a gateway that is not there.
+    #[error("annotation {key}={value} needs {family} gateway, and none is given")]
+    NoGateway {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+        /// `a`, `an IPv4` or `an IPv6`.
+        family: &'static str,
+    },
+    /// IPv6 needs 1280 bytes (RFC 8200 §5).
+    #[error(
+        "annotation {key}={value} is too small for {address}: IPv6 needs an MTU of at least 1280"
+    )]
+    MtuForIpv6 {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// The first IPv6 address or gateway.
+        address: String,
+    },
+    /// Two interfaces of one name.
+    #[error("{first} and {second} both make an interface called {name}")]
+    DuplicateInterface {
+        /// The name.
+        name: String,
+        /// Where one is asked for.
+        first: String,
+        /// Where the other is.
+        second: String,
+    },
+}
+
+fn did_you_mean(suggestion: &Option<String>) -> String {
+    match suggestion {
+        Some(key) => format!("; did you mean {key}"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_with_an_ellipsis() {
+        assert_eq!(cut(&"a".repeat(60)), "a".repeat(60));
+        assert_eq!(cut(&"ä".repeat(61)), format!("{}…", "ä".repeat(60)));
+    }
+
+    #[test]
+    fn a_line_break_is_shown_as_an_escape() {
+        assert_eq!(cut("a\nb"), "a\\nb");
+    }
+}

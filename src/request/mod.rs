@@ -1,0 +1,160 @@
+//! What is asked, in types that cannot hold a bad value.
+//!
+//! A frontend parses once, at the edge; everything behind it works with these
+//! types. Pure: no I/O, no clock, no host. One file per leaf type, each with
+//! the source that defines it; `keys` is the table of annotation keys and
+//! `annotations` turns a map of them into [`Attachment`]s.
+
+pub mod address;
+pub mod annotations;
+pub mod device;
+pub mod error;
+pub mod ifname;
+pub mod keys;
+pub mod mac;
+pub mod mtu;
+pub mod route;
+pub mod sysctl;
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+pub use address::AddressWithGateway;
+pub use device::{DeviceRef, MacvlanMode};
+pub use error::RequestError;
+pub use ifname::IfName;
+pub use mac::MacAddr;
+pub use mtu::Mtu;
+pub use route::{Metric, Route};
+pub use sysctl::{Family, Sysctl};
+
+/// Where a value came from, so that a refusal names what the user wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// An annotation, exactly as written.
+    Annotation {
+        /// The whole key, `pipework.` included.
+        key: String,
+        /// The value, blanks trimmed.
+        value: String,
+    },
+    /// Nobody wrote it: a documented default.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Annotation { key, value } => write!(f, "annotation {key}={value}"),
+            Self::Default => f.write_str("a default"),
+        }
+    }
+}
+
+/// A value with the place where it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked<T> {
+    /// What was asked.
+    pub value: T,
+    /// Who asked.
+    pub origin: Origin,
+}
+
+/// One interface of one sandbox (CNI's attachment).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The interface's name inside the sandbox; default `eth1`, or
+    /// `eth<n+1>` in the numbered form.
+    pub ifname: Asked<IfName>,
+    /// What it is plugged into.
+    pub uplink: Asked<Uplink>,
+    /// Its hardware address; `None` means the stable one.
+    pub mac: Option<Asked<MacAddr>>,
+    /// Its MTU; `None` means the uplink's.
+    pub mtu: Option<Asked<Mtu>>,
+    /// Length of its transmit queue in packets; `None` means the kernel's.
+    pub txqlen: Option<Asked<u32>>,
+    /// Name of the host's end of a veth pair; `None` means `pw` + 10 hex.
+    pub hostif: Option<Asked<IfName>>,
+    /// Addresses and the default route.
+    pub addressing: Addressing,
+    /// Further routes, in the order written.
+    pub routes: Vec<Asked<Route>>,
+    /// Per-interface kernel settings.
+    pub sysctls: Vec<Asked<Sysctl>>,
+    /// How often the address is announced; `None` means the default, 1.
+    pub announce: Option<Asked<Announce>>,
+    /// The container starts without this interface when it cannot be made.
+    pub optional: Option<Asked<bool>>,
+}
+
+/// What an interface is plugged into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uplink {
+    /// A port of a Linux bridge, by a veth pair. A missing `br*` is made.
+    Bridge {
+        /// The bridge.
+        device: IfName,
+    },
+    /// A child of a NIC with its own MAC (drivers/net/macvlan.c).
+    Macvlan {
+        /// The NIC.
+        parent: DeviceRef,
+        /// How children of one parent reach each other.
+        mode: MacvlanMode,
+    },
+    /// pipework's first argument: the device's kind decides.
+    Link {
+        /// The bridge or NIC.
+        device: DeviceRef,
+        /// The mode, should it turn out to be a NIC.
+        mode: MacvlanMode,
+    },
+}
+
+/// Addresses of one interface, and whether its gateways become default routes.
+///
+/// No address at all is pipework's `0/0`: the link comes up, and the workload
+/// brings its own addressing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Addressing {
+    /// The addresses with their prefix length, host bits kept.
+    pub addresses: Vec<Asked<IpNet>>,
+    /// Gateway for IPv4.
+    pub gateway4: Option<Asked<Ipv4Addr>>,
+    /// Gateway for IPv6.
+    pub gateway6: Option<Asked<Ipv6Addr>>,
+    /// Which gateways become the default route; `None` means both that exist.
+    pub default: Option<Asked<DefaultRoute>>,
+    /// Metric of the default route; `None` means the kernel's.
+    pub metric: Option<Asked<Metric>>,
+}
+
+/// Which gateways become default routes (`pipework.default`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultRoute {
+    /// IPv4's.
+    pub v4: bool,
+    /// IPv6's.
+    pub v6: bool,
+}
+
+/// How an address is announced on the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announce {
+    /// Not at all.
+    Off,
+    /// Once now; IPv4's is repeated by the kernel (see `announce.rs`).
+    Once,
+}
+
+/// Everything that one sandbox asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The interfaces, in the order in which they are made; never empty.
+    pub attachments: Vec<Attachment>,
+    /// The stable identity of the container (`pipework.name`), if given.
+    pub name: Option<Asked<String>>,
+}

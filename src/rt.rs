@@ -1,0 +1,92 @@
+//! Links, addresses and routes as plain data: what rtnetlink(7) is told.
+//!
+//! `plan` makes these, `sys::rtnl` sends them, and records hold some of them.
+//! Leaf types only, so that neither side needs the other.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::request::{IfName, MacAddr, MacvlanMode, Mtu};
+
+/// A link, or one end of a veth pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkEnd {
+    /// The index that it shall have; chosen beforehand, so that a record can
+    /// name it before it exists.
+    pub ifindex: u32,
+    /// Its name.
+    pub name: IfName,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// Its MTU.
+    pub mtu: Mtu,
+    /// Length of its transmit queue in packets; `None` means the kernel's.
+    pub txqlen: Option<u32>,
+}
+
+/// A veth pair: one end up and in a bridge of the host, the other in the
+/// container's namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VethPair {
+    /// The host's end.
+    pub host: LinkEnd,
+    /// The container's end.
+    pub guest: LinkEnd,
+    /// Index of the bridge that the host's end joins.
+    pub bridge: u32,
+}
+
+/// A macvlan to be born in the container's namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Macvlan {
+    /// The device in the namespace.
+    pub guest: LinkEnd,
+    /// Index of the parent device.
+    pub parent: u32,
+    /// How children of the parent reach each other.
+    pub mode: MacvlanMode,
+}
+
+/// A bridge without spanning tree and without forward delay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bridge {
+    /// The index that it shall have.
+    pub ifindex: u32,
+    /// Its name.
+    pub name: IfName,
+    /// Its hardware address. Set by us, it stays whatever ports come and go
+    /// (`br_stp_recalculate_bridge_id`).
+    pub mac: MacAddr,
+}
+
+/// An address to be added to a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Index of the device.
+    pub ifindex: u32,
+    /// The address with its prefix length.
+    pub address: IpNet,
+    /// IPv4's broadcast address, where the prefix has one.
+    pub broadcast: Option<Ipv4Addr>,
+}
+
+/// A route out of one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Index of the device.
+    pub ifindex: u32,
+    /// Where it leads; `0.0.0.0/0` or `::/0` for a default route.
+    pub destination: IpNet,
+    /// The next hop; without one the destination is on the link itself.
+    pub via: Option<IpAddr>,
+    /// Its metric; `None` means the kernel's default.
+    pub metric: Option<u32>,
+    /// The routing table; `None` means main.
+    pub table: Option<u32>,
+    /// The address that packets leave with.
+    pub source: Option<IpAddr>,
+    /// The next hop is on the link although no prefix says so.
+    pub onlink: bool,
+}

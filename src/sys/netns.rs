@@ -1,0 +1,95 @@
+//! Network namespaces: which one a process is in, and every `setns`.
+//!
+//! A socket stays in the namespace that it was made in, so we enter one only
+//! to make sockets or to write its sysctls, and leave it before anything else
+//! happens. The process has one thread while it does so.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::stat::fstat;
+
+use super::raw;
+
+/// A network namespace, held open.
+#[derive(Debug)]
+pub struct Netns {
+    fd: OwnedFd,
+    inode: (u64, u64),
+}
+
+impl Netns {
+    /// The namespace that this process was started in.
+    pub fn own() -> io::Result<Self> {
+        Self::open(Path::new("/proc/self/ns/net"))
+    }
+
+    /// The namespace that `path` leads to: /proc/PID/ns/net or a bind mount.
+    ///
+    /// `EINVAL` when it is no namespace at all.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let fd = OwnedFd::from(File::open(path)?);
+        let stat = fstat(&fd)?;
+        Ok(Self {
+            fd,
+            inode: (stat.st_dev, stat.st_ino),
+        })
+    }
+
+    /// Device and inode number: equal for the same namespace, but used again
+    /// for a later one. [`Netns::cookie`] is not.
+    pub fn inode(&self) -> (u64, u64) {
+        self.inode
+    }
+
+    /// Runs `act` with the calling thread inside this namespace.
+    ///
+    /// A thread that could not come back would do everything that follows in
+    /// the wrong namespace, so that ends the process.
+    pub fn inside<T>(&self, home: &Netns, act: impl FnOnce() -> T) -> io::Result<T> {
+        setns(&self.fd, CloneFlags::CLONE_NEWNET)?;
+        let result = act();
+        if setns(&home.fd, CloneFlags::CLONE_NEWNET).is_err() {
+            std::process::abort();
+        }
+        Ok(result)
+    }
+
+    /// The namespace's cookie: unique until reboot (`SO_NETNS_COOKIE`).
+    pub fn cookie(&self, home: &Netns) -> io::Result<u64> {
+        self.inside(home, || {
+            let probe = socket(
+                AddressFamily::Unix,
+                SockType::Datagram,
+                SockFlag::SOCK_CLOEXEC,
+                None,
+            )?;
+            raw::netns_cookie(&probe)
+        })?
+    }
+
+    /// Whether the user namespace that owns this network namespace is the one
+    /// that we are in. It is not in a rootless engine, which runs the hook in
+    /// a user namespace of its own but in the host's network namespace.
+    pub fn is_owned_by_our_user_namespace(&self) -> io::Result<bool> {
+        let owner = match raw::owning_user_namespace(self.fd.as_fd()) {
+            Ok(owner) => owner,
+            // The owner is an ancestor of our user namespace.
+            Err(e) if e.raw_os_error() == Some(nix::libc::EPERM) => return Ok(false),
+            Err(e) => return Err(e),
+        };
+        let ours = File::open("/proc/self/ns/user")?;
+        let (owner, ours) = (fstat(&owner)?, fstat(&ours)?);
+        Ok((owner.st_dev, owner.st_ino) == (ours.st_dev, ours.st_ino))
+    }
+}
+
+impl AsFd for Netns {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,141 @@
+//! What is read of processes: whether one still is the one that we knew.
+//!
+//! A pid alone proves nothing, since pids are used again; pid and start time
+//! together do (proc_pid_stat(5), field 22).
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use super::raw;
+
+/// A process that was alive when it was opened, and can be asked again.
+#[derive(Debug)]
+pub struct Process {
+    pidfd: OwnedFd,
+    /// Its start time in clock ticks since boot.
+    pub start_time: u64,
+}
+
+impl Process {
+    /// Opens the live process `pid`; `ESRCH` when there is none.
+    pub fn open(pid: i32) -> io::Result<Self> {
+        let pidfd = raw::pidfd_open(pid)?;
+        let start_time = start_time(pid)?;
+        Ok(Self { pidfd, start_time })
+    }
+
+    /// Whether it has not ended yet: a pidfd becomes readable when it does.
+    pub fn is_alive(&self) -> bool {
+        let mut set = [PollFd::new(
+            std::os::fd::AsFd::as_fd(&self.pidfd),
+            PollFlags::POLLIN,
+        )];
+        matches!(poll(&mut set, PollTimeout::ZERO), Ok(0))
+    }
+}
+
+/// The fields of /proc/PID/stat behind the command name, which may itself
+/// hold blanks and parentheses.
+fn stat_fields(pid: i32) -> io::Result<String> {
+    let mut text = String::with_capacity(512);
+    File::open(format!("/proc/{pid}/stat"))?
+        .take(4096)
+        .read_to_string(&mut text)?;
+    match text.rsplit_once(')') {
+        Some((_, fields)) => Ok(fields.to_owned()),
+        None => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+fn stat_field(pid: i32, number: usize) -> io::Result<u64> {
+    // The first field behind the name is number 3, the state.
+    let fields = stat_fields(pid)?;
+    let field = fields
+        .split_ascii_whitespace()
+        .nth(number.saturating_sub(3));
+    field
+        .and_then(|f| f.parse().ok())
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Start time of `pid` in clock ticks since boot; `ENOENT` when it is gone.
+pub fn start_time(pid: i32) -> io::Result<u64> {
+    stat_field(pid, 22)
+}
+
+/// The parent of `pid`.
+pub fn parent(pid: i32) -> io::Result<i32> {
+    i32::try_from(stat_field(pid, 4)?).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+/// The command line of `pid`, at most 64 KiB of it.
+pub fn command_line(pid: i32) -> io::Result<Vec<String>> {
+    let mut bytes = Vec::new();
+    File::open(format!("/proc/{pid}/cmdline"))?
+        .take(65536)
+        .read_to_end(&mut bytes)?;
+    let words = bytes.split(|b| *b == 0).filter(|w| !w.is_empty());
+    Ok(words
+        .map(|w| String::from_utf8_lossy(w).into_owned())
+        .collect())
+}
+
+/// Whether no process has this pid now. A zombie still has it.
+pub fn is_gone(pid: i32) -> bool {
+    kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
+}
+
+/// Whether `pid` is still the process that started at `start`, and no zombie.
+pub fn is_same(pid: i32, start: u64) -> bool {
+    match stat_fields(pid) {
+        Ok(fields) => {
+            let mut fields = fields.split_ascii_whitespace();
+            let state = fields.next();
+            // Field 22 is the nineteenth behind the state, field 3.
+            let started = fields.nth(18).and_then(|f| f.parse().ok());
+            started == Some(start) && !matches!(state, Some("Z" | "X"))
+        }
+        Err(_) => false,
+    }
+}
+
+/// The pids whose network namespace has this inode number.
+///
+/// Walks /proc once: for the paths where a container ends, never for the one
+/// where it starts.
+pub fn in_network_namespace(inode: u64) -> io::Result<Vec<i32>> {
+    let wanted = format!("net:[{inode}]");
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Ok(entry) = entry else { continue };
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|n| n.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        // A process that ended in between has no namespace any more.
+        let Ok(target) = fs::read_link(format!("/proc/{pid}/ns/net")) else {
+            continue;
+        };
+        if target.as_os_str() == wanted.as_str() {
+            pids.push(pid);
+        }
+    }
+    Ok(pids)
+}
+
+/// This boot's random id (/proc/sys/kernel/random/boot_id).
+pub fn boot_id() -> io::Result<String> {
+    let mut text = String::with_capacity(64);
+    File::open("/proc/sys/kernel/random/boot_id")?
+        .take(64)
+        .read_to_string(&mut text)?;
+    Ok(text.trim_end().to_owned())
+}

@@ -1,0 +1,103 @@
+//! Every `unsafe` block of the crate: system calls that nix does not wrap.
+//!
+//! Each function checks what the kernel returned and hands out owned, safe
+//! values; nothing here decides anything.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::libc;
+
+/// `SO_NETNS_COOKIE` (include/uapi/asm-generic/socket.h, since Linux 5.14).
+const SO_NETNS_COOKIE: libc::c_int = 71;
+/// `NS_GET_USERNS`, `_IO(0xb7, 0x1)` (include/uapi/linux/nsfs.h).
+const NS_GET_USERNS: libc::c_ulong = 0xb701;
+/// `ETHTOOL_GLINK` (include/uapi/linux/ethtool.h).
+const ETHTOOL_GLINK: u32 = 0x0a;
+
+fn owned(fd: RawFd) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just returned this descriptor to us, and nobody
+    // else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A descriptor that stands for the process `pid` and no later one
+/// (pidfd_open(2), since Linux 5.3).
+pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers and touches no memory of ours.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    owned(RawFd::try_from(fd).unwrap_or(-1))
+}
+
+/// The cookie of the network namespace that `socket` was made in: unique
+/// until reboot, unlike the inode (net/core/sock.c, `SO_NETNS_COOKIE`).
+pub fn netns_cookie(socket: impl AsFd) -> io::Result<u64> {
+    let mut cookie: u64 = 0;
+    let mut length = libc::socklen_t::try_from(mem::size_of::<u64>()).unwrap_or(8);
+    // SAFETY: `cookie` is 8 writable bytes, `length` says so, and both outlive
+    // the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(cookie)
+}
+
+/// The user namespace that owns the namespace `namespace` (ioctl_ns(2)).
+///
+/// `EPERM` when that one is outside our own user namespace.
+pub fn owning_user_namespace(namespace: impl AsFd) -> io::Result<OwnedFd> {
+    // SAFETY: NS_GET_USERNS takes no argument and returns a new descriptor.
+    let fd = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_USERNS as _) };
+    owned(fd)
+}
+
+/// Whether the device `name` has a carrier, by `ETHTOOL_GLINK`. As a side
+/// effect the kernel handles a pending carrier change of it at once instead of
+/// in a work queue (`ethtool_op_get_link` → `linkwatch_sync_dev`).
+pub fn ethtool_link(socket: impl AsFd, name: &[u8]) -> io::Result<bool> {
+    #[repr(C)]
+    struct EthtoolValue {
+        cmd: u32,
+        data: u32,
+    }
+    // SAFETY: ifreq is plain data for which all zeroes is a valid value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name) {
+        *to = libc::c_char::from_ne_bytes([*from]);
+    }
+    let mut value = EthtoolValue {
+        cmd: ETHTOOL_GLINK,
+        data: 0,
+    };
+    request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    // SAFETY: `request` is an ifreq with a terminated name, and its data
+    // pointer leads to an ethtool_value that outlives the call.
+    let result = unsafe {
+        libc::ioctl(
+            socket.as_fd().as_raw_fd(),
+            libc::SIOCETHTOOL as _,
+            &raw mut request,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(value.data != 0)
+}

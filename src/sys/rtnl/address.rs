@@ -1,0 +1,58 @@
+//! Address messages.
+
+use std::net::IpAddr;
+
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::{Rtnl, RtnlError};
+use crate::rt::Address;
+
+impl Rtnl {
+    /// Adds an address. IPv6's is usable at once (`IFA_F_NODAD`), so that the
+    /// workload's first bind works.
+    pub async fn add_address(&self, new: &Address) -> Result<(), RtnlError> {
+        let mut message = AddressMessage::default();
+        message.header.index = new.ifindex;
+        message.header.prefix_len = new.address.prefix_len();
+        let address = new.address.addr();
+        match address {
+            IpAddr::V4(_) => {
+                message.header.family = AddressFamily::Inet;
+                message.attributes.push(AddressAttribute::Local(address));
+                message
+                    .attributes
+                    .extend(new.broadcast.map(AddressAttribute::Broadcast));
+            }
+            IpAddr::V6(_) => {
+                message.header.family = AddressFamily::Inet6;
+                message.header.flags = AddressHeaderFlags::Nodad;
+                message
+                    .attributes
+                    .push(AddressAttribute::Flags(AddressFlags::Nodad));
+            }
+        }
+        message.attributes.push(AddressAttribute::Address(address));
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        self.change(
+            "RTM_NEWADDR",
+            RouteNetlinkMessage::NewAddress(message),
+            flags,
+        )
+        .await
+    }
+    /// Whether somebody gave the device an address: one that is not link-local.
+    pub async fn has_global_address(&self, ifindex: u32) -> Result<bool, RtnlError> {
+        let mut filter = AddressMessage::default();
+        filter.header.index = ifindex;
+        let message = RouteNetlinkMessage::GetAddress(filter);
+        let answers = self.dump("RTM_GETADDR", message).await?;
+        Ok(answers.iter().any(|answer| {
+            matches!(answer, RouteNetlinkMessage::NewAddress(address)
+                if address.header.index == ifindex && address.header.scope == AddressScope::Universe)
+        }))
+    }
+}

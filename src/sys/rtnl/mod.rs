@@ -1,0 +1,238 @@
+//! rtnetlink: one socket in one namespace, and the kernel's own words when it
+//! refuses.
+//!
+//! `link`, `address`, `route` and `neighbour` hold the messages. Every request
+//! ends by the deadline. The kernel's extended acknowledgement (`NETLINK_EXT_ACK`)
+//! is kept, because it often says what errno cannot.
+
+mod address;
+mod link;
+mod neighbour;
+mod route;
+
+use std::fmt;
+use std::io;
+
+use futures_util::StreamExt;
+use nix::errno::Errno;
+use rtnetlink::packet_core::{
+    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::sys::AsyncSocket;
+
+pub use link::LinkFacts;
+pub use route::RouteFacts;
+
+use super::netns::Netns;
+use crate::deadline::Deadline;
+
+/// Why a request had no success.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RtnlError {
+    /// The kernel refused it.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The deadline passed before the kernel answered.
+    #[error("{operation}: no answer from the kernel before the deadline")]
+    TimedOut {
+        /// The message that was sent.
+        operation: &'static str,
+    },
+    /// The socket broke.
+    #[error("{operation}: the netlink socket is closed")]
+    Closed {
+        /// The message that was to be sent.
+        operation: &'static str,
+    },
+}
+
+/// What the kernel said when it refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The message that was sent, by its name in rtnetlink(7).
+    pub operation: &'static str,
+    /// The error number.
+    pub errno: i32,
+    /// The text of the extended acknowledgement, if there is one.
+    pub kernel_says: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errno = Errno::from_raw(self.errno);
+        write!(f, "{}: {} ({errno:?})", self.operation, errno.desc())
+    }
+}
+
+impl RtnlError {
+    /// The kernel's error number, if it was the kernel that refused.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.errno),
+            Self::TimedOut { .. } | Self::Closed { .. } => None,
+        }
+    }
+}
+
+/// An open rtnetlink socket. Must be used inside the async runtime that it was
+/// opened in.
+#[derive(Debug)]
+pub struct Rtnl {
+    handle: rtnetlink::Handle,
+    deadline: Deadline,
+}
+
+impl Rtnl {
+    /// Opens a socket in our own namespace.
+    pub fn open(deadline: Deadline) -> io::Result<Self> {
+        let (mut connection, handle, _) = rtnetlink::new_connection_with_strict_check()?;
+        let socket = connection.socket_mut().socket_mut();
+        socket.set_ext_ack(true)?;
+        // Without this the refused request stands between us and the text.
+        socket.set_cap_ack(true)?;
+        tokio::spawn(connection);
+        Ok(Self { handle, deadline })
+    }
+
+    /// Opens a socket in `netns`; it stays there, the thread does not.
+    pub fn open_in(netns: &Netns, home: &Netns, deadline: Deadline) -> io::Result<Self> {
+        netns.inside(home, || Self::open(deadline))?
+    }
+
+    /// The same socket with another deadline.
+    pub fn until(&self, deadline: Deadline) -> Self {
+        Self {
+            handle: self.handle.clone(),
+            deadline,
+        }
+    }
+
+    /// Sends a request that changes something and waits for its end.
+    async fn change(
+        &self,
+        operation: &'static str,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<(), RtnlError> {
+        self.exchange(operation, message, NLM_F_ACK | flags)
+            .await
+            .map(drop)
+    }
+
+    /// Sends a request for one object; `None` when the kernel has none.
+    async fn get(
+        &self,
+        operation: &'static str,
+        message: RouteNetlinkMessage,
+    ) -> Result<Option<RouteNetlinkMessage>, RtnlError> {
+        match self.exchange(operation, message, 0).await {
+            Ok(answers) => Ok(answers.into_iter().next()),
+            Err(RtnlError::Refused(r)) if is_absence(r.errno) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Sends a request for all objects that the message's filter lets through.
+    async fn dump(
+        &self,
+        operation: &'static str,
+        message: RouteNetlinkMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, RtnlError> {
+        self.exchange(operation, message, NLM_F_DUMP).await
+    }
+
+    async fn exchange(
+        &self,
+        operation: &'static str,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<Vec<RouteNetlinkMessage>, RtnlError> {
+        let mut message = NetlinkMessage::from(message);
+        message.header.flags = NLM_F_REQUEST | flags;
+        let closed = RtnlError::Closed { operation };
+        let Ok(mut stream) = self.handle.clone().request(message) else {
+            return Err(closed);
+        };
+        let mut answers = Vec::new();
+        let collect = async {
+            while let Some(answer) = stream.next().await {
+                match answer.payload {
+                    NetlinkPayload::InnerMessage(inner) => answers.push(inner),
+                    NetlinkPayload::Error(error) => return refusal(operation, &error),
+                    NetlinkPayload::Overrun(_) => return Err(RtnlError::Closed { operation }),
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout_at(self.deadline.instant().into(), collect).await {
+            Ok(Ok(())) => Ok(answers),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(RtnlError::TimedOut { operation }),
+        }
+    }
+}
+
+/// An object that is not there, in the words of the different `RTM_GET*`.
+fn is_absence(errno: i32) -> bool {
+    matches!(
+        Errno::from_raw(errno),
+        Errno::ENODEV | Errno::ENOENT | Errno::ESRCH
+    )
+}
+
+fn refusal(operation: &'static str, error: &ErrorMessage) -> Result<(), RtnlError> {
+    if error.code.is_none() {
+        return Ok(());
+    }
+    let errno = error.raw_code().saturating_neg();
+    let kernel_says = extended_text(&error.header);
+    Err(RtnlError::Refused(Refusal {
+        operation,
+        errno,
+        kernel_says,
+    }))
+}
+
+/// `NLMSGERR_ATTR_MSG` of an extended acknowledgement, whose attributes follow
+/// the 16 bytes of the refused request's header (include/uapi/linux/netlink.h).
+fn extended_text(payload: &[u8]) -> Option<String> {
+    const NLMSGERR_ATTR_MSG: u16 = 1;
+    let mut rest = payload.get(16..)?;
+    loop {
+        let header = rest.get(..4)?;
+        let length = usize::from(u16::from_ne_bytes([*header.first()?, *header.get(1)?]));
+        let kind = u16::from_ne_bytes([*header.get(2)?, *header.get(3)?]) & 0x3fff;
+        let value = rest.get(4..length)?;
+        if kind == NLMSGERR_ATTR_MSG {
+            let text = value.split(|b| *b == 0).next()?;
+            return Some(String::from_utf8_lossy(text).into_owned());
+        }
+        rest = rest.get(length.next_multiple_of(4)..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_an_extended_acknowledgement_is_found_behind_other_attributes() {
+        let mut payload = vec![0; 16];
+        payload.extend([8, 0, 2, 0, 1, 2, 3, 4]); // NLMSGERR_ATTR_OFFS
+        payload.extend([10, 0, 1, 0]);
+        payload.extend(b"wrong\0\0\0");
+        assert_eq!(extended_text(&payload).as_deref(), Some("wrong"));
+    }
+
+    #[test]
+    fn a_truncated_acknowledgement_has_no_text() {
+        for length in 0..26 {
+            let mut payload = vec![0; 16];
+            payload.extend([26, 0, 1, 0, b'w']);
+            payload.truncate(length);
+            assert_eq!(extended_text(&payload), None);
+        }
+    }
+}

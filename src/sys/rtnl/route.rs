@@ -1,0 +1,193 @@
+//! Route messages.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use rtnetlink::packet_core::{Emitable, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Parseable};
+use rtnetlink::packet_route::route::{
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::{Rtnl, RtnlError};
+use crate::rt::Route;
+
+/// What RTM_GETROUTE says of a route, as far as we use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteFacts {
+    /// The destination's prefix length is 0.
+    pub is_default: bool,
+    /// The next hop, if there is exactly one.
+    pub gateway: Option<IpAddr>,
+    /// Its metric.
+    pub metric: u32,
+    /// The device that it leaves by.
+    pub oif: Option<u32>,
+    /// The whole message, for [`Rtnl::restore_route`].
+    pub raw: Vec<u8>,
+}
+
+fn message_of(route: &Route) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family(route.destination.addr());
+    message.header.destination_prefix_length = route.destination.prefix_len();
+    message.header.protocol = RouteProtocol::Static;
+    message.header.kind = RouteType::Unicast;
+    message.header.scope = match (route.via, route.destination) {
+        (None, IpNet::V4(_)) => RouteScope::Link,
+        // IPv6 knows no scopes here (ip6_route_info_create ignores it).
+        (None, IpNet::V6(_)) | (Some(_), _) => RouteScope::Universe,
+    };
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    let attributes = &mut message.attributes;
+    if route.destination.prefix_len() > 0 {
+        attributes.push(RouteAttribute::Destination(route.destination.addr().into()));
+    }
+    attributes.push(RouteAttribute::Oif(route.ifindex));
+    attributes.extend(route.via.map(|via| RouteAttribute::Gateway(via.into())));
+    attributes.extend(route.metric.map(RouteAttribute::Priority));
+    attributes.extend(route.source.map(|s| RouteAttribute::PrefSource(s.into())));
+    if let Some(table) = route.table {
+        // The header's field has 8 bits; the attribute wins over it.
+        message.header.table = RouteHeader::RT_TABLE_UNSPEC;
+        message.attributes.push(RouteAttribute::Table(table));
+    }
+    if route.onlink {
+        message.header.flags = RouteFlags::Onlink;
+    }
+    message
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    }
+}
+
+impl Rtnl {
+    /// Adds a route; `EEXIST` when the table has one for that destination and
+    /// metric.
+    pub async fn add_route(&self, route: &Route) -> Result<(), RtnlError> {
+        self.new_route(message_of(route), NLM_F_CREATE | NLM_F_EXCL)
+            .await
+    }
+
+    /// Adds a route in the place of the one for that destination and metric.
+    pub async fn replace_route(&self, route: &Route) -> Result<(), RtnlError> {
+        self.new_route(message_of(route), NLM_F_CREATE | NLM_F_REPLACE)
+            .await
+    }
+
+    async fn new_route(&self, message: RouteMessage, flags: u16) -> Result<(), RtnlError> {
+        self.change(
+            "RTM_NEWROUTE",
+            RouteNetlinkMessage::NewRoute(message),
+            flags,
+        )
+        .await
+    }
+
+    /// Deletes exactly this route; `ESRCH` when it is not there.
+    pub async fn delete_route(&self, route: &Route) -> Result<(), RtnlError> {
+        let message = RouteNetlinkMessage::DelRoute(message_of(route));
+        self.change("RTM_DELROUTE", message, 0).await
+    }
+
+    /// Puts back a route that [`Rtnl::default_routes`] told; `EEXIST` when
+    /// there is another one by now.
+    pub async fn restore_route(&self, raw: &[u8]) -> Result<(), RtnlError> {
+        const OPERATION: &str = "RTM_NEWROUTE";
+        let Ok(mut message) = RouteMessage::parse(raw) else {
+            return Err(RtnlError::Closed {
+                operation: OPERATION,
+            });
+        };
+        // Flags such as `linkdown` tell of a state and are refused as a wish.
+        message.header.flags &= RouteFlags::Onlink;
+        // IPv6 routes carry their age, which is nothing that can be set.
+        message
+            .attributes
+            .retain(|a| !matches!(a, RouteAttribute::CacheInfo(_)));
+        self.new_route(message, NLM_F_CREATE | NLM_F_EXCL).await
+    }
+
+    /// The default routes of the main table. The kernel filters by table
+    /// (`NETLINK_GET_STRICT_CHK`), so this costs what the namespace's own main
+    /// table holds.
+    pub async fn default_routes(&self, v6: bool) -> Result<Vec<RouteFacts>, RtnlError> {
+        let mut filter = RouteMessage::default();
+        filter.header.address_family = if v6 {
+            AddressFamily::Inet6
+        } else {
+            AddressFamily::Inet
+        };
+        filter.header.table = RouteHeader::RT_TABLE_MAIN;
+        let message = RouteNetlinkMessage::GetRoute(filter);
+        let answers = match self.dump("RTM_GETROUTE", message).await {
+            Ok(answers) => answers,
+            // A namespace in which nobody made an IPv6 table has none.
+            Err(e) if e.errno() == Some(nix::libc::ENOENT) => Vec::new(),
+            Err(e) => return Err(e),
+        };
+        Ok(answers
+            .into_iter()
+            .filter_map(facts_of)
+            .filter(|f| f.is_default)
+            .collect())
+    }
+
+    /// Whether `address` is one of this namespace's own (a route of type
+    /// local leads to it).
+    pub async fn is_own_address(&self, address: IpAddr) -> Result<bool, RtnlError> {
+        let mut query = RouteMessage::default();
+        query.header.address_family = family(address);
+        query.header.destination_prefix_length = match address {
+            IpAddr::V4(_) => Ipv4Addr::BITS as u8,
+            IpAddr::V6(_) => Ipv6Addr::BITS as u8,
+        };
+        query
+            .attributes
+            .push(RouteAttribute::Destination(address.into()));
+        let message = RouteNetlinkMessage::GetRoute(query);
+        match self.exchange("RTM_GETROUTE", message, 0).await {
+            Ok(answers) => Ok(answers.iter().any(|answer| {
+                matches!(answer, RouteNetlinkMessage::NewRoute(r)
+                    if r.header.kind == RouteType::Local)
+            })),
+            // No way to get there: certainly not ourselves.
+            Err(RtnlError::Refused(_)) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+fn facts_of(message: RouteNetlinkMessage) -> Option<RouteFacts> {
+    let RouteNetlinkMessage::NewRoute(route) = message else {
+        return None;
+    };
+    let mut raw = vec![0; route.buffer_len()];
+    route.emit(&mut raw);
+    let mut facts = RouteFacts {
+        is_default: route.header.destination_prefix_length == 0
+            && route.header.kind == RouteType::Unicast,
+        gateway: None,
+        metric: 0,
+        oif: None,
+        raw,
+    };
+    for attribute in &route.attributes {
+        match attribute {
+            RouteAttribute::Gateway(rtnetlink::packet_route::route::RouteAddress::Inet(a)) => {
+                facts.gateway = Some(IpAddr::V4(*a));
+            }
+            RouteAttribute::Gateway(rtnetlink::packet_route::route::RouteAddress::Inet6(a)) => {
+                facts.gateway = Some(IpAddr::V6(*a));
+            }
+            RouteAttribute::Priority(metric) => facts.metric = *metric,
+            RouteAttribute::Oif(index) => facts.oif = Some(*index),
+            _ => {}
+        }
+    }
+    Some(facts)
+}

@@ -1,0 +1,38 @@
+//! Per-interface settings below /proc/sys/net.
+//!
+//! The directory resolves by the namespace of the thread that opens it
+//! (`proc_sys_lookup`), so these run inside [`Netns::inside`](super::netns).
+//! No text of a user becomes part of a path: the leaf is one of a fixed list,
+//! and an [`IfName`] holds no slash and is none of `all`, `default` and `..`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use crate::request::{Family, IfName};
+
+fn path(family: Family, ifname: &IfName, leaf: &'static str) -> PathBuf {
+    let family = match family {
+        Family::Ipv4 => "ipv4",
+        Family::Ipv6 => "ipv6",
+    };
+    PathBuf::from(format!("/proc/sys/net/{family}/conf/{ifname}/{leaf}"))
+}
+
+/// Sets `net.FAMILY.conf.IFNAME.LEAF` in the namespace of this thread.
+///
+/// `ENOENT` when the kernel has no such setting, `EINVAL` when it refuses the
+/// value.
+pub fn write(family: Family, ifname: &IfName, leaf: &'static str, value: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .open(path(family, ifname, leaf))?;
+    file.write_all(value.as_bytes())
+}
+
+/// Reads `net.FAMILY.conf.IFNAME.LEAF` in the namespace of this thread.
+pub fn read(family: Family, ifname: &IfName, leaf: &'static str) -> io::Result<String> {
+    Ok(fs::read_to_string(path(family, ifname, leaf))?
+        .trim_end()
+        .to_owned())
+}

@@ -1,0 +1,110 @@
+//! The hook under real runtimes: runc, crun and podman of Debian trixie and
+//! forky start, restart, kill and lose containers, and refuse some.
+//!
+//! Every case runs in a world of its own (support/world.rs) that has a bridge
+//! br0 with 10.0.0.1/24, and ends with a look for leftovers. Where no world can
+//! be made the cases are skipped, and counted.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "runtimes/bare.rs"]
+mod bare;
+#[path = "runtimes/lan.rs"]
+mod lan;
+#[path = "runtimes/life.rs"]
+mod life;
+#[path = "runtimes/networks.rs"]
+mod networks;
+#[path = "runtimes/pods.rs"]
+mod pods;
+#[path = "runtimes/refusals.rs"]
+mod refusals;
+mod support;
+
+use std::io::Read;
+use std::path::Path;
+
+use support::skip;
+use support::world::{Skip, World};
+
+fn on(suite: &str, case: fn(&World)) {
+    let world = match World::enter(suite) {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    lan::make_bridge(&world);
+    case(&world);
+    lan::assert_nothing_left(&world);
+}
+
+macro_rules! on_every_suite {
+    ($($module:ident: $($case:ident)*;)*) => {
+        mod trixie { $( mod $module { $(
+            #[test]
+            fn $case() { crate::on("trixie", crate::$module::$case) }
+        )* } )* }
+        mod forky { $( mod $module { $(
+            #[test]
+            fn $case() { crate::on("forky", crate::$module::$case) }
+        )* } )* }
+    };
+}
+
+on_every_suite! {
+    bare:
+        the_first_instruction_sees_the_interface_complete
+        a_created_container_has_its_interface_before_it_starts
+        a_created_container_that_is_deleted_leaves_nothing
+        a_killed_container_that_is_deleted_leaves_nothing
+        a_container_created_again_has_the_same_mac_and_host_interface;
+    life:
+        the_first_instruction_sees_the_interface_complete
+        a_container_without_annotations_never_meets_the_hook
+        a_created_container_is_attached_at_start_and_answers_pings
+        a_restart_keeps_address_mac_and_host_interface_name
+        a_container_that_always_restarts_is_attached_each_time
+        a_killed_container_starts_again_with_the_same_identity
+        a_forced_removal_leaves_nothing
+        twenty_restarts_leave_nothing_behind;
+    networks:
+        the_interface_comes_beside_the_engines_own
+        the_network_of_the_host_is_refused
+        an_interface_in_another_containers_namespace_stays_while_that_one_lives
+        a_container_with_mapped_ids_is_attached;
+    pods:
+        the_containers_of_a_pod_share_one_interface_until_the_last_is_gone;
+    refusals:
+        a_wrong_annotation_stops_the_container_and_runc_quotes_the_report
+        a_wrong_annotation_stops_the_container_and_crun_shows_the_exit_code
+        the_report_reaches_the_file_that_containers_conf_names_for_crun
+        a_later_hook_that_fails_leaves_a_record_that_later_runs_collect;
+}
+
+#[test]
+fn a_world_that_ends_leaves_no_process_and_no_cgroup() {
+    let world = match World::enter("trixie") {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    let mut sleeper = world.spawn(&["sh", "-c", "echo inside; sleep 1000"]);
+    let mut line = [0; 7];
+    sleeper
+        .stdout
+        .take()
+        .unwrap()
+        .read_exact(&mut line)
+        .unwrap();
+    let (init, cgroups) = (world.init(), world.cgroups().to_vec());
+    drop(world);
+    assert!(!Path::new(&format!("/proc/{init}")).exists());
+    for cgroup in cgroups {
+        assert!(!Path::new(&cgroup).exists(), "{cgroup} is still there");
+    }
+    assert!(!sleeper.wait().unwrap().success());
+}

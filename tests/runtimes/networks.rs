@@ -1,0 +1,70 @@
+//! Our interface beside the networks that podman itself can give.
+
+use crate::lan::{
+    ASK, RUNTIMES, assert_complete, assert_nothing_left, host_links, import_image, podman, records,
+    sweep,
+};
+use crate::support::world::World;
+
+pub fn the_interface_comes_beside_the_engines_own(world: &World) {
+    import_image(world);
+    for runtime in RUNTIMES {
+        let run = format!("run --rm --network bridge {ASK} localhost/bb:1 /bin/look");
+        let seen = podman(world, runtime, &run).ok();
+        assert_complete(&seen);
+        assert!(
+            seen.contains("link eth0 up running ") && seen.contains("addr eth0 10.88.0."),
+            "{seen}"
+        );
+        assert_nothing_left(world);
+    }
+}
+
+pub fn the_network_of_the_host_is_refused(world: &World) {
+    import_image(world);
+    let links = world.sh("ip -o link | cut -d: -f2").ok();
+    for (runtime, code) in [("crun", "(exit code: 14)"), ("runc", "exit status 14")] {
+        let run = format!("run --rm --network host {ASK} localhost/bb:1 /bin/look");
+        let refused = podman(world, runtime, &run);
+        assert!(!refused.status.success());
+        assert_eq!(refused.stdout, "");
+        assert!(refused.stderr.contains(code), "{}", refused.stderr);
+        if runtime == "runc" {
+            assert!(refused.stderr.contains("pipework: "), "{}", refused.stderr);
+        }
+        assert_eq!(world.sh("ip -o link | cut -d: -f2").ok(), links);
+    }
+}
+
+pub fn an_interface_in_another_containers_namespace_stays_while_that_one_lives(world: &World) {
+    import_image(world);
+    for runtime in RUNTIMES {
+        podman(
+            world,
+            runtime,
+            "run -d --name base --network none localhost/bb:1 /bin/look stay",
+        )
+        .ok();
+        let run = format!("run --rm --network container:base {ASK} localhost/bb:1 /bin/look");
+        let mac = assert_complete(&podman(world, runtime, &run).ok());
+        assert_eq!(host_links(world).len(), 1);
+        let base = podman(world, runtime, "exec base /bin/look").ok();
+        assert_eq!(assert_complete(&base), mac);
+        // base never asked for anything, so no hook of ours sees it end: its
+        // record waits for a sweep, or for its turn in later runs.
+        podman(world, runtime, "rm -f -t 1 base").ok();
+        sweep(world);
+        assert_nothing_left(world);
+    }
+}
+
+pub fn a_container_with_mapped_ids_is_attached(world: &World) {
+    import_image(world);
+    for runtime in RUNTIMES {
+        let run = format!(
+            "run --rm --uidmap 0:100000:65536 --network none {ASK} localhost/bb:1 /bin/look"
+        );
+        assert_complete(&podman(world, runtime, &run).ok());
+        assert_eq!(records(world), [""; 0]);
+    }
+}
