@@ -3,16 +3,19 @@
 //!
 //! No packet socket: closing one waits for an RCU grace period, 8 to 16 ms.
 //! IPv4: the kernel is made to ask for our own address, which on the wire is an
-//! ARP announcement (RFC 5227 §2.3). IPv6: an unsolicited neighbour
+//! ARP announcement (RFC 5227 §2.3), and repeats it twice. IPv6: an unsolicited neighbour
 //! advertisement (RFC 4861 §7.2.6). Losing one harms nobody, so nothing here
 //! fails a start.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 
+use ipnet::IpNet;
+
 use crate::apply::Kernel;
 use crate::plan::PlannedInterface;
-use crate::sys::ndisc;
+use crate::request::Family;
+use crate::sys::{ndisc, sysctl};
 
 /// An address that could not be announced, and why.
 #[derive(Debug, thiserror::Error)]
@@ -32,25 +35,72 @@ pub async fn announce(interface: &PlannedInterface, kernel: &Kernel<'_>) -> Vec<
     if !interface.announced {
         return errors;
     }
+    let secondary = has_secondary(&interface.addresses);
+    if secondary && let Err(reason) = announce_all_ipv4(interface, kernel).await {
+        errors.extend(
+            interface
+                .addresses
+                .first()
+                .map(|net| failed(interface, net, reason)),
+        );
+    }
     for net in &interface.addresses {
         let result = match net.addr() {
+            IpAddr::V4(_) if secondary => Ok(()),
             IpAddr::V4(address) => kernel
                 .guest
-                .use_neighbour(interface.ifindex, address)
+                .probe_neighbour(interface.ifindex, address)
                 .await
                 .map_err(|e| e.to_string()),
             IpAddr::V6(address) => advertise(interface, address, kernel).map_err(|e| e.to_string()),
         };
-        if let Err(reason) = result {
-            let ifname = interface.ifname.to_string();
-            errors.push(AnnounceError {
-                ifname,
-                address: net.addr(),
-                reason,
-            });
-        }
+        errors.extend(result.err().map(|reason| failed(interface, net, reason)));
     }
     errors
+}
+
+fn failed(interface: &PlannedInterface, net: &IpNet, reason: String) -> AnnounceError {
+    AnnounceError {
+        ifname: interface.ifname.to_string(),
+        address: net.addr(),
+        reason,
+    }
+}
+
+/// Whether two IPv4 addresses share a subnet. The kernel asks for neighbours by
+/// the first one of a subnet only (`inet_select_addr` passes over
+/// `IFA_F_SECONDARY`), so the others cannot be announced by such a question.
+fn has_secondary(addresses: &[IpNet]) -> bool {
+    let subnets = || {
+        addresses
+            .iter()
+            .filter(|net| net.addr().is_ipv4())
+            .map(IpNet::trunc)
+    };
+    subnets()
+        .enumerate()
+        .any(|(place, net)| subnets().take(place).any(|other| other == net))
+}
+
+/// Has the kernel announce every IPv4 address of the interface, as it does when
+/// the hardware address changes (`inetdev_send_gratuitous_arp`); here it is set
+/// to what it is.
+async fn announce_all_ipv4(
+    interface: &PlannedInterface,
+    kernel: &Kernel<'_>,
+) -> Result<(), String> {
+    const LEAF: &str = "arp_notify";
+    let ifname = &interface.ifname;
+    let enter = |value: &str| {
+        kernel.netns.inside(kernel.home, || {
+            let former = sysctl::read(Family::Ipv4, ifname, LEAF)?;
+            sysctl::write(Family::Ipv4, ifname, LEAF, value).map(|()| former)
+        })
+    };
+    let former = enter("1").and_then(|r| r).map_err(|e| e.to_string())?;
+    let announced = kernel.guest.set_mac(interface.ifindex, interface.mac).await;
+    enter(&former).and_then(|r| r).map_err(|e| e.to_string())?;
+    announced.map_err(|e| e.to_string())
 }
 
 fn advertise(

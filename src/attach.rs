@@ -20,8 +20,8 @@ use crate::policy::{self, Caller, Policy};
 use crate::record::{BridgeRecord, Lock, Mode, Record, RecordError, Store, fingerprint};
 use crate::reference::Reference;
 use crate::request::{Attachment, IfName, Request};
-use crate::sys::proc;
 use crate::sys::rtnl::Rtnl;
+use crate::sys::{proc, raw};
 
 /// Everything that an attachment needs to know of its surroundings.
 #[derive(Debug)]
@@ -75,12 +75,15 @@ pub async fn attach(
     let view = only_of(view, request, &wanted);
     let plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
 
-    claim_macs(&plan, &collector, sandbox).await?;
     let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     record.enter(&plan, &fingerprints, &reference);
     record.share(&shared, &reference);
     keep_bridges(&plan, store, sandbox)?;
     store.begin(&record)?;
+    if let Err(error) = claim_macs(&plan, &collector, sandbox).await {
+        store.abandon(&record)?;
+        return Err(error);
+    }
 
     let left_out = match apply::apply(&plan, &kernel).await {
         Ok(left_out) => left_out,
@@ -97,7 +100,11 @@ pub async fn attach(
         attached.interfaces.push((interface.ifname.clone(), false));
     }
     forget_left_out(&mut record, &plan, &left_out, &collector).await?;
-    store.complete(&sandbox.key)?;
+    if record.attachments.is_empty() {
+        store.abandon(&record)?;
+    } else {
+        store.complete(&sandbox.key)?;
+    }
 
     attached
         .interfaces
@@ -338,7 +345,7 @@ fn only_of(mut view: HostView, request: &Request, wanted: &Request) -> HostView 
 fn random_index() -> u32 {
     let mut bytes = [0; 4];
     // Without randomness the clock still differs between any two runs.
-    if machine::random(&mut bytes).is_err() {
+    if raw::random(&mut bytes).is_err() {
         let clock = std::time::SystemTime::UNIX_EPOCH
             .elapsed()
             .unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::plan::{Plan, PlannedStep, Step, Undo};
 use crate::request::Origin;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
-use crate::sys::{ethtool, sysctl};
+use crate::sys::{self, ethtool, sysctl};
 
 pub use undo::{Left, Sides, take_back};
 
@@ -186,7 +186,7 @@ async fn run(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         }
         match once(step, kernel).await {
             Err(cause) if waited < RELEASE_PATIENCE && is_still_taken(step, &cause) => {
-                tokio::time::sleep(pause).await;
+                sys::pause(pause).await;
                 waited += pause;
                 pause = (pause * 2).min(Duration::from_millis(50));
             }
@@ -210,6 +210,7 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         Step::RaiseInterface { .. } => errno == Errno::EADDRINUSE,
         Step::RaiseLoopback
         | Step::CreateBridge(_)
+        | Step::KeepBridgeMac { .. }
         | Step::RaiseParent { .. }
         | Step::SetAlias { .. }
         | Step::SetSysctl { .. }
@@ -219,13 +220,13 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
 }
 
 async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
-    const LOOPBACK: u32 = 1;
     let Kernel {
         host, guest, netns, ..
     } = kernel;
     match step {
-        Step::RaiseLoopback => guest.set_state(LOOPBACK, true).await?,
+        Step::RaiseLoopback => guest.raise_loopback().await?,
         Step::CreateBridge(bridge) => host.create_bridge(bridge).await?,
+        Step::KeepBridgeMac { ifindex, mac, .. } => host.set_mac(*ifindex, *mac).await?,
         Step::RaiseParent { ifindex, .. } => host.set_state(*ifindex, true).await?,
         Step::CreateVeth { pair, .. } => host.create_veth(pair, netns).await?,
         Step::CreateMacvlan { macvlan, .. } => host.create_macvlan(macvlan, netns).await?,
@@ -233,12 +234,11 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::SetSysctl { .. } => set_sysctl(step, kernel)?,
         Step::RaiseInterface {
             ifindex,
-            ifname,
+            ifname: _,
             host,
         } => {
             guest.set_state(*ifindex, true).await?;
             // Only makes the kernel hurry; it gets there without us.
-            let _ = netns.inside(kernel.home, || ethtool::settle_carrier(ifname));
             let _ = host.as_ref().map(ethtool::settle_carrier);
         }
         Step::AddAddress { address, .. } => guest.add_address(address).await?,

@@ -65,6 +65,10 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), RtnlError> {
             Some(rtnl) => gone_is_fine(rtnl.set_state(*ifindex, false).await),
             None => Ok(()),
         },
+        Undo::LowerLoopback => match sides.guest {
+            Some(guest) => gone_is_fine(guest.reset_loopback().await),
+            None => Ok(()),
+        },
         Undo::RestoreRoute { ours, former } => match sides.guest {
             Some(guest) => restore_route(guest, ours, former).await,
             None => Ok(()),

@@ -11,6 +11,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::logging::to_stderr;
 use crate::record::{DIRECTORY, Store};
+use crate::sys::block_on;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
 
@@ -54,12 +55,7 @@ fn sweep() -> Result<Swept, Error> {
     let store = Store::open(Path::new(DIRECTORY))?;
     let deadline = Deadline::after(TIME);
     let home = Netns::own().map_err(Error::Socket)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(Error::Socket)?;
-    runtime.block_on(async {
+    block_on(async {
         let host = Rtnl::open(deadline).map_err(Error::Socket)?;
         let collector = Collector {
             store: &store,
@@ -69,6 +65,7 @@ fn sweep() -> Result<Swept, Error> {
         };
         Ok(all(&collector).await)
     })
+    .map_err(Error::Socket)?
 }
 
 async fn all(collector: &Collector<'_>) -> Swept {

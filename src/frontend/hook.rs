@@ -24,6 +24,7 @@ use crate::logging;
 use crate::policy::{Caller, POLICY_PATH, Policy};
 use crate::record::{DIRECTORY, Store};
 use crate::request::{Request, annotations};
+use crate::sys::block_on;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
 
@@ -168,7 +169,7 @@ fn read_state(deadline: Deadline) -> Result<State, StateError> {
             Err(nix::errno::Errno::EINTR) => continue,
             Err(errno) => return Err(StateError::Read(errno.into())),
         }
-        let mut chunk = [0; 16384];
+        let mut chunk = [0; 4096];
         match stdin.read(&mut chunk) {
             Ok(0) => break,
             Ok(length) => bytes.extend(chunk.iter().take(length)),
@@ -211,22 +212,13 @@ fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), 
         Some(stage) => stage,
         None => Stage::guess(state)?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(Error::Socket)?;
     match stage {
-        Stage::Start => start(&runtime, state, deadline),
-        Stage::Stop => stop(&runtime, state),
+        Stage::Start => start(state, deadline),
+        Stage::Stop => stop(state),
     }
 }
 
-fn start(
-    runtime: &tokio::runtime::Runtime,
-    state: &State,
-    deadline: Deadline,
-) -> Result<(), Error> {
+fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let caller = Caller::of(annotations_of(state));
     if caller == Caller::CrioPod {
         return Err(Error::CrioPod);
@@ -244,9 +236,9 @@ fn start(
         deadline,
     };
     if is_container_of_pod(state) {
-        return runtime.block_on(verify(&sandbox, &request, &context));
+        return block_on(verify(&sandbox, &request, &context)).map_err(Error::Socket)?;
     }
-    let attached = runtime.block_on(attach(&sandbox, &request, &context))?;
+    let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     // A start that went well has no last failure.
     let _ = store.drop_report(state.id());
     log(&request, &attached, state);
@@ -258,11 +250,11 @@ fn is_container_of_pod(state: &State) -> bool {
     annotations_of(state).any(|(key, value)| key == CONTAINER_TYPE && value == "container")
 }
 
-fn stop(runtime: &tokio::runtime::Runtime, state: &State) -> Result<(), Error> {
+fn stop(state: &State) -> Result<(), Error> {
     let store = Store::open(Path::new(DIRECTORY))?;
     let deadline = Deadline::after(DETACH_TIME);
     let home = Netns::own().map_err(Error::Socket)?;
-    let ended = runtime.block_on(async {
+    let ended = block_on(async {
         let host = Rtnl::open(deadline).map_err(Error::Socket)?;
         let collector = Collector {
             store: &store,
@@ -271,7 +263,8 @@ fn stop(runtime: &tokio::runtime::Runtime, state: &State) -> Result<(), Error> {
             deadline,
         };
         Ok::<_, Error>(detach(state.id(), state.bundle(), &collector).await)
-    })?;
+    })
+    .map_err(Error::Socket)??;
     if let Err(error) = ended {
         tracing::warn!(container = state.id(), %error, "what the container left behind stays for now");
     }

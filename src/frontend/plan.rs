@@ -20,6 +20,7 @@ use crate::logging::to_stderr;
 use crate::plan::{self, Identity, Plan};
 use crate::policy::{self, Caller, POLICY_PATH, Policy};
 use crate::request::{Request, annotations};
+use crate::sys::block_on;
 use crate::sys::rtnl::Rtnl;
 
 const TIME: Duration = Duration::from_secs(10);
@@ -65,12 +66,7 @@ fn plan_for(state: &State) -> Result<String, Error> {
         return Ok("nothing: no annotation begins with pipework.\n".to_owned());
     };
     let caller = Caller::of(annotations_of(state));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(Error::Socket)?;
-    let (view, assumed) = runtime.block_on(view(state, &request))?;
+    let (view, assumed) = block_on(view(state, &request)).map_err(Error::Socket)??;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
     policy::judge(policy.as_ref(), &caller, &request, &view)?;
     let named = engine::name_of(state.id(), state.bundle());

@@ -73,7 +73,7 @@ impl Sandbox {
             .ok_or(ContainerError::NoPid { pid })?;
         let failed = |source| ContainerError::Io { pid, source };
         let home = Netns::own().map_err(failed)?;
-        if !home.is_owned_by_our_user_namespace().map_err(failed)? {
+        if !home.is_ours_to_change().map_err(failed)? {
             return Err(ContainerError::Rootless);
         }
         let process = Process::open(pid).map_err(|e| gone_or(pid, e))?;

@@ -14,6 +14,8 @@ use serde::Deserialize;
 
 use crate::sys::proc;
 
+/// The last part of the path of a podman container's bundle.
+const PODMAN_BUNDLE: &str = "userdata";
 /// How far up conmon may be: podman's conmon starts the runtime, which starts
 /// us, possibly by way of a wrapper.
 const ANCESTORS: usize = 4;
@@ -33,16 +35,12 @@ pub struct EngineName {
 
 /// Finds the name of the container `id`, whose bundle is `bundle`.
 pub fn name_of(id: &str, bundle: &Path) -> EngineName {
-    if let Some(name) = name_by_conmon(id) {
+    let is_podman = bundle.file_name().is_some_and(|name| name == PODMAN_BUNDLE);
+    let name = is_podman.then(|| name_by_conmon(id).or_else(|| name_by_storage(id, bundle)));
+    if let Some(name) = name.flatten() {
+        let engine = "podman";
         return EngineName {
-            engine: "podman",
-            name,
-            is_id: false,
-        };
-    }
-    if let Some(name) = name_by_storage(id, bundle) {
-        return EngineName {
-            engine: "podman",
+            engine,
             name,
             is_id: false,
         };
@@ -61,19 +59,16 @@ fn is_random(id: &str) -> bool {
 
 /// `conmon … -c ID … -n NAME …` (containers/conmon, cli.c).
 fn name_by_conmon(id: &str) -> Option<String> {
-    let mut pid = i32::try_from(std::process::id()).ok()?;
+    let mut pid = nix::unistd::getppid().as_raw();
     for _ in 0..ANCESTORS {
-        pid = proc::parent(pid).ok()?;
         if pid <= 1 {
             return None;
         }
-        let words = proc::command_line(pid).ok()?;
-        if words
-            .first()
-            .is_some_and(|program| program.ends_with("conmon"))
-        {
-            return name_in_conmon_line(&words, id);
+        let (program, parent) = proc::name_and_parent(pid).ok()?;
+        if program == "conmon" {
+            return name_in_conmon_line(&proc::command_line(pid).ok()?, id);
         }
+        pid = parent;
     }
     None
 }
@@ -104,9 +99,6 @@ struct StoredContainer {
 /// The bundle of a podman container is `STORAGE/ID/userdata`, and the list is
 /// `STORAGE/containers.json`.
 fn name_by_storage(id: &str, bundle: &Path) -> Option<String> {
-    if bundle.file_name()? != "userdata" {
-        return None;
-    }
     let list = bundle.parent()?.parent()?.join("containers.json");
     let mut bytes = Vec::new();
     File::open(list)

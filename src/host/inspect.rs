@@ -20,6 +20,9 @@ pub enum InspectError {
     /// The kernel did not answer.
     #[error(transparent)]
     Kernel(#[from] RtnlError),
+    /// The container's namespace could not be looked at.
+    #[error("looking at the container's interfaces: {0}")]
+    Guest(#[source] std::io::Error),
     /// Several devices have that hardware address.
     #[error("{asked} is the address of {}", .names.join(" and "))]
     Ambiguous {
@@ -130,20 +133,13 @@ async fn device(facts: LinkFacts, host: &Rtnl) -> Result<DeviceView, InspectErro
             kind: kind_of(&link),
         });
     }
-    let (kind, mac) = (
-        kind_of(&facts),
-        facts.mac.and_then(|mac| MacAddr::try_from(mac).ok()),
-    );
-    let mac_from_port = match (&kind, mac) {
-        (DeviceKind::Bridge, Some(mac)) => host.port_with_mac(facts.ifindex, mac).await?,
-        _ => None,
-    };
+    let mac = facts.mac.and_then(|mac| MacAddr::try_from(mac).ok());
     Ok(DeviceView {
         ifindex: facts.ifindex,
         name: name_of(&facts)?,
-        kind,
+        kind: kind_of(&facts),
         mac,
-        mac_from_port,
+        mac_is_loose: mac.is_some() && facts.bridge_id_mac == Some([0; 6]),
         permanent_mac: facts
             .permanent_mac
             .and_then(|mac| MacAddr::try_from(mac).ok()),
@@ -178,14 +174,12 @@ async fn namespace(
     attachments: &[Attachment],
     guest: &Rtnl,
 ) -> Result<NamespaceView, InspectError> {
-    /// `lo` is the first device of every namespace (`loopback_net_init`).
-    const LOOPBACK: u32 = 1;
-    let loopback = guest.link_by_index(LOOPBACK).await?;
+    let loopback_up = guest.is_up("lo").map_err(InspectError::Guest)? == Some(true);
     let mut taken = Vec::new();
     for attachment in attachments {
         let ifname = &attachment.ifname.value;
-        if guest.link_by_name(ifname.as_str()).await?.is_some() {
-            taken.push((ifname.clone(), free_name(attachments, guest).await?));
+        if is_taken(guest, ifname.as_str())? {
+            taken.push((ifname.clone(), free_name(attachments, guest)?));
         }
     }
     let mut defaults = Vec::new();
@@ -208,10 +202,14 @@ async fn namespace(
         }
     }
     Ok(NamespaceView {
-        loopback_up: loopback.is_some_and(|lo| lo.up),
+        loopback_up,
         taken,
         defaults,
     })
+}
+
+fn is_taken(guest: &Rtnl, name: &str) -> Result<bool, InspectError> {
+    Ok(guest.is_up(name).map_err(InspectError::Guest)?.is_some())
 }
 
 fn default_view(route: RouteFacts, v6: bool) -> DefaultRouteView {
@@ -232,12 +230,12 @@ fn default_view(route: RouteFacts, v6: bool) -> DefaultRouteView {
 }
 
 /// The first `ethN` that neither the namespace nor the request has.
-async fn free_name(attachments: &[Attachment], guest: &Rtnl) -> Result<IfName, InspectError> {
+fn free_name(attachments: &[Attachment], guest: &Rtnl) -> Result<IfName, InspectError> {
     for number in 1..=attachments.len().saturating_add(100) {
         let name = format!("eth{number}");
         let asked = attachments.iter().any(|a| a.ifname.value.as_str() == name);
         if !asked
-            && guest.link_by_name(&name).await?.is_none()
+            && !is_taken(guest, &name)?
             && let Ok(name) = name.parse()
         {
             return Ok(name);

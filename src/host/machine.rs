@@ -3,10 +3,12 @@
 //! It goes into hashes only (machine-id(5) wants it kept secret). A system
 //! without one gets a random value of ours, kept where reboots leave it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+
+use crate::sys::{proc, raw};
 
 /// Where systemd and D-Bus keep it.
 const MACHINE_ID: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
@@ -30,12 +32,7 @@ pub fn machine_id_if_kept() -> Option<String> {
 }
 
 fn read(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(path)
-        .ok()?
-        .take(64)
-        .read_to_string(&mut text)
-        .ok()?;
+    let text = proc::read_short(path).ok()?;
     let id = text.trim_end();
     // An image that is to be started for the first time holds "uninitialized".
     (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
@@ -71,11 +68,6 @@ fn own_id() -> io::Result<String> {
 
 fn random_hex() -> io::Result<String> {
     let mut bytes = [0_u8; 16];
-    random(&mut bytes)?;
+    raw::random(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Fills `bytes` with randomness of the kernel.
-pub fn random(bytes: &mut [u8]) -> io::Result<()> {
-    File::open("/dev/urandom")?.read_exact(bytes)
 }

@@ -58,8 +58,9 @@ pub struct DeviceView {
     pub up: bool,
     /// Has a carrier (`IFF_LOWER_UP`).
     pub carrier: bool,
-    /// Of a bridge: the port that it has its hardware address from, by index.
-    pub mac_from_port: Option<u32>,
+    /// Of a bridge: nobody set its hardware address and it has no port, so that
+    /// it would take the first port's (its bridge id is zero).
+    pub mac_is_loose: bool,
     /// The bridge or bond that it is a port of, by index.
     pub controller: Option<u32>,
     /// Every device below it (`IFLA_LINK`, followed to the end), nearest first.

@@ -26,8 +26,6 @@ pub(super) struct Plug {
     pub uplink_name: IfName,
     /// Name of the host's end, where there is one.
     pub hostif: Option<IfName>,
-    /// The uplink is a bridge that is yet to be made.
-    pub makes_bridge: Option<IfName>,
 }
 
 /// A gateway that may become the default route.
@@ -84,7 +82,6 @@ impl Planner<'_> {
             uplink,
             uplink_name,
             hostif,
-            makes_bridge,
         } = plug;
         self.plan.interfaces.push(PlannedInterface {
             ifname: guest.name.clone(),
@@ -94,7 +91,6 @@ impl Planner<'_> {
             mac_is_stable: attachment.mac.is_none(),
             uplink,
             uplink_name,
-            makes_bridge,
             addresses: addresses.iter().map(|asked| asked.value).collect(),
             announced,
             optional: is_optional(attachment),

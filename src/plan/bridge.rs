@@ -4,9 +4,9 @@
 //! `br` is made, as pipework does. Pure: reads the view, never the host.
 
 use super::addressing::Plug;
-use super::{LOWEST_INDEX, PlanError, Planner, Step, names};
+use super::{PlanError, Planner, Step, names};
 use crate::host::view::{DeviceKind, DeviceView, UplinkView};
-use crate::request::{Asked, Attachment, DeviceRef, IfName, MacAddr, Mtu, Uplink};
+use crate::request::{Asked, Attachment, DeviceRef, IfName, Mtu, Uplink};
 use crate::rt::{Bridge, LinkEnd, VethPair};
 
 /// The MTU of a bridge without ports (`ETH_DATA_LEN`, `br_dev_setup`).
@@ -17,10 +17,8 @@ struct Target {
     ifindex: u32,
     name: IfName,
     mtu: u32,
-    /// What the host's end takes for its MAC.
-    port_mac: MacAddr,
-    /// It is to be made first.
-    new: Option<Bridge>,
+    /// What has to be done to it first.
+    first: Option<Step>,
 }
 
 /// Whether `pipework.link` means a bridge here: an existing one, or a missing
@@ -74,7 +72,7 @@ impl Planner<'_> {
         let host = LinkEnd {
             ifindex: (self.choose)(),
             name: asked_name.unwrap_or_else(|| names::host_name(&self.identity.name, ifname)),
-            mac: target.port_mac,
+            mac: names::host_mac(self.identity, ifname),
             mtu: Mtu::clamped(target.mtu),
             txqlen: None,
         };
@@ -89,7 +87,6 @@ impl Planner<'_> {
             uplink: target.ifindex,
             uplink_name: target.name.clone(),
             hostif: Some(pair.host.name.clone()),
-            makes_bridge: target.new.as_ref().map(|bridge| bridge.name.clone()),
         };
         self.begin_interface(attachment, &pair.guest, plug);
         self.bridge_steps(attachment, target, pair);
@@ -99,11 +96,13 @@ impl Planner<'_> {
     fn bridge_steps(&mut self, attachment: &Attachment, target: Target, pair: VethPair) {
         let origin = &attachment.uplink.origin;
         let place = self.current();
-        if let Some(bridge) = target.new {
+        if let Some(Step::CreateBridge(bridge)) = &target.first {
             self.plan
                 .notices
                 .push(format!("made {}: it has no uplink yet", bridge.name));
-            self.push(place, Step::CreateBridge(bridge), origin);
+        }
+        if let Some(step) = target.first {
+            self.push(place, step, origin);
         }
         let (ifindex, name) = (pair.host.ifindex, pair.host.name.clone());
         let alias = names::alias(&self.identity.name, &attachment.ifname.value);
@@ -139,26 +138,24 @@ impl Planner<'_> {
             );
             self.plan.notices.push(notice);
         }
-        let port_mac = self.port_mac(asked, view);
         let (ifindex, name, mtu) = (view.ifindex, view.name.clone(), view.mtu);
+        // A bridge takes the lowest MAC of its ports for its own, unless it was
+        // told one. Where another port gives it, ours is above every other;
+        // where nothing does, it is told the one that it has.
+        let first = view
+            .mac
+            .filter(|_| view.mac_is_loose)
+            .map(|mac| Step::KeepBridgeMac {
+                ifindex,
+                name: name.clone(),
+                mac,
+            });
         Ok(Target {
             ifindex,
             name,
             mtu,
-            port_mac,
-            new: None,
+            first,
         })
-    }
-
-    /// A bridge takes the lowest MAC of its ports for its own, and must not
-    /// take ours. Where another port gives it the one that it has, ours is
-    /// above every other; where none does, ours is the bridge's own.
-    fn port_mac(&self, asked: &Attachment, view: &DeviceView) -> MacAddr {
-        let from_another = view.mac_from_port.is_some_and(|port| port < LOWEST_INDEX);
-        match view.mac {
-            Some(own) if !from_another => own,
-            Some(_) | None => names::host_mac(self.identity, &asked.ifname.value),
-        }
     }
 
     fn missing(&mut self, asked: &Attachment, name: &IfName) -> Result<Target, PlanError> {
@@ -187,15 +184,13 @@ impl Planner<'_> {
             name: device.clone(),
             mac: names::bridge_mac(&self.identity.machine_id, name),
         });
-        let port_mac = names::host_mac(self.identity, &asked.ifname.value);
         let ifindex = bridge.ifindex;
-        let new = is_new.then_some(bridge);
+        let first = is_new.then_some(Step::CreateBridge(bridge));
         Ok(Target {
             ifindex,
             name: device,
             mtu: NEW_BRIDGE_MTU,
-            port_mac,
-            new,
+            first,
         })
     }
 }

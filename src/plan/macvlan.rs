@@ -42,7 +42,6 @@ impl Planner<'_> {
             uplink,
             uplink_name,
             hostif: None,
-            makes_bridge: None,
         };
         self.begin_interface(attachment, &macvlan.guest, plug);
         let place = self.current();

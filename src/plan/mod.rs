@@ -50,8 +50,6 @@ pub struct PlannedInterface {
     pub uplink: u32,
     /// Name of the uplink.
     pub uplink_name: IfName,
-    /// Name of the bridge, when it is to be made.
-    pub makes_bridge: Option<IfName>,
     /// Its addresses.
     pub addresses: Vec<IpNet>,
     /// Whether they are announced.

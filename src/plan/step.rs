@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::{Family, IfName, Origin};
+use crate::request::{Family, IfName, MacAddr, Origin};
 use crate::rt::{Address, Bridge, Macvlan, Route, VethPair};
 
 /// A step with its place in the request.
@@ -29,6 +29,16 @@ pub enum Step {
     RaiseLoopback,
     /// Make a bridge on the host.
     CreateBridge(Bridge),
+    /// Tell a bridge that the MAC which it has is its own, so that it does not
+    /// take that of its first port.
+    KeepBridgeMac {
+        /// Its index.
+        ifindex: u32,
+        /// Its name.
+        name: IfName,
+        /// Its present MAC.
+        mac: MacAddr,
+    },
     /// Bring up a device of the host that is down.
     RaiseParent {
         /// Its index.
@@ -139,6 +149,9 @@ pub enum Undo {
         /// Its name, for people.
         name: String,
     },
+    /// Bring `lo` down in the container's namespace, and take the address away
+    /// that the kernel gave it.
+    LowerLoopback,
     /// Put the former default route back where ours still is.
     RestoreRoute {
         /// Ours.
@@ -152,11 +165,7 @@ impl Step {
     /// What takes this step back; `None` where it goes with its link.
     pub fn undo(&self) -> Option<Undo> {
         match self {
-            Self::RaiseLoopback => Some(Undo::Lower {
-                side: Side::Guest,
-                ifindex: 1,
-                name: "lo".to_owned(),
-            }),
+            Self::RaiseLoopback => Some(Undo::LowerLoopback),
             Self::CreateBridge(bridge) => Some(Undo::DeleteBridge {
                 ifindex: bridge.ifindex,
                 name: bridge.name.to_string(),
@@ -184,7 +193,8 @@ impl Step {
                 ours: route.clone(),
                 former: former.clone(),
             }),
-            Self::SetAlias { .. }
+            Self::KeepBridgeMac { .. }
+            | Self::SetAlias { .. }
             | Self::SetSysctl { .. }
             | Self::RaiseInterface { .. }
             | Self::AddAddress { .. }
@@ -201,7 +211,7 @@ impl Undo {
     pub fn is_part_of_detach(&self) -> bool {
         match self {
             Self::DeleteLink { .. } | Self::RestoreRoute { .. } => true,
-            Self::DeleteBridge { .. } | Self::Lower { .. } => false,
+            Self::DeleteBridge { .. } | Self::Lower { .. } | Self::LowerLoopback => false,
         }
     }
 }
@@ -215,6 +225,9 @@ impl fmt::Display for Step {
                 "making the bridge {} (STP off, forward delay 0, {})",
                 bridge.name, bridge.mac
             ),
+            Self::KeepBridgeMac { name, mac, .. } => {
+                write!(f, "keeping {mac} as the MAC of {name}")
+            }
             Self::RaiseParent { name, .. } => write!(f, "bringing up {name} on the host"),
             Self::CreateVeth { pair, bridge } => write!(
                 f,
@@ -285,6 +298,7 @@ impl fmt::Display for Undo {
         match self {
             Self::DeleteLink { name, .. } | Self::DeleteBridge { name, .. } => f.write_str(name),
             Self::Lower { name, .. } => write!(f, "{name} is down again"),
+            Self::LowerLoopback => f.write_str("lo is down again"),
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
         }
     }

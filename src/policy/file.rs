@@ -4,11 +4,12 @@
 //! trusted or understood refuses everything, since it was meant to say
 //! something. The checks are made on the file that was opened, not on a path.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::libc::O_NONBLOCK;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -92,15 +93,14 @@ impl Policy {
             path: path.to_owned(),
             fault,
         };
-        // Opening a pipe would wait for a writer, so the kind comes first. A
-        // link that leads nowhere is a mistake, not the absence of a policy.
-        match fs::symlink_metadata(path).and_then(|_| fs::metadata(path)) {
-            Ok(seen) if !seen.is_file() => return Err(untrusted(FileFault::NotRegular)),
-            Ok(_) => {}
+        // Opening a pipe would wait for a writer. A link that leads nowhere is a
+        // mistake, not the absence of a policy.
+        let mut options = OpenOptions::new();
+        let file = match options.read(true).custom_flags(O_NONBLOCK).open(path) {
+            Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
             Err(e) => return Err(unreadable(e)),
-        }
-        let file = File::open(path).map_err(unreadable)?;
+        };
         if let Some(fault) = fault_of(&file.metadata().map_err(unreadable)?) {
             return Err(untrusted(fault));
         }

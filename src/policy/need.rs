@@ -213,7 +213,7 @@ fn by_name(device: &DeviceRef) -> Option<&IfName> {
 fn of_device(device: &DeviceView, origin: &Origin, out: &mut Vec<Ask>) {
     let DeviceView {
         ifindex: _,
-        mac_from_port: _,
+        mac_is_loose: _,
         name,
         kind,
         mac: _,

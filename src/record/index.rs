@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::RecordError;
-use super::store::{Store, hash, io_error, remove};
+use super::store::{Store, create_in_place, hash, io_error, remove};
 use crate::reference::{NamespaceKey, Reference};
 use crate::request::MacAddr;
 
@@ -47,7 +47,7 @@ impl Store {
             "macs",
             &hash(&["mac", &uplink.to_string(), &mac.to_string()]),
         );
-        match self.with_shard(&path, |path| symlink(pointer(key), path)) {
+        match create_in_place(&path, |path| symlink(pointer(key), path)) {
             Ok(()) => Ok(None),
             Err(RecordError::Io { source, .. })
                 if source.kind() == io::ErrorKind::AlreadyExists =>
@@ -73,7 +73,7 @@ impl Store {
     }
 
     fn point(&self, path: &Path, key: &NamespaceKey) -> Result<(), RecordError> {
-        match self.with_shard(path, |path| symlink(pointer(key), path)) {
+        match create_in_place(path, |path| symlink(pointer(key), path)) {
             Err(RecordError::Io { source, .. })
                 if source.kind() == io::ErrorKind::AlreadyExists =>
             {

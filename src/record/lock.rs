@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::RecordError;
-use super::store::io_error;
+use super::store::{create_in_place, io_error};
 use crate::deadline::Deadline;
 
 /// How a lock is held.
@@ -65,7 +65,7 @@ impl Lock {
                 .create(true)
                 .truncate(false)
                 .mode(0o600);
-            let file = options.open(path).map_err(|e| io_error(path, e))?;
+            let file = create_in_place(path, |path| options.open(path))?;
             let how = match mode {
                 Mode::Exclusive => FlockArg::LockExclusiveNonblock,
                 Mode::Shared => FlockArg::LockSharedNonblock,

@@ -1,6 +1,6 @@
 //! Going through the records: a few at each start, all of them at a sweep.
 //!
-//! A start looks at no more than eight, and in no more than sixteen
+//! A start looks at no more than eight, and in no more than four of the sixteen
 //! directories for them, where the one before it stopped: its cost does not
 //! grow with the number of containers, and every record has its turn.
 
@@ -17,7 +17,10 @@ use crate::sys::proc;
 /// How many records a start looks at.
 const RECORDS: usize = 8;
 /// In how many directories it looks for them.
-const DIRECTORIES: usize = 16;
+const DIRECTORIES: usize = 4;
+
+/// Records are spread over as many directories as a hex digit has values.
+const SHARDS: u8 = 16;
 
 /// Where the last start stopped.
 #[derive(Clone, Copy, Default)]
@@ -54,14 +57,14 @@ impl Store {
 
     /// Every record, with an error for each that cannot be read.
     pub fn all(&self) -> Vec<Result<Record, RecordError>> {
-        let paths = (0..=u8::MAX).flat_map(|shard| self.records_in(shard));
+        let paths = (0..SHARDS).flat_map(|shard| self.records_in(shard));
         paths
             .filter_map(|path| read_record(&path).transpose())
             .collect()
     }
 
     fn records_in(&self, shard: u8) -> Vec<PathBuf> {
-        let directory = self.path("attachments").join(format!("{shard:02x}"));
+        let directory = self.path("attachments").join(format!("{shard:x}"));
         let Ok(entries) = fs::read_dir(directory) else {
             return Vec::new();
         };

@@ -6,11 +6,12 @@
 //! after it has been empty and untouched for a while.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{Store, io_error, remove, write_file};
+use super::store::{Store, create_in_place, io_error, remove, write_file};
 use super::{RecordError, VERSION};
 use crate::request::{IfName, MacAddr};
 
@@ -46,7 +47,7 @@ impl Store {
         let path = self.bridge_path(bridge.ifindex);
         let new = path.with_extension("new");
         let bytes = serde_json::to_vec(bridge).unwrap_or_default();
-        write_file(&new, &bytes).map_err(|e| io_error(&new, e))?;
+        create_in_place(&new, |new| write_file(new, &bytes))?;
         fs::rename(&new, &path).map_err(|e| io_error(&path, e))
     }
 
@@ -64,7 +65,11 @@ impl Store {
     pub fn bridges(&self) -> Result<Vec<BridgeRecord>, RecordError> {
         let directory = self.file("shared", &[]);
         let directory = directory.parent().unwrap_or(&directory);
-        let entries = fs::read_dir(directory).map_err(|e| io_error(directory, e))?;
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(io_error(directory, e)),
+        };
         let mut bridges = Vec::new();
         for entry in entries.flatten() {
             bridges.extend(read(&entry.path())?);
@@ -77,7 +82,7 @@ impl Store {
 fn read(path: &Path) -> Result<Option<BridgeRecord>, RecordError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(io_error(path, e)),
     };
     let path = path.display().to_string();

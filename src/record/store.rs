@@ -1,7 +1,7 @@
 //! The files below /run/pipework, all of root and nobody else.
 //!
-//! `attachments/XX/HASH` are the records; one that is being made has
-//! `.applying` behind its name. `containers/XX/HASH` and `macs/XX/HASH` lead
+//! `attachments/X/HASH` are the records; one that is being made has
+//! `.applying` behind its name. `containers/X/HASH` and `macs/X/HASH` lead
 //! to them (`index`), `shared/HASH` are bridges, `locks/HASH` keep runs apart,
 //! `reports/HASH` tell what went wrong last. Names are hashes, so no text of a
 //! user is one.
@@ -39,6 +39,30 @@ pub struct Store {
     root: PathBuf,
 }
 
+fn make_directory(path: &Path) -> Result<(), RecordError> {
+    match DirBuilder::new().mode(0o700).recursive(true).create(path) {
+        Ok(()) => Ok(()),
+        Err(e) => Err(io_error(path, e)),
+    }
+}
+
+/// Creates `path`, and the directories that it lies in where the first attempt
+/// shows that they are missing.
+pub(super) fn create_in_place<T>(
+    path: &Path,
+    create: impl Fn(&Path) -> io::Result<T>,
+) -> Result<T, RecordError> {
+    match create(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            if let Some(directory) = path.parent() {
+                make_directory(directory)?;
+            }
+            create(path).map_err(|e| io_error(path, e))
+        }
+        other => other.map_err(|e| io_error(path, e)),
+    }
+}
+
 /// Names the file in an error.
 pub(super) fn io_error(path: &Path, source: io::Error) -> RecordError {
     RecordError::Io {
@@ -70,40 +94,23 @@ impl Store {
     ///
     /// Refuses a directory that others could write to.
     pub fn open(root: &Path) -> Result<Self, RecordError> {
-        let store = Self {
-            root: root.to_owned(),
-        };
-        for directory in [
-            "",
-            "attachments",
-            "containers",
-            "macs",
-            "shared",
-            "locks",
-            "reports",
-        ] {
-            if directory.is_empty() || !root.join("reports").exists() {
-                store.make_directory(&root.join(directory))?;
+        let meta = match fs::symlink_metadata(root) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                make_directory(root)?;
+                fs::symlink_metadata(root)
             }
-        }
-        let meta = fs::symlink_metadata(root).map_err(|e| io_error(root, e))?;
-        if !meta.is_dir()
-            || meta.uid() != nix::unistd::geteuid().as_raw()
-            || meta.mode() & 0o022 != 0
-        {
+            other => other,
+        };
+        let meta = meta.map_err(|e| io_error(root, e))?;
+        let ours = nix::unistd::geteuid().as_raw();
+        if !meta.is_dir() || meta.uid() != ours || meta.mode() & 0o022 != 0 {
             return Err(RecordError::NotOurs {
                 path: root.display().to_string(),
             });
         }
-        Ok(store)
-    }
-
-    fn make_directory(&self, path: &Path) -> Result<(), RecordError> {
-        match DirBuilder::new().mode(0o700).create(path) {
-            Ok(()) => Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(e) => Err(io_error(path, e)),
-        }
+        Ok(Self {
+            root: root.to_owned(),
+        })
     }
 
     /// A file or directory of the store.
@@ -111,32 +118,14 @@ impl Store {
         self.root.join(name)
     }
 
-    /// A file in one of the 256 directories below `kind`.
+    /// A file in one of the 16 directories below `kind`.
     pub(super) fn sharded(&self, kind: &str, hash: &str) -> PathBuf {
-        let (shard, rest) = hash.split_at_checked(2).unwrap_or(("00", hash));
+        let (shard, rest) = hash.split_at_checked(1).unwrap_or(("0", hash));
         self.root.join(kind).join(shard).join(rest)
     }
 
     pub(super) fn file(&self, kind: &str, parts: &[&str]) -> PathBuf {
         self.root.join(kind).join(hash(parts))
-    }
-
-    /// Makes the directory that `path` lies in, where the first attempt to
-    /// create `path` showed that it is missing.
-    pub(super) fn with_shard<T>(
-        &self,
-        path: &Path,
-        create: impl Fn(&Path) -> io::Result<T>,
-    ) -> Result<T, RecordError> {
-        match create(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                if let Some(directory) = path.parent() {
-                    self.make_directory(directory)?;
-                }
-                create(path).map_err(|e| io_error(path, e))
-            }
-            other => other.map_err(|e| io_error(path, e)),
-        }
     }
 
     /// Keeps every other run out of one namespace.
@@ -243,7 +232,7 @@ impl Store {
     fn replace(&self, path: &Path, record: &Record) -> Result<(), RecordError> {
         let bytes = encode(record);
         let new = path.with_extension("new");
-        self.with_shard(&new, |new| write_file(new, &bytes))?;
+        create_in_place(&new, |new| write_file(new, &bytes))?;
         fs::rename(&new, path).map_err(|e| io_error(path, e))
     }
 
@@ -261,7 +250,7 @@ impl Store {
     /// Keeps the last report about a container, for the one who asks why.
     pub fn keep_report(&self, id: &str, report: &str) -> Result<(), RecordError> {
         let path = self.file("reports", &["report", id]);
-        write_file(&path, report.as_bytes()).map_err(|e| io_error(&path, e))
+        create_in_place(&path, |path| write_file(path, report.as_bytes()))
     }
 
     /// Forgets the report about a container that is well now.

@@ -73,6 +73,10 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 impl Key {
     /// The name without the part that stands for any text.
     pub fn stem(&self) -> &'static str {
+        // Looked up for every key of a start: most have no rest to search for.
+        if !self.is_open() {
+            return self.name;
+        }
         match self.name.split_once(".<") {
             Some((stem, _)) => stem,
             None => self.name,

@@ -5,6 +5,12 @@
 //! `unsafe` block. Knows no policy and no plan: it takes leaf types of
 //! `request` and plain values, and answers with the kernel's own words.
 
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
 pub mod ethtool;
 pub mod ndisc;
 pub mod netns;
@@ -12,3 +18,35 @@ pub mod proc;
 pub mod raw;
 pub mod rtnl;
 pub mod sysctl;
+
+/// Runs `work` to its end on this thread.
+///
+/// Netlink answers at once (see `rtnl`), so most work ends at its first poll,
+/// and only what has to [`pause`] sets up an async runtime.
+pub fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let mut work = pin!(work);
+    if let Poll::Ready(result) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return Ok(result);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    Ok(runtime.block_on(work))
+}
+
+/// Waits, in the runtime that [`block_on`] sets up for who has to wait.
+pub async fn pause(time: Duration) {
+    if tokio::runtime::Handle::try_current().is_err() {
+        let mut first = true;
+        // Pending once: that is how `block_on` learns that there is a need.
+        poll_fn(|_| {
+            if std::mem::take(&mut first) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+    }
+    tokio::time::sleep(time).await;
+}

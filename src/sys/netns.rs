@@ -72,19 +72,16 @@ impl Netns {
         })?
     }
 
-    /// Whether the user namespace that owns this network namespace is the one
-    /// that we are in. It is not in a rootless engine, which runs the hook in
-    /// a user namespace of its own but in the host's network namespace.
-    pub fn is_owned_by_our_user_namespace(&self) -> io::Result<bool> {
-        let owner = match raw::owning_user_namespace(self.fd.as_fd()) {
-            Ok(owner) => owner,
-            // The owner is an ancestor of our user namespace.
-            Err(e) if e.raw_os_error() == Some(nix::libc::EPERM) => return Ok(false),
-            Err(e) => return Err(e),
-        };
-        let ours = File::open("/proc/self/ns/user")?;
-        let (owner, ours) = (fstat(&owner)?, fstat(&ours)?);
-        Ok((owner.st_dev, owner.st_ino) == (ours.st_dev, ours.st_ino))
+    /// Whether we have rights over this namespace: its owner is our own user
+    /// namespace or one below it. A rootless engine runs the hook in a user
+    /// namespace of its own but in the host's network namespace, whose owner is
+    /// above it (`NS_GET_USERNS`: `EPERM`).
+    pub fn is_ours_to_change(&self) -> io::Result<bool> {
+        match raw::owning_user_namespace(self.fd.as_fd()) {
+            Ok(_) => Ok(true),
+            Err(e) if e.raw_os_error() == Some(nix::libc::EPERM) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::kill;
@@ -39,22 +40,31 @@ impl Process {
     }
 }
 
-/// The fields of /proc/PID/stat behind the command name, which may itself
-/// hold blanks and parentheses.
-fn stat_fields(pid: i32) -> io::Result<String> {
-    let mut text = String::with_capacity(512);
-    File::open(format!("/proc/{pid}/stat"))?
-        .take(4096)
-        .read_to_string(&mut text)?;
-    match text.rsplit_once(')') {
-        Some((_, fields)) => Ok(fields.to_owned()),
-        None => Err(io::ErrorKind::InvalidData.into()),
-    }
+/// The first bytes of a file as text, at most 1 KiB, by one read: files in /proc
+/// come whole or not at all.
+pub fn read_short(path: impl AsRef<Path>) -> io::Result<String> {
+    let mut bytes = [0; 1024];
+    let length = File::open(path)?.read(&mut bytes)?;
+    let text = std::str::from_utf8(bytes.get(..length).unwrap_or_default());
+    text.map(str::to_owned)
+        .map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
-fn stat_field(pid: i32, number: usize) -> io::Result<u64> {
-    // The first field behind the name is number 3, the state.
-    let fields = stat_fields(pid)?;
+/// The command name of a process, and the fields of /proc/PID/stat behind it.
+/// The name may itself hold blanks and parentheses.
+fn stat(pid: i32) -> io::Result<(String, String)> {
+    let mut bytes = [0; 1024];
+    let length = File::open(format!("/proc/{pid}/stat"))?.read(&mut bytes)?;
+    let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default());
+    let parts = text.rsplit_once(')').and_then(|(head, fields)| {
+        let (_, name) = head.split_once('(')?;
+        Some((name.to_owned(), fields.to_owned()))
+    });
+    parts.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Field `number` of proc_pid_stat(5), from 3, the state, upwards.
+fn field(fields: &str, number: usize) -> io::Result<u64> {
     let field = fields
         .split_ascii_whitespace()
         .nth(number.saturating_sub(3));
@@ -65,12 +75,17 @@ fn stat_field(pid: i32, number: usize) -> io::Result<u64> {
 
 /// Start time of `pid` in clock ticks since boot; `ENOENT` when it is gone.
 pub fn start_time(pid: i32) -> io::Result<u64> {
-    stat_field(pid, 22)
+    field(&stat(pid)?.1, 22)
 }
 
-/// The parent of `pid`.
-pub fn parent(pid: i32) -> io::Result<i32> {
-    i32::try_from(stat_field(pid, 4)?).map_err(|_| io::ErrorKind::InvalidData.into())
+/// The command name of `pid` (at most 15 bytes of it) and its parent.
+pub fn name_and_parent(pid: i32) -> io::Result<(String, i32)> {
+    let (name, fields) = stat(pid)?;
+    let parent = i32::try_from(field(&fields, 4)?);
+    Ok((
+        name,
+        parent.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?,
+    ))
 }
 
 /// The command line of `pid`, at most 64 KiB of it.
@@ -92,8 +107,8 @@ pub fn is_gone(pid: i32) -> bool {
 
 /// Whether `pid` is still the process that started at `start`, and no zombie.
 pub fn is_same(pid: i32, start: u64) -> bool {
-    match stat_fields(pid) {
-        Ok(fields) => {
+    match stat(pid) {
+        Ok((_, fields)) => {
             let mut fields = fields.split_ascii_whitespace();
             let state = fields.next();
             // Field 22 is the nineteenth behind the state, field 3.
@@ -133,9 +148,7 @@ pub fn in_network_namespace(inode: u64) -> io::Result<Vec<i32>> {
 
 /// This boot's random id (/proc/sys/kernel/random/boot_id).
 pub fn boot_id() -> io::Result<String> {
-    let mut text = String::with_capacity(64);
-    File::open("/proc/sys/kernel/random/boot_id")?
-        .take(64)
-        .read_to_string(&mut text)?;
-    Ok(text.trim_end().to_owned())
+    Ok(read_short("/proc/sys/kernel/random/boot_id")?
+        .trim_end()
+        .to_owned())
 }

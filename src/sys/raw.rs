@@ -65,6 +65,44 @@ pub fn owning_user_namespace(namespace: impl AsFd) -> io::Result<OwnedFd> {
     owned(fd)
 }
 
+/// An ifreq that names the device `name`.
+fn named_request(name: &[u8]) -> io::Result<libc::ifreq> {
+    // SAFETY: ifreq is plain data for which all zeroes is a valid value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name) {
+        *to = libc::c_char::from_ne_bytes([*from]);
+    }
+    Ok(request)
+}
+
+/// Whether the device `name` is up, in the namespace of `socket`; `None` when
+/// there is none (`SIOCGIFFLAGS`).
+pub fn interface_is_up(socket: impl AsFd, name: &[u8]) -> io::Result<Option<bool>> {
+    let mut request = named_request(name)?;
+    // SAFETY: `request` is an ifreq with a terminated name that outlives the
+    // call, and the kernel writes its flags and nothing beyond.
+    let result = unsafe {
+        libc::ioctl(
+            socket.as_fd().as_raw_fd(),
+            libc::SIOCGIFFLAGS as _,
+            &raw mut request,
+        )
+    };
+    if result < 0 {
+        let error = io::Error::last_os_error();
+        return match error.raw_os_error() {
+            Some(libc::ENODEV) => Ok(None),
+            _ => Err(error),
+        };
+    }
+    // SAFETY: SIOCGIFFLAGS has filled in this member of the union.
+    let flags = unsafe { request.ifr_ifru.ifru_flags };
+    Ok(Some(libc::c_int::from(flags) & libc::IFF_UP != 0))
+}
+
 /// Whether the device `name` has a carrier, by `ETHTOOL_GLINK`. As a side
 /// effect the kernel handles a pending carrier change of it at once instead of
 /// in a work queue (`ethtool_op_get_link` → `linkwatch_sync_dev`).
@@ -74,14 +112,7 @@ pub fn ethtool_link(socket: impl AsFd, name: &[u8]) -> io::Result<bool> {
         cmd: u32,
         data: u32,
     }
-    // SAFETY: ifreq is plain data for which all zeroes is a valid value.
-    let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    if name.len() >= request.ifr_name.len() {
-        return Err(io::Error::from_raw_os_error(libc::EINVAL));
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(name) {
-        *to = libc::c_char::from_ne_bytes([*from]);
-    }
+    let mut request = named_request(name)?;
     let mut value = EthtoolValue {
         cmd: ETHTOOL_GLINK,
         data: 0,
@@ -100,4 +131,33 @@ pub fn ethtool_link(socket: impl AsFd, name: &[u8]) -> io::Result<bool> {
         return Err(io::Error::last_os_error());
     }
     Ok(value.data != 0)
+}
+
+/// Fills `bytes` with randomness of the kernel (getrandom(2)).
+pub fn random(bytes: &mut [u8]) -> io::Result<()> {
+    // SAFETY: the kernel writes at most `bytes.len()` bytes to `bytes`.
+    let length = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    // Requests of up to 256 bytes are never cut short.
+    if usize::try_from(length) != Ok(bytes.len()) {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// What the standard library does before `main`, as far as it matters here:
+/// the first three descriptors are open, so that no file of ours becomes one of
+/// them and receives what is meant for people; and a closed pipe is an error
+/// instead of our end.
+pub fn settle_process() {
+    for fd in 0..3 {
+        // SAFETY: F_GETFD only asks; open is given a constant path that ends
+        // in a NUL. The lowest free descriptor is the one that was closed.
+        unsafe {
+            if libc::fcntl(fd, libc::F_GETFD) < 0 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            }
+        }
+    }
+    // SAFETY: SIG_IGN is no handler that could run.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }

@@ -12,6 +12,7 @@
 )]
 
 pub mod bundle;
+pub mod lab;
 pub mod world;
 
 use std::fs::File;

@@ -62,7 +62,7 @@ pub fn request(attachment: Attachment) -> Request {
 
 pub fn device(name: &str, kind: DeviceKind) -> DeviceView {
     DeviceView {
-        mac_from_port: None,
+        mac_is_loose: false,
         ifindex: 7,
         name: ifname(name),
         kind,

@@ -1,6 +1,6 @@
 //! Address messages.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::address::{
@@ -10,6 +10,9 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::{Rtnl, RtnlError};
 use crate::rt::Address;
+
+/// `lo` is the first device of every namespace (`loopback_net_init`).
+const LOOPBACK: u32 = 1;
 
 impl Rtnl {
     /// Adds an address. IPv6's is usable at once (`IFA_F_NODAD`), so that the
@@ -44,6 +47,28 @@ impl Rtnl {
         )
         .await
     }
+    /// Brings `lo` up, which gives it 127.0.0.1/8 and ::1/128.
+    pub async fn raise_loopback(&self) -> Result<(), RtnlError> {
+        self.set_state(LOOPBACK, true).await
+    }
+
+    /// Makes `lo` what it is in a new namespace: down, without an address. The
+    /// kernel takes ::1 away when it goes down, but not 127.0.0.1.
+    pub async fn reset_loopback(&self) -> Result<(), RtnlError> {
+        self.set_state(LOOPBACK, false).await?;
+        let mut message = AddressMessage::default();
+        message.header.index = LOOPBACK;
+        message.header.family = AddressFamily::Inet;
+        message.header.prefix_len = 8;
+        let address = AddressAttribute::Local(Ipv4Addr::LOCALHOST.into());
+        message.attributes.push(address);
+        let message = RouteNetlinkMessage::DelAddress(message);
+        match self.change("RTM_DELADDR", message, 0).await {
+            Err(RtnlError::Refused(r)) if r.errno == nix::libc::EADDRNOTAVAIL => Ok(()),
+            other => other,
+        }
+    }
+
     /// Whether somebody gave the device an address: one that is not link-local.
     pub async fn has_global_address(&self, ifindex: u32) -> Result<bool, RtnlError> {
         let mut filter = AddressMessage::default();

@@ -13,7 +13,7 @@ use rtnetlink::packet_route::link::{
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::{Rtnl, RtnlError};
-use crate::request::MacvlanMode;
+use crate::request::{MacAddr, MacvlanMode};
 use crate::rt::{Bridge, LinkEnd, Macvlan, VethPair};
 use crate::sys::netns::Netns;
 
@@ -28,6 +28,8 @@ pub struct LinkFacts {
     pub kind: Option<String>,
     /// The tag, when it is a VLAN device.
     pub vlan: Option<u16>,
+    /// Of a bridge: the address in its bridge id (`IFLA_BR_BRIDGE_ID`).
+    pub bridge_id_mac: Option<[u8; 6]>,
     /// True for Ethernet (`ARPHRD_ETHER`).
     pub is_ethernet: bool,
     /// True for loopback.
@@ -146,6 +148,13 @@ impl Rtnl {
             .await
     }
 
+    /// Sets a device's hardware address.
+    pub async fn set_mac(&self, ifindex: u32, mac: MacAddr) -> Result<(), RtnlError> {
+        let message = message(ifindex, vec![LinkAttribute::Address(mac.octets().to_vec())]);
+        self.change("RTM_SETLINK", RouteNetlinkMessage::SetLink(message), 0)
+            .await
+    }
+
     /// Sets a device's alias, the text that `ip link` and monitoring show.
     pub async fn set_alias(&self, ifindex: u32, alias: &str) -> Result<(), RtnlError> {
         let message = message(ifindex, vec![LinkAttribute::IfAlias(alias.to_owned())]);
@@ -246,6 +255,12 @@ fn kind_of(infos: &[LinkInfo], facts: &mut LinkFacts) {
     for info in infos {
         match info {
             LinkInfo::Kind(kind) => facts.kind = Some(kind.to_string()),
+            LinkInfo::Data(InfoData::Bridge(settings)) => {
+                facts.bridge_id_mac = settings.iter().find_map(|s| match s {
+                    InfoBridge::BridgeId(id) => Some(id.address),
+                    _ => None,
+                });
+            }
             LinkInfo::Data(InfoData::Vlan(settings)) => {
                 facts.vlan = settings.iter().find_map(|s| match s {
                     InfoVlan::Id(tag) => Some(*tag),

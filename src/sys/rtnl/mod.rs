@@ -9,23 +9,23 @@ mod address;
 mod link;
 mod neighbour;
 mod route;
+mod socket;
 
 use std::fmt;
 use std::io;
+use std::rc::Rc;
 
-use futures_util::StreamExt;
 use nix::errno::Errno;
-use rtnetlink::packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
-};
+use rtnetlink::packet_core::{ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::sys::AsyncSocket;
 
 pub use link::LinkFacts;
 pub use route::RouteFacts;
 
 use super::netns::Netns;
+use super::raw;
 use crate::deadline::Deadline;
+use socket::{Exchange, PromptSocket};
 
 /// Why a request had no success.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,24 +75,18 @@ impl RtnlError {
     }
 }
 
-/// An open rtnetlink socket. Must be used inside the async runtime that it was
-/// opened in.
+/// An open rtnetlink socket; it stays in the namespace that it was opened in.
 #[derive(Debug)]
 pub struct Rtnl {
-    handle: rtnetlink::Handle,
+    socket: Rc<PromptSocket>,
     deadline: Deadline,
 }
 
 impl Rtnl {
     /// Opens a socket in our own namespace.
     pub fn open(deadline: Deadline) -> io::Result<Self> {
-        let (mut connection, handle, _) = rtnetlink::new_connection_with_strict_check()?;
-        let socket = connection.socket_mut().socket_mut();
-        socket.set_ext_ack(true)?;
-        // Without this the refused request stands between us and the text.
-        socket.set_cap_ack(true)?;
-        tokio::spawn(connection);
-        Ok(Self { handle, deadline })
+        let socket = Rc::new(PromptSocket::open()?);
+        Ok(Self { socket, deadline })
     }
 
     /// Opens a socket in `netns`; it stays there, the thread does not.
@@ -103,9 +97,15 @@ impl Rtnl {
     /// The same socket with another deadline.
     pub fn until(&self, deadline: Deadline) -> Self {
         Self {
-            handle: self.handle.clone(),
+            socket: Rc::clone(&self.socket),
             deadline,
         }
+    }
+
+    /// Whether the interface `name` is up; `None` when there is none. By ioctl
+    /// (netdevice(7)), which unlike RTM_GETLINK needs no lock of the kernel.
+    pub fn is_up(&self, name: &str) -> io::Result<Option<bool>> {
+        raw::interface_is_up(self.socket.as_ref(), name.as_bytes())
     }
 
     /// Sends a request that changes something and waits for its end.
@@ -148,28 +148,14 @@ impl Rtnl {
         message: RouteNetlinkMessage,
         flags: u16,
     ) -> Result<Vec<RouteNetlinkMessage>, RtnlError> {
-        let mut message = NetlinkMessage::from(message);
-        message.header.flags = NLM_F_REQUEST | flags;
-        let closed = RtnlError::Closed { operation };
-        let Ok(mut stream) = self.handle.clone().request(message) else {
-            return Err(closed);
-        };
-        let mut answers = Vec::new();
-        let collect = async {
-            while let Some(answer) = stream.next().await {
-                match answer.payload {
-                    NetlinkPayload::InnerMessage(inner) => answers.push(inner),
-                    NetlinkPayload::Error(error) => return refusal(operation, &error),
-                    NetlinkPayload::Overrun(_) => return Err(RtnlError::Closed { operation }),
-                    _ => {}
-                }
-            }
-            Ok(())
-        };
-        match tokio::time::timeout_at(self.deadline.instant().into(), collect).await {
-            Ok(Ok(())) => Ok(answers),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(RtnlError::TimedOut { operation }),
+        match self
+            .socket
+            .exchange(message, NLM_F_REQUEST | flags, self.deadline)
+        {
+            Ok(Exchange::Answered(answers)) => Ok(answers),
+            Ok(Exchange::Refused(error)) => Err(refusal(operation, &error)),
+            Ok(Exchange::TimedOut) => Err(RtnlError::TimedOut { operation }),
+            Err(_) => Err(RtnlError::Closed { operation }),
         }
     }
 }
@@ -182,17 +168,14 @@ fn is_absence(errno: i32) -> bool {
     )
 }
 
-fn refusal(operation: &'static str, error: &ErrorMessage) -> Result<(), RtnlError> {
-    if error.code.is_none() {
-        return Ok(());
-    }
+fn refusal(operation: &'static str, error: &ErrorMessage) -> RtnlError {
     let errno = error.raw_code().saturating_neg();
     let kernel_says = extended_text(&error.header);
-    Err(RtnlError::Refused(Refusal {
+    RtnlError::Refused(Refusal {
         operation,
         errno,
         kernel_says,
-    }))
+    })
 }
 
 /// `NLMSGERR_ATTR_MSG` of an extended acknowledgement, whose attributes follow

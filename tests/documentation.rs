@@ -1,0 +1,207 @@
+//! What is written about the program is what the program says: the tables of
+//! annotations and exit codes, the examples, the links between files.
+//!
+//! With `PIPEWORK_DOCS=write` the tables are written anew instead of compared.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use pipework::policy::Policy;
+use pipework::request::keys::{self, Engine};
+use serde_json::Value;
+
+const README: &str = "README.md";
+const MANUAL: &str = "packaging/man/pipework.1";
+const ANNOTATIONS: &str = "packaging/man/pipework-annotations.7";
+
+fn at(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(at(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn says(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_pipework"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Two tests may write to one file.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Compares what stands between the lines `begin` and `end` of a file with
+/// `wanted`, or writes it there.
+#[track_caller]
+fn assert_section(file: &str, begin: &str, end: &str, wanted: &str) {
+    let _alone = WRITING
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let text = read(file);
+    let (before, rest) = text
+        .split_once(&format!("{begin}\n"))
+        .unwrap_or_else(|| panic!("{file} has no line {begin}"));
+    let (written, after) = rest
+        .split_once(end)
+        .unwrap_or_else(|| panic!("{file} has no line {end}"));
+    if std::env::var_os("PIPEWORK_DOCS").is_some_and(|value| value == "write") {
+        let text = format!("{before}{begin}\n{wanted}{end}{after}");
+        fs::write(at(file), text).unwrap();
+    } else {
+        assert_eq!(
+            written, wanted,
+            "{file} is behind the program: `make docs` writes it anew"
+        );
+    }
+}
+
+/// Code and meaning, as `pipework exit-codes` prints them.
+fn exit_codes() -> Vec<(String, String)> {
+    let lines = says(&["exit-codes"]);
+    let pairs = lines
+        .lines()
+        .map(|line| line.trim_start().split_once("  ").unwrap());
+    pairs
+        .map(|(code, text)| (code.to_owned(), text.to_owned()))
+        .collect()
+}
+
+/// A text as roff takes it: in ASCII, with hyphens that are no breaking points.
+fn roff(text: &str) -> String {
+    text.replace('\\', "\\e")
+        .replace('-', "\\-")
+        .replace('…', "...")
+}
+
+#[test]
+fn the_readme_has_the_table_of_annotations() {
+    let table = says(&["keys", "--markdown"]);
+    assert_section(README, "<!-- keys -->", "<!-- /keys -->", &table);
+}
+
+#[test]
+fn the_readme_and_the_manual_have_the_table_of_exit_codes() {
+    let rows: String = exit_codes()
+        .iter()
+        .map(|(code, text)| format!("| {code} | {text} |\n"))
+        .collect();
+    let table = format!("| code | meaning |\n|---|---|\n{rows}");
+    assert_section(
+        README,
+        "<!-- exit-codes -->",
+        "<!-- /exit-codes -->",
+        &table,
+    );
+    let items: String = exit_codes()
+        .iter()
+        .map(|(code, text)| format!(".TP\n.B {code}\n{}\n", roff(text)))
+        .collect();
+    assert_section(MANUAL, ".\\\" exit codes", ".\\\" end", &items);
+}
+
+#[test]
+fn the_manual_of_annotations_has_every_field() {
+    let section = |now: bool| -> String {
+        keys::all()
+            .filter(|key| matches!(key.engine, Engine::Now { .. }) == now)
+            .map(|key| {
+                let default = key
+                    .default
+                    .map(|default| format!("Default: {}.\n", roff(default)))
+                    .unwrap_or_default();
+                format!(
+                    ".TP\n.B {}\n{}.\nValue: {}, e.g.\\&\n.BR {} .\n{default}",
+                    roff(key.name),
+                    roff(key.meaning),
+                    roff(&key.form.to_string()),
+                    quoted(&roff(key.example)),
+                )
+            })
+            .collect()
+    };
+    assert_section(ANNOTATIONS, ".\\\" fields", ".\\\" end", &section(true));
+    assert_section(
+        ANNOTATIONS,
+        ".\\\" later fields",
+        ".\\\" end of later fields",
+        &section(false),
+    );
+}
+
+/// One argument of a roff macro.
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    for file in [
+        README,
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "hooks/README.md",
+    ] {
+        let text = read(file);
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let path = target.split('#').next().unwrap_or_default();
+            let found = at(file).parent().unwrap().join(path);
+            assert!(found.exists(), "{file} links to {target}");
+        }
+    }
+}
+
+/// The blocks of code of one language in the README.
+fn blocks(language: &str) -> Vec<String> {
+    let text = read(README);
+    let begin = format!("```{language}\n");
+    let starts = text.split(&begin).skip(1);
+    let blocks: Vec<String> = starts
+        .filter_map(|rest| rest.split("```").next())
+        .map(str::to_owned)
+        .collect();
+    assert!(!blocks.is_empty(), "{README} has no block of {language}");
+    blocks
+}
+
+#[test]
+fn the_readmes_config_json_calls_the_hooks_as_hooks_d_does() {
+    let config: Value = serde_json::from_str(&blocks("json")[0]).unwrap();
+    for (stage, file) in [
+        ("createRuntime", "hooks/80-pipework-createruntime.json"),
+        ("poststop", "hooks/20-pipework-poststop.json"),
+    ] {
+        let file: Value = serde_json::from_str(&read(file)).unwrap();
+        assert_eq!(config["hooks"][stage][0], file["hook"]);
+    }
+}
+
+#[test]
+fn the_policies_that_are_shown_are_right() {
+    let example = read("packaging/policy.toml.example");
+    let uncommented = example.replace("#: ", "");
+    let shown = blocks("toml")
+        .into_iter()
+        .find(|block| block.contains("[[rule]]"));
+    for policy in [example, uncommented, shown.unwrap()] {
+        Policy::parse(Path::new("policy.toml"), policy.as_bytes()).unwrap();
+    }
+}

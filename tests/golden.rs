@@ -1,0 +1,202 @@
+//! `pipework plan` says the same, word for word, as the files in tests/golden.
+//!
+//! Each file is a session: what was asked, then all that was said. The host is
+//! a lab with a bridge br0, which has the NIC up0 as its port, a NIC up1 that
+//! is down and a NIC up2 that is up. `UPDATE_GOLDEN=1 cargo test --test golden` writes them anew.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use support::lab::{Lab, Outcome, PIPEWORK, feed, ip, lab};
+
+/// Name of the file, and what is asked.
+const SESSIONS: &[(&str, &[&str])] = &[
+    ("bridge", &["pipework.bridge=br0"]),
+    (
+        "bridge-address-gateway",
+        &["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"],
+    ),
+    (
+        "bridge-made",
+        &["pipework.bridge=br7", "pipework.ip=10.0.0.5/24@10.0.0.1"],
+    ),
+    (
+        "bridge-missing",
+        &["pipework.bridge=lan0", "pipework.ip=10.0.0.5/24"],
+    ),
+    (
+        "macvlan",
+        &[
+            "pipework.parent=up2",
+            "pipework.mac=U:web",
+            "pipework.mode=private",
+        ],
+    ),
+    (
+        "macvlan-on-a-parent-that-is-down",
+        &["pipework.parent=up1", "pipework.ip=10.0.0.5/24"],
+    ),
+    (
+        "link-to-a-bridge-and-to-a-nic",
+        &["pipework.0.link=br0", "pipework.1.link=up1"],
+    ),
+    (
+        "both-families",
+        &[
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
+        ],
+    ),
+    (
+        "gateways-off-the-link",
+        &[
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/32,fd00::5/128@10.9.9.1,fd09::1",
+        ],
+    ),
+    (
+        "every-field",
+        &[
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24@10.0.0.1",
+            "pipework.mac=02:00:00:00:00:42",
+            "pipework.ifname=lan0",
+            "pipework.hostif=web0",
+            "pipework.mtu=1400",
+            "pipework.txqlen=77",
+            "pipework.metric=50",
+            "pipework.route=10.1.0.0/16 via 10.0.0.2; 10.4.0.0/16 via 192.0.2.1 metric 9 table 100 src 10.0.0.5 onlink",
+            "pipework.sysctl.ipv4.conf.arp_ignore=1",
+            "pipework.sysctl.ipv6.conf.accept_ra=2",
+            "pipework.announce=0",
+            "pipework.name=web",
+        ],
+    ),
+    (
+        "two-gateways",
+        &[
+            "pipework.0.bridge=br0",
+            "pipework.0.ip=10.0.0.5/24@10.0.0.1",
+            "pipework.1.bridge=br0",
+            "pipework.1.ip=10.1.0.5/24@10.1.0.1",
+        ],
+    ),
+    (
+        "optional-without-uplink",
+        &[
+            "pipework.a0.parent=nic9",
+            "pipework.a0.optional=true",
+            "pipework.b0.bridge=br0",
+        ],
+    ),
+    (
+        "mtu-above-the-parents",
+        &["pipework.parent=up2", "pipework.mtu=9000"],
+    ),
+    ("typo", &["pipework.brigde=br0", "pipework.ip=10.0.0.5/24"]),
+    (
+        "address-without-length",
+        &["pipework.bridge=br0", "pipework.ip=10.0.0.5"],
+    ),
+    ("nothing", &["org.example.other=1"]),
+];
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(format!("{name}.txt"))
+}
+
+fn session(asked: &[&str], outcome: &Outcome) -> String {
+    let mut text = String::from("$ pipework plan");
+    for pair in asked {
+        text.push_str(&format!(" \\\n    --annotation '{pair}'"));
+    }
+    text.push('\n');
+    text.push_str(&String::from_utf8_lossy(&outcome.0.stdout));
+    text.push_str(&outcome.stderr());
+    if outcome.code() != Some(0) {
+        text.push_str(&format!("exit code {:?}\n", outcome.code().unwrap()));
+    }
+    text
+}
+
+fn plan(asked: &[&str]) -> Outcome {
+    let mut command = Command::new(PIPEWORK);
+    command.arg("plan").stdin(Stdio::null());
+    for pair in asked {
+        command.args(["--annotation", pair]);
+    }
+    Outcome(command.output().unwrap())
+}
+
+/// The difference, if there is one; none when the files are written anew.
+fn differs(name: &str, said: &str) -> Option<String> {
+    let path = golden(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(path, said).unwrap();
+        return None;
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    (expected != said).then(|| format!("{}:\n{said}\ninstead of\n{expected}", path.display()))
+}
+
+fn furnish(lab: &Lab) {
+    lab.bridge("br0");
+    for (number, nic) in ["up0", "up1", "up2"].iter().enumerate() {
+        let mac = format!("02:00:00:00:00:1{number}");
+        ip(&format!(
+            "link add {nic} address {mac} type veth peer name {nic}-peer"
+        ));
+        ip(&format!("link set {nic}-peer up"));
+    }
+    ip("link set up0 master br0");
+    ip("link set up0 up");
+    ip("link set up2 up");
+}
+
+#[test]
+fn a_plan_reads_as_it_always_did() {
+    lab!(|lab| {
+        furnish(lab);
+        let before = lab.snapshot();
+        let differing = SESSIONS
+            .iter()
+            .filter_map(|(name, asked)| differs(name, &session(asked, &plan(asked))));
+        let differing: Vec<String> = differing.collect();
+        assert!(differing.is_empty(), "{}", differing.join("\n"));
+        before.assert_equal(&lab.snapshot(), "planning changes nothing");
+    });
+}
+
+#[test]
+fn a_plan_for_a_container_that_exists_knows_its_namespace() {
+    lab!(|lab| {
+        furnish(lab);
+        let container = lab.bare_container("web");
+        lab.inside(&container, || {
+            ip("link add eth0 type veth peer name other");
+            ip("addr add 172.17.0.2/16 dev eth0");
+            ip("link set eth0 up");
+            ip("route add default via 172.17.0.1 dev eth0");
+        });
+        let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+        let state = lab.state(&container, &asked).to_string();
+        let before = lab.snapshot_of(&container);
+        let outcome = feed(Command::new(PIPEWORK).arg("plan"), state.as_bytes());
+        let text = session(&asked, &outcome);
+        assert_eq!(differs("container-with-a-default-route", &text), None);
+        before.assert_equal(&lab.snapshot_of(&container), "container");
+    });
+}

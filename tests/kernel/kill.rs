@@ -1,0 +1,185 @@
+//! A hook that is killed in any system call leaves nothing that is not found.
+//!
+//! strace ends the real hook with SIGKILL at its k-th call, for growing k,
+//! until it survives.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::lab::snapshot::{Records, Snapshot};
+use crate::support::lab::{
+    Container, Lab, Outcome, PIPEWORK, bundle_of, feed, has, ip_json, lab, run,
+};
+use crate::support::skip;
+
+/// Everything that changes the kernel or the store, and what stands between.
+const CALLS: &str = "sendto,sendmsg,setns,openat,write,mkdir,rename,renameat,renameat2,\
+                     symlink,symlinkat,unlink,unlinkat,flock";
+/// No run has so many of them.
+const MANY: usize = 400;
+const PATH: &str = "/run/netns-of-web";
+
+const ASKED: [&str; 4] = [
+    "pipework.0.bridge=br7",
+    "pipework.0.ip=10.0.7.5/24@10.0.7.1",
+    "pipework.1.bridge=br0",
+    "pipework.1.ip=10.0.0.5/24,fd00::5/64",
+];
+
+/// Whether strace can stop a program here.
+pub fn strace_works() -> bool {
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-o", "/dev/null", "true"]);
+    has("strace", "-V") && command.status().is_ok_and(|status| status.success())
+}
+
+fn attach_killed_at(lab: &Lab, container: &Container, call: usize) -> Outcome {
+    let state = lab.state(container, &ASKED).to_string();
+    let mut command = Command::new("strace");
+    command
+        // Cargo's makes the loader look in many places first.
+        .env_remove("LD_LIBRARY_PATH")
+        .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}")])
+        .args(["-e", &format!("inject={CALLS}:signal=SIGKILL:when={call}")])
+        .args([PIPEWORK, "hook", "--stage", "createRuntime"]);
+    feed(&mut command, state.as_bytes())
+}
+
+/// Whether the hook was killed; it has success otherwise.
+#[track_caller]
+fn was_killed(outcome: &Outcome) -> bool {
+    let killed = outcome.0.status.signal() == Some(9) || outcome.code() == Some(128 + 9);
+    assert!(killed || outcome.code() == Some(0), "{}", outcome.stderr());
+    killed
+}
+
+/// A bridge of ours that is empty goes only after a minute; it is one.
+fn age_bridges() {
+    for path in Records::take().of("shared") {
+        let mut record: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        record["empty_since"] = Value::from(0);
+        fs::write(path, record.to_string()).unwrap();
+    }
+}
+
+/// Runs `round` for each call that the hook can be killed in. The container's
+/// namespace outlives it, by a path in its bundle's config.json.
+fn at_every_call(
+    lab: &Lab,
+    first: usize,
+    round: impl Fn(&Lab, Container, &Snapshot, bool) -> bool,
+) {
+    let _machine = lab.lan("br0");
+    fs::create_dir_all(bundle_of("web")).unwrap();
+    let namespace = json!({ "type": "network", "path": PATH });
+    let config = json!({ "linux": { "namespaces": [namespace] } });
+    fs::write(bundle_of("web").join("config.json"), config.to_string()).unwrap();
+    fs::write(PATH, "").unwrap();
+    let host = lab.snapshot();
+    for call in (first..MANY).step_by(2) {
+        let container = lab.container("web");
+        run(
+            "mount",
+            &format!("--bind /proc/{}/ns/net {PATH}", container.pid()),
+        );
+        let guest = lab.snapshot_of(&container);
+        let killed = was_killed(&attach_killed_at(lab, &container, call));
+        let goes_on = round(lab, container, &guest, killed);
+        host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
+        if !Records::take().is_empty() {
+            eprintln!("call {call}: {:?}", Records::take());
+            fs::remove_dir_all("/run/pipework").unwrap();
+        }
+        run("umount", PATH);
+        if !goes_on {
+            return;
+        }
+    }
+    panic!("the hook never survived");
+}
+
+/// The container is killed as well, and `pipework gc` clears up.
+fn collected(lab: &Lab, mut container: Container, guest: &Snapshot, killed: bool) -> bool {
+    container.kill();
+    lab.gc().ok();
+    // What was complete ends in good order, and its bridge stays for a while.
+    age_bridges();
+    lab.gc().ok();
+    guest.assert_equal(&lab.snapshot_of(&container), "container");
+    killed
+}
+
+/// The runtime tries once more, and what comes of that is complete.
+fn tried_again(lab: &Lab, mut container: Container, guest: &Snapshot, killed: bool) -> bool {
+    lab.attach(&container, &ASKED).ok();
+    let ports = |bridge: &str| {
+        let ports = ip_json(&format!("link show master {bridge}"));
+        ports.as_array().unwrap().len()
+    };
+    assert_eq!((ports("br7"), ports("br0")), (1, 2));
+    lab.inside(&container, || {
+        let shown = ip_json("addr show scope global").to_string();
+        for address in ["10.0.7.5", "10.0.0.5", "fd00::5"] {
+            assert!(shown.contains(address), "{address}: {shown}");
+        }
+        assert_eq!(ip_json("route show default")[0]["gateway"], "10.0.7.1");
+    });
+    container.kill();
+    lab.poststop("web").ok();
+    age_bridges();
+    lab.gc().ok();
+    guest.assert_equal(&lab.snapshot_of(&container), "container");
+    killed
+}
+
+#[test]
+fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let before = lab.snapshot();
+        for call in (20..70).step_by(7) {
+            let container = lab.container("web");
+            if !was_killed(&attach_killed_at(lab, &container, call)) {
+                break;
+            }
+            container.end();
+            let mut starts = 0;
+            while !Records::take().is_empty() {
+                starts += 1;
+                assert!(starts <= 64, "call {call}: {:?}", Records::take());
+                let other = lab.any_container();
+                lab.attach(&other, &["pipework.bridge=br0"]).ok();
+                let id = other.id.clone();
+                other.end();
+                lab.poststop(&id).ok();
+            }
+            before.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
+        }
+    });
+}
+
+macro_rules! at_every_second_call {
+    ($($name:ident: $first:literal $round:ident;)*) => { $(
+        #[test]
+        fn $name() {
+            if !strace_works() {
+                skip!("there is no strace that may trace");
+            }
+            lab!(|lab| at_every_call(lab, $first, $round));
+        }
+    )* };
+}
+
+// Two tests each, so that both processors have something to do.
+at_every_second_call! {
+    a_hook_killed_in_an_odd_call_is_cleared_up_by_gc: 1 collected;
+    a_hook_killed_in_an_even_call_is_cleared_up_by_gc: 2 collected;
+    a_hook_killed_in_an_odd_call_can_be_run_again: 1 tried_again;
+    a_hook_killed_in_an_even_call_can_be_run_again: 2 tried_again;
+}

@@ -1,0 +1,213 @@
+//! The end of a container, whoever tells of it, in whatever order.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::kill::strace_works;
+use crate::support::lab::snapshot::Records;
+use crate::support::lab::{Container, Lab, PIPEWORK, RECORDS, feed, hook, ip_json, lab};
+use crate::support::skip;
+
+const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+
+fn ours(bridge: &str) -> usize {
+    let ports = ip_json(&format!("link show master {bridge}"));
+    let ports = ports.as_array().unwrap().iter();
+    ports.filter(|port| port["ifalias"].is_string()).count()
+}
+
+fn attached(lab: &Lab) -> Container {
+    let container = lab.container("web");
+    lab.attach(&container, &ASKED).ok();
+    container
+}
+
+#[test]
+fn poststop_may_come_twice() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let before = lab.snapshot();
+        attached(lab).end();
+        lab.poststop("web").ok();
+        lab.poststop("web").ok();
+        before.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn poststop_of_a_container_that_nobody_knows_does_nothing() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let _container = attached(lab);
+        let (before, records) = (lab.snapshot(), Records::take());
+        lab.poststop("stranger").ok();
+        before.assert_equal(&lab.snapshot(), "host");
+        records.assert_equal(&Records::take(), "store");
+    });
+}
+
+#[test]
+fn poststop_with_a_pid_that_is_somebody_elses_works_all_the_same() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let before = lab.snapshot();
+        let container = attached(lab);
+        let mut state = lab.state(&container, &ASKED);
+        container.end();
+        // youki leaves the pid in; by now it can be anybody's.
+        state["status"] = Value::from("stopped");
+        state["pid"] = Value::from(std::process::id());
+        hook(&["--stage", "poststop"], state.to_string().as_bytes()).ok();
+        before.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn poststop_while_the_container_lives_removes_nothing() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = attached(lab);
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
+        lab.poststop("web").ok();
+        host.assert_equal(&lab.snapshot(), "host");
+        guest.assert_equal(&lab.snapshot_of(&container), "container");
+        container.end();
+        lab.poststop("web").ok();
+        assert_eq!(ours("br0"), 0);
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn poststop_with_nonsense_on_stdin_exits_with_success() {
+    lab!(|_lab| {
+        // youki never deletes a container whose poststop fails.
+        hook(&["--stage", "poststop"], b"nonsense").ok();
+    });
+}
+
+#[test]
+fn a_record_of_a_newer_release_is_left_alone() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = attached(lab);
+        let records = Records::take();
+        let path = records.of("attachments")[0];
+        let text = fs::read_to_string(path).unwrap();
+        let newer = text.replacen("pipework 1 ", "pipework 99 ", 1);
+        assert_ne!(text, newer);
+        fs::write(path, &newer).unwrap();
+        container.end();
+        lab.poststop("web").ok();
+        assert_eq!(fs::read_to_string(path).unwrap(), newer);
+        let said = lab.gc();
+        assert!(said.stderr().contains("newer release"), "{}", said.stderr());
+        assert_eq!(fs::read_to_string(path).unwrap(), newer);
+    });
+}
+
+#[test]
+fn the_record_of_a_container_that_died_unnoticed_is_collected_by_later_starts() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let before = lab.snapshot();
+        // Another product's hook failed after ours, and nobody says so.
+        attached(lab).end();
+        let remains = |records: &Records| !records.is_empty();
+        let mut runs = 0;
+        while remains(&Records::take()) {
+            runs += 1;
+            assert!(runs <= 64, "still there after {runs} starts");
+            let other = lab.any_container();
+            let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.6/24"];
+            lab.attach(&other, &asked).ok();
+            let id = other.id.clone();
+            other.end();
+            lab.poststop(&id).ok();
+        }
+        before.assert_equal(&lab.snapshot(), "host");
+    });
+}
+
+#[test]
+fn a_container_that_starts_again_ends_its_former_life() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        attached(lab).end();
+        let again = attached(lab);
+        assert_eq!(ours("br0"), 1);
+        again.end();
+        lab.poststop("web").ok();
+        assert_eq!(ours("br0"), 0);
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn the_same_hook_run_twice_changes_nothing_more() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = attached(lab);
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
+        lab.attach(&container, &ASKED).ok();
+        host.assert_equal(&lab.snapshot(), "host");
+        guest.assert_equal(&lab.snapshot_of(&container), "container");
+    });
+}
+
+#[test]
+fn an_interface_that_somebody_deleted_is_made_again() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = attached(lab);
+        lab.inside(&container, || crate::support::lab::ip("link del eth1"));
+        lab.attach(&container, &ASKED).ok();
+        assert_eq!(ours("br0"), 1);
+    });
+}
+
+#[test]
+fn a_start_reads_no_more_than_eight_records_of_others() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let _container = attached(lab);
+        let records = Records::take();
+        let record = Path::new(records.of("attachments")[0]);
+        // Twenty of them in whichever directory a start looks into.
+        let digits = record.parent().unwrap().file_name().unwrap().len();
+        let name = record.file_name().unwrap().len();
+        for shard in 0..16_usize.pow(digits as u32) {
+            let directory = format!("{RECORDS}/attachments/{shard:0digits$x}");
+            fs::create_dir_all(&directory).unwrap();
+            for number in 0..20 {
+                fs::copy(record, format!("{directory}/{number:0name$x}")).unwrap();
+            }
+        }
+        let other = lab.container("other");
+        let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.6/24"];
+        let state = lab.state(&other, &asked).to_string();
+        let mut command = Command::new("strace");
+        command
+            .env_remove("LD_LIBRARY_PATH")
+            .args(["-qq", "-o", "/run/trace", "-e", "trace=openat"])
+            .args([PIPEWORK, "hook", "--stage", "createRuntime"]);
+        feed(&mut command, state.as_bytes()).ok();
+        let trace = fs::read_to_string("/run/trace").unwrap();
+        let reads = trace.lines().filter(|line| {
+            line.contains("/attachments/")
+                && line.contains("O_RDONLY")
+                && !line.contains("O_DIRECTORY")
+        });
+        // Its own two are looked for as well, complete and half made.
+        let reads = reads.count();
+        assert!((8..=10).contains(&reads), "{reads}\n{trace}");
+    });
+}

@@ -1,0 +1,211 @@
+//! A refusal at any step leaves both namespaces as they were.
+//!
+//! The plans are real ones over a real view; each of their steps in turn is
+//! replaced by one that the kernel refuses.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pipework::apply::{Kernel, apply};
+use pipework::deadline::Deadline;
+use pipework::host::inspect::inspect;
+use pipework::plan::{self, Identity, LOWEST_INDEX, Plan, PlannedStep, Step};
+use pipework::request::{Origin, annotations};
+use pipework::sys::netns::Netns;
+use pipework::sys::rtnl::Rtnl;
+
+use crate::macvlan::needs_macvlan;
+use crate::routes::with_network_of_an_engine;
+use crate::support::lab::{Container, Lab, ip, lab};
+
+/// A step on a link that nobody has.
+fn refused() -> Step {
+    Step::SetAlias {
+        ifindex: LOWEST_INDEX - 1,
+        name: "nobody".parse().unwrap(),
+        alias: "x".to_owned(),
+    }
+}
+
+async fn plan_of(kernel: &Kernel<'_>, asked: &[&str]) -> Plan {
+    let pairs = asked.iter().map(|pair| pair.split_once('=').unwrap());
+    let request = annotations::parse(pairs).unwrap().unwrap();
+    let seen = inspect(&request.attachments, &kernel.host, Some(&kernel.guest));
+    let view = seen.await.unwrap();
+    let identity = Identity {
+        machine_id: "m".to_owned(),
+        engine: "oci",
+        name: "web".to_owned(),
+    };
+    let mut next = LOWEST_INDEX;
+    let mut choose = || {
+        next += 1;
+        next
+    };
+    plan::plan(&request, &view, &identity, &mut choose).unwrap()
+}
+
+fn with_refusal_at(plan: &Plan, place: usize) -> Plan {
+    let mut plan = plan.clone();
+    match plan.steps.get_mut(place) {
+        Some(planned) => planned.step = refused(),
+        None => plan.steps.push(PlannedStep {
+            interface: None,
+            step: refused(),
+            origin: Origin::Default,
+        }),
+    }
+    plan
+}
+
+/// Does something with a real plan for `asked`, before the deadline `time`
+/// from now.
+fn with_plan<T>(
+    container: &Container,
+    asked: &[&str],
+    time: Duration,
+    act: impl AsyncFnOnce(&Plan, &Kernel<'_>) -> T,
+) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .unwrap();
+    let looking = Deadline::after(Duration::from_secs(60));
+    // The namespace of this thread, which is not that of the process.
+    let home = Netns::open(&PathBuf::from("/proc/thread-self/ns/net")).unwrap();
+    let path = PathBuf::from(format!("/proc/{}/ns/net", container.pid()));
+    let netns = Netns::open(&path).unwrap();
+    runtime.block_on(async {
+        let kernel = Kernel {
+            host: Rtnl::open(looking).unwrap(),
+            guest: Rtnl::open_in(&netns, &home, looking).unwrap(),
+            netns: &netns,
+            home: &home,
+            deadline: Deadline::after(time),
+        };
+        let plan = plan_of(&kernel, asked).await;
+        act(&plan, &kernel).await
+    })
+}
+
+/// Refuses every step of the plan for `asked` in turn.
+fn refuse_each(lab: &Lab, container: &Container, asked: &[&str]) {
+    let (host, guest) = (lab.snapshot(), lab.snapshot_of(container));
+    let time = Duration::from_secs(60);
+    with_plan(container, asked, time, async |plan, kernel| {
+        for place in 0..=plan.steps.len() {
+            let error = apply(&with_refusal_at(plan, place), kernel).await;
+            let error = error.expect_err("the kernel refuses");
+            assert!(error.left.is_empty(), "{:?}", error.left);
+            let what = format!("{asked:?}, step {place}");
+            host.assert_equal(&lab.snapshot(), &format!("host, {what}"));
+            guest.assert_equal(&lab.snapshot_of(container), &format!("container, {what}"));
+        }
+        // The whole plan is one that the kernel takes.
+        apply(plan, kernel).await.expect("nothing is refused");
+    });
+}
+
+#[test]
+fn nothing_is_done_once_the_deadline_has_passed() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = lab.any_container();
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
+        let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+        let error = with_plan(&container, &asked, Duration::ZERO, async |plan, kernel| {
+            apply(plan, kernel).await.expect_err("no time is left")
+        });
+        assert!(error.is_deadline(), "{error}");
+        host.assert_equal(&lab.snapshot(), "host");
+        guest.assert_equal(&lab.snapshot_of(&container), "container");
+    });
+}
+
+#[test]
+fn a_port_of_an_existing_bridge_is_taken_back_from_every_step() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn a_bridge_made_for_it_is_taken_back_from_every_step() {
+    lab!(|lab| {
+        let asked = ["pipework.bridge=br7", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn a_macvlan_is_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = lab.nic("up1");
+        let asked = ["pipework.parent=up1", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+        refuse_each(lab, &lab.any_container(), &asked);
+        ip("link set up1 down");
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn two_interfaces_are_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = lab.nic("up1");
+        let asked = [
+            "pipework.0.bridge=br7",
+            "pipework.0.ip=10.0.0.5/24@10.0.0.1",
+            "pipework.1.parent=up1",
+            "pipework.1.ip=10.1.0.5/24,fd01::5/64@10.1.0.1,fd01::1",
+        ];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn a_replaced_default_route_is_put_back_from_every_step() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = with_network_of_an_engine(lab);
+        lab.inside(&container, || {
+            ip("addr add fd00:17::2/64 dev eth0 nodad");
+            ip("route add default via fd00:17::1 dev eth0");
+        });
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
+        ];
+        refuse_each(lab, &container, &asked);
+    });
+}
+
+#[test]
+fn gateways_off_the_link_routes_and_settings_are_taken_back_from_every_step() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/32,fd00::5/128@10.9.9.1,fd09::1",
+            "pipework.route=10.4.0.0/16 via 192.0.2.1 onlink; 10.5.0.0/16 table 100",
+            "pipework.sysctl.ipv4.conf.arp_ignore=1",
+            "pipework.txqlen=77",
+            "pipework.mtu=1400",
+        ];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn loopback_that_was_down_is_as_it_was_after_a_refusal() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = lab.bare_container("web");
+        let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+        refuse_each(lab, &container, &asked);
+    });
+}

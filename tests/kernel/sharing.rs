@@ -1,0 +1,143 @@
+//! One namespace and several containers: an interface leaves with the last.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::routes::with_network_of_an_engine;
+use crate::support::lab::snapshot::Records;
+use crate::support::lab::{Container, Lab, bundle_of, ip_json, lab, run};
+
+const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+
+fn has_eth1(lab: &Lab, container: &Container) -> bool {
+    let links = lab.inside(container, || ip_json("link show"));
+    links.to_string().contains("\"eth1\"")
+}
+
+/// Says in the bundle of `id` that its namespace has a path, and gives it one.
+fn keep_by_path(id: &str, container: &Container) -> String {
+    let path = format!("/run/netns-{id}");
+    fs::write(&path, "").unwrap();
+    run(
+        "mount",
+        &format!("--bind /proc/{}/ns/net {path}", container.pid()),
+    );
+    let namespace = json!({ "type": "network", "path": path });
+    let config = json!({ "linux": { "namespaces": [namespace] } });
+    fs::create_dir_all(bundle_of(id)).unwrap();
+    fs::write(bundle_of(id).join("config.json"), config.to_string()).unwrap();
+    path
+}
+
+#[test]
+fn two_containers_of_one_namespace_share_the_interface() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let (host, records) = (lab.snapshot(), Records::take());
+        let first = lab.container("first");
+        lab.attach(&first, &ASKED).ok();
+        let mut second = lab.container_in(&first, "second");
+        let guest = lab.snapshot_of(&second);
+        lab.attach(&second, &ASKED).ok();
+        guest.assert_equal(&lab.snapshot_of(&second), "nothing was made twice");
+        first.end();
+        lab.poststop("first").ok();
+        guest.assert_equal(&lab.snapshot_of(&second), "the second still refers to it");
+        second.kill();
+        lab.poststop("second").ok();
+        host.assert_equal(&lab.snapshot(), "host");
+        records.assert_equal(&Records::take(), "store");
+    });
+}
+
+#[test]
+fn a_second_container_that_asks_for_something_else_is_refused() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let first = lab.container("first");
+        lab.attach(&first, &ASKED).ok();
+        let second = lab.container_in(&first, "second");
+        let (guest, records) = (lab.snapshot_of(&second), Records::take());
+        let other = ["pipework.bridge=br0", "pipework.ip=10.0.0.6/24"];
+        let text = lab.attach(&second, &other).refused(10);
+        assert!(text.contains("first made eth1"), "{text}");
+        guest.assert_equal(&lab.snapshot_of(&second), "container");
+        records.assert_equal(&Records::take(), "store");
+    });
+}
+
+#[test]
+fn the_interface_stays_while_another_process_lives_in_the_namespace() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let pause = lab.container("pause");
+        let host = lab.snapshot();
+        let container = lab.container_in(&pause, "web");
+        lab.attach(&container, &ASKED).ok();
+        container.end();
+        lab.poststop("web").ok();
+        assert!(has_eth1(lab, &pause));
+        pause.end();
+        lab.gc().ok();
+        host.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn the_interface_leaves_a_namespace_that_only_a_path_keeps() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let mut container = with_network_of_an_engine(lab);
+        let path = keep_by_path("web", &container);
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
+        lab.attach(&container, &ASKED).ok();
+        container.kill();
+        lab.poststop("web").ok();
+        host.assert_equal(&lab.snapshot(), "host");
+        guest.assert_equal(&lab.snapshot_of(&container), "the former default route");
+        assert!(Records::take().is_empty());
+        run("umount", &path);
+    });
+}
+
+#[test]
+fn gc_takes_the_interface_from_a_namespace_that_only_a_path_keeps() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let mut container = with_network_of_an_engine(lab);
+        let path = keep_by_path("web", &container);
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
+        lab.attach(&container, &ASKED).ok();
+        container.kill();
+        lab.gc().ok();
+        host.assert_equal(&lab.snapshot(), "host");
+        guest.assert_equal(&lab.snapshot_of(&container), "container");
+        assert!(Records::take().is_empty());
+        run("umount", &path);
+    });
+}
+
+#[test]
+fn a_second_container_in_a_namespace_kept_by_a_path_starts_afresh() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let mut first = lab.container("web");
+        let path = keep_by_path("web", &first);
+        lab.attach(&first, &ASKED).ok();
+        first.kill();
+        // poststop was lost, and the next one asks for something else.
+        let second = lab.container_in(&first, "next");
+        let other = ["pipework.bridge=br0", "pipework.ip=10.0.0.6/24"];
+        lab.attach(&second, &other).ok();
+        let shown = lab
+            .inside(&second, || ip_json("addr show eth1"))
+            .to_string();
+        assert!(
+            shown.contains("10.0.0.6") && !shown.contains("10.0.0.5"),
+            "{shown}"
+        );
+        run("umount", &path);
+    });
+}

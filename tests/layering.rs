@@ -1,0 +1,294 @@
+//! Who imports whom, and what every source file owes: its size, its header,
+//! and that `unsafe` and `setns` stay where they are looked after.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the modules of a layer may import from the crate, by prefix. The
+/// layers are the drawing in src/lib.rs, read from right to left.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("lib", &[]),
+    ("main", &[]),
+    (
+        "frontend",
+        &[
+            "attach",
+            "collect",
+            "deadline",
+            "error",
+            "host",
+            "logging",
+            "plan",
+            "policy",
+            "record",
+            "reference",
+            "request",
+            "sys",
+        ],
+    ),
+    (
+        "attach",
+        &[
+            "announce",
+            "apply",
+            "collect",
+            "deadline",
+            "error",
+            "host",
+            "plan",
+            "policy",
+            "record",
+            "reference",
+            "request",
+            "sys::proc",
+            "sys::rtnl",
+        ],
+    ),
+    (
+        "collect",
+        &["apply", "deadline", "plan", "record", "reference", "sys"],
+    ),
+    ("apply", &["deadline", "plan", "request", "rt", "sys"]),
+    ("announce", &["apply", "plan", "sys"]),
+    ("plan", &["host::view", "request", "rt"]),
+    ("policy", &["host::view", "request"]),
+    (
+        "record",
+        &["deadline", "plan", "reference", "request", "sys::proc"],
+    ),
+    ("host::view", &["request"]),
+    ("host", &["reference", "request", "sys"]),
+    ("sys", &["deadline", "request", "rt"]),
+    ("request", &[]),
+    ("rt", &["request"]),
+    ("reference", &[]),
+    ("deadline", &[]),
+    ("logging", &[]),
+    (
+        "error",
+        &[
+            "apply",
+            "frontend::hook",
+            "hint",
+            "host::container",
+            "host::inspect",
+            "plan",
+            "policy",
+            "record",
+            "request",
+            "sys::rtnl",
+        ],
+    ),
+    (
+        "hint",
+        &["host::container", "plan", "record", "reference", "rt"],
+    ),
+];
+
+/// What the pure layers must not name.
+const IMPURE: &[&str] = &[
+    "tokio::",
+    "nix::",
+    "rtnetlink::",
+    "std::fs",
+    "std::process",
+    "TcpStream",
+    "UdpSocket",
+    "UnixStream",
+    "UnixDatagram",
+    "std::time::SystemTime",
+    "Instant::now",
+];
+const PURE: &[&str] = &["plan", "request", "rt", "host::view", "reference"];
+const MOST_LINES: usize = 400;
+
+struct Source {
+    /// `plan::bridge` for src/plan/bridge.rs.
+    module: String,
+    path: PathBuf,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = Vec::new();
+    collect(&root, &root, &mut sources);
+    assert!(!sources.is_empty());
+    sources
+}
+
+fn collect(root: &Path, directory: &Path, sources: &mut Vec<Source>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let parts = path.strip_prefix(root).unwrap().with_extension("");
+            let parts = parts.iter().map(|part| part.to_string_lossy().into_owned());
+            let parts: Vec<String> = parts.filter(|part| part != "mod").collect();
+            sources.push(Source {
+                module: parts.join("::"),
+                text: fs::read_to_string(&path).unwrap(),
+                path,
+            });
+        }
+    }
+}
+
+fn is_within(module: &str, layer: &str) -> bool {
+    module
+        .strip_prefix(layer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// The layer of a module: the longest row that it is within.
+fn layer_of(module: &str) -> Option<&'static (&'static str, &'static [&'static str])> {
+    let rows = MAY_IMPORT.iter().filter(|row| is_within(module, row.0));
+    rows.max_by_key(|row| row.0.len())
+}
+
+/// Every path below `crate::` that a text names, groups taken apart.
+fn imports(text: &str) -> Vec<String> {
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let code: Vec<&str> = code.collect();
+    let code = code.join("\n");
+    let mut found = Vec::new();
+    for after in code.split("crate::").skip(1) {
+        expand(after, "", &mut found);
+    }
+    found
+}
+
+/// Takes `a::{b, c::d}` apart into `a::b` and `a::c::d`.
+fn expand(after: &str, before: &str, found: &mut Vec<String>) {
+    let end = after
+        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+        .unwrap_or(after.len());
+    let (path, rest) = after.split_at(end);
+    let whole = format!("{before}{path}");
+    let Some(inner) = rest.strip_prefix('{').filter(|_| whole.ends_with("::")) else {
+        found.push(whole);
+        return;
+    };
+    let mut depth = 0;
+    let mut start = 0;
+    for (place, character) in inner.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                let item = inner[start..place].trim();
+                if !item.is_empty() {
+                    expand(item, &whole, found);
+                }
+                start = place + 1;
+                if character == '}' {
+                    return;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn report(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn no_module_imports_what_is_above_it() {
+    let mut faults = Vec::new();
+    for Source { module, text, .. } in sources() {
+        let Some((layer, allowed)) = layer_of(&module) else {
+            faults.push(format!("{module} is in no layer of the table"));
+            continue;
+        };
+        for import in imports(&text) {
+            let own = layer.split("::").next().unwrap();
+            let fine = allowed.iter().any(|prefix| is_within(&import, prefix));
+            if !fine && !is_within(&import, own) {
+                faults.push(format!("{module} imports {import}"));
+            }
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn the_pure_layers_touch_neither_host_nor_clock() {
+    let mut faults = Vec::new();
+    for Source { module, text, .. } in sources() {
+        if !PURE.iter().any(|layer| is_within(&module, layer)) {
+            continue;
+        }
+        // Tests may measure and read.
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let is_test = ["tests", "properties"]
+            .iter()
+            .any(|name| module.contains(name));
+        let found = IMPURE
+            .iter()
+            .filter(|word| !is_test && code.contains(**word));
+        faults.extend(found.map(|word| format!("{module} names {word}")));
+    }
+    report(&faults);
+}
+
+#[test]
+fn every_file_has_a_header_and_at_most_400_lines() {
+    let mut faults = Vec::new();
+    for Source { path, text, .. } in sources() {
+        let path = path.display();
+        if !text.starts_with("//! ") {
+            faults.push(format!("{path} has no header"));
+        }
+        let lines = text.lines().count();
+        if lines > MOST_LINES {
+            faults.push(format!("{path} has {lines} lines"));
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn unsafe_is_in_one_file_and_each_says_why_it_is_sound() {
+    let mut faults = Vec::new();
+    for Source { module, text, .. } in sources() {
+        let blocks = text.matches("unsafe {").count() + text.matches("unsafe fn").count();
+        let reasons = text.matches("SAFETY:").count();
+        if blocks > 0 && module != "sys::raw" {
+            faults.push(format!("{module} has unsafe code"));
+        }
+        if reasons < blocks {
+            faults.push(format!("{module}: {blocks} unsafe, {reasons} reasons"));
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn namespaces_are_entered_in_one_file() {
+    let mut faults = Vec::new();
+    for Source { module, text, .. } in sources() {
+        if module != "sys::netns" && (text.contains("setns(") || text.contains("unshare(")) {
+            faults.push(format!("{module} enters a namespace"));
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn groups_of_imports_are_taken_apart() {
+    let text = "use crate::a::{b, c::{self, d}};\nlet x = crate::e::f();\n// crate::g\n";
+    assert_eq!(imports(text), ["a::b", "a::c::self", "a::c::d", "e::f"]);
+}

@@ -1,0 +1,379 @@
+//! A lab: a thread with network and mount namespaces of its own, in which the
+//! real hook runs against a real kernel.
+//!
+//! /run is empty and /etc may be written to without the host's being changed.
+//! Containers are processes that die with the lab's thread, so that nothing
+//! outlives a test that fails or is killed. The initial network namespace is
+//! refused before anything is made.
+
+pub mod snapshot;
+pub mod wire;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::sched::{CloneFlags, setns, unshare};
+use serde_json::{Value, json};
+
+use snapshot::Snapshot;
+
+/// The binary under test.
+pub const PIPEWORK: &str = env!("CARGO_BIN_EXE_pipework");
+/// A machine id that every lab has, so that MACs are the same everywhere.
+const MACHINE_ID: &str = "0123456789abcdef0123456789abcdef\n";
+/// Where the records are.
+pub const RECORDS: &str = "/run/pipework";
+
+/// The namespaces that a test works in. Cannot leave its thread.
+pub struct Lab {
+    home: File,
+    containers: AtomicU32,
+    _not_send: std::marker::PhantomData<*const ()>,
+}
+
+/// A process in a network namespace of its own, killed when this goes.
+pub struct Container {
+    /// Its id, which is its name as well.
+    pub id: String,
+    netns: File,
+    init: Child,
+}
+
+/// Runs `case` in a lab, or says why there can be none here.
+pub fn enter(case: impl FnOnce(&Lab) + Send + 'static) -> Result<(), String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err("network namespaces need root".to_owned());
+    }
+    // The harness may run a test on the main thread, which must stay where it is.
+    let thread = std::thread::spawn(|| {
+        let lab = Lab::make()?;
+        case(&lab);
+        Ok(())
+    });
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Runs the rest of a test in a lab; the test is skipped where there is none.
+macro_rules! lab {
+    ($case:expr) => {
+        if let Err(reason) = $crate::support::lab::enter($case) {
+            $crate::support::skip!(reason);
+        }
+    };
+}
+pub(crate) use lab;
+
+fn own_namespace() -> File {
+    File::open("/proc/thread-self/ns/net").unwrap()
+}
+
+/// Runs a program that must have success, and returns what it printed.
+#[track_caller]
+pub fn run(program: &str, arguments: &str) -> String {
+    let output = Command::new(program)
+        .args(arguments.split_whitespace())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs `ip`, which must have success.
+#[track_caller]
+pub fn ip(arguments: &str) -> String {
+    run("ip", arguments)
+}
+
+/// What `ip -j` says.
+#[track_caller]
+pub fn ip_json(arguments: &str) -> Value {
+    let text = ip(&format!("-j {arguments}"));
+    serde_json::from_str(if text.trim().is_empty() { "[]" } else { &text }).unwrap()
+}
+
+/// Whether a program can be found, and says its version with `argument`.
+pub fn has(program: &str, argument: &str) -> bool {
+    let mut command = Command::new(program);
+    command
+        .arg(argument)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+impl Lab {
+    fn make() -> Result<Self, String> {
+        let before = own_namespace().metadata().unwrap().ino();
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
+            .map_err(|errno| format!("no namespaces can be made here: {errno}"))?;
+        let home = own_namespace();
+        let own = home.metadata().unwrap().ino();
+        let initial = fs::metadata("/proc/1/ns/net").map(|meta| meta.ino()).ok();
+        assert!(
+            own != before && Some(own) != initial,
+            "the lab is in the initial network namespace"
+        );
+        run("mount", "--make-rprivate /");
+        run("mount", "-t tmpfs tmpfs /run");
+        fs::create_dir_all("/run/lab/upper").unwrap();
+        fs::create_dir_all("/run/lab/work").unwrap();
+        let overlay = "-t overlay overlay -o lowerdir=/etc,upperdir=/run/lab/upper,workdir=/run/lab/work /etc";
+        let mounted = Command::new("mount").args(overlay.split(' ')).output();
+        if !mounted.is_ok_and(|output| output.status.success()) {
+            return Err("kernel has no overlayfs".to_owned());
+        }
+        fs::remove_dir_all("/etc/pipework").ok();
+        fs::remove_file("/etc/machine-id").ok();
+        fs::write("/etc/machine-id", MACHINE_ID).unwrap();
+        ip("link set lo up");
+        // Link-local addresses come and go with carriers, which no test here
+        // wants to wait for on the host's side.
+        fs::write("/proc/sys/net/ipv6/conf/default/addr_gen_mode", "1").ok();
+        Ok(Self {
+            home,
+            containers: AtomicU32::new(0),
+            _not_send: std::marker::PhantomData,
+        })
+    }
+
+    /// A container with a namespace of its own, in which lo is up, as runc and
+    /// crun have it; `id` is its name as well.
+    pub fn container(&self, id: &str) -> Container {
+        let container = self.bare_container(id);
+        self.inside(&container, || ip("link set lo up"));
+        container
+    }
+
+    /// A container in whose namespace nothing has been done.
+    pub fn bare_container(&self, id: &str) -> Container {
+        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        let netns = own_namespace();
+        // It dies with the thread that started it.
+        let init = sleeper();
+        setns(&self.home, CloneFlags::CLONE_NEWNET).unwrap();
+        Container {
+            id: id.to_owned(),
+            netns,
+            init,
+        }
+    }
+
+    /// Another container in the namespace of `of`.
+    pub fn container_in(&self, of: &Container, id: &str) -> Container {
+        let netns = of.netns.try_clone().unwrap();
+        let init = self.inside(of, sleeper);
+        Container {
+            id: id.to_owned(),
+            netns,
+            init,
+        }
+    }
+
+    /// A container with a name that none in this lab had.
+    pub fn any_container(&self) -> Container {
+        let number = self.containers.fetch_add(1, Ordering::Relaxed);
+        self.container(&format!("c{number}"))
+    }
+
+    /// Does something in a container's network namespace.
+    pub fn inside<T>(&self, container: &Container, act: impl FnOnce() -> T) -> T {
+        setns(&container.netns, CloneFlags::CLONE_NEWNET).unwrap();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
+        setns(&self.home, CloneFlags::CLONE_NEWNET).unwrap();
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// A bridge that is up.
+    pub fn bridge(&self, name: &str) {
+        ip(&format!("link add {name} type bridge"));
+        ip(&format!("link set {name} up"));
+    }
+
+    /// A stand-in for a NIC: one end of a veth pair, up, with a carrier. The
+    /// other end is `wire` in the namespace of the machine that it returns.
+    pub fn nic(&self, name: &str) -> Container {
+        let machine = self.container(&format!("machine-{name}"));
+        let pid = machine.pid();
+        ip(&format!(
+            "link add {name} type veth peer name wire netns {pid}"
+        ));
+        ip(&format!("link set {name} up"));
+        self.inside(&machine, || ip("link set wire up"));
+        machine
+    }
+
+    /// A bridge with another machine on it, which has 10.0.0.2/24 and
+    /// fd00::2/64.
+    pub fn lan(&self, bridge: &str) -> Container {
+        self.bridge(bridge);
+        let machine = self.nic("up0");
+        ip(&format!("link set up0 master {bridge}"));
+        self.settle(&machine);
+        machine
+    }
+
+    /// A NIC with another machine behind it, addressed as in [`Lab::lan`].
+    pub fn cable(&self, nic: &str) -> Container {
+        let machine = self.nic(nic);
+        self.settle(&machine);
+        machine
+    }
+
+    fn settle(&self, machine: &Container) {
+        self.inside(machine, || {
+            ip("addr add 10.0.0.2/24 dev wire");
+            ip("addr add fd00::2/64 dev wire nodad");
+        });
+    }
+
+    /// The namespace of the lab, which stands for the host's.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::take()
+    }
+
+    /// A container's namespace.
+    pub fn snapshot_of(&self, container: &Container) -> Snapshot {
+        self.inside(container, Snapshot::take)
+    }
+
+    /// The state that a runtime passes for `container`.
+    pub fn state(&self, container: &Container, annotations: &[&str]) -> Value {
+        json!({
+            "ociVersion": "1.0.2",
+            "id": container.id,
+            "status": "creating",
+            "pid": container.pid(),
+            "bundle": bundle_of(&container.id),
+            "annotations": annotation_map(annotations),
+        })
+    }
+
+    /// Runs `pipework hook --stage createRuntime` for `container`.
+    pub fn attach(&self, container: &Container, annotations: &[&str]) -> Outcome {
+        let state = self.state(container, annotations);
+        hook(&["--stage", "createRuntime"], state.to_string().as_bytes())
+    }
+
+    /// Runs `pipework hook --stage poststop` for the container called `id`.
+    pub fn poststop(&self, id: &str) -> Outcome {
+        let state = json!({
+            "ociVersion": "1.0.2", "id": id, "status": "stopped",
+            "bundle": bundle_of(id), "annotations": { "pipework.bridge": "br0" },
+        });
+        hook(&["--stage", "poststop"], state.to_string().as_bytes())
+    }
+
+    /// Runs `pipework gc`.
+    pub fn gc(&self) -> Outcome {
+        Outcome(Command::new(PIPEWORK).arg("gc").output().unwrap())
+    }
+}
+
+/// A process that does nothing, and dies with the thread that starts it.
+pub fn sleeper() -> Child {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL", "sleep", "600"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command.spawn().unwrap()
+}
+
+/// `KEY=VALUE` each, as runtimes have them.
+pub fn annotation_map(annotations: &[&str]) -> Value {
+    let pairs = annotations.iter().map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap();
+        (key.to_owned(), Value::from(value))
+    });
+    Value::Object(pairs.collect())
+}
+
+/// Where the bundle of the container `id` is said to be.
+pub fn bundle_of(id: &str) -> PathBuf {
+    Path::new("/run/bundles").join(id)
+}
+
+/// Runs the hook with `arguments` and `stdin`.
+pub fn hook(arguments: &[&str], stdin: &[u8]) -> Outcome {
+    feed(Command::new(PIPEWORK).arg("hook").args(arguments), stdin)
+}
+
+/// Runs a command with `stdin`.
+pub fn feed(command: &mut Command, stdin: &[u8]) -> Outcome {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who refuses early does not read to the end.
+    child.stdin.take().unwrap().write_all(stdin).ok();
+    Outcome(child.wait_with_output().unwrap())
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub struct Outcome(pub Output);
+
+impl Outcome {
+    /// The exit code, if it was no signal that ended the run.
+    pub fn code(&self) -> Option<i32> {
+        self.0.status.code()
+    }
+
+    /// All of stderr.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+
+    /// The run must have had success.
+    #[track_caller]
+    pub fn ok(&self) -> &Self {
+        assert_eq!(self.code(), Some(0), "{}", self.stderr());
+        self
+    }
+
+    /// The run must have been refused with `code` and a report of ours.
+    #[track_caller]
+    pub fn refused(&self, code: i32) -> String {
+        let text = self.stderr();
+        assert_eq!(self.code(), Some(code), "{text}");
+        assert!(text.starts_with("pipework: "), "{text}");
+        text
+    }
+}
+
+impl Container {
+    /// Pid of its first process.
+    pub fn pid(&self) -> u32 {
+        self.init.id()
+    }
+
+    /// Kills its first process and waits for it.
+    pub fn kill(&mut self) {
+        self.init.kill().ok();
+        self.init.wait().ok();
+    }
+
+    /// Ends it and lets go of its namespace.
+    pub fn end(mut self) {
+        self.kill();
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
