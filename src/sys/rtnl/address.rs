@@ -76,7 +76,7 @@ impl Rtnl {
         let message = RouteNetlinkMessage::GetAddress(filter);
         let answers = self.dump("RTM_GETADDR", message).await?;
         Ok(answers.iter().any(|answer| {
-            matches!(answer, RouteNetlinkMessage::NewAddress(address)
+            matches!(answer.decode(), Some(RouteNetlinkMessage::NewAddress(address))
                 if address.header.index == ifindex && address.header.scope == AddressScope::Universe)
         }))
     }

@@ -8,53 +8,15 @@ use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
     BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute,
-    LinkExtentMask, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, MacVlanMode,
+    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
 use std::os::fd::{AsFd, AsRawFd};
 
+use super::link_facts::LinkFacts;
 use super::{Rtnl, RtnlError};
 use crate::request::{MacAddr, MacvlanMode};
 use crate::rt::{Bridge, LinkEnd, Macvlan, VethPair};
 use crate::sys::netns::Netns;
-
-/// What RTM_GETLINK says of a device, as far as we use it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LinkFacts {
-    /// The index.
-    pub ifindex: u32,
-    /// The primary name, which may be none that we would accept.
-    pub name: String,
-    /// `IFLA_INFO_KIND`, if it has one.
-    pub kind: Option<String>,
-    /// The tag, when it is a VLAN device.
-    pub vlan: Option<u16>,
-    /// Of a bridge: the address in its bridge id (`IFLA_BR_BRIDGE_ID`).
-    pub bridge_id_mac: Option<[u8; 6]>,
-    /// True for Ethernet (`ARPHRD_ETHER`).
-    pub is_ethernet: bool,
-    /// True for loopback.
-    pub is_loopback: bool,
-    /// True for IPoIB.
-    pub is_infiniband: bool,
-    /// Hardware address.
-    pub mac: Option<[u8; 6]>,
-    /// Permanent hardware address.
-    pub permanent_mac: Option<[u8; 6]>,
-    /// MTU in bytes.
-    pub mtu: u32,
-    /// `IFF_UP`.
-    pub up: bool,
-    /// `IFF_LOWER_UP`.
-    pub carrier: bool,
-    /// `IFLA_MASTER`.
-    pub controller: Option<u32>,
-    /// `IFLA_LINK`: the device below, if it is another one in this namespace.
-    pub lower: Option<u32>,
-    /// `IFLA_PARENT_DEV_NAME`: the address on its bus, for PCI `0000:3b:02.0`.
-    pub parent_device: Option<String>,
-    /// `IFLA_IFALIAS`.
-    pub alias: Option<String>,
-}
 
 fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
     let mut attributes = vec![
@@ -187,7 +149,7 @@ impl Rtnl {
         let answer = self
             .get("RTM_GETLINK", RouteNetlinkMessage::GetLink(message))
             .await?;
-        Ok(answer.and_then(facts_of))
+        Ok(answer.and_then(|answer| LinkFacts::read(&answer.payload)))
     }
 
     /// Every device of the namespace: only for a device that is asked for by
@@ -200,7 +162,10 @@ impl Rtnl {
         let answers = self
             .dump("RTM_GETLINK", RouteNetlinkMessage::GetLink(all))
             .await?;
-        Ok(answers.into_iter().filter_map(facts_of).collect())
+        Ok(answers
+            .into_iter()
+            .filter_map(|answer| LinkFacts::read(&answer.payload))
+            .collect())
     }
 
     /// The ports of a bridge, as the kernel filters them.
@@ -209,65 +174,9 @@ impl Rtnl {
         let answers = self
             .dump("RTM_GETLINK", RouteNetlinkMessage::GetLink(filter))
             .await?;
-        let ports = answers.into_iter().filter_map(facts_of);
+        let ports = answers
+            .into_iter()
+            .filter_map(|answer| LinkFacts::read(&answer.payload));
         Ok(ports.filter(|p| p.controller == Some(bridge)).collect())
-    }
-}
-
-fn facts_of(message: RouteNetlinkMessage) -> Option<LinkFacts> {
-    let RouteNetlinkMessage::NewLink(message) = message else {
-        return None;
-    };
-    let layer = message.header.link_layer_type;
-    let mut facts = LinkFacts {
-        ifindex: message.header.index,
-        is_ethernet: layer == LinkLayerType::Ether,
-        is_loopback: layer == LinkLayerType::Loopback,
-        is_infiniband: layer == LinkLayerType::Infiniband,
-        up: message.header.flags.contains(LinkFlags::Up),
-        carrier: message.header.flags.contains(LinkFlags::LowerUp),
-        ..LinkFacts::default()
-    };
-    let mut link_is_elsewhere = false;
-    for attribute in message.attributes {
-        match attribute {
-            LinkAttribute::IfName(name) => facts.name = name,
-            LinkAttribute::Address(bytes) => facts.mac = bytes.try_into().ok(),
-            LinkAttribute::PermAddress(bytes) => facts.permanent_mac = bytes.try_into().ok(),
-            LinkAttribute::Mtu(mtu) => facts.mtu = mtu,
-            LinkAttribute::Controller(index) => facts.controller = Some(index),
-            LinkAttribute::Link(index) => facts.lower = Some(index),
-            LinkAttribute::LinkNetNsId(_) => link_is_elsewhere = true,
-            LinkAttribute::ParentDevName(name) => facts.parent_device = Some(name),
-            LinkAttribute::IfAlias(alias) => facts.alias = Some(alias),
-            LinkAttribute::LinkInfo(infos) => kind_of(&infos, &mut facts),
-            _ => {}
-        }
-    }
-    if link_is_elsewhere || facts.lower == Some(facts.ifindex) || facts.lower == Some(0) {
-        facts.lower = None;
-    }
-    Some(facts)
-}
-
-fn kind_of(infos: &[LinkInfo], facts: &mut LinkFacts) {
-    use rtnetlink::packet_route::link::InfoVlan;
-    for info in infos {
-        match info {
-            LinkInfo::Kind(kind) => facts.kind = Some(kind.to_string()),
-            LinkInfo::Data(InfoData::Bridge(settings)) => {
-                facts.bridge_id_mac = settings.iter().find_map(|s| match s {
-                    InfoBridge::BridgeId(id) => Some(id.address),
-                    _ => None,
-                });
-            }
-            LinkInfo::Data(InfoData::Vlan(settings)) => {
-                facts.vlan = settings.iter().find_map(|s| match s {
-                    InfoVlan::Id(tag) => Some(*tag),
-                    _ => None,
-                });
-            }
-            _ => {}
-        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod address;
 mod link;
+mod link_facts;
 mod neighbour;
 mod route;
 mod socket;
@@ -19,13 +20,13 @@ use nix::errno::Errno;
 use rtnetlink::packet_core::{ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-pub use link::LinkFacts;
+pub use link_facts::LinkFacts;
 pub use route::RouteFacts;
 
 use super::netns::Netns;
 use super::raw;
 use crate::deadline::Deadline;
-use socket::{Exchange, PromptSocket};
+use socket::{Answer, Exchange, PromptSocket};
 
 /// Why a request had no success.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -125,7 +126,7 @@ impl Rtnl {
         &self,
         operation: &'static str,
         message: RouteNetlinkMessage,
-    ) -> Result<Option<RouteNetlinkMessage>, RtnlError> {
+    ) -> Result<Option<Answer>, RtnlError> {
         match self.exchange(operation, message, 0).await {
             Ok(answers) => Ok(answers.into_iter().next()),
             Err(RtnlError::Refused(r)) if is_absence(r.errno) => Ok(None),
@@ -138,7 +139,7 @@ impl Rtnl {
         &self,
         operation: &'static str,
         message: RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, RtnlError> {
+    ) -> Result<Vec<Answer>, RtnlError> {
         self.exchange(operation, message, NLM_F_DUMP).await
     }
 
@@ -147,7 +148,7 @@ impl Rtnl {
         operation: &'static str,
         message: RouteNetlinkMessage,
         flags: u16,
-    ) -> Result<Vec<RouteNetlinkMessage>, RtnlError> {
+    ) -> Result<Vec<Answer>, RtnlError> {
         match self
             .socket
             .exchange(message, NLM_F_REQUEST | flags, self.deadline)

@@ -9,6 +9,7 @@ use rtnetlink::packet_route::route::{
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
+use super::socket::Answer;
 use super::{Rtnl, RtnlError};
 use crate::rt::Route;
 
@@ -152,7 +153,7 @@ impl Rtnl {
         let message = RouteNetlinkMessage::GetRoute(query);
         match self.exchange("RTM_GETROUTE", message, 0).await {
             Ok(answers) => Ok(answers.iter().any(|answer| {
-                matches!(answer, RouteNetlinkMessage::NewRoute(r)
+                matches!(answer.decode(), Some(RouteNetlinkMessage::NewRoute(r))
                     if r.header.kind == RouteType::Local)
             })),
             // No way to get there: certainly not ourselves.
@@ -162,8 +163,8 @@ impl Rtnl {
     }
 }
 
-fn facts_of(message: RouteNetlinkMessage) -> Option<RouteFacts> {
-    let RouteNetlinkMessage::NewRoute(route) = message else {
+fn facts_of(answer: Answer) -> Option<RouteFacts> {
+    let Some(RouteNetlinkMessage::NewRoute(route)) = answer.decode() else {
         return None;
     };
     let mut raw = vec![0; route.buffer_len()];

@@ -6,13 +6,15 @@
 //! half a tenth of the time of an attachment.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::libc::MSG_DONTWAIT;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rtnetlink::packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTIPART, NetlinkMessage, NetlinkPayload,
+    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTIPART, NetlinkDeserializable, NetlinkHeader,
+    NetlinkMessage, NetlinkPayload,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::Socket;
@@ -37,11 +39,38 @@ pub(super) struct PromptSocket {
 /// How an exchange ended.
 pub(super) enum Exchange {
     /// With these objects, and no refusal.
-    Answered(Vec<RouteNetlinkMessage>),
+    Answered(Vec<Answer>),
     /// The kernel refused.
     Refused(ErrorMessage),
     /// No end came before the deadline.
     TimedOut,
+}
+
+/// An object as the kernel sent it. Decoding a whole link by type would run
+/// through code for a hundred attributes of which we use ten, all of it cold.
+#[derive(Debug)]
+pub(super) struct Answer {
+    header: NetlinkHeader,
+    /// The message behind the netlink header.
+    pub(super) payload: Vec<u8>,
+}
+
+impl Answer {
+    /// The object, decoded whole; `None` when it is broken.
+    pub(super) fn decode(&self) -> Option<RouteNetlinkMessage> {
+        RouteNetlinkMessage::deserialize(&self.header, &self.payload).ok()
+    }
+}
+
+impl NetlinkDeserializable for Answer {
+    type Error = Infallible;
+
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
+        Ok(Self {
+            header: *header,
+            payload: payload.to_vec(),
+        })
+    }
 }
 
 /// What one datagram brought.
@@ -56,7 +85,7 @@ impl PromptSocket {
     /// Opens a socket that refuses what it does not understand and explains
     /// what the kernel refuses.
     pub(super) fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        let socket = Socket::new(NETLINK_ROUTE)?;
         socket.set_netlink_get_strict_chk(true)?;
         socket.set_ext_ack(true)?;
         // Without this the refused request stands between us and the text.
@@ -131,12 +160,12 @@ impl PromptSocket {
         &self,
         sequence: u32,
         ends_itself: bool,
-        answers: &mut Vec<RouteNetlinkMessage>,
+        answers: &mut Vec<Answer>,
     ) -> io::Result<Part> {
         let buffer = self.buffer.borrow();
         let mut rest = buffer.as_slice();
         while rest.len() >= HEADER_BYTES {
-            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
+            let message = NetlinkMessage::<Answer>::deserialize(rest)
                 .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
             let (header, payload) = message.into_parts();
             let length = (header.length as usize)

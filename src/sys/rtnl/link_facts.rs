@@ -1,0 +1,158 @@
+//! What RTM_GETLINK says of a device, as far as we use it.
+//!
+//! Read attribute by attribute (rtnetlink(7), struct ifinfomsg): a link has a
+//! hundred of them, and decoding them all costs more than the kernel's answer.
+
+use nix::libc;
+use rtnetlink::packet_core::{NlaBuffer, NlasIterator};
+
+/// `IFLA_PARENT_DEV_NAME` (include/uapi/linux/if_link.h).
+const IFLA_PARENT_DEV_NAME: u16 = 56;
+/// `IFLA_PERM_ADDRESS`.
+const IFLA_PERM_ADDRESS: u16 = 54;
+/// `IFLA_BR_BRIDGE_ID`, of a bridge's `IFLA_INFO_DATA`: two bytes of priority
+/// and the address.
+const IFLA_BR_BRIDGE_ID: u16 = 11;
+/// `IFLA_VLAN_ID`, of a VLAN device's `IFLA_INFO_DATA`.
+const IFLA_VLAN_ID: u16 = 1;
+/// struct ifinfomsg.
+const HEADER_BYTES: usize = 16;
+
+/// A device as the kernel described it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinkFacts {
+    /// The index.
+    pub ifindex: u32,
+    /// The primary name, which may be none that we would accept.
+    pub name: String,
+    /// `IFLA_INFO_KIND`, if it has one.
+    pub kind: Option<String>,
+    /// The tag, when it is a VLAN device.
+    pub vlan: Option<u16>,
+    /// Of a bridge: the address in its bridge id.
+    pub bridge_id_mac: Option<[u8; 6]>,
+    /// True for loopback.
+    pub is_loopback: bool,
+    /// True for IPoIB.
+    pub is_infiniband: bool,
+    /// Hardware address.
+    pub mac: Option<[u8; 6]>,
+    /// Permanent hardware address.
+    pub permanent_mac: Option<[u8; 6]>,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// `IFF_UP`.
+    pub up: bool,
+    /// `IFF_LOWER_UP`.
+    pub carrier: bool,
+    /// `IFLA_MASTER`.
+    pub controller: Option<u32>,
+    /// `IFLA_LINK`: the device below, if it is another one in this namespace.
+    pub lower: Option<u32>,
+    /// `IFLA_PARENT_DEV_NAME`: the address on its bus, for PCI `0000:3b:02.0`.
+    pub parent_device: Option<String>,
+    /// `IFLA_IFALIAS`.
+    pub alias: Option<String>,
+}
+
+impl LinkFacts {
+    /// Reads the message behind the netlink header; `None` when it is cut.
+    pub(super) fn read(message: &[u8]) -> Option<Self> {
+        let (header, attributes) = message.split_at_checked(HEADER_BYTES)?;
+        let layer = u16_of(header.get(2..4)?)?;
+        let flags = u32_of(header.get(8..12)?)?;
+        let has = |flag: libc::c_int| flags & flag.cast_unsigned() != 0;
+        let mut facts = Self {
+            ifindex: u32_of(header.get(4..8)?)?,
+            is_loopback: layer == libc::ARPHRD_LOOPBACK,
+            is_infiniband: layer == libc::ARPHRD_INFINIBAND,
+            up: has(libc::IFF_UP),
+            carrier: has(libc::IFF_LOWER_UP),
+            ..Self::default()
+        };
+        let mut lower_is_elsewhere = false;
+        for attribute in NlasIterator::new(attributes) {
+            let attribute = attribute.ok()?;
+            let value = attribute.value();
+            match attribute.kind() {
+                libc::IFLA_IFNAME => facts.name = text_of(value),
+                libc::IFLA_ADDRESS => facts.mac = value.try_into().ok(),
+                IFLA_PERM_ADDRESS => facts.permanent_mac = value.try_into().ok(),
+                libc::IFLA_MTU => facts.mtu = u32_of(value)?,
+                libc::IFLA_MASTER => facts.controller = u32_of(value),
+                libc::IFLA_LINK => facts.lower = u32_of(value),
+                libc::IFLA_LINK_NETNSID => lower_is_elsewhere = true,
+                libc::IFLA_IFALIAS => facts.alias = Some(text_of(value)),
+                IFLA_PARENT_DEV_NAME => facts.parent_device = Some(text_of(value)),
+                libc::IFLA_LINKINFO => facts.read_info(value)?,
+                _ => {}
+            }
+        }
+        if lower_is_elsewhere || facts.lower == Some(facts.ifindex) || facts.lower == Some(0) {
+            facts.lower = None;
+        }
+        Some(facts)
+    }
+
+    fn read_info(&mut self, info: &[u8]) -> Option<()> {
+        for attribute in NlasIterator::new(info) {
+            let attribute = attribute.ok()?;
+            match attribute.kind() {
+                libc::IFLA_INFO_KIND => self.kind = Some(text_of(attribute.value())),
+                libc::IFLA_INFO_DATA => self.read_data(attribute.value()),
+                _ => {}
+            }
+        }
+        Some(())
+    }
+
+    /// What a bridge or a VLAN device says of itself. The kind comes first
+    /// (`rtnl_link_info_fill`).
+    fn read_data(&mut self, data: &[u8]) {
+        match self.kind.as_deref() {
+            Some("bridge") => {
+                let id = nested(data, IFLA_BR_BRIDGE_ID, |id| id.get(2..8)?.try_into().ok());
+                self.bridge_id_mac = id;
+            }
+            Some("vlan") => self.vlan = nested(data, IFLA_VLAN_ID, u16_of),
+            _ => {}
+        }
+    }
+}
+
+fn nested<T>(data: &[u8], kind: u16, read: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    let mut attributes = NlasIterator::new(data).flatten();
+    let found = attributes.find(|attribute: &NlaBuffer<&[u8]>| attribute.kind() == kind)?;
+    read(found.value())
+}
+
+fn u16_of(bytes: &[u8]) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+fn u32_of(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+/// Text that may end in a NUL.
+fn text_of(bytes: &[u8]) -> String {
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_cut_anywhere_gives_no_panic() {
+        let mut message = vec![0; HEADER_BYTES];
+        message.extend([9, 0, 3, 0, b'b', b'r', b'0', b'1', 0, 0, 0, 0]);
+        message.extend([8, 0, 4, 0, 0xdc, 5, 0, 0]);
+        let whole = LinkFacts::read(&message).unwrap();
+        assert_eq!((whole.name.as_str(), whole.mtu), ("br01", 1500));
+        for length in 0..message.len() {
+            let _ = LinkFacts::read(&message[..length]);
+        }
+    }
+}
