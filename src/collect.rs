@@ -218,11 +218,14 @@ impl Collector<'_> {
             let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
             // The inode may be that of a later namespace; the cookie is not.
             if let Some(netns) = self.open_if_it_is(&path, &record.key)
-                && let Ok(start_time) = proc::start_time(pid)
+                && let Ok(process) = proc::Process::open(pid)
             {
                 return Some(Alive {
                     netns,
-                    keeper: Some(Keeper { pid, start_time }),
+                    keeper: Some(Keeper {
+                        pid,
+                        birth: process.birth,
+                    }),
                 });
             }
         }
@@ -309,7 +312,7 @@ fn lives(record: &Record, key: &NamespaceKey) -> bool {
     record.key == *key
         && record
             .keepers()
-            .any(|keeper| proc::is_same(keeper.pid, keeper.start_time))
+            .any(|keeper| proc::is_same(keeper.pid, keeper.birth))
 }
 
 /// Seconds since boot, which go on while the machine sleeps.

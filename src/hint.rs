@@ -32,14 +32,14 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
             "another device on that NIC has this MAC; leave pipework.mac out, or stop the other container"
                 .to_owned(),
         ),
-        (Step::CreateVeth { pair, .. }, Errno::EEXIST) => Some(format!(
+        (Step::CreateVeth(pair), Errno::EEXIST) => Some(format!(
             "the host has a device {} already; pipework.hostif gives another name",
             pair.host.name
         )),
-        (Step::CreateVeth { bridge, .. }, Errno::EXFULL | Errno::ENOSPC) => {
-            Some(format!("{bridge} has 1,023 ports, and no bridge can have more"))
+        (Step::JoinBridge { bridge_name, .. }, Errno::EXFULL | Errno::ENOSPC) => {
+            Some(format!("{bridge_name} has 1,023 ports, and no bridge can have more"))
         }
-        (Step::CreateVeth { .. }, Errno::EOPNOTSUPP) => kernel_without("veth"),
+        (Step::CreateVeth(_), Errno::EOPNOTSUPP) => kernel_without("veth"),
         (Step::CreateMacvlan { .. }, Errno::EOPNOTSUPP) => kernel_without("macvlan"),
         (Step::CreateBridge(_), Errno::EOPNOTSUPP) => kernel_without("bridge"),
         (Step::AddAddress { .. }, Errno::EACCES) => Some(

@@ -14,13 +14,14 @@ pub struct NamespaceKey {
     pub cookie: u64,
 }
 
-/// A process that is known by its start time as well as its pid.
+/// A process that is known by more than its pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keeper {
     /// The pid.
     pub pid: i32,
-    /// Its start time in clock ticks since boot.
-    pub start_time: u64,
+    /// What tells it from a later process with the same pid: a number that the
+    /// kernel gives once, or its start time.
+    pub birth: u64,
 }
 
 /// A container that refers to an attachment.

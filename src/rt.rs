@@ -26,16 +26,13 @@ pub struct LinkEnd {
     pub txqlen: Option<u32>,
 }
 
-/// A veth pair: one end up and in a bridge of the host, the other in the
-/// container's namespace.
+/// A veth pair: one end on the host, the other in the container's namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VethPair {
     /// The host's end.
     pub host: LinkEnd,
     /// The container's end.
     pub guest: LinkEnd,
-    /// Index of the bridge that the host's end joins.
-    pub bridge: u32,
 }
 
 /// A macvlan to be born in the container's namespace.

@@ -48,8 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "record",
             "reference",
             "request",
-            "sys::proc",
-            "sys::rtnl",
+            "sys",
         ],
     ),
     (
@@ -57,7 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["apply", "deadline", "plan", "record", "reference", "sys"],
     ),
     ("apply", &["deadline", "plan", "request", "rt", "sys"]),
-    ("announce", &["apply", "plan", "sys"]),
+    ("announce", &["apply", "plan", "request", "sys"]),
     ("plan", &["host::view", "request", "rt"]),
     ("policy", &["host::view", "request"]),
     (
@@ -65,7 +64,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["deadline", "plan", "reference", "request", "sys::proc"],
     ),
     ("host::view", &["request"]),
-    ("host", &["reference", "request", "sys"]),
+    ("host", &["deadline", "reference", "request", "sys"]),
     ("sys", &["deadline", "request", "rt"]),
     ("request", &[]),
     ("rt", &["request"]),

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let outcome = if world::is_inside() {
         measure(options)
     } else {
-        binary::build_if_stale().and_then(|()| world::enter())
+        binary::build().and_then(|()| world::enter())
     };
     outcome.unwrap_or_else(|error| refuse(&error))
 }

@@ -203,7 +203,7 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         return false;
     };
     match step {
-        Step::CreateVeth { .. } => matches!(errno, Errno::EEXIST | Errno::EBUSY),
+        Step::CreateVeth(_) => matches!(errno, Errno::EEXIST | Errno::EBUSY),
         Step::CreateMacvlan { .. } => matches!(errno, Errno::EADDRINUSE | Errno::EEXIST),
         // A macvlan's MAC is compared with its siblings' when it comes up
         // (macvlan_open).
@@ -213,6 +213,7 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         | Step::KeepBridgeMac { .. }
         | Step::RaiseParent { .. }
         | Step::SetAlias { .. }
+        | Step::JoinBridge { .. }
         | Step::SetSysctl { .. }
         | Step::AddAddress { .. }
         | Step::AddRoute { .. } => false,
@@ -228,7 +229,10 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::CreateBridge(bridge) => host.create_bridge(bridge).await?,
         Step::KeepBridgeMac { ifindex, mac, .. } => host.set_mac(*ifindex, *mac).await?,
         Step::RaiseParent { ifindex, .. } => host.set_state(*ifindex, true).await?,
-        Step::CreateVeth { pair, .. } => host.create_veth(pair, netns).await?,
+        Step::CreateVeth(pair) => host.create_veth(pair, netns).await?,
+        Step::JoinBridge {
+            ifindex, bridge, ..
+        } => host.join(*ifindex, *bridge).await?,
         Step::CreateMacvlan { macvlan, .. } => host.create_macvlan(macvlan, netns).await?,
         Step::SetAlias { ifindex, alias, .. } => host.set_alias(*ifindex, alias).await?,
         Step::SetSysctl { .. } => set_sysctl(step, kernel)?,

@@ -226,7 +226,7 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let Some(request) = annotations::parse(annotations_of(state))? else {
         return Ok(());
     };
-    let sandbox = Sandbox::open(state.id(), state.bundle(), *state.pid())?;
+    let sandbox = Sandbox::open(state.id(), state.bundle(), *state.pid(), deadline)?;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
     let store = Store::open(Path::new(DIRECTORY))?;
     let context = Context {

@@ -91,12 +91,12 @@ async fn view(state: &State, request: &Request) -> Result<(HostView, bool), Erro
     let deadline = Deadline::after(TIME);
     let host = Rtnl::open(deadline).map_err(Error::Socket)?;
     let bundle: &PathBuf = state.bundle();
-    let sandbox = match Sandbox::open(state.id(), bundle, *state.pid()) {
+    let sandbox = match Sandbox::open(state.id(), bundle, *state.pid(), deadline) {
         Ok(sandbox) => Some(sandbox),
         Err(error @ ContainerError::HostNetwork) => return Err(error.into()),
         Err(_) => None,
     };
-    let guest = sandbox.and_then(|s| Rtnl::open_in(&s.netns, &s.home, deadline).ok());
+    let guest = sandbox.map(|sandbox| sandbox.guest);
     let view = inspect(&request.attachments, &host, guest.as_ref()).await?;
     Ok((view, guest.is_none()))
 }

@@ -8,9 +8,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::deadline::Deadline;
 use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::sys::netns::Netns;
 use crate::sys::proc::{self, Process};
+use crate::sys::rtnl::Rtnl;
 
 /// Why the container's namespace cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,8 @@ pub struct Sandbox {
     pub init: Keeper,
     /// Its network namespace.
     pub netns: Netns,
+    /// A socket in there.
+    pub guest: Rtnl,
     /// Ours.
     pub home: Netns,
     /// What identifies its namespace until reboot.
@@ -67,7 +71,12 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Opens the namespace of the container `id` by its process `pid`.
-    pub fn open(id: &str, bundle: &Path, pid: Option<i32>) -> Result<Self, ContainerError> {
+    pub fn open(
+        id: &str,
+        bundle: &Path,
+        pid: Option<i32>,
+        deadline: Deadline,
+    ) -> Result<Self, ContainerError> {
         let pid = pid
             .filter(|pid| *pid > 1)
             .ok_or(ContainerError::NoPid { pid })?;
@@ -87,16 +96,18 @@ impl Sandbox {
         if netns.inode() == home.inode() {
             return Err(ContainerError::HostNetwork);
         }
-        let cookie = netns.cookie(&home).map_err(failed)?;
+        let guest = Rtnl::open_in(&netns, &home, deadline).map_err(failed)?;
+        let cookie = guest.netns_cookie().map_err(failed)?;
         let boot_id = proc::boot_id().map_err(failed)?;
         Ok(Self {
             id: id.to_owned(),
             bundle: bundle.to_owned(),
             init: Keeper {
                 pid,
-                start_time: process.start_time,
+                birth: process.birth,
             },
             netns,
+            guest,
             home,
             key: NamespaceKey { boot_id, cookie },
         })

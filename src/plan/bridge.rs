@@ -77,11 +77,7 @@ impl Planner<'_> {
             txqlen: None,
         };
         let guest = self.guest_end(attachment, guest_mtu);
-        let pair = VethPair {
-            host,
-            guest,
-            bridge: target.ifindex,
-        };
+        let pair = VethPair { host, guest };
 
         let plug = Plug {
             uplink: target.ifindex,
@@ -106,20 +102,22 @@ impl Planner<'_> {
         }
         let (ifindex, name) = (pair.host.ifindex, pair.host.name.clone());
         let alias = names::alias(&self.identity.name, &attachment.ifname.value);
-        let step = Step::CreateVeth {
-            pair,
-            bridge: target.name,
+        // Named while it is no port yet: the kernel tells a bridge of every
+        // change to a port, which costs what the bridge has ports.
+        let alias = Step::SetAlias {
+            ifindex,
+            name: name.clone(),
+            alias,
         };
-        self.push(place, step, origin);
-        self.push(
-            place,
-            Step::SetAlias {
-                ifindex,
-                name: name.clone(),
-                alias,
-            },
-            origin,
-        );
+        let join = Step::JoinBridge {
+            ifindex,
+            name: name.clone(),
+            bridge: target.ifindex,
+            bridge_name: target.name,
+        };
+        for step in [Step::CreateVeth(pair), alias, join] {
+            self.push(place, step, origin);
+        }
         self.finish_interface(attachment, Some(name));
     }
 

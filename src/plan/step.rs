@@ -47,12 +47,7 @@ pub enum Step {
         name: IfName,
     },
     /// Make a veth pair.
-    CreateVeth {
-        /// The pair.
-        pair: VethPair,
-        /// Name of the bridge.
-        bridge: IfName,
-    },
+    CreateVeth(VethPair),
     /// Make a macvlan.
     CreateMacvlan {
         /// The device.
@@ -68,6 +63,17 @@ pub enum Step {
         name: IfName,
         /// The text.
         alias: String,
+    },
+    /// Make the host's end a port of the bridge, and bring it up.
+    JoinBridge {
+        /// Index of the host's end.
+        ifindex: u32,
+        /// Its name.
+        name: IfName,
+        /// Index of the bridge.
+        bridge: u32,
+        /// Its name.
+        bridge_name: IfName,
     },
     /// Set a per-interface kernel setting in the container's namespace.
     SetSysctl {
@@ -175,7 +181,7 @@ impl Step {
                 ifindex: *ifindex,
                 name: name.to_string(),
             }),
-            Self::CreateVeth { pair, .. } => Some(Undo::DeleteLink {
+            Self::CreateVeth(pair) => Some(Undo::DeleteLink {
                 side: Side::Host,
                 ifindex: pair.host.ifindex,
                 name: pair.host.name.to_string(),
@@ -195,6 +201,7 @@ impl Step {
             }),
             Self::KeepBridgeMac { .. }
             | Self::SetAlias { .. }
+            | Self::JoinBridge { .. }
             | Self::SetSysctl { .. }
             | Self::RaiseInterface { .. }
             | Self::AddAddress { .. }
@@ -229,11 +236,14 @@ impl fmt::Display for Step {
                 write!(f, "keeping {mac} as the MAC of {name}")
             }
             Self::RaiseParent { name, .. } => write!(f, "bringing up {name} on the host"),
-            Self::CreateVeth { pair, bridge } => write!(
+            Self::CreateVeth(VethPair { host, guest }) => write!(
                 f,
-                "making {} ({}, MTU {}) with {} as a port of {bridge}",
-                pair.guest.name, pair.guest.mac, pair.guest.mtu, pair.host.name
+                "making {} ({}, MTU {}) with {} as its end on the host",
+                guest.name, guest.mac, guest.mtu, host.name
             ),
+            Self::JoinBridge {
+                name, bridge_name, ..
+            } => write!(f, "plugging {name} into {bridge_name}"),
             Self::CreateMacvlan { macvlan, parent } => write!(
                 f,
                 "making {} ({}, MTU {}), a macvlan in mode {} on {parent}",

@@ -1,6 +1,6 @@
 //! The form of a record: a first line that tells whether it is dead, then JSON.
 //!
-//! `pipework VERSION BOOT-ID PID START-TIME`, so that a start which looks for
+//! `pipework VERSION BOOT-ID PID BIRTH`, so that a start which looks for
 //! dead records reads one line of each.
 
 use std::fs::File;
@@ -16,9 +16,9 @@ const MAX_RECORD_BYTES: u64 = 4 << 20;
 /// The bytes of a record.
 pub(super) fn encode(record: &Record) -> Vec<u8> {
     let first = record.keepers().next();
-    let (pid, start) = first.map_or((0, 0), |keeper| (keeper.pid, keeper.start_time));
+    let (pid, birth) = first.map_or((0, 0), |keeper| (keeper.pid, keeper.birth));
     let mut bytes =
-        format!("pipework {VERSION} {} {pid} {start}\n", record.key.boot_id).into_bytes();
+        format!("pipework {VERSION} {} {pid} {birth}\n", record.key.boot_id).into_bytes();
     // Serialising plain data into memory has no way to go wrong.
     if let Ok(body) = serde_json::to_vec(record) {
         bytes.extend(body);

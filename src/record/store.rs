@@ -176,14 +176,30 @@ impl Store {
     pub fn read(&self, key: &NamespaceKey) -> Result<Known, RecordError> {
         Ok(Known {
             complete: read_record(&self.complete_path(key))?,
-            applying: read_record(&self.applying_path(key))?,
+            applying: self.read_applying(key)?,
         })
+    }
+
+    fn read_applying(&self, key: &NamespaceKey) -> Result<Option<Record>, RecordError> {
+        match read_record(&self.applying_path(key)) {
+            // Killed while it was written: nothing had been made.
+            Err(RecordError::Unreadable { .. }) => {
+                remove(&self.applying_path(key))?;
+                Ok(None)
+            }
+            other => other,
+        }
     }
 
     /// Writes down what a namespace shall hold, before the first change. Until
     /// [`Store::complete`] a reader knows that half of it may be there.
     pub fn begin(&self, record: &Record) -> Result<(), RecordError> {
-        self.replace(&self.applying_path(&record.key), record)?;
+        // Under this name a record that is cut is one whose making has not
+        // begun, so it need not appear at once.
+        let bytes = encode(record);
+        create_in_place(&self.applying_path(&record.key), |path| {
+            write_file(path, &bytes)
+        })?;
         self.lead_all(record)
     }
 

@@ -1,41 +1,48 @@
 //! What is read of processes: whether one still is the one that we knew.
 //!
-//! A pid alone proves nothing, since pids are used again; pid and start time
-//! together do (proc_pid_stat(5), field 22).
+//! A pid alone proves nothing, since pids are used again. Together with a number
+//! that the kernel gives only once, or with its start time, it does.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::kill;
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{FsType, fstatfs};
 use nix::unistd::Pid;
 
 use super::raw;
 
-/// A process that was alive when it was opened, and can be asked again.
+/// `PID_FS_MAGIC` (include/uapi/linux/magic.h).
+const PID_FS_MAGIC: FsType = FsType(0x5049_4446);
+
+/// A process that was there when it was opened, and can be asked again.
 #[derive(Debug)]
 pub struct Process {
     pidfd: OwnedFd,
-    /// Its start time in clock ticks since boot.
-    pub start_time: u64,
+    /// What tells it from a later process with the same pid: the number that
+    /// the kernel gives every process once (fs/pidfs.c, since Linux 6.9), or
+    /// its start time in clock ticks since boot.
+    pub birth: u64,
 }
 
 impl Process {
-    /// Opens the live process `pid`; `ESRCH` when there is none.
+    /// Opens the process `pid`; `ESRCH` when there is none.
     pub fn open(pid: i32) -> io::Result<Self> {
         let pidfd = raw::pidfd_open(pid)?;
-        let start_time = start_time(pid)?;
-        Ok(Self { pidfd, start_time })
+        let birth = match fstatfs(&pidfd)?.filesystem_type() {
+            PID_FS_MAGIC => fstat(&pidfd)?.st_ino,
+            _ => start_time(pid)?,
+        };
+        Ok(Self { pidfd, birth })
     }
 
     /// Whether it has not ended yet: a pidfd becomes readable when it does.
     pub fn is_alive(&self) -> bool {
-        let mut set = [PollFd::new(
-            std::os::fd::AsFd::as_fd(&self.pidfd),
-            PollFlags::POLLIN,
-        )];
+        let mut set = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
         matches!(poll(&mut set, PollTimeout::ZERO), Ok(0))
     }
 }
@@ -73,8 +80,8 @@ fn field(fields: &str, number: usize) -> io::Result<u64> {
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Start time of `pid` in clock ticks since boot; `ENOENT` when it is gone.
-pub fn start_time(pid: i32) -> io::Result<u64> {
+/// Start time of `pid` in clock ticks since boot.
+fn start_time(pid: i32) -> io::Result<u64> {
     field(&stat(pid)?.1, 22)
 }
 
@@ -105,18 +112,10 @@ pub fn is_gone(pid: i32) -> bool {
     kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
 }
 
-/// Whether `pid` is still the process that started at `start`, and no zombie.
-pub fn is_same(pid: i32, start: u64) -> bool {
-    match stat(pid) {
-        Ok((_, fields)) => {
-            let mut fields = fields.split_ascii_whitespace();
-            let state = fields.next();
-            // Field 22 is the nineteenth behind the state, field 3.
-            let started = fields.nth(18).and_then(|f| f.parse().ok());
-            started == Some(start) && !matches!(state, Some("Z" | "X"))
-        }
-        Err(_) => false,
-    }
+/// Whether `pid` is still the process of that [`Process::birth`], and has not
+/// ended.
+pub fn is_same(pid: i32, birth: u64) -> bool {
+    Process::open(pid).is_ok_and(|process| process.birth == birth && process.is_alive())
 }
 
 /// The pids whose network namespace has this inode number.

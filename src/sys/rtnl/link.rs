@@ -59,17 +59,15 @@ fn macvlan_mode(mode: MacvlanMode) -> MacVlanMode {
 }
 
 impl Rtnl {
-    /// Makes a veth pair in one message. Our end is up and in the bridge; the
-    /// other is down, since a peer cannot be made up (`veth_open`: ENOTCONN).
+    /// Makes a veth pair in one message, each end where it belongs, both down: a
+    /// peer cannot be made up (`veth_open`: ENOTCONN).
     pub async fn create_veth(&self, veth: &VethPair, guest: &Netns) -> Result<(), RtnlError> {
         let mut peer = end_attributes(&veth.guest);
         peer.push(LinkAttribute::NetNsFd(guest.as_fd().as_raw_fd()));
         let peer = InfoVeth::Peer(message(veth.guest.ifindex, peer));
         let mut attributes = end_attributes(&veth.host);
-        attributes.push(LinkAttribute::Controller(veth.bridge));
         attributes.push(info(InfoKind::Veth, InfoData::Veth(peer)));
-        self.create(with_state(message(veth.host.ifindex, attributes), true))
-            .await
+        self.create(message(veth.host.ifindex, attributes)).await
     }
 
     /// Makes a macvlan inside `guest`, down.
@@ -115,6 +113,13 @@ impl Rtnl {
         let message = message(ifindex, vec![LinkAttribute::Address(mac.octets().to_vec())]);
         self.change("RTM_SETLINK", RouteNetlinkMessage::SetLink(message), 0)
             .await
+    }
+
+    /// Makes a device a port of the bridge `bridge` and brings it up.
+    pub async fn join(&self, ifindex: u32, bridge: u32) -> Result<(), RtnlError> {
+        let message = message(ifindex, vec![LinkAttribute::Controller(bridge)]);
+        let message = RouteNetlinkMessage::SetLink(with_state(message, true));
+        self.change("RTM_SETLINK", message, 0).await
     }
 
     /// Sets a device's alias, the text that `ip link` and monitoring show.

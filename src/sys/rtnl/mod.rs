@@ -103,6 +103,11 @@ impl Rtnl {
         }
     }
 
+    /// The cookie of the namespace that the socket is in: unique until reboot.
+    pub fn netns_cookie(&self) -> io::Result<u64> {
+        raw::netns_cookie(self.socket.as_ref())
+    }
+
     /// Whether the interface `name` is up; `None` when there is none. By ioctl
     /// (netdevice(7)), which unlike RTM_GETLINK needs no lock of the kernel.
     pub fn is_up(&self, name: &str) -> io::Result<Option<bool>> {

@@ -66,6 +66,9 @@ fn family(address: IpAddr) -> AddressFamily {
     }
 }
 
+/// A route to an address of our own (include/uapi/linux/rtnetlink.h).
+const RTN_LOCAL: u8 = 2;
+
 impl Rtnl {
     /// Adds a route; `EEXIST` when the table has one for that destination and
     /// metric.
@@ -152,10 +155,8 @@ impl Rtnl {
             .push(RouteAttribute::Destination(address.into()));
         let message = RouteNetlinkMessage::GetRoute(query);
         match self.exchange("RTM_GETROUTE", message, 0).await {
-            Ok(answers) => Ok(answers.iter().any(|answer| {
-                matches!(answer.decode(), Some(RouteNetlinkMessage::NewRoute(r))
-                    if r.header.kind == RouteType::Local)
-            })),
+            // The type is byte 7 of struct rtmsg.
+            Ok(answers) => Ok(answers.iter().any(|a| a.payload.get(7) == Some(&RTN_LOCAL))),
             // No way to get there: certainly not ourselves.
             Err(RtnlError::Refused(_)) => Ok(false),
             Err(e) => Err(e),
