@@ -47,7 +47,7 @@ impl Store {
                     break;
                 }
                 cursor = Cursor {
-                    shard: cursor.shard.wrapping_add(1),
+                    shard: (cursor.shard + 1) % SHARDS,
                     offset: 0,
                 };
             }
@@ -108,8 +108,9 @@ fn key_if_dead(path: &Path) -> Option<NamespaceKey> {
     let bytes = read_bytes(path).ok()??;
     let line = bytes.split(|b| *b == b'\n').next()?;
     let mut words = std::str::from_utf8(line).ok()?.split(' ').skip(3);
-    let pid: i32 = words.next()?.parse().ok()?;
-    if pid > 0 && !proc::is_gone(pid) {
+    let pid = words.next()?.parse().ok()?;
+    let birth = words.next()?.parse().ok()?;
+    if proc::is_same(pid, birth) {
         return None;
     }
     read_record(path).ok()?.map(|record| record.key)

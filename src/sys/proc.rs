@@ -9,10 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::kill;
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
-use nix::unistd::Pid;
 
 use super::raw;
 
@@ -107,13 +105,8 @@ pub fn command_line(pid: i32) -> io::Result<Vec<String>> {
         .collect())
 }
 
-/// Whether no process has this pid now. A zombie still has it.
-pub fn is_gone(pid: i32) -> bool {
-    kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
-}
-
 /// Whether `pid` is still the process of that [`Process::birth`], and has not
-/// ended.
+/// ended. A zombie has: it has left its namespaces.
 pub fn is_same(pid: i32, birth: u64) -> bool {
     Process::open(pid).is_ok_and(|process| process.birth == birth && process.is_alive())
 }

@@ -144,7 +144,7 @@ fn resources(world: &World) -> String {
         .sh("ps -e -o comm= | sort
 for p in $(pgrep -x 'bash|conmon|look'); do ls /proc/$p/fd; done | wc -l
             ip -o link | cut -d: -f2 | cut -d@ -f1 | sort
-            find /run/pipework -type f | wc -l
+            find /run/pipework -type f ! -name cursor | wc -l
             for file in netlink packet raw; do wc -l </proc/net/$file; done
             readlink /proc/[0-9]*/ns/net | sort -u | wc -l
             wc -l </proc/self/mounts

@@ -21,8 +21,12 @@ use serde_json::{Value, json};
 
 use snapshot::Snapshot;
 
-/// The binary under test.
-pub const PIPEWORK: &str = env!("CARGO_BIN_EXE_pipework");
+/// The binary under test: `$PIPEWORK_BIN`, as it was when cargo compiled this
+/// (it does so again when the variable changes), or the one that cargo built.
+pub const PIPEWORK: &str = match option_env!("PIPEWORK_BIN") {
+    Some(path) => path,
+    None => env!("CARGO_BIN_EXE_pipework"),
+};
 /// A machine id that every lab has, so that MACs are the same everywhere.
 const MACHINE_ID: &str = "0123456789abcdef0123456789abcdef\n";
 /// Where the records are.
