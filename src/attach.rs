@@ -27,6 +27,9 @@ use crate::sys::{proc, raw};
 use look::{keep_bridges, look, only_of};
 use present::{end_former_life, present_record, remains, split};
 
+/// How long a container's first process may take to end once it was killed.
+const END_MS: u16 = 1000;
+
 /// Everything that an attachment needs to know of its surroundings.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -139,7 +142,7 @@ pub async fn detach(
     {
         // A runtime that says so too early would lose a running container its
         // network.
-        if proc::is_same(mine.init.pid, mine.init.birth) {
+        if proc::is_same_after(mine.init.pid, mine.init.birth, END_MS) {
             return Ok(());
         }
         record.drop_references(id, &bundle_text);

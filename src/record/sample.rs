@@ -92,6 +92,7 @@ impl Store {
         let mut bytes = [0; 3];
         let _ = file.read_at(&mut bytes, 0);
         let [shard, low, high] = bytes;
+        let shard = shard % SHARDS;
         let (result, next) = act(Cursor {
             shard,
             offset: u16::from_le_bytes([low, high]),
@@ -114,4 +115,35 @@ fn key_if_dead(path: &Path) -> Option<NamespaceKey> {
         return None;
     }
     read_record(path).ok()?.map(|record| record.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::Keeper;
+
+    #[test]
+    fn every_dead_record_has_its_turn_and_no_start_looks_at_more_than_eight() {
+        let root = std::env::temp_dir().join(format!("pipework-sample-{}", std::process::id()));
+        let store = Store::open(&root).unwrap();
+        let dead = Keeper {
+            pid: i32::MAX,
+            birth: 1,
+        };
+        for cookie in 0..100 {
+            let boot_id = "boot".to_owned();
+            let mut record = Record::new(NamespaceKey { boot_id, cookie }, 1);
+            record.keeper = Some(dead);
+            store.begin(&record).unwrap();
+            store.complete(&record.key).unwrap();
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..40 {
+            let found = store.sample_dead();
+            assert!(found.len() <= RECORDS);
+            seen.extend(found.into_iter().map(|key| key.cookie));
+        }
+        fs::remove_dir_all(root).unwrap();
+        assert_eq!(seen.len(), 100);
+    }
 }

@@ -40,8 +40,13 @@ impl Process {
 
     /// Whether it has not ended yet: a pidfd becomes readable when it does.
     pub fn is_alive(&self) -> bool {
+        self.lives_on_for(PollTimeout::ZERO)
+    }
+
+    /// The same, after waiting for its end for at most `time`.
+    fn lives_on_for(&self, time: PollTimeout) -> bool {
         let mut set = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-        matches!(poll(&mut set, PollTimeout::ZERO), Ok(0))
+        matches!(poll(&mut set, time), Ok(0))
     }
 }
 
@@ -109,6 +114,16 @@ pub fn command_line(pid: i32) -> io::Result<Vec<String>> {
 /// ended. A zombie has: it has left its namespaces.
 pub fn is_same(pid: i32, birth: u64) -> bool {
     Process::open(pid).is_ok_and(|process| process.birth == birth && process.is_alive())
+}
+
+/// Whether `pid` is still that process after it had `time_ms` milliseconds to
+/// end: one that was killed has left its namespaces a little before it counts as
+/// ended (`do_exit`).
+pub fn is_same_after(pid: i32, birth: u64, time_ms: u16) -> bool {
+    let process = Process::open(pid)
+        .ok()
+        .filter(|process| process.birth == birth);
+    process.is_some_and(|process| process.lives_on_for(time_ms.into()))
 }
 
 /// The pids whose network namespace has this inode number.

@@ -36,7 +36,14 @@ fn a_container_without_annotations_of_ours_opens_no_socket_and_no_record() {
             ]);
             feed(&mut command, state.to_string().as_bytes()).ok();
             let trace = fs::read_to_string("/run/trace").unwrap();
-            for call in ["socket(", "setns(", "clone", RECORDS, "/etc/pipework"] {
+            for call in [
+                "socket(",
+                "setns(",
+                "clone(",
+                "clone3(",
+                RECORDS,
+                "/etc/pipework",
+            ] {
                 assert!(!trace.contains(call), "{call}\n{trace}");
             }
             let calls = trace.lines().count();
