@@ -4,28 +4,31 @@
 //! `attach` is one stage, in the order of the sentence in the crate's root;
 //! nothing is changed before policy allowed it and the record is on disk.
 
+mod finish;
 mod look;
 mod present;
 
 use std::path::{Path, PathBuf};
 
 use crate::announce::{AnnounceError, announce};
-use crate::apply::{self, ApplyError, Kernel, LeftOut};
+use crate::apply::{self, ApplyError, Kernel, Sides};
 use crate::collect::{CollectError, Collector, namespace_path};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::host::container::Sandbox;
 use crate::host::inspect::InspectError;
+use crate::host::view::HostView;
 use crate::host::{engine, machine};
-use crate::plan::{self, Identity, LOWEST_INDEX, Plan, Undo};
+use crate::plan::{self, Identity, LOWEST_INDEX, Plan};
 use crate::policy::{self, Caller, Policy};
 use crate::record::{Record, RecordError, Store, fingerprint};
 use crate::reference::Reference;
 use crate::request::{Attachment, IfName, Request};
 use crate::sys::rtnl::Rtnl;
 use crate::sys::{proc, raw};
+use finish::{abandon, finish};
 use look::{keep_bridges, look, only_of};
-use present::{end_former_life, present_record, remains, split};
+use present::{end_former_life, present_record, split};
 
 /// How long a container's first process may take to end once it was killed.
 const END_MS: u16 = 1000;
@@ -75,27 +78,39 @@ pub async fn attach(
     let collector = collector(context, sandbox, &kernel);
     end_former_life(&collector, sandbox).await;
     let mut record = present_record(&collector, sandbox).await?;
-    let (shared, wanted) = split(request, &mut record, &kernel).await?;
+    let (shared, wanted) = split(request, &mut record, &collector, &kernel).await?;
 
-    let (view, _bridges) = look(request, &wanted, &kernel, store).await?;
-    policy::judge(policy, caller, request, &view)?;
+    let judge = |view: &HostView| policy::judge(policy, caller, request, view);
+    let (view, _bridges) = look(request, &wanted, &kernel, store, judge).await?;
     let view = only_of(view, request, &wanted);
     let plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
 
     let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     record.enter(&plan, &fingerprints, &reference);
     record.share(&shared, &reference);
-    keep_bridges(&plan, store, sandbox)?;
+    record.paths.extend(namespace_path(&sandbox.bundle));
+    record.paths.dedup();
     store.begin(&record)?;
-    if let Err(error) = claim_macs(&plan, &collector, sandbox).await {
+    let claimed = claim_macs(&plan, &collector, sandbox).await;
+    if let Err(error) = claimed.and_then(|()| keep_bridges(&plan, store, sandbox)) {
         store.abandon(&record)?;
         return Err(error);
     }
 
     let left_out = match apply::apply(&plan, &kernel).await {
         Ok(left_out) => left_out,
-        Err(error) => return Err(abandon(&record, error, &collector).await),
+        Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
+    let finished = finish(&mut record, &plan, &left_out, &collector).await;
+    if let Err(error) = finished {
+        let sides = Sides {
+            host: &kernel.host,
+            guest: Some(&kernel.guest),
+        };
+        apply::take_back(&plan.undos(), sides).await;
+        store.abandon(&record)?;
+        return Err(error);
+    }
     let mut attached = Attached::default();
     for (place, interface) in plan.interfaces.iter().enumerate() {
         if left_out.iter().any(|out| out.interface == place) {
@@ -106,13 +121,6 @@ pub async fn attach(
             .extend(announce(interface, &kernel).await);
         attached.interfaces.push((interface.ifname.clone(), false));
     }
-    forget_left_out(&mut record, &plan, &left_out, &collector).await?;
-    if record.attachments.is_empty() {
-        store.abandon(&record)?;
-    } else {
-        store.complete(&sandbox.key)?;
-    }
-
     attached
         .interfaces
         .extend(shared.into_iter().map(|ifname| (ifname, true)));
@@ -226,72 +234,28 @@ async fn claim_macs(
 ) -> Result<(), Error> {
     let store = collector.store;
     for interface in plan.interfaces.iter().filter(|i| i.mac_is_stable) {
-        let claim = || store.claim_mac(interface.uplink, interface.mac, &sandbox.key);
-        let Some(holder) = claim()? else { continue };
-        // Whoever has it may be dead.
-        let _ = collector.reap(&holder).await;
-        let known = store.read(&holder)?;
-        if let Some(record) = known.complete.or(known.applying) {
-            let holder = record.references().next().map(|r| r.name.clone());
-            let (holder, mac) = (holder.unwrap_or_default(), interface.mac);
+        let (uplink, mac) = (interface.uplink, interface.mac);
+        // Whoever has it may be dead, and another start may be faster than we
+        // are at taking it over; three are not.
+        for _ in 0..3 {
+            let Some(holder) = store.claim_mac(uplink, mac, &sandbox.key)? else {
+                break;
+            };
+            let _ = collector.reap_waiting(&holder).await;
+            let known = store.read(&holder)?;
+            if let Some(record) = known.complete.or(known.applying) {
+                let holder = record.references().next().map(|r| r.name.clone());
+                let holder = holder.unwrap_or_default();
+                return Err(RecordError::MacInUse { holder, mac }.into());
+            }
+            store.release_mac(uplink, mac, &holder)?;
+        }
+        if let Some(other) = store.claim_mac(uplink, mac, &sandbox.key)? {
+            let holder = format!("a container in namespace {}", other.cookie);
             return Err(RecordError::MacInUse { holder, mac }.into());
         }
-        store.release_mac(interface.uplink, interface.mac, &holder)?;
-        claim()?;
     }
     Ok(())
-}
-
-/// The kernel refused, and everything was taken back: so is the record.
-async fn abandon(record: &Record, error: ApplyError, collector: &Collector<'_>) -> Error {
-    if error.left.is_empty() {
-        let undone: Vec<Undo> = record
-            .attachments
-            .iter()
-            .flat_map(|a| a.undo.clone())
-            .collect();
-        let forgotten = collector.forget_bridges(&undone).await;
-        let abandoned = collector.store.abandon(record).map_err(CollectError::from);
-        if let Err(left) = forgotten.and(abandoned) {
-            tracing::warn!(error = %left, "the record of a start that was taken back stays for now");
-        }
-    }
-    Error::from(error)
-}
-
-/// Optional interfaces that were left out are not in the record.
-async fn forget_left_out(
-    record: &mut Record,
-    plan: &Plan,
-    left_out: &[LeftOut],
-    collector: &Collector<'_>,
-) -> Result<(), Error> {
-    if left_out.is_empty() {
-        return Ok(());
-    }
-    let is_left_out = |ifindex| {
-        let place = plan
-            .interfaces
-            .iter()
-            .position(|interface| interface.ifindex == ifindex);
-        left_out
-            .iter()
-            .any(|out| Some(out.interface) == place && out.error.left.is_empty())
-    };
-    let (gone, stays) = std::mem::take(&mut record.attachments)
-        .into_iter()
-        .partition(|attachment| is_left_out(attachment.ifindex));
-    record.attachments = stays;
-    for attachment in gone {
-        collector
-            .forget_bridges(&attachment.undo)
-            .await
-            .map_err(|error| remains(&error))?;
-        collector
-            .store
-            .release_mac(attachment.uplink_ifindex, attachment.mac, &record.key)?;
-    }
-    Ok(collector.store.begin(record)?)
 }
 
 /// Looks at a few records of others, so that what nobody told us of goes too.
@@ -317,7 +281,8 @@ pub async fn verify(
 ) -> Result<(), Error> {
     let kernel = open(sandbox, context.deadline)?;
     let known = context.store.read(&sandbox.key)?;
-    for Attachment { ifname, .. } in &request.attachments {
+    let is_needed = |a: &&Attachment| !a.optional.as_ref().is_some_and(|asked| asked.value);
+    for Attachment { ifname, .. } in request.attachments.iter().filter(is_needed) {
         let record = known.complete.as_ref();
         let present = record.and_then(|r| r.attachments.iter().find(|a| a.ifname == ifname.value));
         let link = match present {

@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -23,6 +24,9 @@ use crate::sys::rtnl::{Rtnl, RtnlError};
 
 /// A config.json above this is not read for the path of a namespace.
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
+/// How long to wait for another run in a namespace that is in our way. Two runs
+/// that wait for each other both give up.
+const OTHERS_TIME: Duration = Duration::from_secs(2);
 /// How long a bridge of ours stays after it was first seen empty, in seconds.
 pub const EMPTY_BRIDGE_SECONDS: u64 = 60;
 
@@ -82,6 +86,14 @@ impl Collector<'_> {
         self.reap_locked(key, &[]).await
     }
 
+    /// The same, after waiting a while for a run that works on it.
+    pub async fn reap_waiting(&self, key: &NamespaceKey) -> Result<Fate, CollectError> {
+        let _lock = self
+            .store
+            .lock_namespace(key, Deadline::after(OTHERS_TIME))?;
+        self.reap_locked(key, &[]).await
+    }
+
     /// The same for who holds the lock already. `paths` may lead to the
     /// namespace besides the bundles that the record names.
     pub async fn reap_locked(
@@ -110,6 +122,9 @@ impl Collector<'_> {
         }) = &alive
         {
             record.keeper = Some(*keeper);
+            for reference in record.references() {
+                self.store.unlead(reference, key)?;
+            }
             for attachment in &mut record.attachments {
                 attachment.references.clear();
             }
@@ -231,7 +246,8 @@ impl Collector<'_> {
         }
         let bundles = record.references().map(|r| Path::new(&r.bundle).to_owned());
         let by_config = bundles.filter_map(|bundle| namespace_path(&bundle));
-        let mut paths = paths.iter().cloned().chain(by_config);
+        let recorded = record.paths.iter().cloned();
+        let mut paths = paths.iter().cloned().chain(recorded).chain(by_config);
         let netns = paths.find_map(|path| self.open_if_it_is(&path, &record.key))?;
         Some(Alive {
             netns,

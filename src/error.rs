@@ -210,7 +210,9 @@ impl Error {
             Self::Plan(error) => Some(error.hint()),
             Self::Apply(error) => hint::for_step(&error.step, error.cause.errno()),
             Self::Record(error) => hint::for_record(error),
-            Self::CrioPod => Some("run `pipework nri` beside CRI-O".to_owned()),
+            Self::CrioPod => Some(
+                "this build serves no pods of CRI-O; remove their pipework.* annotations".to_owned(),
+            ),
             Self::SandboxNotAttached { .. } => Some(
                 "let containerd pass pipework.* to the sandbox as well: pod_annotations = [\"pipework.*\"]"
                     .to_owned(),

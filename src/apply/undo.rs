@@ -61,10 +61,6 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), RtnlError> {
             None => Ok(()),
         },
         Undo::DeleteBridge { ifindex, .. } => delete_bridge(sides.host, *ifindex).await,
-        Undo::Lower { side, ifindex, .. } => match sides.on(*side) {
-            Some(rtnl) => gone_is_fine(rtnl.set_state(*ifindex, false).await),
-            None => Ok(()),
-        },
         Undo::LowerLoopback => match sides.guest {
             Some(guest) => gone_is_fine(guest.reset_loopback().await),
             None => Ok(()),

@@ -7,16 +7,21 @@ use crate::host::container::Sandbox;
 use crate::host::inspect::inspect;
 use crate::host::view::{HostView, UplinkView};
 use crate::plan::{self, Plan, Step};
+use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
 use crate::request::{IfName, Request};
 
 /// Looks at the host, and keeps bridges of ours from changing under us: one
 /// that is to be made is locked exclusively, one that we made is shared.
+///
+/// `judge` sees every view, also the first, for which nothing is locked yet: who
+/// may not have a bridge cannot hold it up either.
 pub(super) async fn look(
     request: &Request,
     wanted: &Request,
     kernel: &Kernel<'_>,
     store: &Store,
+    judge: impl Fn(&HostView) -> Result<(), PolicyError>,
 ) -> Result<(HostView, Vec<Lock>), Error> {
     let mut locks: Vec<(IfName, Mode, Lock)> = Vec::new();
     loop {
@@ -27,6 +32,7 @@ pub(super) async fn look(
                 .iter()
                 .any(|attachment| attachment.ifname.value == *name)
         });
+        judge(&view)?;
         let needed = bridges_to_lock(request, &view, store);
         let missing = needed.iter().any(|(name, mode)| {
             !locks

@@ -6,7 +6,9 @@ use crate::collect::{CollectError, Collector, no_left};
 use crate::error::Error;
 use crate::host::container::Sandbox;
 use crate::host::inspect::InspectError;
-use crate::record::{Record, RecordError, fingerprint};
+use crate::plan::Undo;
+use crate::record::{AttachmentRecord, Record, RecordError, fingerprint};
+use crate::reference::Keeper;
 use crate::request::{IfName, Request};
 use crate::sys::proc;
 
@@ -49,6 +51,7 @@ pub(super) fn remains(error: &CollectError) -> Error {
 pub(super) async fn split(
     request: &Request,
     record: &mut Record,
+    collector: &Collector<'_>,
     kernel: &Kernel<'_>,
 ) -> Result<(Vec<IfName>, Request), Error> {
     let mut shared = Vec::new();
@@ -68,19 +71,27 @@ pub(super) async fn split(
                     .is_some()
             }
             Some(present) => {
-                let (ifname, mut lives) = (ifname.clone(), present.references.iter());
-                if let Some(holder) = lives.find(|r| proc::is_same(r.init.pid, r.init.birth)) {
-                    return Err(Error::SharedDiffers {
-                        ifname,
-                        holder: holder.name.clone(),
-                    });
+                if let Some(holder) = holder_of(present, record.keeper) {
+                    let ifname = ifname.clone();
+                    return Err(Error::SharedDiffers { ifname, holder });
                 }
                 let sides = Sides {
                     host: &kernel.host,
                     guest: Some(&kernel.guest),
                 };
-                let (_, left) = apply::take_back(&present.undo, sides).await;
+                let undo: Vec<Undo> = present
+                    .undo
+                    .iter()
+                    .filter(|u| u.is_part_of_detach())
+                    .cloned()
+                    .collect();
+                let (_, left) = apply::take_back(&undo, sides).await;
                 no_left(left).map_err(|error| remains(&error))?;
+                let gone = present.ifindex;
+                record
+                    .attachments
+                    .retain(|attachment| attachment.ifindex != gone);
+                collector.store.rewrite(record)?;
                 false
             }
         };
@@ -90,4 +101,19 @@ pub(super) async fn split(
         }
     }
     Ok((shared, wanted))
+}
+
+/// Who lives and needs an attachment that was made for other settings.
+fn holder_of(present: &AttachmentRecord, keeper: Option<Keeper>) -> Option<String> {
+    let lives = |keeper: &Keeper| proc::is_same(keeper.pid, keeper.birth);
+    let holder = present
+        .references
+        .iter()
+        .find(|r| lives(&r.init))
+        .map(|r| r.name.clone());
+    holder.or_else(|| {
+        keeper
+            .filter(lives)
+            .map(|keeper| format!("process {}", keeper.pid))
+    })
 }

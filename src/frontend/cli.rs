@@ -40,7 +40,8 @@ pub fn run(arguments: &[String]) -> u8 {
     }
 }
 
-fn print(text: &str) -> u8 {
+/// Prints `text` and is done.
+pub(super) fn print(text: &str) -> u8 {
     use std::io::Write;
     // Whoever reads us may stop before the end, as `head` does.
     let _ = std::io::stdout().write_all(text.as_bytes());

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::collect::{CollectError, Collector, Fate};
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::frontend::cli::print;
 use crate::logging::to_stderr;
 use crate::record::{DIRECTORY, Store};
 use crate::sys::block_on;
@@ -35,9 +36,9 @@ pub struct Swept {
 pub fn run() -> u8 {
     match sweep() {
         Ok(swept) => {
-            println!("{} ended, {} in use", swept.ended, swept.living);
+            print(&format!("{} ended, {} in use\n", swept.ended, swept.living));
             for bridge in &swept.bridges {
-                println!("removed the bridge {bridge}, which was empty");
+                print(&format!("removed the bridge {bridge}, which was empty\n"));
             }
             for failure in &swept.failed {
                 to_stderr(&format!("pipework: {failure}"));

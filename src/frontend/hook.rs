@@ -124,10 +124,14 @@ impl Stage {
 /// Runs the hook and returns its exit code.
 pub fn run(stage: Option<&str>) -> u8 {
     settle_process();
-    let deadline = Deadline::after(ATTACH_TIME);
     let stage = stage.map(Stage::named).transpose();
-    let state = read_state(deadline);
     let is_stop = matches!(stage, Ok(Some(Stage::Stop)));
+    let deadline = Deadline::after(if is_stop { DETACH_TIME } else { ATTACH_TIME });
+    let state = read_state(deadline);
+    let is_stop = is_stop
+        || state
+            .as_ref()
+            .is_ok_and(|s| matches!(Stage::guess(s), Ok(Stage::Stop)) && matches!(stage, Ok(None)));
     let outcome = match (stage, state) {
         (Err(error), _) | (Ok(_), Err(error)) => Err((Error::State(error), None)),
         (Ok(stage), Ok(state)) => {
@@ -155,7 +159,8 @@ fn settle_process() {
 }
 
 /// Reads stdin to its end, bounded in size and time.
-fn read_state(deadline: Deadline) -> Result<State, StateError> {
+/// Reads the state from stdin.
+pub(super) fn read_state(deadline: Deadline) -> Result<State, StateError> {
     let mut bytes = Vec::with_capacity(8192);
     let mut stdin = io::stdin().lock().take(MAX_STATE_BYTES + 1);
     loop {
@@ -214,7 +219,7 @@ fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), 
     };
     match stage {
         Stage::Start => start(state, deadline),
-        Stage::Stop => stop(state),
+        Stage::Stop => stop(state, deadline),
     }
 }
 
@@ -250,9 +255,8 @@ fn is_container_of_pod(state: &State) -> bool {
     annotations_of(state).any(|(key, value)| key == CONTAINER_TYPE && value == "container")
 }
 
-fn stop(state: &State) -> Result<(), Error> {
+fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
     let store = Store::open(Path::new(DIRECTORY))?;
-    let deadline = Deadline::after(DETACH_TIME);
     let home = Netns::own().map_err(Error::Socket)?;
     let ended = block_on(async {
         let host = Rtnl::open(deadline).map_err(Error::Socket)?;

@@ -11,7 +11,8 @@ use oci_spec::runtime::{State, StateBuilder};
 
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
-use crate::frontend::hook::{annotations_of, parse_state};
+use crate::frontend::cli::print;
+use crate::frontend::hook::{annotations_of, read_state};
 use crate::host::container::{ContainerError, Sandbox};
 use crate::host::inspect::inspect;
 use crate::host::view::HostView;
@@ -28,15 +29,8 @@ const TIME: Duration = Duration::from_secs(10);
 /// Prints the plan for the given annotations (`KEY=VALUE` each), or for the
 /// state JSON on stdin where there are none.
 pub fn run(given: &[String]) -> u8 {
-    let planned = state(given).and_then(|state| {
-        let id = state.id().clone();
-        plan_for(&state).map(|text| (id, text))
-    });
-    match planned {
-        Ok((_, text)) => {
-            print!("{text}");
-            0
-        }
+    match state(given).and_then(|state| plan_for(&state)) {
+        Ok(text) => print(&text),
         Err(error) => {
             to_stderr(&report(&error, None));
             error.exit_code() as u8
@@ -46,10 +40,7 @@ pub fn run(given: &[String]) -> u8 {
 
 fn state(given: &[String]) -> Result<State, Error> {
     if given.is_empty() {
-        let mut bytes = Vec::new();
-        let read = std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes);
-        read.map_err(crate::frontend::hook::StateError::Read)?;
-        return Ok(parse_state(&bytes)?);
+        return Ok(read_state(Deadline::after(TIME))?);
     }
     let pairs = given.iter().map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

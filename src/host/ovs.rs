@@ -5,9 +5,12 @@
 //! one of its own, and a Linux bridge of that name would be in its way.
 
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 
 const DATABASE: &str = "/run/openvswitch/db.sock";
 const INSTALLED: [&str; 3] = [
@@ -23,10 +26,15 @@ pub fn is_silent() -> bool {
     INSTALLED.iter().any(|path| Path::new(path).exists()) && !answers()
 }
 
-/// An echo as RFC 7047 §4.1.11 has it.
+/// An echo as RFC 7047 §4.1.11 has it. A database that takes no connection at
+/// once is silent too: a blocking connect would wait for it without end.
 fn answers() -> bool {
     let exchange = || -> std::io::Result<bool> {
-        let mut socket = UnixStream::connect(DATABASE)?;
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        connect(socket.as_raw_fd(), &UnixAddr::new(DATABASE)?)?;
+        let mut socket = UnixStream::from(socket);
+        socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         socket.write_all(br#"{"method":"echo","params":[],"id":"pipework"}"#)?;

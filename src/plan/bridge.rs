@@ -98,7 +98,8 @@ impl Planner<'_> {
                 .push(format!("made {}: it has no uplink yet", bridge.name));
         }
         if let Some(step) = target.first {
-            self.push(place, step, origin);
+            // Of no single interface: others of this request may use it too.
+            self.push(None, step, origin);
         }
         let (ifindex, name) = (pair.host.ifindex, pair.host.name.clone());
         let alias = names::alias(&self.identity.name, &attachment.ifname.value);

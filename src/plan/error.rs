@@ -82,6 +82,14 @@ pub enum PlanError {
         /// Where it was asked for.
         origin: Origin,
     },
+    /// In mode passthru the container has the NIC's own address.
+    #[error("in mode passthru the container has the MAC of {device} itself, and no other")]
+    PassthruMac {
+        /// The parent.
+        device: IfName,
+        /// Where another was asked for.
+        origin: Origin,
+    },
     /// The bridge may be one of Open vSwitch, which does not answer.
     #[error("{device} does not exist, and Open vSwitch, whose bridge it may be, does not answer")]
     OpenVSwitchSilent {
@@ -104,6 +112,7 @@ impl PlanError {
             | Self::NameTaken { origin, .. }
             | Self::OwnAddress { origin, .. }
             | Self::MtuAboveUplink { origin, .. }
+            | Self::PassthruMac { origin, .. }
             | Self::OpenVSwitchSilent { origin, .. } => origin,
         }
     }
@@ -129,6 +138,9 @@ impl PlanError {
             Self::MtuAboveUplink { uplink, uplink_mtu, .. } => format!(
                 "at most {uplink_mtu}, or raise that of {uplink} first: frames above it would be lost"
             ),
+            Self::PassthruMac { device, .. } => {
+                format!("leave pipework.mac out, or set it on {device}: ip link set {device} address MAC")
+            }
             Self::OpenVSwitchSilent { .. } => {
                 "start openvswitch-switch first, or make the bridge yourself: ip link add NAME type bridge".to_owned()
             }

@@ -29,8 +29,18 @@ impl Planner<'_> {
             }
         };
         check_parent(attachment, view)?;
+        if let (MacvlanMode::Passthru, Some(asked)) = (mode, &attachment.mac) {
+            return Err(PlanError::PassthruMac {
+                device: view.name.clone(),
+                origin: asked.origin.clone(),
+            });
+        }
         let mtu = guest_mtu(attachment, view)?;
-        let guest = self.guest_end(attachment, mtu);
+        let mut guest = self.guest_end(attachment, mtu);
+        // In this mode the child has its parent's address (macvlan_common_newlink).
+        if let (MacvlanMode::Passthru, Some(mac)) = (mode, view.mac) {
+            guest.mac = mac;
+        }
         let macvlan = Macvlan {
             guest,
             parent: view.ifindex,
@@ -44,10 +54,14 @@ impl Planner<'_> {
             hostif: None,
         };
         self.begin_interface(attachment, &macvlan.guest, plug);
+        if let (MacvlanMode::Passthru, Some(interface)) = (mode, self.plan.interfaces.last_mut()) {
+            interface.mac_is_stable = false;
+        }
         let place = self.current();
         if !view.up {
             let (ifindex, name) = (view.ifindex, view.name.clone());
-            self.push(place, Step::RaiseParent { ifindex, name }, &origin);
+            // Of no single interface: others of this request may use it too.
+            self.push(None, Step::RaiseParent { ifindex, name }, &origin);
         }
         self.push(
             place,

@@ -146,15 +146,6 @@ pub enum Undo {
         /// Its name, for people.
         name: String,
     },
-    /// Bring a device down that was down.
-    Lower {
-        /// Where it is.
-        side: Side,
-        /// Its index.
-        ifindex: u32,
-        /// Its name, for people.
-        name: String,
-    },
     /// Bring `lo` down in the container's namespace, and take the address away
     /// that the kernel gave it.
     LowerLoopback,
@@ -176,11 +167,6 @@ impl Step {
                 ifindex: bridge.ifindex,
                 name: bridge.name.to_string(),
             }),
-            Self::RaiseParent { ifindex, name } => Some(Undo::Lower {
-                side: Side::Host,
-                ifindex: *ifindex,
-                name: name.to_string(),
-            }),
             Self::CreateVeth(pair) => Some(Undo::DeleteLink {
                 side: Side::Host,
                 ifindex: pair.host.ifindex,
@@ -199,7 +185,8 @@ impl Step {
                 ours: route.clone(),
                 former: former.clone(),
             }),
-            Self::KeepBridgeMac { .. }
+            Self::RaiseParent { .. }
+            | Self::KeepBridgeMac { .. }
             | Self::SetAlias { .. }
             | Self::JoinBridge { .. }
             | Self::SetSysctl { .. }
@@ -212,13 +199,12 @@ impl Step {
 
 impl Undo {
     /// Whether it also belongs to an orderly end. A bridge that we made stays
-    /// when its last port goes, and a device that we brought up stays up:
-    /// somebody may have come to rely on it. Only a failed start takes these
-    /// back.
+    /// when its last port goes: somebody may have come to rely on it. Only a failed
+    /// start takes it back.
     pub fn is_part_of_detach(&self) -> bool {
         match self {
             Self::DeleteLink { .. } | Self::RestoreRoute { .. } => true,
-            Self::DeleteBridge { .. } | Self::Lower { .. } | Self::LowerLoopback => false,
+            Self::DeleteBridge { .. } | Self::LowerLoopback => false,
         }
     }
 }
@@ -307,7 +293,6 @@ impl fmt::Display for Undo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DeleteLink { name, .. } | Self::DeleteBridge { name, .. } => f.write_str(name),
-            Self::Lower { name, .. } => write!(f, "{name} is down again"),
             Self::LowerLoopback => f.write_str("lo is down again"),
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
         }

@@ -14,6 +14,8 @@ mod sample;
 mod shared;
 mod store;
 
+use std::path::PathBuf;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +103,9 @@ pub struct Record {
     pub attachments: Vec<AttachmentRecord>,
     /// What takes back steps that belong to no single interface.
     pub undo: Vec<Undo>,
+    /// Paths that lead to the namespace, where it was given by one.
+    #[serde(default)]
+    pub paths: Vec<PathBuf>,
     /// A process that keeps the namespace alive although no container that
     /// refers to it is; found when the last reference went.
     pub keeper: Option<Keeper>,
@@ -140,6 +145,7 @@ impl Record {
             inode,
             attachments: Vec::new(),
             undo: Vec::new(),
+            paths: Vec::new(),
             keeper: None,
         }
     }

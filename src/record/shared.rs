@@ -72,7 +72,13 @@ impl Store {
         };
         let mut bridges = Vec::new();
         for entry in entries.flatten() {
-            bridges.extend(read(&entry.path())?);
+            let path = entry.path();
+            // Killed while it was written: the bridge was not made, or its
+            // former record stands beside it.
+            match path.extension() {
+                Some(_) => remove(&path)?,
+                None => bridges.extend(read(&path)?),
+            }
         }
         bridges.sort_by(|a: &BridgeRecord, b| a.name.cmp(&b.name));
         Ok(bridges)

@@ -203,6 +203,12 @@ impl Store {
         self.lead_all(record)
     }
 
+    /// The same while something is there already: at once, so that a kill in the
+    /// middle leaves the former text.
+    pub fn begin_anew(&self, record: &Record) -> Result<(), RecordError> {
+        self.replace(&self.applying_path(&record.key), record)
+    }
+
     fn lead_all(&self, record: &Record) -> Result<(), RecordError> {
         let mut led: Vec<&Reference> = Vec::new();
         for reference in record.references() {
@@ -260,18 +266,28 @@ impl Store {
         for reference in record.references() {
             self.unlead(reference, &record.key)?;
         }
-        remove(&self.complete_path(&record.key))
+        let path = self.complete_path(&record.key);
+        remove(&path.with_extension("new"))?;
+        remove(&path)
+    }
+
+    /// One of 256 places: whoever makes containers fail for ever fills no more.
+    fn report_path(&self, id: &str) -> PathBuf {
+        let place = hash(&["report", id]);
+        self.root
+            .join("reports")
+            .join(place.get(..2).unwrap_or("00"))
     }
 
     /// Keeps the last report about a container, for the one who asks why.
     pub fn keep_report(&self, id: &str, report: &str) -> Result<(), RecordError> {
-        let path = self.file("reports", &["report", id]);
+        let path = self.report_path(id);
         create_in_place(&path, |path| write_file(path, report.as_bytes()))
     }
 
     /// Forgets the report about a container that is well now.
     pub fn drop_report(&self, id: &str) -> Result<(), RecordError> {
-        remove(&self.file("reports", &["report", id]))
+        remove(&self.report_path(id))
     }
 }
 

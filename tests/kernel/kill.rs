@@ -150,7 +150,7 @@ fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
             }
             container.end();
             let mut starts = 0;
-            while !Records::take().is_empty() {
+            while !Records::take().of("attachments").is_empty() {
                 starts += 1;
                 assert!(starts <= 64, "call {call}: {:?}", Records::take());
                 let other = lab.any_container();
@@ -159,6 +159,14 @@ fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
                 other.end();
                 lab.poststop(&id).ok();
             }
+            // A bridge that was made to the end stays for a minute.
+            age_bridges();
+            lab.gc().ok();
+            assert!(
+                Records::take().is_empty(),
+                "call {call}: {:?}",
+                Records::take()
+            );
             before.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
         }
     });

@@ -16,7 +16,7 @@ use pipework::sys::rtnl::Rtnl;
 
 use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
-use crate::support::lab::{Container, Lab, ip, lab};
+use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 
 /// A step on a link that nobody has.
 fn refused() -> Step {
@@ -147,8 +147,77 @@ fn a_macvlan_is_taken_back_from_every_step() {
         let _machine = lab.nic("up1");
         let asked = ["pipework.parent=up1", "pipework.ip=10.0.0.5/24@10.0.0.1"];
         refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn a_nic_that_was_down_is_down_again_after_a_refusal_unless_another_container_uses_it() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = lab.nic("up1");
+        let wrong = [
+            "pipework.parent=up1",
+            "pipework.ip=10.0.0.5/24",
+            "pipework.route=10.9.0.0/16 via 10.8.0.1",
+        ];
+        let is_up = || {
+            ip_json("link show up1")[0]["flags"]
+                .to_string()
+                .contains("\"UP\"")
+        };
         ip("link set up1 down");
-        refuse_each(lab, &lab.any_container(), &asked);
+        lab.attach(&lab.any_container(), &wrong).refused(16);
+        assert!(!is_up(), "nobody uses it");
+        let other = lab.any_container();
+        lab.attach(&other, &["pipework.parent=up1"]).ok();
+        lab.attach(&lab.any_container(), &wrong).refused(16);
+        assert!(is_up(), "another container uses it");
+    });
+}
+
+#[test]
+fn a_container_in_mode_passthru_has_the_nics_own_mac_and_leaves_it_so() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = lab.nic("up1");
+        let mac = || ip_json("link show up1")[0]["address"].clone();
+        let own = mac();
+        let asked = [
+            "pipework.parent=up1",
+            "pipework.mode=passthru",
+            "pipework.ip=10.0.0.5/24,10.0.0.6/24",
+        ];
+        let given = [asked[0], asked[1], "pipework.mac=02:aa:bb:cc:dd:ee"];
+        lab.attach(&lab.any_container(), &given).refused(19);
+        let container = lab.any_container();
+        lab.attach(&container, &asked).ok();
+        assert_eq!(mac(), own);
+        lab.inside(&container, || {
+            assert_eq!(ip_json("link show eth1")[0]["address"], own);
+        });
+    });
+}
+
+#[test]
+fn a_bridge_of_an_optional_interface_stays_for_the_next_one() {
+    lab!(|lab| {
+        let container = lab.any_container();
+        let asked = [
+            "pipework.0.bridge=brm",
+            "pipework.0.optional=true",
+            "pipework.0.ip=10.0.0.5/24",
+            "pipework.0.route=10.9.0.0/16 via 10.8.0.1",
+            "pipework.1.bridge=brm",
+            "pipework.1.ip=10.0.1.5/24",
+        ];
+        lab.attach(&container, &asked).ok();
+        lab.inside(&container, || {
+            let shown = ip_json("addr show scope global").to_string();
+            assert!(
+                shown.contains("10.0.1.5") && !shown.contains("10.0.0.5"),
+                "{shown}"
+            );
+        });
     });
 }
 

@@ -1,0 +1,109 @@
+//! The end of a start: the record says what was made, and what was not made
+//! leaves nothing.
+
+use super::present::remains;
+use crate::apply::{self, ApplyError, LeftOut, Sides};
+use crate::collect::{CollectError, Collector, no_left};
+use crate::error::Error;
+use crate::plan::{Plan, Step, Undo};
+use crate::record::Record;
+
+/// The kernel refused, and everything was taken back: so is the record.
+pub(super) async fn abandon(
+    record: &Record,
+    plan: &Plan,
+    error: ApplyError,
+    collector: &Collector<'_>,
+) -> Error {
+    if error.left.is_empty() {
+        let forgotten = collector.forget_bridges(&plan.undos()).await;
+        let abandoned = collector.store.abandon(record).map_err(CollectError::from);
+        lower_parents(plan, collector).await;
+        if let Err(left) = forgotten.and(abandoned) {
+            tracing::warn!(error = %left, "the record of a start that was taken back stays for now");
+        }
+    }
+    Error::from(error)
+}
+
+/// Brings a NIC down again that was down before a start which failed, unless
+/// another container has come to use it.
+async fn lower_parents(plan: &Plan, collector: &Collector<'_>) {
+    for planned in &plan.steps {
+        let Step::RaiseParent { ifindex, .. } = planned.step else {
+            continue;
+        };
+        let records = collector.store.all().into_iter().flatten();
+        let is_used = records
+            .flat_map(|record| record.attachments)
+            .any(|attachment| attachment.uplink_ifindex == ifindex);
+        if !is_used {
+            let _ = collector.host.set_state(ifindex, false).await;
+        }
+    }
+}
+
+/// A bridge that was made for an interface which was left out goes with it,
+/// unless another interface of the request uses it.
+async fn remove_unused_bridges(plan: &Plan, collector: &Collector<'_>) -> Result<(), CollectError> {
+    let undos = plan.undos();
+    let is_bridge = |undo: &&Undo| matches!(undo, Undo::DeleteBridge { .. });
+    let bridges: Vec<Undo> = undos.iter().filter(is_bridge).cloned().collect();
+    let sides = Sides {
+        host: collector.host,
+        guest: None,
+    };
+    let (_, left) = apply::take_back(&bridges, sides).await;
+    no_left(left)?;
+    collector.forget_bridges(&bridges).await
+}
+
+/// Makes the record say what was made, and nothing else.
+pub(super) async fn finish(
+    record: &mut Record,
+    plan: &Plan,
+    left_out: &[LeftOut],
+    collector: &Collector<'_>,
+) -> Result<(), Error> {
+    forget_left_out(record, plan, left_out, collector).await?;
+    if record.attachments.is_empty() {
+        collector.store.abandon(record)?;
+    } else {
+        collector.store.complete(&record.key)?;
+    }
+    Ok(())
+}
+
+/// Optional interfaces that were left out are not in the record.
+async fn forget_left_out(
+    record: &mut Record,
+    plan: &Plan,
+    left_out: &[LeftOut],
+    collector: &Collector<'_>,
+) -> Result<(), Error> {
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let is_left_out = |ifindex| {
+        let place = plan
+            .interfaces
+            .iter()
+            .position(|interface| interface.ifindex == ifindex);
+        left_out
+            .iter()
+            .any(|out| Some(out.interface) == place && out.error.left.is_empty())
+    };
+    let (gone, stays) = std::mem::take(&mut record.attachments)
+        .into_iter()
+        .partition(|attachment| is_left_out(attachment.ifindex));
+    record.attachments = stays;
+    for attachment in gone {
+        collector
+            .store
+            .release_mac(attachment.uplink_ifindex, attachment.mac, &record.key)?;
+    }
+    remove_unused_bridges(plan, collector)
+        .await
+        .map_err(|error| remains(&error))?;
+    Ok(collector.store.begin_anew(record)?)
+}
