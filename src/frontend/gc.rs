@@ -82,6 +82,9 @@ async fn all(collector: &Collector<'_>) -> Swept {
             Err(error) => swept.failed.push(error.to_string()),
         }
     }
+    if let Err(error) = collector.store.sweep_ways() {
+        swept.failed.push(error.to_string());
+    }
     let bridges = collector.store.bridges().unwrap_or_else(|error| {
         swept.failed.push(error.to_string());
         Vec::new()

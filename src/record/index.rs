@@ -6,7 +6,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::RecordError;
 use super::store::{Store, create_in_place, hash, io_error, remove};
@@ -72,6 +72,23 @@ impl Store {
         self.unpoint(&path, key)
     }
 
+    /// Removes ways that lead to no record, for the full sweep: what a kill in
+    /// the wrong moment, or a reboot with a /run that stays, has left.
+    pub fn sweep_ways(&self) -> Result<(), RecordError> {
+        for directory in ["containers", "macs"].map(|kind| self.path(kind)) {
+            for shard in entries_of(&directory) {
+                for path in entries_of(&shard) {
+                    if let Some(key) = read_pointer(&path)?
+                        && !self.knows(&key)
+                    {
+                        self.unpoint(&path, &key)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn point(&self, path: &Path, key: &NamespaceKey) -> Result<(), RecordError> {
         match create_in_place(path, |path| symlink(pointer(key), path)) {
             Err(RecordError::Io { source, .. })
@@ -116,4 +133,34 @@ fn read_pointer(path: &Path) -> Result<Option<NamespaceKey>, RecordError> {
         })
     });
     Ok(key)
+}
+
+/// What lies in a directory; nothing where there is none.
+fn entries_of(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Record;
+
+    #[test]
+    fn a_way_to_a_record_stays_and_one_to_none_is_swept_away() {
+        let root = std::env::temp_dir().join(format!("pipework-ways-{}", std::process::id()));
+        let store = Store::open(&root).unwrap();
+        let key = |cookie| NamespaceKey {
+            boot_id: "boot".to_owned(),
+            cookie,
+        };
+        let mac = MacAddr::local([2, 0, 0, 0, 0, 1]);
+        store.begin(&Record::new(key(1), 1)).unwrap();
+        store.claim_mac(7, mac, &key(1)).unwrap();
+        store.claim_mac(8, mac, &key(2)).unwrap();
+        store.sweep_ways().unwrap();
+        let holder = |uplink| store.claim_mac(uplink, mac, &key(3)).unwrap();
+        assert_eq!((holder(7), holder(8)), (Some(key(1)), None));
+        fs::remove_dir_all(root).unwrap();
+    }
 }

@@ -172,6 +172,11 @@ impl Store {
         self.complete_path(key).with_extension(APPLYING)
     }
 
+    /// Whether there is any record of a namespace.
+    pub(super) fn knows(&self, key: &NamespaceKey) -> bool {
+        self.complete_path(key).exists() || self.applying_path(key).exists()
+    }
+
     /// What is known of a namespace.
     pub fn read(&self, key: &NamespaceKey) -> Result<Known, RecordError> {
         Ok(Known {
