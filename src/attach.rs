@@ -88,8 +88,9 @@ pub async fn attach(
     let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     record.enter(&plan, &fingerprints, &reference);
     record.share(&shared, &reference);
-    record.paths.extend(namespace_path(&sandbox.bundle));
-    record.paths.dedup();
+    if let Some(path) = namespace_path(&sandbox.bundle) {
+        record.remember_path(path);
+    }
     store.begin(&record)?;
     let claimed = claim_macs(&plan, &collector, sandbox).await;
     if let Err(error) = claimed.and_then(|()| keep_bridges(&plan, store, sandbox)) {

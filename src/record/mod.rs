@@ -183,6 +183,16 @@ impl Record {
         self.keeper = None;
     }
 
+    /// Keeps a path to the namespace: each once, and the latest few, because
+    /// containers that come and go in one namespace bring ever new ones.
+    pub fn remember_path(&mut self, path: PathBuf) {
+        const MOST: usize = 8;
+        self.paths.retain(|known| *known != path);
+        self.paths.push(path);
+        let surplus = self.paths.len().saturating_sub(MOST);
+        self.paths.drain(..surplus);
+    }
+
     /// The attachment with this index.
     pub fn attachment(&self, ifindex: u32) -> Option<&AttachmentRecord> {
         self.attachments
@@ -288,5 +298,23 @@ fn entry(
         fingerprint: fingerprint.to_owned(),
         undo,
         references: vec![reference.clone()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_do_not_pile_up_and_the_latest_stay() {
+        let boot_id = "boot".to_owned();
+        let mut record = Record::new(NamespaceKey { boot_id, cookie: 1 }, 1);
+        for round in 0..50 {
+            record.remember_path(PathBuf::from("/run/netns/a"));
+            record.remember_path(PathBuf::from(format!("/proc/{round}/ns/net")));
+        }
+        assert_eq!(record.paths.len(), 8);
+        assert!(record.paths.contains(&PathBuf::from("/run/netns/a")));
+        assert!(record.paths.contains(&PathBuf::from("/proc/49/ns/net")));
     }
 }
