@@ -162,6 +162,32 @@ fn a_container_of_a_pod_verifies_what_its_sandbox_has_and_changes_nothing() {
 }
 
 #[test]
+fn a_container_of_a_pod_does_without_what_its_sandbox_was_allowed_to_do_without() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        write(
+            "[[rule]]\ncaller = \"namespace:shop\"\nuplink = [\"br0\"]\nkind = [\"bridge\"]\n\
+             cidr = [\"10.0.0.0/24\"]\nroutes = \"any\"\ngateway = \"any\"\noptional = true\n",
+        );
+        let attach = |container: &Container, kind: &str| {
+            let kind = format!("io.kubernetes.cri.container-type={kind}");
+            let asked = [
+                "pipework.bridge=br0",
+                "pipework.ip=10.0.0.5/24",
+                "pipework.route=10.9.0.0/16 via 10.8.0.1",
+                "pipework.optional=true",
+                "io.kubernetes.cri.sandbox-namespace=shop",
+                &kind,
+            ];
+            lab.attach(container, &asked)
+        };
+        let sandbox = lab.container("sandbox");
+        attach(&sandbox, "sandbox").ok();
+        attach(&lab.container_in(&sandbox, "web"), "container").ok();
+    });
+}
+
+#[test]
 fn a_pod_of_crio_is_refused_whatever_the_file_says() {
     lab!(|lab| {
         lab.bridge("br0");

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, bundle_of, ip_json, lab, run};
@@ -138,6 +139,43 @@ fn a_second_container_in_a_namespace_kept_by_a_path_starts_afresh() {
             shown.contains("10.0.0.6") && !shown.contains("10.0.0.5"),
             "{shown}"
         );
+        run("umount", &path);
+    });
+}
+
+#[test]
+fn an_interface_that_a_living_process_needs_is_not_remade_for_other_settings() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let mut first = lab.container("first");
+        let bystander = lab.container_in(&first, "bystander");
+        lab.attach(&first, &ASKED).ok();
+        first.kill();
+        lab.poststop("first").ok();
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&bystander));
+        let second = lab.container_in(&bystander, "second");
+        let other = ["pipework.bridge=br0", "pipework.ip=10.0.0.6/24"];
+        let text = lab.attach(&second, &other).refused(10);
+        assert!(text.contains("eth1"), "{text}");
+        host.assert_equal(&lab.snapshot(), "host");
+        guest.assert_equal(&lab.snapshot_of(&bystander), "namespace");
+    });
+}
+
+#[test]
+fn gc_finds_a_namespace_by_its_path_when_the_bundle_is_gone() {
+    lab!(|lab| {
+        // A macvlan: a veth would go by its end on the host, path or no path.
+        needs_macvlan!();
+        let _machine = lab.nic("up1");
+        let mut container = lab.container("web");
+        let path = keep_by_path("web", &container);
+        lab.attach(&container, &["pipework.parent=up1"]).ok();
+        container.kill();
+        fs::remove_dir_all(bundle_of("web")).unwrap();
+        lab.gc().ok();
+        assert!(!has_eth1(lab, &container));
+        assert!(Records::take().is_empty());
         run("umount", &path);
     });
 }
