@@ -11,7 +11,7 @@ mod present;
 use std::path::{Path, PathBuf};
 
 use crate::announce::{AnnounceError, announce};
-use crate::apply::{self, ApplyError, Kernel, Sides};
+use crate::apply::{self, ApplyError, Kernel};
 use crate::collect::{CollectError, Collector, namespace_path};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -74,7 +74,7 @@ pub async fn attach(
     let identity = identify(sandbox, request)?;
     let reference = sandbox.reference(&identity.name);
     let _namespace = store.lock_namespace(&sandbox.key, deadline)?;
-    let kernel = open(sandbox, deadline)?;
+    let kernel = open(sandbox, store, deadline)?;
     let collector = collector(context, sandbox, &kernel);
     end_former_life(&collector, sandbox).await;
     let mut record = present_record(&collector, sandbox).await?;
@@ -104,11 +104,7 @@ pub async fn attach(
     };
     let finished = finish(&mut record, &plan, &left_out, &collector).await;
     if let Err(error) = finished {
-        let sides = Sides {
-            host: &kernel.host,
-            guest: Some(&kernel.guest),
-        };
-        apply::take_back(&plan.undos(), sides).await;
+        apply::take_back(&plan.undos(), kernel.sides()).await;
         store.abandon(&record)?;
         return Err(error);
     }
@@ -189,12 +185,17 @@ fn identify(sandbox: &Sandbox, request: &Request) -> Result<Identity, Error> {
     })
 }
 
-fn open(sandbox: &Sandbox, deadline: Deadline) -> Result<Kernel<'_>, Error> {
+fn open<'a>(
+    sandbox: &'a Sandbox,
+    store: &'a Store,
+    deadline: Deadline,
+) -> Result<Kernel<'a>, Error> {
     Ok(Kernel {
         host: Rtnl::open(deadline).map_err(Error::Socket)?,
         guest: sandbox.guest.until(deadline),
         netns: &sandbox.netns,
         home: &sandbox.home,
+        store,
         deadline,
     })
 }
@@ -280,7 +281,7 @@ pub async fn verify(
     request: &Request,
     context: &Context<'_>,
 ) -> Result<(), Error> {
-    let kernel = open(sandbox, context.deadline)?;
+    let kernel = open(sandbox, context.store, context.deadline)?;
     let known = context.store.read(&sandbox.key)?;
     let is_needed = |a: &&Attachment| !a.optional.as_ref().is_some_and(|asked| asked.value);
     for Attachment { ifname, .. } in request.attachments.iter().filter(is_needed) {

@@ -146,7 +146,8 @@ impl Collector<'_> {
     /// Takes back what a run made that was killed before its end.
     pub async fn settle(&self, known: &Known, netns: &Netns) -> Result<(), CollectError> {
         let guest = Rtnl::open_in(netns, self.home, self.deadline).map_err(CollectError::Enter)?;
-        self.take_back_with(known, Some(&guest)).await
+        self.take_back_with(known, self.sides(Some(&guest), Some(netns)))
+            .await
     }
 
     async fn take_back_half_made(
@@ -158,14 +159,12 @@ impl Collector<'_> {
             return Ok(());
         }
         let guest = self.guest(alive)?;
-        self.take_back_with(known, guest.as_ref()).await
+        let netns = alive.map(|alive| &alive.netns);
+        self.take_back_with(known, self.sides(guest.as_ref(), netns))
+            .await
     }
 
-    async fn take_back_with(
-        &self,
-        known: &Known,
-        guest: Option<&Rtnl>,
-    ) -> Result<(), CollectError> {
+    async fn take_back_with(&self, known: &Known, sides: Sides<'_>) -> Result<(), CollectError> {
         let Some(applying) = &known.applying else {
             return Ok(());
         };
@@ -184,10 +183,6 @@ impl Collector<'_> {
         if known.complete.is_none() {
             undos.extend(applying.undo.iter().cloned());
         }
-        let sides = Sides {
-            host: self.host,
-            guest,
-        };
         let (undone, left) = take_back(&undos, sides).await;
         self.forget_bridges(&undone).await?;
         no_left(left)?;
@@ -208,15 +203,21 @@ impl Collector<'_> {
 
     async fn undo(&self, undos: &[Undo], alive: Option<&Alive>) -> Result<(), CollectError> {
         let guest = self.guest(alive)?;
-        let (_, left) = take_back(
-            undos,
-            Sides {
-                host: self.host,
-                guest: guest.as_ref(),
-            },
-        )
-        .await;
+        let netns = alive.map(|alive| &alive.netns);
+        let (_, left) = take_back(undos, self.sides(guest.as_ref(), netns)).await;
         no_left(left)
+    }
+
+    /// What can be reached, for taking back.
+    pub fn sides<'b>(&'b self, guest: Option<&'b Rtnl>, netns: Option<&'b Netns>) -> Sides<'b> {
+        Sides {
+            host: self.host,
+            guest,
+            netns,
+            home: self.home,
+            store: self.store,
+            deadline: self.deadline,
+        }
     }
 
     fn guest(&self, alive: Option<&Alive>) -> Result<Option<Rtnl>, CollectError> {

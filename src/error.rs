@@ -232,9 +232,10 @@ impl ApplyError {
         use crate::sys::rtnl::RtnlError;
         match &self.cause {
             Cause::Deadline { .. } | Cause::Rtnl(RtnlError::TimedOut { .. }) => true,
-            Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. }) | Cause::Sysctl(_) => {
-                false
-            }
+            Cause::Record(RecordError::Locked { .. }) => true,
+            Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. })
+            | Cause::Sysctl(_)
+            | Cause::Record(_) => false,
         }
     }
 }

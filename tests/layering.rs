@@ -55,7 +55,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "collect",
         &["apply", "deadline", "plan", "record", "reference", "sys"],
     ),
-    ("apply", &["deadline", "plan", "request", "rt", "sys"]),
+    // What is shared is acquired and released under the lock of its record.
+    (
+        "apply",
+        &["deadline", "plan", "record", "request", "rt", "sys"],
+    ),
     ("announce", &["apply", "plan", "request", "sys"]),
     ("plan", &["host::view", "request", "rt"]),
     ("policy", &["host::view", "request"]),

@@ -4,6 +4,7 @@
 //! applies and one loop undoes, for every kind of uplink. A step of an optional
 //! interface that is refused takes back that interface alone.
 
+mod shared;
 mod undo;
 
 use nix::errno::Errno;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::plan::{Plan, PlannedStep, Step, Undo};
+use crate::record::{RecordError, Store};
 use crate::request::Origin;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
@@ -37,8 +39,24 @@ pub struct Kernel<'a> {
     pub netns: &'a Netns,
     /// Our own.
     pub home: &'a Netns,
+    /// The records, which say who uses what is shared.
+    pub store: &'a Store,
     /// When the run must have ended.
     pub deadline: Deadline,
+}
+
+impl Kernel<'_> {
+    /// Both sides, for taking back.
+    pub fn sides(&self) -> Sides<'_> {
+        Sides {
+            host: &self.host,
+            guest: Some(&self.guest),
+            netns: Some(self.netns),
+            home: self.home,
+            store: self.store,
+            deadline: self.deadline,
+        }
+    }
 }
 
 /// Why a step had no success.
@@ -50,6 +68,9 @@ pub enum Cause {
     /// A setting below /proc/sys could not be written.
     #[error("{0}")]
     Sysctl(Refusal),
+    /// What is shared could not be written down.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -64,7 +85,7 @@ impl Cause {
         match self {
             Self::Rtnl(error) => error.errno(),
             Self::Sysctl(refusal) => Some(refusal.errno),
-            Self::Deadline { .. } => None,
+            Self::Record(_) | Self::Deadline { .. } => None,
         }
     }
 
@@ -75,6 +96,7 @@ impl Cause {
                 refusal.kernel_says.as_deref()
             }
             Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
+            | Self::Record(_)
             | Self::Deadline { .. } => None,
         }
     }
@@ -162,6 +184,8 @@ async fn give_up(
     let sides = Sides {
         host: &host,
         guest: Some(&guest),
+        deadline,
+        ..kernel.sides()
     };
     let (undone, left) = take_back(&undos, sides).await;
     ApplyError {
@@ -216,7 +240,13 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         | Step::JoinBridge { .. }
         | Step::SetSysctl { .. }
         | Step::AddAddress { .. }
-        | Step::AddRoute { .. } => false,
+        | Step::AddRoute { .. }
+        | Step::Share { .. }
+        | Step::Port(_)
+        | Step::Traffic(_)
+        | Step::Routing(_)
+        | Step::Nic(_)
+        | Step::Ovs(_) => false,
     }
 }
 
@@ -256,6 +286,14 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
             replaces: Some(_),
             ..
         } => guest.replace_route(route).await?,
+        Step::Share { object, user } => {
+            shared::acquire(object, user, host, kernel.store, kernel.deadline).await?;
+        }
+        Step::Port(step) => match *step {},
+        Step::Traffic(step) => match *step {},
+        Step::Routing(step) => match *step {},
+        Step::Nic(step) => match *step {},
+        Step::Ovs(step) => match *step {},
     }
     Ok(())
 }

@@ -6,8 +6,12 @@
 
 use nix::errno::Errno;
 
+use super::{Cause, shared};
+use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
+use crate::record::Store;
 use crate::rt::Route;
+use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Rtnl, RtnlError};
 
 /// Something that could not be taken back.
@@ -16,7 +20,7 @@ pub struct Left {
     /// What it is.
     pub undo: Undo,
     /// Why.
-    pub error: RtnlError,
+    pub error: Cause,
 }
 
 /// The sides that can be reached: a namespace that is gone took everything
@@ -27,6 +31,14 @@ pub struct Sides<'a> {
     pub host: &'a Rtnl,
     /// The container's namespace, if it is there.
     pub guest: Option<&'a Rtnl>,
+    /// The same, to be named in a message.
+    pub netns: Option<&'a Netns>,
+    /// Our own namespace.
+    pub home: &'a Netns,
+    /// The records, which say who uses what is shared.
+    pub store: &'a Store,
+    /// When it must have ended.
+    pub deadline: Deadline,
 }
 
 impl<'a> Sides<'a> {
@@ -54,8 +66,8 @@ pub async fn take_back(undos: &[Undo], sides: Sides<'_>) -> (Vec<Undo>, Vec<Left
     (undone, left)
 }
 
-async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), RtnlError> {
-    match undo {
+async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
+    let result = match undo {
         Undo::DeleteLink { side, ifindex, .. } => match sides.on(*side) {
             Some(rtnl) => gone_is_fine(rtnl.delete_link(*ifindex).await),
             None => Ok(()),
@@ -69,7 +81,17 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), RtnlError> {
             Some(guest) => restore_route(guest, ours, former).await,
             None => Ok(()),
         },
-    }
+        Undo::Release { object, user } => {
+            let Sides {
+                host,
+                store,
+                deadline,
+                ..
+            } = sides;
+            return shared::release(object, user, host, store, deadline).await;
+        }
+    };
+    Ok(result?)
 }
 
 /// The kernel's answer for what is not there any more.

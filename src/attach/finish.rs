@@ -2,7 +2,7 @@
 //! leaves nothing.
 
 use super::present::remains;
-use crate::apply::{self, ApplyError, LeftOut, Sides};
+use crate::apply::{self, ApplyError, LeftOut};
 use crate::collect::{CollectError, Collector, no_left};
 use crate::error::Error;
 use crate::plan::{Plan, Step, Undo};
@@ -49,10 +49,7 @@ async fn remove_unused_bridges(plan: &Plan, collector: &Collector<'_>) -> Result
     let undos = plan.undos();
     let is_bridge = |undo: &&Undo| matches!(undo, Undo::DeleteBridge { .. });
     let bridges: Vec<Undo> = undos.iter().filter(is_bridge).cloned().collect();
-    let sides = Sides {
-        host: collector.host,
-        guest: None,
-    };
+    let sides = collector.sides(None, None);
     let (_, left) = apply::take_back(&bridges, sides).await;
     no_left(left)?;
     collector.forget_bridges(&bridges).await

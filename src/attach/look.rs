@@ -5,7 +5,7 @@ use crate::apply::Kernel;
 use crate::error::Error;
 use crate::host::container::Sandbox;
 use crate::host::inspect::inspect;
-use crate::host::view::{HostView, UplinkView};
+use crate::host::view::{AttachmentView, HostView, UplinkView};
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
@@ -54,7 +54,8 @@ pub(super) async fn look(
 
 fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(IfName, Mode)> {
     let mut needed: Vec<(IfName, Mode)> = Vec::new();
-    for (attachment, uplink) in request.attachments.iter().zip(&view.uplinks) {
+    for (attachment, AttachmentView { uplink, .. }) in request.attachments.iter().zip(&view.uplinks)
+    {
         let bridge = match uplink {
             UplinkView::Present(device) if store.has_bridge(device.ifindex) => {
                 Some((device.name.clone(), Mode::Shared))

@@ -1,7 +1,7 @@
 //! What is in the namespace already: of this container's former life, of a run
 //! that was killed, and of another container that shares it.
 
-use crate::apply::{self, Kernel, Sides};
+use crate::apply::{self, Kernel};
 use crate::collect::{CollectError, Collector, no_left};
 use crate::error::Error;
 use crate::host::container::Sandbox;
@@ -75,10 +75,7 @@ pub(super) async fn split(
                     let ifname = ifname.clone();
                     return Err(Error::SharedDiffers { ifname, holder });
                 }
-                let sides = Sides {
-                    host: &kernel.host,
-                    guest: Some(&kernel.guest),
-                };
+                let sides = kernel.sides();
                 let undo: Vec<Undo> = present
                     .undo
                     .iter()

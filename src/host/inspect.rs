@@ -6,9 +6,10 @@
 
 use super::ovs;
 use super::view::{
-    DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView, UplinkView,
+    AttachmentView, DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView,
+    UplinkView,
 };
-use crate::request::{Attachment, DeviceRef, IfName, MacAddr, Uplink};
+use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
 
 /// Devices stacked on devices: more than this is no sane host.
@@ -50,7 +51,8 @@ pub async fn inspect(
 ) -> Result<HostView, InspectError> {
     let mut uplinks = Vec::with_capacity(attachments.len());
     for attachment in attachments {
-        uplinks.push(uplink(&attachment.uplink.value, host).await?);
+        let uplink = uplink(&attachment.uplink.value, host).await?;
+        uplinks.push(AttachmentView { uplink });
     }
     let mut own_addresses = Vec::new();
     for asked in attachments.iter().flat_map(|a| &a.addressing.addresses) {
@@ -60,7 +62,7 @@ pub async fn inspect(
     }
     let absent = uplinks
         .iter()
-        .any(|uplink| matches!(uplink, UplinkView::Absent));
+        .any(|view| matches!(view.uplink, UplinkView::Absent));
     let namespace = match guest {
         Some(guest) => namespace(attachments, guest).await?,
         None => NamespaceView::default(),
@@ -76,9 +78,16 @@ pub async fn inspect(
 async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError> {
     let found = match uplink {
         Uplink::Bridge { device } => host.link_by_name(device.as_str()).await?,
-        Uplink::Macvlan { parent: device, .. } | Uplink::Link { device, .. } => {
-            by_reference(device, host).await?
+        Uplink::Ovs { bridge } => host.link_by_name(bridge.as_str()).await?,
+        Uplink::Macvlan { parent: device, .. }
+        | Uplink::Ipvlan { parent: device, .. }
+        | Uplink::Ipoib { parent: device }
+        | Uplink::Wifi { device }
+        | Uplink::Physical {
+            device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),
         }
+        | Uplink::Link { device, .. } => by_reference(device, host).await?,
+        Uplink::Dummy => None,
     };
     match found {
         Some(facts) => Ok(UplinkView::Present(device(facts, host).await?)),

@@ -87,6 +87,20 @@ pub enum UplinkView {
     Absent,
 }
 
+/// What is known of one attachment's surroundings on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachmentView {
+    /// What it is plugged into.
+    pub uplink: UplinkView,
+}
+
+impl From<UplinkView> for AttachmentView {
+    /// Without anything that only some kinds of uplink look at.
+    fn from(uplink: UplinkView) -> Self {
+        Self { uplink }
+    }
+}
+
 /// A default route that the container's namespace has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefaultRouteView {
@@ -117,7 +131,7 @@ pub struct NamespaceView {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostView {
     /// One per attachment, in the same order.
-    pub uplinks: Vec<UplinkView>,
+    pub uplinks: Vec<AttachmentView>,
     /// The container's side.
     pub namespace: NamespaceView,
     /// Those of the asked addresses that the host itself has.

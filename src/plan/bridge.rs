@@ -45,7 +45,13 @@ pub fn bridge_to_make(uplink: &Uplink) -> Option<&IfName> {
             device: DeviceRef::Mac(_) | DeviceRef::Pci(_),
             ..
         }
-        | Uplink::Macvlan { .. } => return None,
+        | Uplink::Macvlan { .. }
+        | Uplink::Ovs { .. }
+        | Uplink::Ipvlan { .. }
+        | Uplink::Physical { .. }
+        | Uplink::Dummy
+        | Uplink::Ipoib { .. }
+        | Uplink::Wifi { .. } => return None,
     };
     may_be_made(name).then_some(name)
 }

@@ -10,16 +10,18 @@ mod bridge;
 mod error;
 mod macvlan;
 pub mod names;
+pub mod shared;
 pub mod step;
 
 use ipnet::IpNet;
 
-use crate::host::view::{HostView, UplinkView};
+use crate::host::view::{AttachmentView, HostView};
 use crate::request::{Asked, Attachment, IfName, MacAddr, Origin, Request, Uplink};
 
 pub use bridge::bridge_to_make;
 pub use error::PlanError;
 pub use names::Identity;
+pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{PlannedStep, Side, Step, Undo};
 
 /// Everything that will be done, in order.
@@ -146,12 +148,19 @@ impl Planner<'_> {
 
     /// Plans one interface but for its default route, or leaves the plan as
     /// it was.
-    fn link(&mut self, attachment: &Attachment, uplink: &UplinkView) -> Result<(), PlanError> {
+    fn link(&mut self, attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
+        let AttachmentView { uplink } = view;
         self.check_name(&attachment.ifname)?;
         self.check_addresses(attachment)?;
         let (device, mode) = match &attachment.uplink.value {
             Uplink::Bridge { device } => return self.bridge(attachment, device, uplink),
             Uplink::Macvlan { parent, mode } => (parent, *mode),
+            Uplink::Ovs { .. }
+            | Uplink::Ipvlan { .. }
+            | Uplink::Physical { .. }
+            | Uplink::Dummy
+            | Uplink::Ipoib { .. }
+            | Uplink::Wifi { .. } => return Err(self.not_built(attachment)),
             Uplink::Link { device, mode } => {
                 if let Some(bridge) = bridge::meant_by_link(device, uplink) {
                     return self.bridge(attachment, &bridge, uplink);
@@ -160,6 +169,13 @@ impl Planner<'_> {
             }
         };
         self.macvlan(attachment, device, mode, uplink)
+    }
+
+    fn not_built(&self, attachment: &Attachment) -> PlanError {
+        PlanError::NoSuchDevice {
+            device: attachment.uplink.origin.to_string(),
+            origin: attachment.uplink.origin.clone(),
+        }
     }
 
     fn check_name(&self, ifname: &Asked<IfName>) -> Result<(), PlanError> {

@@ -5,10 +5,24 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+pub mod undo;
 
+mod nic;
+mod ovs;
+mod port;
+mod routing;
+mod traffic;
+
+use super::shared::{SharedObject, User};
 use crate::request::{Family, IfName, MacAddr, Origin};
 use crate::rt::{Address, Bridge, Macvlan, Route, VethPair};
+
+pub use nic::NicStep;
+pub use ovs::OvsStep;
+pub use port::PortStep;
+pub use routing::RoutingStep;
+pub use traffic::TrafficStep;
+pub use undo::{Side, Undo};
 
 /// A step with its place in the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,49 +127,23 @@ pub enum Step {
         /// The route that it takes the place of, as the kernel told it.
         replaces: Option<Vec<u8>>,
     },
-}
-
-/// Where a device is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Side {
-    /// The host's namespace, which the hook runs in.
-    Host,
-    /// The container's namespace.
-    Guest,
-}
-
-/// What takes a step back. Known before the step is taken, since every link's
-/// index is chosen by the plan; so it can be recorded first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "undo", rename_all = "kebab-case")]
-pub enum Undo {
-    /// Delete a link of ours.
-    DeleteLink {
-        /// Where it is.
-        side: Side,
-        /// Its index.
-        ifindex: u32,
-        /// Its name, for people.
-        name: String,
+    /// Use an object that several attachments share, made if it is missing.
+    Share {
+        /// The object.
+        object: SharedObject,
+        /// Who uses it from now on.
+        user: User,
     },
-    /// Delete a bridge of ours, unless somebody uses it by now.
-    DeleteBridge {
-        /// Its index.
-        ifindex: u32,
-        /// Its name, for people.
-        name: String,
-    },
-    /// Bring `lo` down in the container's namespace, and take the address away
-    /// that the kernel gave it.
-    LowerLoopback,
-    /// Put the former default route back where ours still is.
-    RestoreRoute {
-        /// Ours.
-        ours: Route,
-        /// The former one, as the kernel told it.
-        former: Vec<u8>,
-    },
+    /// Something about a port of a Linux bridge.
+    Port(PortStep),
+    /// A limit or a discipline of traffic.
+    Traffic(TrafficStep),
+    /// A rule, a neighbour or a check beside addresses and routes.
+    Routing(RoutingStep),
+    /// A device of the host that is handed over.
+    Nic(NicStep),
+    /// Something in the database of Open vSwitch.
+    Ovs(OvsStep),
 }
 
 impl Step {
@@ -185,6 +173,15 @@ impl Step {
                 ours: route.clone(),
                 former: former.clone(),
             }),
+            Self::Share { object, user } => Some(Undo::Release {
+                object: object.clone(),
+                user: user.clone(),
+            }),
+            Self::Port(step) => step.undo(),
+            Self::Traffic(step) => step.undo(),
+            Self::Routing(step) => step.undo(),
+            Self::Nic(step) => step.undo(),
+            Self::Ovs(step) => step.undo(),
             Self::RaiseParent { .. }
             | Self::KeepBridgeMac { .. }
             | Self::SetAlias { .. }
@@ -193,18 +190,6 @@ impl Step {
             | Self::RaiseInterface { .. }
             | Self::AddAddress { .. }
             | Self::AddRoute { replaces: None, .. } => None,
-        }
-    }
-}
-
-impl Undo {
-    /// Whether it also belongs to an orderly end. A bridge that we made stays
-    /// when its last port goes: somebody may have come to rely on it. Only a failed
-    /// start takes it back.
-    pub fn is_part_of_detach(&self) -> bool {
-        match self {
-            Self::DeleteLink { .. } | Self::RestoreRoute { .. } => true,
-            Self::DeleteBridge { .. } | Self::LowerLoopback => false,
         }
     }
 }
@@ -260,6 +245,12 @@ impl fmt::Display for Step {
                 }
                 Ok(())
             }
+            Self::Share { object, .. } => write!(f, "using {object}"),
+            Self::Port(step) => step.fmt(f),
+            Self::Traffic(step) => step.fmt(f),
+            Self::Routing(step) => step.fmt(f),
+            Self::Nic(step) => step.fmt(f),
+            Self::Ovs(step) => step.fmt(f),
         }
     }
 }
@@ -287,14 +278,4 @@ fn write_route(f: &mut fmt::Formatter<'_>, route: &Route, ifname: &IfName) -> fm
         f.write_str(", next hop on the link")?;
     }
     Ok(())
-}
-
-impl fmt::Display for Undo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DeleteLink { name, .. } | Self::DeleteBridge { name, .. } => f.write_str(name),
-            Self::LowerLoopback => f.write_str("lo is down again"),
-            Self::RestoreRoute { .. } => f.write_str("the former default route"),
-        }
-    }
 }

@@ -100,32 +100,60 @@ impl Entry for CallerPattern {
 /// How an interface is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A port of a bridge.
+    /// A port of a Linux bridge.
     Bridge,
+    /// A port of an Open vSwitch bridge.
+    Ovs,
     /// A macvlan child.
     Macvlan,
+    /// An ipvlan child.
+    Ipvlan,
+    /// The device itself.
+    Phys,
+    /// A dummy.
+    Dummy,
+    /// A child of an InfiniBand interface.
+    Ipoib,
+    /// The radio of a wireless interface.
+    Wifi,
 }
 
 impl Kind {
-    /// The word in the file: the kernel's.
+    const ALL: [Self; 8] = [
+        Self::Bridge,
+        Self::Ovs,
+        Self::Macvlan,
+        Self::Ipvlan,
+        Self::Phys,
+        Self::Dummy,
+        Self::Ipoib,
+        Self::Wifi,
+    ];
+
+    /// The word in the file: that of `pipework.type`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Bridge => "bridge",
+            Self::Ovs => "ovs",
             Self::Macvlan => "macvlan",
+            Self::Ipvlan => "ipvlan",
+            Self::Phys => "phys",
+            Self::Dummy => "dummy",
+            Self::Ipoib => "ipoib",
+            Self::Wifi => "wifi",
         }
     }
 }
 
 impl Entry for Kind {
-    const EXPECTED: &'static str = "kinds: \"bridge\", \"macvlan\"";
+    const EXPECTED: &'static str = "kinds: bridge, ovs, macvlan, ipvlan, phys, dummy, ipoib, wifi";
 
     fn parse(text: &str) -> Result<Self, String> {
-        [Self::Bridge, Self::Macvlan]
-            .into_iter()
-            .find(|kind| kind.word() == text)
-            .ok_or_else(|| {
-                format!("no kind is called {text:?}; there are \"bridge\" and \"macvlan\"")
-            })
+        let all = Self::ALL.into_iter();
+        all.clone().find(|kind| kind.word() == text).ok_or_else(|| {
+            let words: Vec<&str> = all.map(Self::word).collect();
+            format!("no kind is called {text:?}; there are {}", words.join(", "))
+        })
     }
 }
 

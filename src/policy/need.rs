@@ -11,10 +11,10 @@ use ipnet::IpNet;
 use super::caller::Caller;
 use super::entry::Kind;
 use super::error::PolicyError;
-use crate::host::view::{DeviceKind, DeviceView, LowerDevice, UplinkView};
+use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, UplinkView};
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    MacvlanMode, Origin, Route, Sysctl, Uplink,
+    MacvlanMode, Origin, PhysicalRef, Route, Sysctl, Uplink,
 };
 
 /// One thing that is asked for.
@@ -101,11 +101,20 @@ pub(super) struct Shared<'a> {
 pub(super) fn needs(
     shared: &Shared<'_>,
     attachment: &Attachment,
-    view: &UplinkView,
+    view: &AttachmentView,
 ) -> Result<Vec<Ask>, PolicyError> {
+    let AttachmentView { uplink: view } = view;
     let Attachment {
         ifname,
         uplink,
+        vlan: _,
+        trunk: _,
+        port: _,
+        traffic: _,
+        routing: _,
+        device: _,
+        ovs: _,
+        host_access: _,
         mac,
         mtu,
         txqlen,
@@ -179,13 +188,24 @@ fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> b
         // A missing first argument of a classic line can only become a bridge.
         UplinkView::Absent => true,
     };
-    let (name, mode) = match value {
-        Uplink::Bridge { device } => (Some(device), None),
-        Uplink::Macvlan { parent, mode } => (by_name(parent), Some(*mode)),
-        Uplink::Link { device, mode } => (by_name(device), (!is_bridge).then_some(*mode)),
+    let (name, kind, mode) = match value {
+        Uplink::Bridge { device } => (Some(device), Kind::Bridge, None),
+        Uplink::Ovs { bridge } => (Some(bridge), Kind::Ovs, None),
+        Uplink::Macvlan { parent, mode } => (by_name(parent), Kind::Macvlan, Some(*mode)),
+        Uplink::Ipvlan { parent, mode: _ } => (by_name(parent), Kind::Ipvlan, None),
+        Uplink::Physical {
+            device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),
+        } => (by_name(device), Kind::Phys, None),
+        Uplink::Dummy => (None, Kind::Dummy, None),
+        Uplink::Ipoib { parent } => (by_name(parent), Kind::Ipoib, None),
+        Uplink::Wifi { device } => (by_name(device), Kind::Wifi, None),
+        Uplink::Link { device, mode: _ } if is_bridge => (by_name(device), Kind::Bridge, None),
+        Uplink::Link { device, mode } => (by_name(device), Kind::Macvlan, Some(*mode)),
     };
-    let kind = mode.map_or(Kind::Bridge, |_| Kind::Macvlan);
     match (view, name) {
+        (_, _) if kind == Kind::Dummy => {
+            out.push(ask(Need::Uplink(kind.word().to_owned()), origin));
+        }
         (UplinkView::Present(device), _) => of_device(device, origin, out),
         (UplinkView::Absent, Some(name)) => {
             out.push(ask(Need::Uplink(name.to_string()), origin));
@@ -195,7 +215,7 @@ fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> b
     }
     out.push(ask(Need::Kind(kind), origin));
     out.extend(mode.map(|mode| ask(Need::Mode(mode), origin)));
-    if *view == UplinkView::Absent && kind == Kind::Bridge {
+    if *view == UplinkView::Absent && matches!(kind, Kind::Bridge | Kind::Ovs) {
         out.push(ask(Need::CreateBridge, origin));
     }
     true

@@ -5,15 +5,17 @@
 //! with the set of containers that refer to it, and what takes it back.
 //! `store` keeps the files, `codec` gives them their form, `index` leads to
 //! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
-//! the bridges that we made. Every file begins with a version.
+//! the bridges that we made, `objects` what several attachments share. Every file begins with a version.
 
 mod codec;
 mod index;
 mod lock;
+mod objects;
 mod sample;
 mod shared;
 mod store;
 
+use std::hash::Hash;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -21,9 +23,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, PlannedInterface, Undo};
 use crate::reference::{Keeper, NamespaceKey, Reference};
-use crate::request::{Addressing, Asked, Attachment, IfName, MacAddr};
+use crate::request::{Attachment, IfName, MacAddr};
 
 pub use lock::{Lock, Mode};
+pub use objects::ObjectRecord;
 pub use shared::BridgeRecord;
 pub use store::{Known, Store};
 
@@ -226,50 +229,9 @@ impl Record {
 
 /// Hash of what an attachment asks for, but not of where it was written.
 pub fn fingerprint(attachment: &Attachment) -> String {
-    let Attachment {
-        ifname,
-        uplink,
-        mac,
-        mtu,
-        txqlen,
-        hostif,
-        addressing,
-        routes,
-        sysctls,
-        announce,
-        optional,
-    } = attachment;
-    let Addressing {
-        addresses,
-        gateway4,
-        gateway6,
-        default,
-        metric,
-    } = addressing;
-    let addresses: Vec<_> = addresses.iter().map(|asked| asked.value).collect();
-    let routes: Vec<_> = routes.iter().map(|asked| &asked.value).collect();
-    let sysctls: Vec<_> = sysctls.iter().map(|asked| &asked.value).collect();
-    let link = (
-        &ifname.value,
-        &uplink.value,
-        value(mac),
-        value(mtu),
-        value(txqlen),
-        value(hostif),
-    );
-    let addressing = (
-        addresses,
-        value(gateway4),
-        value(gateway6),
-        value(default),
-        value(metric),
-    );
-    let rest = (routes, sysctls, value(announce), value(optional));
-    store::hash(&["attachment", &format!("{link:?} {addressing:?} {rest:?}")])
-}
-
-fn value<T>(asked: &Option<Asked<T>>) -> Option<&T> {
-    asked.as_ref().map(|asked| &asked.value)
+    let mut hasher = store::Hasher::default();
+    attachment.hash(&mut hasher);
+    hasher.hex()
 }
 
 fn undos_of(plan: &Plan, interface: Option<usize>) -> Vec<Undo> {

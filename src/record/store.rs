@@ -72,17 +72,36 @@ pub(super) fn io_error(path: &Path, source: io::Error) -> RecordError {
 }
 
 pub(super) fn hash(parts: &[&str]) -> String {
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::default();
     for part in parts {
-        hasher.update(part.as_bytes());
-        hasher.update([0]);
+        hasher.0.update(part.as_bytes());
+        hasher.0.update([0]);
     }
-    hasher
-        .finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hasher.hex()
+}
+
+/// SHA-256 for whatever can be hashed.
+#[derive(Default)]
+pub(super) struct Hasher(Sha256);
+
+impl Hasher {
+    /// The first half of the digest, in hexadecimal.
+    pub(super) fn hex(self) -> String {
+        let digest = self.0.finalize();
+        let bytes = digest.iter().take(16);
+        bytes.map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl std::hash::Hasher for Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Not asked for: [`Hasher::hex`] has the whole digest.
+    fn finish(&self) -> u64 {
+        0
+    }
 }
 
 fn hash_of_key(key: &NamespaceKey) -> String {

@@ -47,6 +47,20 @@ pub enum MacvlanMode {
     Passthru,
 }
 
+/// Where an ipvlan switches packets (drivers/net/ipvlan).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum IpvlanMode {
+    /// In the parent, as a bridge would (`IPVLAN_MODE_L2`).
+    #[default]
+    L2,
+    /// In the parent's namespace, which routes; nothing is broadcast
+    /// (`IPVLAN_MODE_L3`).
+    L3,
+    /// The same, through netfilter of the parent's namespace
+    /// (`IPVLAN_MODE_L3S`).
+    L3s,
+}
+
 /// Why a text refers to no device.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DeviceError {
@@ -68,6 +82,14 @@ pub enum DeviceError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{text} is not a macvlan mode; they are bridge, private, vepa, passthru")]
 pub struct MacvlanModeError {
+    /// What was written, cut for display.
+    pub text: String,
+}
+
+/// The text is none of the ipvlan modes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{text} is not an ipvlan mode; they are l2, l3, l3s")]
+pub struct IpvlanModeError {
     /// What was written, cut for display.
     pub text: String,
 }
@@ -164,6 +186,29 @@ impl fmt::Display for MacvlanMode {
             Self::Private => "private",
             Self::Vepa => "vepa",
             Self::Passthru => "passthru",
+        })
+    }
+}
+
+impl FromStr for IpvlanMode {
+    type Err = IpvlanModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "l2" => Ok(Self::L2),
+            "l3" => Ok(Self::L3),
+            "l3s" => Ok(Self::L3s),
+            _ => Err(IpvlanModeError { text: cut(text) }),
+        }
+    }
+}
+
+impl fmt::Display for IpvlanMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::L2 => "l2",
+            Self::L3 => "l3",
+            Self::L3s => "l3s",
         })
     }
 }

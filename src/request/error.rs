@@ -6,13 +6,14 @@ mod hint;
 use thiserror::Error;
 
 use super::address::{AddressError, FormError};
-use super::device::{DeviceError, MacvlanModeError};
+use super::device::{DeviceError, IpvlanModeError, MacvlanModeError};
 use super::ifname::IfNameError;
 use super::keys::FormMismatch;
 use super::mac::MacError;
 use super::mtu::MtuError;
 use super::route::RouteError;
 use super::sysctl::SysctlError;
+use super::vlan::VlanError;
 
 /// Longest text of a user that an error repeats, in characters.
 const SHOWN: usize = 60;
@@ -55,6 +56,9 @@ pub enum ValueError {
     /// The mode of a macvlan.
     #[error(transparent)]
     Mode(#[from] MacvlanModeError),
+    /// The mode of an ipvlan.
+    #[error(transparent)]
+    IpvlanMode(#[from] IpvlanModeError),
     /// An MTU.
     #[error(transparent)]
     Mtu(#[from] MtuError),
@@ -64,6 +68,9 @@ pub enum ValueError {
     /// A kernel setting.
     #[error(transparent)]
     Sysctl(#[from] SysctlError),
+    /// A VLAN, or a list of them.
+    #[error(transparent)]
+    Vlan(#[from] VlanError),
     /// Anything else in the table of keys.
     #[error(transparent)]
     Mismatch(#[from] FormMismatch),

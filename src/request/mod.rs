@@ -13,22 +13,27 @@ pub mod ifname;
 pub mod keys;
 pub mod mac;
 pub mod mtu;
+pub mod options;
 pub mod route;
 pub mod sysctl;
+pub mod vlan;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
 pub use address::AddressWithGateway;
-pub use device::{DeviceRef, MacvlanMode};
+pub use device::{DeviceRef, IpvlanMode, MacvlanMode};
 pub use error::RequestError;
 pub use ifname::IfName;
 pub use mac::MacAddr;
 pub use mtu::Mtu;
+pub use options::{DeviceOptions, OvsOptions, PortOptions, Routing, Traffic};
 pub use route::{Metric, Route};
 pub use sysctl::{Family, Sysctl};
+pub use vlan::{Trunk, VlanId};
 
 /// Where a value came from, so that a refusal names what the user wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,14 +67,26 @@ pub struct Asked<T> {
     pub origin: Origin,
 }
 
-/// One interface of one sandbox (CNI's attachment).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a value was written does not change what is asked.
+impl<T: Hash> Hash for Asked<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+    }
+}
+
+/// One interface of one sandbox (CNI's attachment). Its hash is that of what is
+/// asked, wherever that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Attachment {
     /// The interface's name inside the sandbox; default `eth1`, or
     /// `eth<n+1>` in the numbered form.
     pub ifname: Asked<IfName>,
     /// What it is plugged into.
     pub uplink: Asked<Uplink>,
+    /// The VLAN that it is in, untagged in the container.
+    pub vlan: Option<Asked<VlanId>>,
+    /// The VLANs that reach it tagged.
+    pub trunk: Option<Asked<Trunk>>,
     /// Its hardware address; `None` means the stable one.
     pub mac: Option<Asked<MacAddr>>,
     /// Its MTU; `None` means the uplink's.
@@ -84,6 +101,19 @@ pub struct Attachment {
     pub routes: Vec<Asked<Route>>,
     /// Per-interface kernel settings.
     pub sysctls: Vec<Asked<Sysctl>>,
+    /// Settings of its port.
+    pub port: PortOptions,
+    /// Limits and disciplines of its traffic.
+    pub traffic: Traffic,
+    /// Rules, neighbours and checks.
+    pub routing: Routing,
+    /// How its device is handed over.
+    pub device: DeviceOptions,
+    /// What Open vSwitch is told.
+    pub ovs: OvsOptions,
+    /// The host and the container reach each other in spite of macvlan or
+    /// ipvlan.
+    pub host_access: Option<Asked<bool>>,
     /// How often the address is announced; `None` means the default, 1.
     pub announce: Option<Asked<Announce>>,
     /// The container starts without this interface when it cannot be made.
@@ -91,7 +121,7 @@ pub struct Attachment {
 }
 
 /// What an interface is plugged into.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Uplink {
     /// A port of a Linux bridge, by a veth pair. A missing `br*` is made.
     Bridge {
@@ -105,6 +135,36 @@ pub enum Uplink {
         /// How children of one parent reach each other.
         mode: MacvlanMode,
     },
+    /// A port of an Open vSwitch bridge, by a veth pair. A missing `ovs*` is
+    /// made.
+    Ovs {
+        /// The bridge.
+        bridge: IfName,
+    },
+    /// A child of a NIC with its parent's MAC (drivers/net/ipvlan).
+    Ipvlan {
+        /// The NIC.
+        parent: DeviceRef,
+        /// Where packets are switched.
+        mode: IpvlanMode,
+    },
+    /// The NIC itself, or a free virtual function of it.
+    Physical {
+        /// Which one.
+        device: PhysicalRef,
+    },
+    /// An interface that leads nowhere (drivers/net/dummy.c).
+    Dummy,
+    /// A child of an InfiniBand interface (drivers/infiniband/ulp/ipoib).
+    Ipoib {
+        /// The interface.
+        parent: DeviceRef,
+    },
+    /// The radio below a wireless interface, with all its interfaces.
+    Wifi {
+        /// The interface.
+        device: DeviceRef,
+    },
     /// pipework's first argument: the device's kind decides.
     Link {
         /// The bridge or NIC.
@@ -114,11 +174,20 @@ pub enum Uplink {
     },
 }
 
+/// A device of the host that is handed over itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PhysicalRef {
+    /// This one.
+    Device(DeviceRef),
+    /// The first free virtual function of this one.
+    FreeVf(DeviceRef),
+}
+
 /// Addresses of one interface, and whether its gateways become default routes.
 ///
 /// No address at all is pipework's `0/0`: the link comes up, and the workload
 /// brings its own addressing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Addressing {
     /// The addresses with their prefix length, host bits kept.
     pub addresses: Vec<Asked<IpNet>>,
@@ -133,7 +202,7 @@ pub struct Addressing {
 }
 
 /// Which gateways become default routes (`pipework.default`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DefaultRoute {
     /// IPv4's.
     pub v4: bool,
@@ -142,7 +211,7 @@ pub struct DefaultRoute {
 }
 
 /// How an address is announced on the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Announce {
     /// Not at all.
     Off,

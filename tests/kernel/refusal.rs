@@ -3,20 +3,21 @@
 //! The plans are real ones over a real view; each of their steps in turn is
 //! replaced by one that the kernel refuses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pipework::apply::{Kernel, apply};
 use pipework::deadline::Deadline;
 use pipework::host::inspect::inspect;
 use pipework::plan::{self, Identity, LOWEST_INDEX, Plan, PlannedStep, Step};
+use pipework::record::Store;
 use pipework::request::{Origin, annotations};
 use pipework::sys::netns::Netns;
 use pipework::sys::rtnl::Rtnl;
 
 use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
-use crate::support::lab::{Container, Lab, ip, ip_json, lab};
+use crate::support::lab::{Container, Lab, RECORDS, ip, ip_json, lab};
 
 /// A step on a link that nobody has.
 fn refused() -> Step {
@@ -76,12 +77,14 @@ fn with_plan<T>(
     let home = Netns::open(&PathBuf::from("/proc/thread-self/ns/net")).unwrap();
     let path = PathBuf::from(format!("/proc/{}/ns/net", container.pid()));
     let netns = Netns::open(&path).unwrap();
+    let store = Store::open(Path::new(RECORDS)).unwrap();
     runtime.block_on(async {
         let kernel = Kernel {
             host: Rtnl::open(looking).unwrap(),
             guest: Rtnl::open_in(&netns, &home, looking).unwrap(),
             netns: &netns,
             home: &home,
+            store: &store,
             deadline: Deadline::after(time),
         };
         let plan = plan_of(&kernel, asked).await;

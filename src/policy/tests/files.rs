@@ -163,7 +163,7 @@ fn wrong_words_and_numbers_are_refused() {
         "action = \"permit\"",
         "caller = \"root\"",
         "caller = \"namespace:\"",
-        "kind = \"ipvlan\"",
+        "kind = \"tunnel\"",
         "kind = [\"any\"]",
         "mode = \"loud\"",
         "vlan = 0",

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::host::view::{DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView, UplinkView};
+use crate::host::view::{
+    AttachmentView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView, UplinkView,
+};
 use crate::policy::{Caller, Policy, PolicyError, judge};
 use crate::request::{
     Addressing, Asked, Attachment, DeviceRef, IfName, MacvlanMode, Origin, Request, Uplink,
@@ -41,6 +43,8 @@ pub fn attachment(uplink: Uplink) -> Attachment {
             origin: Origin::Default,
         },
         uplink: asked(uplink),
+        vlan: None,
+        trunk: None,
         mac: None,
         mtu: None,
         txqlen: None,
@@ -48,6 +52,12 @@ pub fn attachment(uplink: Uplink) -> Attachment {
         addressing: Addressing::default(),
         routes: Vec::new(),
         sysctls: Vec::new(),
+        port: Default::default(),
+        traffic: Default::default(),
+        routing: Default::default(),
+        device: Default::default(),
+        ovs: Default::default(),
+        host_access: None,
         announce: None,
         optional: None,
     }
@@ -89,7 +99,7 @@ pub fn vlan_device() -> DeviceView {
 
 pub fn view(uplinks: Vec<UplinkView>) -> HostView {
     HostView {
-        uplinks,
+        uplinks: uplinks.into_iter().map(AttachmentView::from).collect(),
         namespace: NamespaceView::default(),
         own_addresses: Vec::new(),
         ovs_silent: false,

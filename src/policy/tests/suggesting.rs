@@ -243,7 +243,7 @@ proptest! {
         let before = needs_of(&caller, &request, &view);
         replace_field(&mut request.attachments[0], field, other);
         if field == 0 {
-            view.uplinks[0] = other_view;
+            view.uplinks[0] = other_view.into();
         }
         let after = needs_of(&caller, &request, &view);
         if after.iter().any(|need| is_new(need, &before)) {

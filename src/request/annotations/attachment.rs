@@ -28,6 +28,12 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     Ok(Attachment {
         ifname: ifname(selector, fields, plug.entry)?,
         uplink: uplink(fields, plug)?,
+        vlan: fields
+            .vlan
+            .as_ref()
+            .or(fields.mac_vlan.as_ref())
+            .map(Read::asked),
+        trunk: fields.trunk.as_ref().map(Read::asked),
         mac: fields.mac.clone(),
         mtu: fields.mtu.as_ref().map(Read::asked),
         txqlen: fields.txqlen.clone(),
@@ -35,6 +41,12 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
         addressing,
         routes: fields.routes.clone(),
         sysctls: fields.sysctls.iter().map(Read::asked).collect(),
+        port: fields.port.clone(),
+        traffic: fields.traffic.clone(),
+        routing: fields.routing.clone(),
+        device: fields.device.clone(),
+        ovs: fields.ovs.clone(),
+        host_access: fields.host_access.clone(),
         announce: fields.announce.clone(),
         optional: fields.optional.clone(),
     })

@@ -4,12 +4,13 @@
 use super::entry::Entry;
 use crate::request::address::{AddressWithGateway, DynamicForm};
 use crate::request::error::RequestError;
-use crate::request::keys::form::{IPVLAN_MODES, TYPES, boolean, vlan, within};
+use crate::request::keys::form::{IPVLAN_MODES, TYPES, boolean, within};
 use crate::request::keys::{Engine, Scope};
 use crate::request::mac::MacError;
+use crate::request::vlan::VlanError;
 use crate::request::{
-    Announce, Asked, DefaultRoute, DeviceRef, IfName, MacAddr, MacvlanMode, Metric, Mtu, Route,
-    Sysctl,
+    Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, IfName, MacAddr, MacvlanMode, Metric,
+    Mtu, OvsOptions, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId,
 };
 
 /// A field's value with the annotation that it comes from.
@@ -52,9 +53,11 @@ pub struct Fields<'e> {
     /// `mac` before its `@`.
     pub mac: Option<Asked<MacAddr>>,
     /// `mac` behind its `@`.
-    pub mac_vlan: Option<Read<'e, u16>>,
+    pub mac_vlan: Option<Read<'e, VlanId>>,
     /// `vlan`.
-    pub vlan: Option<Read<'e, u16>>,
+    pub vlan: Option<Read<'e, VlanId>>,
+    /// `trunk`.
+    pub trunk: Option<Read<'e, Trunk>>,
     /// `mtu`.
     pub mtu: Option<Read<'e, Mtu>>,
     /// `txqlen`.
@@ -71,6 +74,18 @@ pub struct Fields<'e> {
     pub routes: Vec<Asked<Route>>,
     /// `sysctl.…`.
     pub sysctls: Vec<Read<'e, Sysctl>>,
+    /// `isolate`, `hairpin`, `spoofcheck`, `promisc`.
+    pub port: PortOptions,
+    /// `rate.in`, `rate.out`, `burst`, `tc`.
+    pub traffic: Traffic,
+    /// `rule`, `neigh`, `sbr`, `dad`.
+    pub routing: Routing,
+    /// `device.force`, `vf.…`.
+    pub device: DeviceOptions,
+    /// `ovs.…`.
+    pub ovs: OvsOptions,
+    /// `host-access`.
+    pub host_access: Option<Asked<bool>>,
     /// `announce`.
     pub announce: Option<Asked<Announce>>,
     /// `optional`.
@@ -160,7 +175,7 @@ impl<'e> Fields<'e> {
             });
         }
         if field.name == "vlan" {
-            self.vlan = vlan(entry.value).map(|value| Read { value, entry });
+            self.vlan = Some(read(entry, entry.ask(entry.value.parse())?));
         }
         let repeats = |default| field.form.same(default, entry.value);
         if !field.default.is_some_and(repeats) {
@@ -190,8 +205,7 @@ impl<'e> Fields<'e> {
             None => Some(entry.ask(mac.parse())?),
         };
         if !tag.is_empty() {
-            let form = crate::request::keys::Form::Vlan;
-            let value = vlan(tag).ok_or_else(|| entry.wrong(form.mismatch(tag)))?;
+            let value = tag.parse().map_err(|e: VlanError| entry.wrong(e))?;
             self.mac_vlan = Some(Read { value, entry });
             self.later(entry, "VLAN");
         }

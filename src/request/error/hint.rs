@@ -65,6 +65,8 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         | ValueError::IfName(_)
         | ValueError::Mac(_)
         | ValueError::Mode(_)
+        | ValueError::IpvlanMode(_)
+        | ValueError::Vlan(_)
         | ValueError::Mtu(_)
         | ValueError::Route(_)
         | ValueError::Sysctl(_)

@@ -1,0 +1,99 @@
+//! Objects of the host that several attachments use and that none of them
+//! owns: a VLAN device on a NIC, the membership of an uplink port in a VLAN,
+//! the host's way to its macvlan children.
+//!
+//! The first user makes one, the last one removes it. Its index follows from
+//! what it is, so that two starts at the same time plan the same object, and a
+//! record names it before it exists. Who uses it is a set, never a counter.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::LOWEST_INDEX;
+use crate::request::{IfName, MacAddr, VlanId};
+
+/// An object, with all that making it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "object", rename_all = "kebab-case")]
+pub enum SharedObject {
+    /// A VLAN device on a NIC.
+    VlanDevice {
+        /// Its index: [`index_of`] the parent's index and the tag.
+        ifindex: u32,
+        /// Its name.
+        name: IfName,
+        /// Index of the NIC.
+        parent: u32,
+        /// Name of the NIC.
+        parent_name: IfName,
+        /// The tag.
+        vlan: VlanId,
+    },
+}
+
+/// What an object is known by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectKey(pub String);
+
+/// An attachment that uses an object, as a set holds it: the index that was
+/// chosen for its interface and its MAC, which no two attachments share.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct User {
+    /// Index of the interface in the container's namespace.
+    pub ifindex: u32,
+    /// Its MAC.
+    pub mac: MacAddr,
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}", self.ifindex, self.mac)
+    }
+}
+
+impl SharedObject {
+    /// What the object is known by: the same for everyone who plans it.
+    pub fn key(&self) -> ObjectKey {
+        match self {
+            Self::VlanDevice { parent, vlan, .. } => ObjectKey(format!("vlan {parent} {vlan}")),
+        }
+    }
+}
+
+impl fmt::Display for SharedObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::VlanDevice {
+                name,
+                parent_name,
+                vlan,
+                ..
+            } => write!(f, "{name}, VLAN {vlan} of {parent_name}"),
+        }
+    }
+}
+
+/// The index of a shared link: a hash of what it is, not below
+/// [`LOWEST_INDEX`].
+pub fn index_of(kind: &str, parent: u32, number: u32) -> u32 {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("pipework object {kind} {parent} {number}").as_bytes());
+    let [a, b, c, d, ..] = <[u8; 32]>::from(hasher.finalize());
+    // The kernel's indexes are positive numbers of 32 bits.
+    const HIGHEST: u32 = i32::MAX as u32;
+    LOWEST_INDEX + u32::from_ne_bytes([a, b, c, d]) % (HIGHEST - LOWEST_INDEX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_starts_plan_the_same_index_for_the_same_object() {
+        assert_eq!(index_of("vlan", 3, 100), index_of("vlan", 3, 100));
+        assert_ne!(index_of("vlan", 3, 100), index_of("vlan", 3, 101));
+        assert!(index_of("vlan", 3, 100) >= LOWEST_INDEX);
+    }
+}

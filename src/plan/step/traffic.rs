@@ -1,0 +1,22 @@
+//! Steps that limit or order traffic.
+
+use std::fmt;
+
+use super::Undo;
+
+/// One of these steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrafficStep {}
+
+impl TrafficStep {
+    /// What takes this step back; `None` where it goes with its link.
+    pub fn undo(&self) -> Option<Undo> {
+        match *self {}
+    }
+}
+
+impl fmt::Display for TrafficStep {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}

@@ -1,0 +1,82 @@
+//! What takes a step back, as data: kept in the record before the step is
+//! taken, run right after a refusal or much later.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::shared::{SharedObject, User};
+use crate::rt::Route;
+
+/// Where a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The host's namespace, which the hook runs in.
+    Host,
+    /// The container's namespace.
+    Guest,
+}
+
+/// What takes a step back. Known before the step is taken, since every link's
+/// index is chosen by the plan; so it can be recorded first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "undo", rename_all = "kebab-case")]
+pub enum Undo {
+    /// Delete a link of ours.
+    DeleteLink {
+        /// Where it is.
+        side: Side,
+        /// Its index.
+        ifindex: u32,
+        /// Its name, for people.
+        name: String,
+    },
+    /// Delete a bridge of ours, unless somebody uses it by now.
+    DeleteBridge {
+        /// Its index.
+        ifindex: u32,
+        /// Its name, for people.
+        name: String,
+    },
+    /// Bring `lo` down in the container's namespace, and take the address away
+    /// that the kernel gave it.
+    LowerLoopback,
+    /// Put the former default route back where ours still is.
+    RestoreRoute {
+        /// Ours.
+        ours: Route,
+        /// The former one, as the kernel told it.
+        former: Vec<u8>,
+    },
+    /// Leave an object that several attachments share; the last one removes it.
+    Release {
+        /// The object.
+        object: SharedObject,
+        /// Who does not use it any more.
+        user: User,
+    },
+}
+
+impl Undo {
+    /// Whether it also belongs to an orderly end. A bridge that we made stays
+    /// when its last port goes: somebody may have come to rely on it. Only a failed
+    /// start takes it back.
+    pub fn is_part_of_detach(&self) -> bool {
+        match self {
+            Self::DeleteLink { .. } | Self::RestoreRoute { .. } | Self::Release { .. } => true,
+            Self::DeleteBridge { .. } | Self::LowerLoopback => false,
+        }
+    }
+}
+
+impl fmt::Display for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeleteLink { name, .. } | Self::DeleteBridge { name, .. } => f.write_str(name),
+            Self::LowerLoopback => f.write_str("lo is down again"),
+            Self::RestoreRoute { .. } => f.write_str("the former default route"),
+            Self::Release { object, .. } => object.fmt(f),
+        }
+    }
+}
