@@ -14,8 +14,8 @@ use super::mtu::MtuError;
 use super::rate::RateError;
 use super::route::RouteError;
 use super::sysctl::SysctlError;
-use super::vlan::VlanError;
 use super::tc::TcError;
+use super::vlan::VlanError;
 
 /// Longest text of a user that an error repeats, in characters.
 const SHOWN: usize = 60;

@@ -11,6 +11,7 @@ mod link_facts;
 mod neighbour;
 mod route;
 mod socket;
+mod tc;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 
 pub use link_facts::LinkFacts;
 pub use route::RouteFacts;
+pub use tc::fits;
 
 use super::netns::Netns;
 use super::raw;
