@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{IfName, MacAddr, MacvlanMode, Mtu};
 
-pub use gate::{Gate, Guard, Hook, Sources};
+pub use gate::{Gate, Guard, Hook, Ifb, PortFlags, Sources};
 
 /// A link, or one end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -224,6 +224,18 @@ pub enum Announce {
     Once,
 }
 
+impl Request {
+    /// Guards every port against forged addresses, where nothing is written.
+    pub fn guard_by_default(&mut self) {
+        for attachment in &mut self.attachments {
+            attachment.port.spoofcheck.get_or_insert(Asked {
+                value: true,
+                origin: Origin::Default,
+            });
+        }
+    }
+}
+
 /// Everything that one sandbox asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {

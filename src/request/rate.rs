@@ -55,6 +55,9 @@ pub enum RateError {
         /// What was written, cut for display.
         text: String,
     },
+    /// A burst that exceeds nothing.
+    #[error("a burst needs rate.in or rate.out, which it may exceed")]
+    BurstAlone,
     /// Not a quantity.
     #[error("{text} is not a quantity of bit/s such as 10M")]
     Quantity {

@@ -53,7 +53,7 @@ pub fn shortest(value: u64, units: &[Unit]) -> (u64, &'static str) {
         let Ok(worth) = u64::try_from(*worth) else {
             continue;
         };
-        if value > 0 && worth > 0 && value % worth == 0 {
+        if value > 0 && value.is_multiple_of(worth) {
             shortest = (value / worth, name);
         }
     }

@@ -1,9 +1,10 @@
 //! What becomes of frames on their way through a device of ours: which of them
 //! pass, and where they go.
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::request::{MacAddr, Trunk};
+use crate::request::{IfName, MacAddr, Trunk};
 
 /// Which way frames go, seen from the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,37 @@ pub enum Hook {
     Ingress,
     /// They go out: on the host's end, what the container is to get.
     Egress,
+}
+
+/// A device that frames leave by and come back from, so that what comes in can
+/// wait like what goes out (drivers/net/ifb.c).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ifb {
+    /// The index that it shall have.
+    pub ifindex: u32,
+    /// Its name.
+    pub name: IfName,
+}
+
+/// Flags of a port of a Linux bridge; what is `false` stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortFlags {
+    /// No traffic with other isolated ports (`IFLA_BRPORT_ISOLATED`).
+    pub isolated: bool,
+    /// Frames may leave by the port that they came from
+    /// (`IFLA_BRPORT_MODE`).
+    pub hairpin: bool,
+}
+
+impl fmt::Display for PortFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.isolated, self.hairpin) {
+            (true, true) => "an isolated hairpin port",
+            (true, false) => "an isolated port",
+            (false, true) => "a hairpin port",
+            (false, false) => "a port as others",
+        })
+    }
 }
 
 /// What becomes of the frames of one direction.
@@ -51,7 +83,24 @@ pub enum Sources<A> {
     Only(Vec<A>),
 }
 
+/// `BPF_MAXINSNS`: the longest program that the kernel takes.
+const MOST_INSTRUCTIONS: usize = 4096;
+/// What a guard without addresses takes at most, with and without tags.
+const LEAST_INSTRUCTIONS: usize = 900;
+
 impl Guard {
+    /// Whether its program is one that the kernel takes, by what each address
+    /// and each range of tags adds to it (`sys::rtnl::tc::guard`).
+    pub fn fits(&self) -> bool {
+        let [v4, v6, ranges] = [
+            self.ipv4.count(),
+            self.ipv6.count(),
+            self.tagged.as_ref().map_or(0, |trunk| trunk.ranges().len()),
+        ];
+        let length = LEAST_INSTRUCTIONS + 6 * v4 + 26 * v6 + 4 * ranges;
+        length <= MOST_INSTRUCTIONS
+    }
+
     /// The address of the link that the kernel derives from the MAC
     /// (RFC 4291 appendix A), without any that is made otherwise.
     pub fn link_local(&self) -> Ipv6Addr {
@@ -60,6 +109,46 @@ impl Guard {
         let interface = [pair(a ^ 0x02, b), pair(c, 0xff), pair(0xfe, d), pair(e, f)];
         let [w, x, y, z] = interface;
         Ipv6Addr::new(0xfe80, 0, 0, 0, w, x, y, z)
+    }
+}
+
+impl<A> Sources<A> {
+    /// How many addresses are listed.
+    fn count(&self) -> usize {
+        match self {
+            Self::Any => 0,
+            Self::Only(addresses) => addresses.len(),
+        }
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            mac,
+            ipv4,
+            ipv6,
+            asks_for_lease: _,
+            tagged,
+        } = self;
+        write!(f, "what {mac} sends")?;
+        let from: Vec<String> = ipv4.texts().into_iter().chain(ipv6.texts()).collect();
+        if !from.is_empty() {
+            write!(f, " from {}", from.join(", "))?;
+        }
+        match tagged {
+            Some(trunk) => write!(f, ", or tagged {trunk}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<A: fmt::Display> Sources<A> {
+    fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Any => Vec::new(),
+            Self::Only(addresses) => addresses.iter().map(A::to_string).collect(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::request::IfName;
 use crate::request::error::cut;
 use crate::request::rate::RateError;
 
@@ -77,6 +78,14 @@ pub enum TcError {
         second: &'static str,
         /// Where.
         within: &'static str,
+    },
+    /// Another interface than the one that is made.
+    #[error("{dev} is not the interface {ifname} that is made here; leave dev out")]
+    OtherDevice {
+        /// The device that is named.
+        dev: IfName,
+        /// The interface.
+        ifname: IfName,
     },
     /// `ingress` and `clsact` have a place of their own.
     #[error("ingress and clsact take no parent: they have a place of their own")]

@@ -23,7 +23,6 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 
 pub use link_facts::LinkFacts;
 pub use route::RouteFacts;
-pub use tc::fits;
 
 use super::netns::Netns;
 use super::raw;

@@ -19,8 +19,6 @@ use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use super::{Rtnl, RtnlError};
 use crate::request::tc::{Filter, FilterPlace, Handle, Parent, QdiscKind, TcObject};
 
-pub use guard::fits;
-
 /// `TCA_OPTIONS` (include/uapi/linux/rtnetlink.h).
 const TCA_OPTIONS: u16 = 2;
 

@@ -163,7 +163,7 @@ fn raw(words: &mut Words<'_>, word: &'static str, width: u32) -> Result<Vec<Key>
             within: word,
         });
     };
-    let fits = |offset: &u32| offset % (width / 8) == 0;
+    let fits = |offset: &u32| offset.is_multiple_of(width / 8);
     let offset = number(offset, FARTHEST)
         .filter(fits)
         .ok_or_else(|| refused("at", offset, "a multiple of the width, at most 1024"))?;

@@ -76,11 +76,6 @@ pub(super) fn nothing() -> Program {
     p
 }
 
-/// Whether the kernel takes a guard with so many addresses.
-pub fn fits(guard: &Guard) -> bool {
-    program(guard).fits()
-}
-
 /// Drops what has another hardware address in the four and the two bytes at
 /// these places.
 fn check_mac(p: &mut Program, mac: MacAddr, at: [u32; 2], drop: Label) {

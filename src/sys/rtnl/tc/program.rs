@@ -5,8 +5,6 @@
 //! over an unconditional jump, which reaches any. A load beyond the end of the
 //! frame ends a program with 0, so 0 must be the answer to what is cut.
 
-/// `BPF_MAXINSNS`.
-const MOST_INSTRUCTIONS: usize = 4096;
 /// The code of a jump that is always taken.
 const JUMP: u16 = 0x05;
 /// The code of a jump if equal.
@@ -189,11 +187,6 @@ impl Program {
     /// Ends the program with an answer.
     pub fn answer(&mut self, number: u32) {
         self.plain(0x06, number);
-    }
-
-    /// Whether the kernel takes a program of this length.
-    pub fn fits(&self) -> bool {
-        self.instructions.len() <= MOST_INSTRUCTIONS
     }
 
     /// Number of instructions, and each as `struct sock_filter`.

@@ -1,17 +1,14 @@
 //! The guard's program, run on frames by a small machine for classic BPF. That
 //! the kernel's machine says the same is seen in tests/kernel.
 
+mod frames;
+mod machine;
+
 use proptest::prelude::*;
 
 use super::*;
-
-/// A frame and what the kernel knows of it besides.
-#[derive(Clone, Debug)]
-struct Frame {
-    bytes: Vec<u8>,
-    /// Type and number of the tag.
-    tag: Option<(u16, u16)>,
-}
+use frames::{arp, ethernet, icmp6, ipv4, ipv6, udp};
+use machine::{Frame, run};
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 5];
 const OTHER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 6];
@@ -48,131 +45,12 @@ fn open() -> Guard {
     }
 }
 
-/// What the program answers; `None` where it does not end.
-fn run(program: &Program, frame: &Frame) -> Option<u32> {
-    let (length, code) = program.assemble();
-    assert_eq!(usize::from(length) * 8, code.len());
-    let (mut a, mut x, mut kept) = (0_u32, 0_u32, [0_u32; 16]);
-    let load = |width: usize, at: u32| -> Option<u32> {
-        let at = at as usize;
-        let bytes = frame.bytes.get(at..at + width)?;
-        Some(bytes.iter().fold(0, |sum, b| sum << 8 | u32::from(*b)))
-    };
-    let mut here = 0;
-    loop {
-        let one = code.get(here * 8..here * 8 + 8)?;
-        let opcode = u16::from_ne_bytes([one[0], one[1]]);
-        let k = u32::from_ne_bytes([one[4], one[5], one[6], one[7]]);
-        here += 1;
-        let mut go = |so: bool| here += usize::from(if so { one[2] } else { one[3] });
-        let ancillary = match k {
-            0xffff_f030 => Some(u32::from(frame.tag.is_some())),
-            0xffff_f02c => Some(frame.tag.map_or(0, |(_, tag)| u32::from(tag))),
-            0xffff_f03c => Some(frame.tag.map_or(0, |(kind, _)| u32::from(kind))),
-            _ => None,
-        };
-        let loaded = match opcode {
-            0x20 if ancillary.is_some() => ancillary,
-            0x20 => load(4, k),
-            0x28 => load(2, k),
-            0x30 => load(1, k),
-            0x40 => load(4, k.wrapping_add(x)),
-            0x48 => load(2, k.wrapping_add(x)),
-            0x50 => load(1, k.wrapping_add(x)),
-            0xb1 => load(1, k).map(|byte| 4 * (byte & 0xf)),
-            _ => Some(0),
-        };
-        // A load beyond the end ends the program.
-        let Some(loaded) = loaded else {
-            return Some(DROP);
-        };
-        match opcode {
-            0x20 | 0x28 | 0x30 | 0x40 | 0x48 | 0x50 => a = loaded,
-            0xb1 => x = loaded,
-            0x00 => a = k,
-            0x02 => kept[k as usize] = a,
-            0x60 => a = kept[k as usize],
-            0x61 => x = kept[k as usize],
-            0x04 => a = a.wrapping_add(k),
-            0x0c => a = a.wrapping_add(x),
-            0x54 => a &= k,
-            0x64 => a <<= k,
-            0x05 => here += k as usize,
-            0x15 => go(a == k),
-            0x35 => go(a >= k),
-            0x45 => go(a & k != 0),
-            0x06 => return Some(k),
-            other => panic!("opcode {other:#x}"),
-        }
-    }
-}
-
 fn passes(guard: &Guard, frame: &Frame) -> bool {
     match run(&program(guard), frame) {
         Some(PASS) => true,
         Some(DROP) => false,
         other => panic!("{other:?} for {frame:?}"),
     }
-}
-
-fn ethernet(source: [u8; 6], kind: u16, payload: &[u8]) -> Frame {
-    let mut bytes = vec![0xff; 6];
-    bytes.extend(source);
-    bytes.extend(kind.to_be_bytes());
-    bytes.extend(payload);
-    Frame { bytes, tag: None }
-}
-
-fn arp(operation: u16, mac: [u8; 6], sender: [u8; 4], target: [u8; 4]) -> Frame {
-    let mut bytes = vec![0, 1, 8, 0, 6, 4];
-    bytes.extend(operation.to_be_bytes());
-    bytes.extend(mac);
-    bytes.extend(sender);
-    bytes.extend([0; 6]);
-    bytes.extend(target);
-    ethernet(MAC, 0x0806, &bytes)
-}
-
-fn ipv4(source: [u8; 4], protocol: u8, fragment: u16, options: usize, payload: &[u8]) -> Frame {
-    let mut bytes = vec![0x45 + u8::try_from(options).unwrap(), 0, 0, 0, 0, 0];
-    bytes.extend(fragment.to_be_bytes());
-    bytes.extend([64, protocol, 0, 0]);
-    bytes.extend(source);
-    bytes.extend([10, 0, 0, 1]);
-    bytes.resize(20 + 4 * options, 1);
-    bytes.extend(payload);
-    ethernet(MAC, 0x0800, &bytes)
-}
-
-fn udp(from: u16, to: u16) -> Vec<u8> {
-    let ports = [from, to, 8, 0].map(u16::to_be_bytes);
-    ports.concat()
-}
-
-/// Extension headers, each by its kind, in front of `payload` of `kind`.
-fn ipv6(source: [u8; 16], extensions: &[u8], kind: u8, payload: &[u8]) -> Frame {
-    let mut chain = extensions.to_vec();
-    chain.push(kind);
-    let mut bytes = vec![0x60, 0, 0, 0, 0, 0, chain[0], 255];
-    bytes.extend(source);
-    bytes.extend(v6("ff02::1"));
-    for pair in chain.windows(2) {
-        let header = match pair[0] {
-            // 4 bytes more than its length says, twice.
-            51 => [pair[1], 4].into_iter().chain([0; 22]).collect(),
-            44 => [pair[1], 0, 0, 1, 0, 0, 0, 9].to_vec(),
-            _ => [pair[1], 1].into_iter().chain([0; 14]).collect::<Vec<u8>>(),
-        };
-        bytes.extend(header);
-    }
-    bytes.extend(payload);
-    ethernet(MAC, 0x86dd, &bytes)
-}
-
-fn icmp6(kind: u8, target: [u8; 16]) -> Vec<u8> {
-    let mut bytes = vec![kind, 0, 0, 0, 0, 0, 0, 0];
-    bytes.extend(target);
-    bytes
 }
 
 #[track_caller]
@@ -425,14 +303,34 @@ fn what_is_cut_does_not_pass() {
     }
 }
 
+/// The guards that are said to be short enough are.
+fn assert_fits_if_said(guard: &Guard) {
+    const BPF_MAXINSNS: u16 = 4096;
+    let (length, _) = program(guard).assemble();
+    assert!(!guard.fits() || length <= BPF_MAXINSNS, "{length}");
+}
+
 #[test]
 fn a_guard_with_more_addresses_than_the_kernel_takes_is_known_beforehand() {
-    let with = |count: u32| Guard {
-        ipv4: Sources::Only((0..count).map(std::net::Ipv4Addr::from_bits).collect()),
+    let trunk = |count: u16| {
+        let tags: Vec<String> = (1..=count).map(|n| (2 * n).to_string()).collect();
+        (count > 0).then(|| tags.join(",").parse().unwrap())
+    };
+    let with = |v4: u32, v6: u128, tags: u16| Guard {
+        ipv4: Sources::Only((0..v4).map(std::net::Ipv4Addr::from_bits).collect()),
+        ipv6: Sources::Only((0..v6).map(std::net::Ipv6Addr::from_bits).collect()),
+        tagged: trunk(tags),
         ..guard()
     };
-    assert!(fits(&with(300)));
-    assert!(!fits(&with(3000)));
+    for v4 in (0..1000).step_by(100) {
+        for v6 in (0..150).step_by(10) {
+            for tags in [0, 1, 200, 800] {
+                assert_fits_if_said(&with(v4, v6, tags));
+            }
+        }
+    }
+    assert!(with(100, 50, 100).fits());
+    assert!(!with(3000, 0, 0).fits());
 }
 
 proptest! {
