@@ -30,8 +30,9 @@ const USUAL_MTU: u32 = 1500;
 const BURST_MS: u64 = 10;
 /// And has room for so many full frames.
 const BURST_FRAMES: u64 = 10;
-/// How long what exceeds a limit may wait.
-const QUEUE_MS: u64 = 50;
+/// How long what exceeds a limit may wait: with less, TCP loses so much at once
+/// that it pauses.
+const QUEUE_MS: u64 = 100;
 /// What may wait takes the host's memory.
 const LONGEST_QUEUE: u64 = 64 << 20;
 
