@@ -8,7 +8,9 @@ use nix::errno::Errno;
 
 use crate::host::container::ContainerError;
 use crate::plan::Step;
+use crate::plan::step::TrafficStep;
 use crate::record::RecordError;
+use crate::request::tc::TcObject;
 use crate::rt::Route;
 
 /// The cure for a step that the kernel refused.
@@ -42,6 +44,7 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
         (Step::CreateVeth(_), Errno::EOPNOTSUPP) => kernel_without("veth"),
         (Step::CreateMacvlan { .. }, Errno::EOPNOTSUPP) => kernel_without("macvlan"),
         (Step::CreateBridge(_), Errno::EOPNOTSUPP) => kernel_without("bridge"),
+        (Step::Traffic(step), Errno::ENOENT | Errno::EOPNOTSUPP) => for_traffic(step),
         (Step::AddAddress { .. }, Errno::EACCES) => Some(
             "IPv6 is switched off in the container: remove the sysctl disable_ipv6, or the address".to_owned(),
         ),
@@ -52,6 +55,23 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
 
 fn kernel_without(module: &str) -> Option<String> {
     Some(format!("this kernel has no {module}: modprobe {module}"))
+}
+
+/// The kernel says so where it does not know a discipline, filter or action.
+fn for_traffic(step: &TrafficStep) -> Option<String> {
+    match step {
+        TrafficStep::CreateIfb { .. } => kernel_without("ifb"),
+        TrafficStep::Shape { .. } => kernel_without("sch_tbf"),
+        TrafficStep::SetGate { gate, .. } if gate.redirect.is_none() => kernel_without("cls_bpf"),
+        TrafficStep::SetGate { .. } => {
+            Some("this kernel has no cls_bpf or no act_mirred: modprobe both".to_owned())
+        }
+        TrafficStep::AddTc { line, .. } => match &line.object {
+            TcObject::Qdisc { kind, .. } => kernel_without(&format!("sch_{}", kind.name())),
+            TcObject::Class { .. } | TcObject::Filter(_) => None,
+        },
+        TrafficStep::RaiseIfb { .. } => None,
+    }
 }
 
 fn for_unreachable(route: &Route) -> String {

@@ -20,6 +20,8 @@ mod announcement;
 mod bridge;
 #[path = "kernel/crowd.rs"]
 mod crowd;
+#[path = "kernel/guard.rs"]
+mod guard;
 #[path = "kernel/hook.rs"]
 mod hook;
 #[path = "kernel/input.rs"]
@@ -32,6 +34,8 @@ mod macvlan;
 mod nics;
 #[path = "kernel/policy.rs"]
 mod policy;
+#[path = "kernel/port.rs"]
+mod port;
 #[path = "kernel/records.rs"]
 mod records;
 #[path = "kernel/refusal.rs"]
@@ -43,5 +47,9 @@ mod several;
 #[path = "kernel/sharing.rs"]
 mod sharing;
 mod support;
+#[path = "kernel/tc.rs"]
+mod tc;
+#[path = "kernel/traffic.rs"]
+mod traffic;
 #[path = "kernel/unannotated.rs"]
 mod unannotated;

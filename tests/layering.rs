@@ -92,7 +92,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "hint",
-        &["host::container", "plan", "record", "reference", "rt"],
+        &[
+            "host::container",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "rt",
+        ],
     ),
 ];
 

@@ -5,6 +5,7 @@
 //! interface that is refused takes back that interface alone.
 
 mod shared;
+mod traffic;
 mod undo;
 
 use nix::errno::Errno;
@@ -289,8 +290,8 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Share { object, user } => {
             shared::acquire(object, user, host, kernel.store, kernel.deadline).await?;
         }
-        Step::Port(step) => match *step {},
-        Step::Traffic(step) => match *step {},
+        Step::Port(step) => traffic::port(step, kernel).await?,
+        Step::Traffic(step) => traffic::traffic(step, kernel).await?,
         Step::Routing(step) => match *step {},
         Step::Nic(step) => match *step {},
         Step::Ovs(step) => match *step {},

@@ -228,9 +228,12 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     if caller == Caller::CrioPod {
         return Err(Error::CrioPod);
     }
-    let Some(request) = annotations::parse(annotations_of(state))? else {
+    let Some(mut request) = annotations::parse(annotations_of(state))? else {
         return Ok(());
     };
+    if caller.is_guarded() {
+        request.guard_by_default();
+    }
     let sandbox = Sandbox::open(state.id(), state.bundle(), *state.pid(), deadline)?;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
     let store = Store::open(Path::new(DIRECTORY))?;

@@ -53,10 +53,13 @@ fn state(given: &[String]) -> Result<State, Error> {
 }
 
 fn plan_for(state: &State) -> Result<String, Error> {
-    let Some(request) = annotations::parse(annotations_of(state))? else {
+    let Some(mut request) = annotations::parse(annotations_of(state))? else {
         return Ok("nothing: no annotation begins with pipework.\n".to_owned());
     };
     let caller = Caller::of(annotations_of(state));
+    if caller.is_guarded() {
+        request.guard_by_default();
+    }
     let (view, assumed) = block_on(view(state, &request)).map_err(Error::Socket)??;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
     policy::judge(policy.as_ref(), &caller, &request, &view)?;

@@ -4,6 +4,7 @@
 //! `br` is made, as pipework does. Pure: reads the view, never the host.
 
 use super::addressing::Plug;
+use super::traffic::Place;
 use super::{PlanError, Planner, Step, names};
 use crate::host::view::{DeviceKind, DeviceView, UplinkView};
 use crate::request::{Asked, Attachment, DeviceRef, IfName, Mtu, Uplink};
@@ -122,9 +123,11 @@ impl Planner<'_> {
             bridge: target.ifindex,
             bridge_name: target.name,
         };
-        for step in [Step::CreateVeth(pair), alias, join] {
-            self.push(place, step, origin);
-        }
+        self.push(place, Step::CreateVeth(pair.clone()), origin);
+        self.push(place, alias, origin);
+        self.host_traffic(attachment, &pair.host, &pair.guest, Place::Bridge);
+        self.push(place, join, origin);
+        self.port_flags(attachment, &pair.host);
         self.finish_interface(attachment, Some(name));
     }
 

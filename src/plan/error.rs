@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use crate::host::view::DeviceKind;
-use crate::request::{IfName, Mtu, Origin};
+use crate::request::{Bytes, IfName, Mtu, Origin};
 
 /// Something that the user or the administrator can mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +90,46 @@ pub enum PlanError {
         /// Where another was asked for.
         origin: Origin,
     },
+    /// A field that says something about what the interface is not.
+    #[error("{field} is not possible on {kind}: {why}")]
+    NotOnThisKind {
+        /// The field.
+        field: &'static str,
+        /// What the interface is.
+        kind: &'static str,
+        /// Why not.
+        why: &'static str,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// A burst that is shorter than a frame.
+    #[error("a burst of {burst} lets no full frame pass, which has {frame} bytes")]
+    BurstBelowFrame {
+        /// The burst.
+        burst: Bytes,
+        /// The frame, in bytes.
+        frame: u32,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// A line of traffic control for a place where a limit is.
+    #[error("{line} takes the place of {field}")]
+    PlaceOfTcTaken {
+        /// The line.
+        line: String,
+        /// The limit.
+        field: &'static str,
+        /// Where the line was written.
+        origin: Origin,
+    },
+    /// The guard would be longer than the kernel allows.
+    #[error("spoofcheck cannot compare {count} addresses and the tags")]
+    TooManyAddresses {
+        /// How many addresses.
+        count: usize,
+        /// Where it was asked for.
+        origin: Origin,
+    },
     /// The bridge may be one of Open vSwitch, which does not answer.
     #[error("{device} does not exist, and Open vSwitch, whose bridge it may be, does not answer")]
     OpenVSwitchSilent {
@@ -113,6 +153,10 @@ impl PlanError {
             | Self::OwnAddress { origin, .. }
             | Self::MtuAboveUplink { origin, .. }
             | Self::PassthruMac { origin, .. }
+            | Self::NotOnThisKind { origin, .. }
+            | Self::BurstBelowFrame { origin, .. }
+            | Self::PlaceOfTcTaken { origin, .. }
+            | Self::TooManyAddresses { origin, .. }
             | Self::OpenVSwitchSilent { origin, .. } => origin,
         }
     }
@@ -140,6 +184,18 @@ impl PlanError {
             ),
             Self::PassthruMac { device, .. } => {
                 format!("leave pipework.mac out, or set it on {device}: ip link set {device} address MAC")
+            }
+            Self::NotOnThisKind { field, .. } => {
+                format!("leave pipework.{field} out, or plug the interface into a bridge: pipework.bridge=br0")
+            }
+            Self::BurstBelowFrame { frame, .. } => {
+                format!("at least {frame}b, or leave pipework.burst out")
+            }
+            Self::PlaceOfTcTaken { field, .. } => format!(
+                "leave out one of both: a port of a bridge has {field} on the host's end, and both fit there"
+            ),
+            Self::TooManyAddresses { .. } => {
+                "give the interface fewer addresses, or leave pipework.spoofcheck out".to_owned()
             }
             Self::OpenVSwitchSilent { .. } => {
                 "start openvswitch-switch first, or make the bridge yourself: ip link add NAME type bridge".to_owned()

@@ -12,11 +12,12 @@ mod macvlan;
 pub mod names;
 pub mod shared;
 pub mod step;
+mod traffic;
 
 use ipnet::IpNet;
 
 use crate::host::view::{AttachmentView, HostView};
-use crate::request::{Asked, Attachment, IfName, MacAddr, Origin, Request, Uplink};
+use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Request, Uplink};
 
 pub use bridge::bridge_to_make;
 pub use error::PlanError;
@@ -42,6 +43,8 @@ pub struct PlannedInterface {
     pub ifname: IfName,
     /// Its index there.
     pub ifindex: u32,
+    /// Its MTU.
+    pub mtu: Mtu,
     /// Name of the host's end, where there is one.
     pub hostif: Option<IfName>,
     /// Its hardware address.
@@ -152,6 +155,7 @@ impl Planner<'_> {
         let AttachmentView { uplink } = view;
         self.check_name(&attachment.ifname)?;
         self.check_addresses(attachment)?;
+        traffic::check(attachment, uplink)?;
         let (device, mode) = match &attachment.uplink.value {
             Uplink::Bridge { device } => return self.bridge(attachment, device, uplink),
             Uplink::Macvlan { parent, mode } => (parent, *mode),

@@ -4,6 +4,8 @@
 //! does not compile until somebody decides what a policy says of it. Uplinks
 //! are judged as the host resolved them, never by the name that was written.
 
+mod traffic;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -14,7 +16,7 @@ use super::error::PolicyError;
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, UplinkView};
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    MacvlanMode, Origin, PhysicalRef, Route, Sysctl, Uplink,
+    MacvlanMode, Origin, PhysicalRef, Rate, Route, Sysctl, Uplink,
 };
 
 /// One thing that is asked for.
@@ -65,6 +67,20 @@ pub enum Need {
     Metric(u32),
     /// A stable identity.
     Name(String),
+    /// A limit of the traffic to the container in bit/s; `None` is no limit.
+    RateIn(Option<Rate>),
+    /// A limit of the traffic from the container; `None` is no limit.
+    RateOut(Option<Rate>),
+    /// Bytes that may exceed a limit at once.
+    Burst(u32),
+    /// Lines of traffic control.
+    TrafficControl,
+    /// Frames that leave by the bridge port that they came from.
+    Hairpin,
+    /// All frames of the link.
+    Promisc,
+    /// A port without a guard, for who has one by default.
+    NoSpoofcheck,
     /// To start without the interface.
     Optional,
     /// As many interfaces in one container.
@@ -109,8 +125,8 @@ pub(super) fn needs(
         uplink,
         vlan: _,
         trunk: _,
-        port: _,
-        traffic: _,
+        port,
+        traffic,
         routing: _,
         device: _,
         ovs: _,
@@ -136,6 +152,7 @@ pub(super) fn needs(
     out.extend([of_ifname(ifname), of_mac(mac.as_ref())]);
     routes.iter().for_each(|route| of_route(route, &mut out));
     sysctls.iter().for_each(|one| out.push(of_sysctl(one)));
+    out.extend(traffic::needs(port, traffic, shared.caller));
     let rest = [
         of(mtu, |mtu| Need::Mtu(mtu.get())),
         of(txqlen, |length| Need::Txqlen(*length)),

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::criterion::Criterion;
-use super::entry::{CallerPattern, Glob, Kind, MacPattern, Range, Routers, Vlan};
+use super::entry::{CallerPattern, Glob, Kind, Limit, MacPattern, Range, Routers, Vlan};
 use super::need::{Ask, Need};
 use super::set::Set;
 use crate::request::MacvlanMode;
@@ -51,6 +51,13 @@ pub struct Rule {
     announce: Option<Set<Range>>,
     metric: Option<Set<Range>>,
     name: Option<Set<Glob>>,
+    rate_in: Option<Set<Limit>>,
+    rate_out: Option<Set<Limit>>,
+    burst: Option<Set<Range>>,
+    tc: Option<bool>,
+    hairpin: Option<bool>,
+    promisc: Option<bool>,
+    no_spoofcheck: Option<bool>,
     optional: Option<bool>,
     count: Option<u32>,
 }
@@ -79,6 +86,10 @@ impl Need {
             Self::Mode(mode) => *mode == MacvlanMode::Bridge,
             Self::Ifname { name: _, written } => !written,
             Self::Count(count) => *count <= 1,
+            // A limit takes from who asks for it, and nobody must have one.
+            Self::RateIn(_) | Self::RateOut(_) => true,
+            Self::Burst(_) | Self::TrafficControl => false,
+            Self::Hairpin | Self::Promisc | Self::NoSpoofcheck => false,
             Self::Caller(_) | Self::Uplink(_) | Self::Lower(_) | Self::Kind(_) => false,
             Self::Address(_) | Self::Gateway(_) | Self::Route(_) | Self::Metric(_) => false,
             Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
@@ -136,6 +147,13 @@ impl Rule {
             Need::Announce(times) => listed(&self.announce, |e| e.covers(*times)),
             Need::Metric(metric) => listed(&self.metric, |e| e.covers(*metric)),
             Need::Name(name) => listed(&self.name, |e| e.covers(name)),
+            Need::RateIn(rate) => listed(&self.rate_in, |e| e.covers(*rate)),
+            Need::RateOut(rate) => listed(&self.rate_out, |e| e.covers(*rate)),
+            Need::Burst(bytes) => listed(&self.burst, |e| e.covers(*bytes)),
+            Need::TrafficControl => self.tc,
+            Need::Hairpin => self.hairpin,
+            Need::Promisc => self.promisc,
+            Need::NoSpoofcheck => self.no_spoofcheck,
             Need::Optional => self.optional,
             Need::Count(count) => self.count.map(|limit| *count <= limit),
         }
@@ -179,7 +197,7 @@ impl Rule {
     }
 
     /// Every criterion, and what the rule says of it.
-    fn criteria(&self) -> [(Criterion, Stated); 22] {
+    fn criteria(&self) -> [(Criterion, Stated); 29] {
         let Self {
             action: _,
             caller,
@@ -202,6 +220,13 @@ impl Rule {
             announce,
             metric,
             name,
+            rate_in,
+            rate_out,
+            burst,
+            tc,
+            hairpin,
+            promisc,
+            no_spoofcheck,
             optional,
             count,
         } = self;
@@ -226,6 +251,13 @@ impl Rule {
             (Criterion::Announce, stated(announce)),
             (Criterion::Metric, stated(metric)),
             (Criterion::Name, stated(name)),
+            (Criterion::RateIn, stated(rate_in)),
+            (Criterion::RateOut, stated(rate_out)),
+            (Criterion::Burst, stated(burst)),
+            (Criterion::TrafficControl, switched(*tc)),
+            (Criterion::Hairpin, switched(*hairpin)),
+            (Criterion::Promisc, switched(*promisc)),
+            (Criterion::NoSpoofcheck, switched(*no_spoofcheck)),
             (Criterion::Optional, switched(*optional)),
             (Criterion::Count, switched(count.map(|limit| limit > 0))),
         ]

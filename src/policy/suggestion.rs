@@ -45,7 +45,8 @@ impl fmt::Display for Suggestion {
         for (key, values) in self.lines() {
             let values = values.join(", ");
             match key {
-                "create-bridge" | "default-route" | "optional" | "count" => {
+                "create-bridge" | "default-route" | "optional" | "count" | "tc" | "hairpin"
+                | "promisc" | "no-spoofcheck" => {
                     write!(f, "\n{key} = {values}")?;
                 }
                 list => write!(f, "\n{list} = [{values}]")?,
@@ -75,7 +76,13 @@ fn value(need: &Need) -> String {
         Need::Route(destination) => quoted(&destination.to_string()),
         Need::Mac(None) => quoted("stable"),
         Need::Mac(Some(mac)) => quoted(&mac.to_string()),
+        Need::RateIn(None) | Need::RateOut(None) => quoted("unlimited"),
+        Need::RateIn(Some(rate)) | Need::RateOut(Some(rate)) => quoted(&rate.to_string()),
         Need::CreateBridge | Need::DefaultRoute | Need::Optional => "true".to_owned(),
+        Need::TrafficControl | Need::Hairpin | Need::Promisc | Need::NoSpoofcheck => {
+            "true".to_owned()
+        }
+        Need::Burst(number) => number.to_string(),
         Need::Mtu(number)
         | Need::Txqlen(number)
         | Need::Announce(number)

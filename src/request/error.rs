@@ -11,8 +11,10 @@ use super::ifname::IfNameError;
 use super::keys::FormMismatch;
 use super::mac::MacError;
 use super::mtu::MtuError;
+use super::rate::RateError;
 use super::route::RouteError;
 use super::sysctl::SysctlError;
+use super::tc::TcError;
 use super::vlan::VlanError;
 
 /// Longest text of a user that an error repeats, in characters.
@@ -62,6 +64,12 @@ pub enum ValueError {
     /// An MTU.
     #[error(transparent)]
     Mtu(#[from] MtuError),
+    /// A rate or a size.
+    #[error(transparent)]
+    Rate(#[from] RateError),
+    /// Lines of traffic control.
+    #[error(transparent)]
+    Tc(#[from] TcError),
     /// A list of routes.
     #[error(transparent)]
     Route(#[from] RouteError),

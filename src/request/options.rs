@@ -1,7 +1,7 @@
 //! What may be asked of an interface besides its uplink and its addresses, in
 //! groups that belong together.
 
-use super::Asked;
+use super::{Asked, Bytes, Rate, TcLine};
 
 /// Settings of a bridge port and of the interface that hangs on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -20,7 +20,17 @@ pub struct PortOptions {
 
 /// Limits and disciplines of traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Traffic {}
+pub struct Traffic {
+    /// Limit of what goes to the container.
+    pub rate_in: Option<Asked<Rate>>,
+    /// Limit of what comes from the container.
+    pub rate_out: Option<Asked<Rate>>,
+    /// What may exceed either limit at once; `None`: what the rate carries in
+    /// 10 ms, and ten full frames at least.
+    pub burst: Option<Asked<Bytes>>,
+    /// Traffic control of the interface, in the order written.
+    pub tc: Vec<Asked<TcLine>>,
+}
 
 /// Rules, neighbours and checks beside addresses and routes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

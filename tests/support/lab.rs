@@ -7,6 +7,8 @@
 //! refused before anything is made.
 
 mod mounts;
+pub mod flow;
+pub mod frames;
 pub mod snapshot;
 pub mod wire;
 

@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::fields::{Fields, Plug, Read};
 use super::key::Selector;
 use super::no_uplink;
+use super::traffic::check_lines;
 use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
 use crate::request::{
@@ -25,8 +26,10 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     }
     let addressing = addressing(fields)?;
     check_ipv6(fields, &addressing)?;
+    let ifname = ifname(selector, fields, plug.entry)?;
+    check_lines(&fields.traffic, &ifname.value)?;
     Ok(Attachment {
-        ifname: ifname(selector, fields, plug.entry)?,
+        ifname,
         uplink: uplink(fields, plug)?,
         vlan: fields
             .vlan

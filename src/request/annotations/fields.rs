@@ -148,8 +148,11 @@ impl<'e> Fields<'e> {
             "mode" => self.read_mode(entry),
             "default" => self.read_default(entry),
             "announce" => self.read_announce(entry),
-            // A field of the table without a reader is not carried out.
-            _ => Err(entry.not_supported(entry.field.name)),
+            _ => match self.read_traffic(entry, name)? {
+                true => Ok(()),
+                // A field of the table without a reader is not carried out.
+                false => Err(entry.not_supported(entry.field.name)),
+            },
         }
     }
 

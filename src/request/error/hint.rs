@@ -68,6 +68,8 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         | ValueError::IpvlanMode(_)
         | ValueError::Vlan(_)
         | ValueError::Mtu(_)
+        | ValueError::Rate(_)
+        | ValueError::Tc(_)
         | ValueError::Route(_)
         | ValueError::Sysctl(_)
         | ValueError::Mismatch(_) => None,

@@ -6,8 +6,6 @@ const DEVICE: Engine = Engine::NotYet("moving a device into the container");
 const DHCP: Engine = Engine::NotYet("DHCP");
 const DNS: Engine = Engine::NotYet("DNS configuration");
 const OVS: Engine = Engine::NotYet("Open vSwitch");
-const PORT: Engine = Engine::NotYet("a setting of the bridge port");
-const RATE: Engine = Engine::NotYet("rate limiting");
 const ROUTING: Engine = Engine::NotYet("policy routing");
 const SRIOV: Engine = Engine::NotYet("SR-IOV");
 const VLAN: Engine = Engine::NotYet("VLAN");
@@ -53,22 +51,6 @@ table! {
         "search domains"
     Interface "hosts" Form::Words(&["auto", "keep"]), "auto", "keep", DNS;
         "whether the container's own name is written to /etc/hosts"
-    Interface "isolate" Form::Bool, "false", "true", PORT;
-        "no traffic with the other isolated ports of the bridge"
-    Interface "spoofcheck" Form::Bool, "false", "true", Engine::NotYet("a guard against forged addresses");
-        "only the interface's own addresses leave it"
-    Interface "hairpin" Form::Bool, "false", "true", PORT;
-        "frames may leave by the port that they came from"
-    Interface "promisc" Form::Bool, "false", "true", PORT;
-        "receive all frames"
-    Interface "rate.in" Form::Rate, "", "10mbit", RATE;
-        "limit of traffic to the container, in bit/s"
-    Interface "rate.out" Form::Rate, "", "10mbit", RATE;
-        "limit of traffic from the container, in bit/s"
-    Interface "burst" Form::Size, "", "64kb", RATE;
-        "bytes that may exceed the limit at once"
-    Interface "tc" Form::Text(4096), "", "qdisc add root fq", Engine::NotYet("traffic control");
-        "traffic control in the words of tc"
     Interface "dad" Form::Dad, "off", "arp:200", Engine::NotYet("duplicate address detection");
         "off or arp[:MILLISECONDS]: refuse an address that another host has"
     Interface "host-access" Form::Bool, "false", "true", Engine::NotYet("a path between host and container");

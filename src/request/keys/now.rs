@@ -39,6 +39,22 @@ table! {
         "an IPv4 setting of this interface"
     Interface "sysctl.ipv6.conf.<leaf>" Form::Sysctl, "", "1", FIRST;
         "an IPv6 setting of this interface"
+    Interface "isolate" Form::Bool, "false", "true", FIRST;
+        "no traffic with the other isolated ports of the bridge"
+    Interface "spoofcheck" Form::Bool, "false", "true", FIRST;
+        "only the interface's own addresses leave it, and nothing that routers and DHCP servers send; true for pods"
+    Interface "hairpin" Form::Bool, "false", "true", FIRST;
+        "frames may leave by the bridge port that they came from"
+    Interface "promisc" Form::Bool, "false", "true", FIRST;
+        "receive all frames"
+    Interface "rate.in" Form::Rate, "", "10mbit", FIRST;
+        "limit of traffic to the container, in bit/s"
+    Interface "rate.out" Form::Rate, "", "10mbit", FIRST;
+        "limit of traffic from the container, in bit/s"
+    Interface "burst" Form::Size, "", "64kb", FIRST;
+        "bytes that may exceed the limits at once; without it 10 ms of the rate, at least ten frames"
+    Interface "tc" Form::TrafficControl, "", "qdisc add root netem loss 30%", FIRST;
+        "traffic control of the interface in the words of tc(8), separated by ;"
     Interface "announce" Form::Announce, "1", "0", FIRST;
         "how often the address is announced on the link"
     Interface "optional" Form::Bool, "false", "true", FIRST;

@@ -7,15 +7,16 @@
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute,
-    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+    BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData,
+    InfoPortKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    MacVlanMode,
 };
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::link_facts::LinkFacts;
 use super::{Rtnl, RtnlError};
-use crate::request::{MacAddr, MacvlanMode};
-use crate::rt::{Bridge, LinkEnd, Macvlan, VethPair};
+use crate::request::{MacAddr, MacvlanMode, Mtu};
+use crate::rt::{Bridge, Ifb, LinkEnd, Macvlan, PortFlags, VethPair};
 use crate::sys::netns::Netns;
 
 fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
@@ -95,6 +96,18 @@ impl Rtnl {
             .await
     }
 
+    /// Makes an intermediate device, down. Its MTU is below what IPv6 works
+    /// with, so that the kernel gives it no address and sends nothing by it
+    /// (`addrconf_notify`); what is led through it may be longer.
+    pub async fn create_ifb(&self, ifb: &Ifb) -> Result<(), RtnlError> {
+        let attributes = vec![
+            LinkAttribute::IfName(ifb.name.to_string()),
+            LinkAttribute::Mtu(Mtu::IPV6_MIN - 1),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Ifb)]),
+        ];
+        self.create(message(ifb.ifindex, attributes)).await
+    }
+
     async fn create(&self, message: LinkMessage) -> Result<(), RtnlError> {
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change("RTM_NEWLINK", RouteNetlinkMessage::NewLink(message), flags)
@@ -120,6 +133,31 @@ impl Rtnl {
         let message = message(ifindex, vec![LinkAttribute::Controller(bridge)]);
         let message = RouteNetlinkMessage::SetLink(with_state(message, true));
         self.change("RTM_SETLINK", message, 0).await
+    }
+
+    /// Sets flags of a port of a bridge.
+    pub async fn set_port_flags(&self, ifindex: u32, flags: PortFlags) -> Result<(), RtnlError> {
+        let PortFlags { isolated, hairpin } = flags;
+        let isolated = isolated.then_some(InfoBridgePort::Isolated(true));
+        let hairpin = hairpin.then_some(InfoBridgePort::HairpinMode(true));
+        let data = isolated.into_iter().chain(hairpin).collect();
+        let info = vec![
+            LinkInfo::PortKind(InfoPortKind::Bridge),
+            LinkInfo::PortData(InfoPortData::BridgePort(data)),
+        ];
+        let message = message(ifindex, vec![LinkAttribute::LinkInfo(info)]);
+        // RTM_SETLINK does not look at what is below IFLA_LINKINFO.
+        self.change("RTM_NEWLINK", RouteNetlinkMessage::NewLink(message), 0)
+            .await
+    }
+
+    /// Makes a device receive all frames.
+    pub async fn set_promisc(&self, ifindex: u32) -> Result<(), RtnlError> {
+        let mut message = message(ifindex, Vec::new());
+        message.header.flags = LinkFlags::Promisc;
+        message.header.change_mask = LinkFlags::Promisc;
+        self.change("RTM_SETLINK", RouteNetlinkMessage::SetLink(message), 0)
+            .await
     }
 
     /// Sets a device's alias, the text that `ip link` and monitoring show.

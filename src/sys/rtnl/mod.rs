@@ -11,6 +11,7 @@ mod link_facts;
 mod neighbour;
 mod route;
 mod socket;
+mod tc;
 
 use std::fmt;
 use std::io;

@@ -1,0 +1,141 @@
+//! Limits of traffic, measured: what arrives is what was asked for.
+
+use crate::macvlan::needs_macvlan;
+use crate::support::lab::flow::{TCP_SHARE, UDP_SHARE, tcp, udp};
+use crate::support::lab::{Container, Lab, lab};
+use crate::support::skip;
+
+/// Skips where the kernel lacks what limits need.
+macro_rules! needs_limits {
+    () => {
+        if let Some(missing) = $crate::traffic::missing() {
+            skip!(format!("kernel has no {missing}"));
+        }
+    };
+}
+pub(crate) use needs_limits;
+
+/// What of ifb, tbf, cls_bpf and act_mirred this kernel has not got.
+pub fn missing() -> Option<&'static str> {
+    let tries = [
+        ("ifb", "ip", "link add pwtry type ifb"),
+        (
+            "sch_tbf",
+            "tc",
+            "qdisc add dev pwtry root tbf rate 1mbit burst 10kb latency 1ms",
+        ),
+        ("sch_ingress", "tc", "qdisc add dev pwtry clsact"),
+    ];
+    let filter = [
+        "filter", "add", "dev", "pwtry", "ingress", "bpf", "bytecode",
+    ];
+    let filter = filter.into_iter().chain(["1,6 0 0 4294967295"]);
+    let filter = filter.chain("action mirred egress redirect dev pwtry".split(' '));
+    let works = |program: &str, arguments: Vec<&str>| {
+        let output = std::process::Command::new(program).args(arguments).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let outcome = std::thread::spawn(move || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).ok()?;
+        let missing = tries
+            .into_iter()
+            .find(|(_, program, arguments)| !works(program, arguments.split(' ').collect()));
+        match missing {
+            Some((what, _, _)) => Some(what),
+            None if works("tc", filter.collect()) => None,
+            None => Some("cls_bpf or act_mirred"),
+        }
+    });
+    outcome.join().unwrap()
+}
+
+/// Within a tenth of what was asked.
+#[track_caller]
+fn assert_rate(measured: f64, share: f64, asked: u64, what: &str) {
+    let wire = measured / share;
+    let ratio = wire / asked as f64;
+    eprintln!(
+        "{what}: {:.2} of {asked} bit/s, payload {:.3} Mbit/s",
+        ratio,
+        measured / 1e6
+    );
+    assert!((0.9..1.1).contains(&ratio), "{what}: {ratio}");
+}
+
+fn limited(lab: &Lab, uplink: &str, rate: &str) -> Container {
+    let container = lab.any_container();
+    let asked = [
+        uplink.to_owned(),
+        "pipework.ip=10.0.0.5/24".to_owned(),
+        format!("pipework.rate.in={rate}"),
+        format!("pipework.rate.out={rate}"),
+    ];
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    lab.attach(&container, &asked).ok();
+    container
+}
+
+fn both_ways(lab: &Lab, container: &Container, machine: &Container, rate: u64) {
+    let rate_of = |measured, share, what| assert_rate(measured, share, rate, what);
+    rate_of(
+        tcp(lab, machine, container, "10.0.0.5"),
+        TCP_SHARE,
+        "tcp in",
+    );
+    rate_of(
+        tcp(lab, container, machine, "10.0.0.2"),
+        TCP_SHARE,
+        "tcp out",
+    );
+    rate_of(
+        udp(lab, machine, container, "10.0.0.5", rate),
+        UDP_SHARE,
+        "udp in",
+    );
+    rate_of(
+        udp(lab, container, machine, "10.0.0.2", rate),
+        UDP_SHARE,
+        "udp out",
+    );
+}
+
+/// TCP from a container reaches an address of a machine.
+#[track_caller]
+pub fn assert_reaches(lab: &Lab, from: &Container, to: &Container, address: &str) {
+    let listener = lab.inside(to, || std::net::TcpListener::bind((address, 0)).unwrap());
+    let target = listener.local_addr().unwrap();
+    let wait = std::time::Duration::from_secs(10);
+    let reached = lab.inside(from, || std::net::TcpStream::connect_timeout(&target, wait));
+    reached.unwrap();
+}
+
+#[test]
+fn a_bridge_port_carries_ten_megabits_each_way() {
+    lab!(|lab| {
+        needs_limits!();
+        let machine = lab.lan("br0");
+        let container = limited(lab, "pipework.bridge=br0", "10mbit");
+        both_ways(lab, &container, &machine, 10_000_000);
+    });
+}
+
+#[test]
+fn a_bridge_port_carries_a_hundred_megabits_each_way() {
+    lab!(|lab| {
+        needs_limits!();
+        let machine = lab.lan("br0");
+        let container = limited(lab, "pipework.bridge=br0", "100mbit");
+        both_ways(lab, &container, &machine, 100_000_000);
+    });
+}
+
+#[test]
+fn a_macvlan_carries_ten_megabits_each_way() {
+    lab!(|lab| {
+        needs_limits!();
+        needs_macvlan!();
+        let machine = lab.cable("up1");
+        let container = limited(lab, "pipework.parent=up1", "10mbit");
+        both_ways(lab, &container, &machine, 10_000_000);
+    });
+}
