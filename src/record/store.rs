@@ -2,7 +2,7 @@
 //!
 //! `attachments/X/HASH` are the records; one that is being made has
 //! `.applying` behind its name. `containers/X/HASH` and `macs/X/HASH` lead
-//! to them (`index`), `shared/HASH` are bridges, `locks/HASH` keep runs apart,
+//! to them (`index`), `shared/HASH` are bridges, `lock` keeps runs apart,
 //! `reports/HASH` tell what went wrong last. Names are hashes, so no text of a
 //! user is one.
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::codec::{encode, read_record};
-use super::lock::{Lock, Mode};
+use super::lock::{Lock, Locked, Mode};
 use super::{Record, RecordError};
 use crate::deadline::Deadline;
 use crate::reference::{NamespaceKey, Reference};
@@ -153,20 +153,14 @@ impl Store {
         key: &NamespaceKey,
         deadline: Deadline,
     ) -> Result<Lock, RecordError> {
-        let path = self.file(
-            "locks",
-            &["namespace", &key.boot_id, &key.cookie.to_string()],
-        );
-        Ok(Lock::wait(path, Mode::Exclusive, deadline)?.that_removes_its_file())
+        let what = Locked::Namespace(key);
+        Lock::wait(&self.path("lock"), what, Mode::Exclusive, deadline)
     }
 
     /// The same, unless another run is in there now.
     pub fn try_lock_namespace(&self, key: &NamespaceKey) -> Result<Option<Lock>, RecordError> {
-        let path = self.file(
-            "locks",
-            &["namespace", &key.boot_id, &key.cookie.to_string()],
-        );
-        Ok(Lock::attempt(&path, Mode::Exclusive)?.map(Lock::that_removes_its_file))
+        let what = Locked::Namespace(key);
+        Lock::attempt(&self.path("lock"), what, Mode::Exclusive)
     }
 
     /// Keeps a bridge of ours from being made twice, or removed under us.
@@ -176,11 +170,7 @@ impl Store {
         mode: Mode,
         deadline: Deadline,
     ) -> Result<Lock, RecordError> {
-        Lock::wait(
-            self.file("locks", &["bridge", name.as_str()]),
-            mode,
-            deadline,
-        )
+        Lock::wait(&self.path("lock"), Locked::Bridge(name), mode, deadline)
     }
 
     fn complete_path(&self, key: &NamespaceKey) -> PathBuf {
