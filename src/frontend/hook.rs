@@ -232,8 +232,8 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
         return Ok(());
     };
     let sandbox = Sandbox::open(state.id(), state.bundle(), *state.pid(), deadline)?;
-    let policy = Policy::load(Path::new(POLICY_PATH))?;
     let store = Store::open(Path::new(DIRECTORY))?;
+    let policy = Policy::load(Path::new(POLICY_PATH))?;
     let context = Context {
         store: &store,
         policy: policy.as_ref(),
