@@ -13,12 +13,12 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
-use oci_spec::runtime::{ContainerState, State};
 
 use crate::attach::{Attached, Context, attach, detach, verify};
 use crate::collect::Collector;
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
+use crate::frontend::state::{State, Status};
 use crate::host::container::Sandbox;
 use crate::logging;
 use crate::policy::{Caller, POLICY_PATH, Policy};
@@ -72,7 +72,7 @@ pub enum StateError {
         .pid.map_or("no pid".to_owned(), |pid| format!("pid {pid}")))]
     Ambiguous {
         /// The status.
-        status: ContainerState,
+        status: Status,
         /// The pid.
         pid: Option<i32>,
     },
@@ -110,13 +110,13 @@ impl Stage {
     /// runc's restore and youki's poststop both say `stopped` with a pid, and
     /// mean the opposite.
     fn guess(state: &State) -> Result<Self, StateError> {
-        let (status, pid) = (*state.status(), state.pid().filter(|pid| *pid > 0));
+        let (status, pid) = (state.status, state.pid.filter(|pid| *pid > 0));
         match (status, pid) {
-            (ContainerState::Creating | ContainerState::Created, Some(_)) => Ok(Self::Start),
-            (ContainerState::Stopped, None) => Ok(Self::Stop),
-            (ContainerState::Creating | ContainerState::Created, None)
-            | (ContainerState::Stopped, Some(_))
-            | (ContainerState::Running, _) => Err(StateError::Ambiguous { status, pid }),
+            (Status::Creating | Status::Created, Some(_)) => Ok(Self::Start),
+            (Status::Stopped, None) => Ok(Self::Stop),
+            (Status::Creating | Status::Created, None)
+            | (Status::Stopped, Some(_))
+            | (Status::Running, _) => Err(StateError::Ambiguous { status, pid }),
         }
     }
 }
@@ -188,27 +188,19 @@ pub(super) fn read_state(deadline: Deadline) -> Result<State, StateError> {
     parse_state(&bytes)
 }
 
-/// Decodes a state. Lenient where runtimes differ: `ociVersion` may be `1.0`,
-/// pid and annotations may be missing, unknown keys are left alone.
+/// Decodes a state.
 pub fn parse_state(bytes: &[u8]) -> Result<State, StateError> {
     let state: State = serde_json::from_slice(bytes).map_err(StateError::Json)?;
-    if state.id().is_empty() {
+    if state.id.is_empty() {
         return Err(StateError::NoId);
     }
     Ok(state)
 }
 
-/// The annotations of a state.
-pub fn annotations_of(state: &State) -> impl Iterator<Item = (&str, &str)> {
+fn is_annotated(state: &State) -> bool {
     state
         .annotations()
-        .iter()
-        .flatten()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-}
-
-fn is_annotated(state: &State) -> bool {
-    annotations_of(state).any(|(key, _)| annotations::is_ours(key))
+        .any(|(key, _)| annotations::is_ours(key))
 }
 
 fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), Error> {
@@ -224,14 +216,14 @@ fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), 
 }
 
 fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
-    let caller = Caller::of(annotations_of(state));
+    let caller = Caller::of(state.annotations());
     if caller == Caller::CrioPod {
         return Err(Error::CrioPod);
     }
-    let Some(request) = annotations::parse(annotations_of(state))? else {
+    let Some(request) = annotations::parse(state.annotations())? else {
         return Ok(());
     };
-    let sandbox = Sandbox::open(state.id(), state.bundle(), *state.pid(), deadline)?;
+    let sandbox = Sandbox::open(&state.id, &state.bundle, state.pid, deadline)?;
     let store = Store::open(Path::new(DIRECTORY))?;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
     let context = Context {
@@ -245,14 +237,16 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     }
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     // A start that went well has no last failure.
-    let _ = store.drop_report(state.id());
+    let _ = store.drop_report(&state.id);
     log(&request, &attached, state);
     Ok(())
 }
 
 /// containerd's CRI: the sandbox attaches, its containers only verify.
 fn is_container_of_pod(state: &State) -> bool {
-    annotations_of(state).any(|(key, value)| key == CONTAINER_TYPE && value == "container")
+    state
+        .annotations()
+        .any(|(key, value)| key == CONTAINER_TYPE && value == "container")
 }
 
 fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
@@ -266,11 +260,11 @@ fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
             home: &home,
             deadline,
         };
-        Ok::<_, Error>(detach(state.id(), state.bundle(), &collector).await)
+        Ok::<_, Error>(detach(&state.id, &state.bundle, &collector).await)
     })
     .map_err(Error::Socket)??;
     if let Err(error) = ended {
-        tracing::warn!(container = state.id(), %error, "what the container left behind stays for now");
+        tracing::warn!(container = state.id, %error, "what the container left behind stays for now");
     }
     Ok(())
 }
@@ -279,7 +273,7 @@ fn log(request: &Request, attached: &Attached, state: &State) {
     let container = request
         .name
         .as_ref()
-        .map_or(state.id().as_str(), |asked| &asked.value);
+        .map_or(state.id.as_str(), |asked| &asked.value);
     for notice in &attached.notices {
         tracing::info!(container, "{notice}");
     }
@@ -293,12 +287,12 @@ fn log(request: &Request, attached: &Attached, state: &State) {
 
 /// Says what went wrong where it can be found: stderr, the log, and the store.
 fn tell(error: &Error, state: Option<&State>) {
-    let text = report(error, state.map(|state| state.id().as_str()));
+    let text = report(error, state.map(|state| state.id.as_str()));
     logging::to_stderr(&text);
     logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
     if let Some(state) = state
         && let Ok(store) = Store::open(&PathBuf::from(DIRECTORY))
     {
-        let _ = store.keep_report(state.id(), &text);
+        let _ = store.keep_report(&state.id, &text);
     }
 }
