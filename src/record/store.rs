@@ -1,10 +1,10 @@
 //! The files below /run/pipework, all of root and nobody else.
 //!
-//! `attachments/X/HASH` are the records; one that is being made has
+//! `attachments/X/COOKIE-BOOT` are the records; one that is being made has
 //! `.applying` behind its name. `containers/X/HASH` and `macs/X/HASH` lead
 //! to them (`index`), `shared/HASH` are bridges, `lock` keeps runs apart,
-//! `reports/HASH` tell what went wrong last. Names are hashes, so no text of a
-//! user is one.
+//! `reports/HASH` tell what went wrong last. Names are numbers of the kernel and
+//! hashes, so no text of a user is one.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -87,9 +87,13 @@ pub(super) struct Hasher(Sha256);
 impl Hasher {
     /// The first half of the digest, in hexadecimal.
     pub(super) fn hex(self) -> String {
-        let digest = self.0.finalize();
-        let bytes = digest.iter().take(16);
-        bytes.map(|byte| format!("{byte:02x}")).collect()
+        let mut text = String::with_capacity(32);
+        for byte in self.0.finalize().iter().take(16) {
+            for digit in [byte >> 4, byte & 0xf] {
+                text.extend(char::from_digit(u32::from(digit), 16));
+            }
+        }
+        text
     }
 }
 
@@ -102,10 +106,6 @@ impl std::hash::Hasher for Hasher {
     fn finish(&self) -> u64 {
         0
     }
-}
-
-fn hash_of_key(key: &NamespaceKey) -> String {
-    hash(&["namespace", &key.boot_id, &key.cookie.to_string()])
 }
 
 impl Store {
@@ -173,8 +173,11 @@ impl Store {
         Lock::wait(&self.path("lock"), Locked::Bridge(name), mode, deadline)
     }
 
+    /// The kernel's two numbers are the name: nothing in it is a user's.
     fn complete_path(&self, key: &NamespaceKey) -> PathBuf {
-        self.sharded("attachments", &hash_of_key(key))
+        let NamespaceKey { boot_id, cookie } = key;
+        let path = format!("attachments/{:x}/{cookie}-{boot_id}", cookie % 16);
+        self.root.join(path)
     }
 
     fn applying_path(&self, key: &NamespaceKey) -> PathBuf {
