@@ -5,14 +5,16 @@
 //! environment is relied on: not its variables, directory, umask or signal
 //! mask, which differ from runtime to runtime.
 
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
+use nix::unistd::read;
 
 use crate::attach::{Attached, Context, attach, detach, verify};
 use crate::collect::Collector;
@@ -29,7 +31,7 @@ use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
 
 /// A runtime's state is a few KiB; podman and runc pass values of 2 MB.
-const MAX_STATE_BYTES: u64 = 4 << 20;
+const MAX_STATE_BYTES: usize = 4 << 20;
 /// Below the timeout of 60 s in our hooks.d file, with time to clean up.
 const ATTACH_TIME: Duration = Duration::from_secs(45);
 /// Below the timeout of 30 s for poststop.
@@ -158,34 +160,34 @@ fn settle_process() {
     umask(Mode::from_bits_truncate(0o022));
 }
 
-/// Reads stdin to its end, bounded in size and time.
-/// Reads the state from stdin.
+/// Reads the state from stdin to its end, bounded in size and time.
 pub(super) fn read_state(deadline: Deadline) -> Result<State, StateError> {
-    let mut bytes = Vec::with_capacity(8192);
-    let mut stdin = io::stdin().lock().take(MAX_STATE_BYTES + 1);
+    let stdin = io::stdin();
+    let mut bytes = vec![0; 4096];
+    let mut length = 0;
     loop {
         let wait = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::MAX);
-        match poll(
-            &mut [PollFd::new(io::stdin().as_fd(), PollFlags::POLLIN)],
-            wait,
-        ) {
+        match poll(&mut [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)], wait) {
             Ok(0) => return Err(StateError::NoEnd(deadline.total())),
             Ok(_) => {}
-            Err(nix::errno::Errno::EINTR) => continue,
+            Err(Errno::EINTR) => continue,
             Err(errno) => return Err(StateError::Read(errno.into())),
         }
-        let mut chunk = [0; 4096];
-        match stdin.read(&mut chunk) {
+        if length == bytes.len() {
+            bytes.resize(length * 2, 0);
+        }
+        // Past the buffer of the standard library, which would be one more copy.
+        match read(stdin.as_fd(), bytes.get_mut(length..).unwrap_or_default()) {
             Ok(0) => break,
-            Ok(length) => bytes.extend(chunk.iter().take(length)),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(StateError::Read(e)),
+            Ok(more) => length += more,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(StateError::Read(errno.into())),
+        }
+        if length > MAX_STATE_BYTES {
+            return Err(StateError::TooLarge);
         }
     }
-    if bytes.len() as u64 > MAX_STATE_BYTES {
-        return Err(StateError::TooLarge);
-    }
-    parse_state(&bytes)
+    parse_state(bytes.get(..length).unwrap_or_default())
 }
 
 /// Decodes a state.
