@@ -239,10 +239,9 @@ async fn claim_macs(
         let (uplink, mac) = (interface.uplink, interface.mac);
         // Whoever has it may be dead, and another start may be faster than we
         // are at taking it over; three are not.
+        let mut rival = store.claim_mac(uplink, mac, &sandbox.key)?;
         for _ in 0..3 {
-            let Some(holder) = store.claim_mac(uplink, mac, &sandbox.key)? else {
-                break;
-            };
+            let Some(holder) = rival else { break };
             let _ = collector.reap_waiting(&holder).await;
             let known = store.read(&holder)?;
             if let Some(record) = known.complete.or(known.applying) {
@@ -251,8 +250,9 @@ async fn claim_macs(
                 return Err(RecordError::MacInUse { holder, mac }.into());
             }
             store.release_mac(uplink, mac, &holder)?;
+            rival = store.claim_mac(uplink, mac, &sandbox.key)?;
         }
-        if let Some(other) = store.claim_mac(uplink, mac, &sandbox.key)? {
+        if let Some(other) = rival {
             let holder = format!("a container in namespace {}", other.cookie);
             return Err(RecordError::MacInUse { holder, mac }.into());
         }

@@ -17,7 +17,7 @@ use crate::record::{RecordError, Store};
 use crate::request::Origin;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
-use crate::sys::{self, ethtool, sysctl};
+use crate::sys::{self, sysctl};
 
 pub use undo::{Left, Sides, take_back};
 
@@ -270,11 +270,11 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::RaiseInterface {
             ifindex,
             ifname: _,
-            host,
+            host: port,
         } => {
             guest.set_state(*ifindex, true).await?;
             // Only makes the kernel hurry; it gets there without us.
-            let _ = host.as_ref().map(ethtool::settle_carrier);
+            let _ = port.as_ref().map(|port| host.settle_carrier(port));
         }
         Step::AddAddress { address, .. } => guest.add_address(address).await?,
         Step::AddRoute {

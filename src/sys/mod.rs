@@ -11,7 +11,6 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-pub mod ethtool;
 pub mod ndisc;
 pub mod netns;
 pub mod proc;

@@ -17,7 +17,7 @@ use crate::support::skip;
 
 /// Everything that changes the kernel or the store, and what stands between.
 const CALLS: &str = "sendto,sendmsg,setns,openat,write,mkdir,rename,renameat,renameat2,\
-                     symlink,symlinkat,unlink,unlinkat,flock";
+                     symlink,symlinkat,unlink,unlinkat,fcntl";
 /// No run has so many of them.
 const MANY: usize = 400;
 const PATH: &str = "/run/netns-of-web";

@@ -4,11 +4,13 @@
 //! numbered, by one RTM_NEWLINK each: creating on the host and moving would
 //! wait for RCU grace periods.
 
+use nix::libc;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData,
-    InfoPortKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, BridgeStpState, In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData,
+    InfoKind, InfoMacVlan, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkExtentMask,
+    LinkFlags, LinkInfo, LinkMessage,
     MacVlanMode,
 };
 use std::os::fd::{AsFd, AsRawFd};
@@ -160,9 +162,31 @@ impl Rtnl {
             .await
     }
 
-    /// Sets a device's alias, the text that `ip link` and monitoring show.
+    /// Gives the host's end of a pair its alias, the text that `ip link` and
+    /// monitoring show, and no IPv6 address of its own: nobody would speak to it,
+    /// and the kernel goes through all such addresses and their routes whenever a
+    /// port comes up (`addrconf_notify`, `rt6_sync_up`). For one that is not up.
     pub async fn set_alias(&self, ifindex: u32, alias: &str) -> Result<(), RtnlError> {
-        let message = message(ifindex, vec![LinkAttribute::IfAlias(alias.to_owned())]);
+        let alias = LinkAttribute::IfAlias(alias.to_owned());
+        let no_address = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        let no_address = vec![AfSpecUnspec::Inet6(vec![no_address])];
+        let attributes = vec![alias.clone(), LinkAttribute::AfSpecUnspec(no_address)];
+        match self.set_attributes(ifindex, attributes).await {
+            // Said before anything is changed (`validate_linkmsg`): the kernel, or
+            // a device with this MTU, has no IPv6 at all.
+            Err(RtnlError::Refused(r)) if r.errno == libc::EAFNOSUPPORT => {
+                self.set_attributes(ifindex, vec![alias]).await
+            }
+            other => other,
+        }
+    }
+
+    async fn set_attributes(
+        &self,
+        ifindex: u32,
+        attributes: Vec<LinkAttribute>,
+    ) -> Result<(), RtnlError> {
+        let message = message(ifindex, attributes);
         self.change("RTM_SETLINK", RouteNetlinkMessage::SetLink(message), 0)
             .await
     }
