@@ -51,7 +51,8 @@ fn state(given: &[String]) -> Result<State, Error> {
 fn plan_for(state: &State) -> Result<String, Error> {
     let Some(mut request) = annotations::parse(state.annotations())? else {
         return Ok("nothing: no annotation begins with pipework.
-".to_owned());
+"
+        .to_owned());
     };
     let caller = Caller::of(state.annotations());
     if caller.is_guarded() {

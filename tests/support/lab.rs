@@ -6,9 +6,9 @@
 //! outlives a test that fails or is killed. The initial network namespace is
 //! refused before anything is made.
 
-mod mounts;
 pub mod flow;
 pub mod frames;
+mod mounts;
 pub mod snapshot;
 pub mod wire;
 
