@@ -104,6 +104,57 @@ const SESSIONS: &[(&str, &[&str])] = &[
         "mtu-above-the-parents",
         &["pipework.parent=up2", "pipework.mtu=9000"],
     ),
+    (
+        "limits-guard-and-flags",
+        &[
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,fd00::5/64",
+            "pipework.mac=02:00:00:00:00:42",
+            "pipework.rate.in=100mbit",
+            "pipework.rate.out=10mbit",
+            "pipework.spoofcheck=true",
+            "pipework.isolate=true",
+            "pipework.promisc=true",
+            "pipework.tc=qdisc add root fq_codel limit 1000; qdisc add clsact",
+        ],
+    ),
+    (
+        "limits-of-a-macvlan",
+        &[
+            "pipework.parent=up2",
+            "pipework.rate.in=10mbit",
+            "pipework.rate.out=10mbit",
+            "pipework.burst=32kb",
+        ],
+    ),
+    (
+        "limits-of-kubernetes",
+        &[
+            "pipework.bridge=br0",
+            "kubernetes.io/egress-bandwidth=10M",
+            "kubernetes.io/ingress-bandwidth=1Gi",
+        ],
+    ),
+    (
+        "guard-of-a-macvlan",
+        &["pipework.parent=up2", "pipework.spoofcheck=true"],
+    ),
+    (
+        "burst-below-a-frame",
+        &[
+            "pipework.bridge=br0",
+            "pipework.rate.in=1mbit",
+            "pipework.burst=1kb",
+        ],
+    ),
+    (
+        "tc-in-the-place-of-a-limit",
+        &[
+            "pipework.parent=up2",
+            "pipework.rate.out=1mbit",
+            "pipework.tc=qdisc add root netem loss 1%",
+        ],
+    ),
     ("typo", &["pipework.brigde=br0", "pipework.ip=10.0.0.5/24"]),
     (
         "address-without-length",

@@ -14,6 +14,7 @@ use crate::support::lab::{
     Container, Lab, Outcome, PIPEWORK, bundle_of, feed, has, ip_json, lab, run,
 };
 use crate::support::skip;
+use crate::traffic::needs_limits;
 
 /// Everything that changes the kernel or the store, and what stands between.
 const CALLS: &str = "sendto,sendmsg,setns,openat,write,mkdir,rename,renameat,renameat2,\
@@ -29,6 +30,16 @@ const ASKED: [&str; 4] = [
     "pipework.1.ip=10.0.0.5/24,fd00::5/64",
 ];
 
+/// What leaves more than a veth pair behind.
+const LIMITED: [&str; 6] = [
+    "pipework.bridge=br0",
+    "pipework.ip=10.0.0.5/24",
+    "pipework.rate.in=10mbit",
+    "pipework.rate.out=10mbit",
+    "pipework.spoofcheck=true",
+    "pipework.isolate=true",
+];
+
 /// Whether strace can stop a program here.
 pub fn strace_works() -> bool {
     let mut command = Command::new("strace");
@@ -36,8 +47,8 @@ pub fn strace_works() -> bool {
     has("strace", "-V") && command.status().is_ok_and(|status| status.success())
 }
 
-fn attach_killed_at(lab: &Lab, container: &Container, call: usize) -> Outcome {
-    let state = lab.state(container, &ASKED).to_string();
+fn attach_killed_at(lab: &Lab, container: &Container, asked: &[&str], call: usize) -> Outcome {
+    let state = lab.state(container, asked).to_string();
     let mut command = Command::new("strace");
     command
         // Cargo's makes the loader look in many places first.
@@ -69,6 +80,7 @@ fn age_bridges() {
 /// namespace outlives it, by a path in its bundle's config.json.
 fn at_every_call(
     lab: &Lab,
+    asked: &[&str],
     first: usize,
     round: impl Fn(&Lab, Container, &Snapshot, bool) -> bool,
 ) {
@@ -86,7 +98,7 @@ fn at_every_call(
             &format!("--bind /proc/{}/ns/net {PATH}", container.pid()),
         );
         let guest = lab.snapshot_of(&container);
-        let killed = was_killed(&attach_killed_at(lab, &container, call));
+        let killed = was_killed(&attach_killed_at(lab, &container, asked, call));
         let goes_on = round(lab, container, &guest, killed);
         host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
         if !Records::take().is_empty() {
@@ -145,7 +157,7 @@ fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
         let before = lab.snapshot();
         for call in (20..70).step_by(7) {
             let container = lab.container("web");
-            if !was_killed(&attach_killed_at(lab, &container, call)) {
+            if !was_killed(&attach_killed_at(lab, &container, &ASKED, call)) {
                 break;
             }
             container.end();
@@ -173,21 +185,28 @@ fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
 }
 
 macro_rules! at_every_second_call {
-    ($($name:ident: $first:literal $round:ident;)*) => { $(
+    ($($name:ident: $first:literal $asked:ident $round:ident;)*) => { $(
         #[test]
         fn $name() {
             if !strace_works() {
                 skip!("there is no strace that may trace");
             }
-            lab!(|lab| at_every_call(lab, $first, $round));
+            lab!(|lab| {
+                if $asked.len() == LIMITED.len() {
+                    needs_limits!();
+                }
+                at_every_call(lab, &$asked, $first, $round)
+            });
         }
     )* };
 }
 
 // Two tests each, so that both processors have something to do.
 at_every_second_call! {
-    a_hook_killed_in_an_odd_call_is_cleared_up_by_gc: 1 collected;
-    a_hook_killed_in_an_even_call_is_cleared_up_by_gc: 2 collected;
-    a_hook_killed_in_an_odd_call_can_be_run_again: 1 tried_again;
-    a_hook_killed_in_an_even_call_can_be_run_again: 2 tried_again;
+    a_hook_killed_in_an_odd_call_is_cleared_up_by_gc: 1 ASKED collected;
+    a_hook_killed_in_an_even_call_is_cleared_up_by_gc: 2 ASKED collected;
+    a_hook_killed_in_an_odd_call_can_be_run_again: 1 ASKED tried_again;
+    a_hook_killed_in_an_even_call_can_be_run_again: 2 ASKED tried_again;
+    a_hook_that_limits_killed_in_an_odd_call_is_cleared_up_by_gc: 1 LIMITED collected;
+    a_hook_that_limits_killed_in_an_even_call_is_cleared_up_by_gc: 2 LIMITED collected;
 }

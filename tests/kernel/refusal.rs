@@ -18,6 +18,8 @@ use pipework::sys::rtnl::Rtnl;
 use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
 use crate::support::lab::{Container, Lab, RECORDS, add_ipv6_address, ip, ip_json, lab};
+use crate::support::skip;
+use crate::traffic::needs_limits;
 
 /// A step on a link that nobody has.
 fn refused() -> Step {
@@ -267,6 +269,42 @@ fn gateways_off_the_link_routes_and_settings_are_taken_back_from_every_step() {
             "pipework.sysctl.ipv4.conf.arp_ignore=1",
             "pipework.txqlen=77",
             "pipework.mtu=1400",
+        ];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn limits_guard_and_flags_are_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_limits!();
+        let _machine = lab.lan("br0");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,fd00::5/64",
+            "pipework.rate.in=10mbit",
+            "pipework.rate.out=20mbit",
+            "pipework.tc=qdisc add root pfifo limit 10; qdisc add clsact",
+            "pipework.spoofcheck=true",
+            "pipework.isolate=true",
+            "pipework.hairpin=true",
+            "pipework.promisc=true",
+        ];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn limits_of_a_macvlan_are_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_limits!();
+        needs_macvlan!();
+        let _machine = lab.nic("up1");
+        let asked = [
+            "pipework.parent=up1",
+            "pipework.rate.in=10mbit",
+            "pipework.rate.out=20mbit",
+            "pipework.promisc=true",
         ];
         refuse_each(lab, &lab.any_container(), &asked);
     });

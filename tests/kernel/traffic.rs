@@ -49,7 +49,13 @@ pub fn missing() -> Option<&'static str> {
     outcome.join().unwrap()
 }
 
-/// Within a tenth of what was asked.
+/// Whether the processor is that of the virtual machine.
+fn is_emulated() -> bool {
+    std::env::var_os("PIPEWORK_VM").is_some()
+}
+
+/// Within a tenth of what was asked. An emulated processor stalls, and what
+/// was not sent meanwhile does not arrive.
 #[track_caller]
 fn assert_rate(measured: f64, share: f64, asked: u64, what: &str) {
     let wire = measured / share;
@@ -59,7 +65,8 @@ fn assert_rate(measured: f64, share: f64, asked: u64, what: &str) {
         ratio,
         measured / 1e6
     );
-    assert!((0.9..1.1).contains(&ratio), "{what}: {ratio}");
+    let least = if is_emulated() { 0.7 } else { 0.9 };
+    assert!((least..1.1).contains(&ratio), "{what}: {ratio}");
 }
 
 fn limited(lab: &Lab, uplink: &str, rate: &str) -> Container {
@@ -121,6 +128,9 @@ fn a_bridge_port_carries_ten_megabits_each_way() {
 
 #[test]
 fn a_bridge_port_carries_a_hundred_megabits_each_way() {
+    if is_emulated() {
+        skip!("an emulated processor does not send that much");
+    }
     lab!(|lab| {
         needs_limits!();
         let machine = lab.lan("br0");

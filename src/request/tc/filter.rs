@@ -183,7 +183,7 @@ fn police(words: &mut Words<'_>) -> Result<Verdict, TcError> {
         what,
         within: "police",
     };
-    let (mut rate, mut burst) = (None, None);
+    let (mut rate, mut burst, mut excess) = (None, None, None);
     while let Some(word) = words.peek() {
         match word {
             "rate" => {
@@ -194,13 +194,19 @@ fn police(words: &mut Words<'_>) -> Result<Verdict, TcError> {
                 words.next();
                 put(&mut burst, "burst", words.value("burst")?)?;
             }
-            // What exceeds the rate is always dropped; it may be said.
-            "drop" | "conform-exceed" => {
+            // Only says that what becomes of the excess follows.
+            "conform-exceed" => {
                 words.next();
+            }
+            "drop" | "shot" => {
+                words.next();
+                put(&mut excess, "drop", ())?;
             }
             _ => break,
         }
     }
+    // Without it tc(8) has the filters asked once more, which nobody means.
+    excess.ok_or_else(|| missing("drop, for what exceeds the rate"))?;
     Ok(Verdict::Police {
         rate: rate.ok_or_else(|| missing("rate"))?,
         burst: burst.ok_or_else(|| missing("burst"))?,

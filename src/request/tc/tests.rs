@@ -132,6 +132,10 @@ fn what_is_missing_or_contradicts_is_said() {
             "filter add parent 1: matchall",
             "filter needs flowid, drop, pass or police",
         ),
+        (
+            "filter add ingress matchall police rate 1mbit burst 10kb",
+            "police needs drop, for what exceeds the rate",
+        ),
         ("filter add parent 1: u32 flowid 1:1", "u32 needs match"),
         (
             "filter add parent 1: u32 match ip src ::1/128 drop",

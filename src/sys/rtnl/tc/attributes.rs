@@ -75,12 +75,13 @@ pub fn ticks(time: Nanoseconds) -> u32 {
     u32::try_from(time.0 / NS_PER_TICK).unwrap_or(u32::MAX)
 }
 
-/// How long `bytes` take at `rate`, in ticks.
+/// How long `bytes` take at `rate`, in ticks, rounded up as tc(8) does.
 pub fn ticks_of(bytes: Bytes, rate: Rate) -> u32 {
-    const NS_PER_SECOND: u64 = 1_000_000_000;
+    const NS_PER_SECOND: u128 = 1_000_000_000;
     // A rate is at least a byte a second.
-    let ns = u64::from(bytes.get()) * NS_PER_SECOND / rate.bytes();
-    ticks(Nanoseconds(ns))
+    let per_tick = u128::from(rate.bytes()) * u128::from(NS_PER_TICK);
+    let ticks = (u128::from(bytes.get()) * NS_PER_SECOND).div_ceil(per_tick);
+    u32::try_from(ticks).unwrap_or(u32::MAX)
 }
 
 /// `struct tc_ratespec`; a rate beyond 32 bits is written as the greatest, with
