@@ -121,7 +121,7 @@ impl Planner<'_> {
         let guard =
             on(&attachment.port.spoofcheck).map(|origin| (guard_of(attachment, guest.mac), origin));
         if guard.is_some() {
-            self.note_other_link_local(attachment);
+            self.note_other_addresses(attachment);
         }
         self.gate(
             &device,
@@ -288,15 +288,26 @@ impl Planner<'_> {
         ifb
     }
 
-    /// The guard knows one address of the link, the one derived from the MAC.
-    fn note_other_link_local(&mut self, attachment: &Attachment) {
-        let other = attachment.sysctls.iter().any(|asked| {
+    /// The guard knows the addresses that were asked for, and one of the link
+    /// that is derived from the MAC; settings may give the interface others.
+    fn note_other_addresses(&mut self, attachment: &Attachment) {
+        if attachment.addressing.addresses.is_empty() {
+            return;
+        }
+        let others = attachment.sysctls.iter().find_map(|asked| {
             let sysctl = &asked.value;
-            sysctl.family == Family::Ipv6 && sysctl.leaf == "addr_gen_mode" && sysctl.value != 0
+            match (sysctl.family, sysctl.leaf, sysctl.value) {
+                (Family::Ipv4, _, _) | (Family::Ipv6, _, 0) => None,
+                (Family::Ipv6, "addr_gen_mode", _) => {
+                    Some("link-local address but the one that is derived from the MAC")
+                }
+                (Family::Ipv6, "accept_ra", _) => Some("address that a router advertises"),
+                (Family::Ipv6, _, _) => None,
+            }
         });
-        if other && !attachment.addressing.addresses.is_empty() {
+        if let Some(others) = others {
             self.plan.notices.push(format!(
-                "{}: spoofcheck lets no link-local address pass but the one that is derived from the MAC",
+                "spoofcheck of {} lets no {others} pass",
                 attachment.ifname.value
             ));
         }

@@ -2,7 +2,8 @@
 
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::flow::{TCP_SHARE, UDP_SHARE, tcp, udp};
-use crate::support::lab::{Container, Lab, lab};
+use crate::support::lab::snapshot::Records;
+use crate::support::lab::{Container, Lab, ip_json, lab};
 use crate::support::skip;
 
 /// Skips where the kernel lacks what limits need.
@@ -114,6 +115,51 @@ pub fn assert_reaches(lab: &Lab, from: &Container, to: &Container, address: &str
     let wait = std::time::Duration::from_secs(10);
     let reached = lab.inside(from, || std::net::TcpStream::connect_timeout(&target, wait));
     reached.unwrap();
+}
+
+fn ifbs() -> usize {
+    let links = ip_json("link show type ifb");
+    let links = links.as_array().unwrap().iter();
+    links
+        .filter(|link| {
+            link["ifname"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("pwi"))
+        })
+        .count()
+}
+
+#[test]
+fn an_intermediate_device_goes_with_its_interface() {
+    lab!(|lab| {
+        needs_limits!();
+        let _machine = lab.lan("br0");
+        let host = lab.snapshot();
+        let container = limited(lab, "pipework.bridge=br0", "10mbit");
+        assert_eq!(ifbs(), 1);
+        let id = container.id.clone();
+        container.end();
+        lab.poststop(&id).ok();
+        assert_eq!(ifbs(), 0);
+        host.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+#[test]
+fn an_intermediate_device_has_no_address_and_sends_nothing_itself() {
+    lab!(|lab| {
+        needs_limits!();
+        std::fs::write("/proc/sys/net/ipv6/conf/default/addr_gen_mode", "0").ok();
+        let _machine = lab.lan("br0");
+        let _container = limited(lab, "pipework.bridge=br0", "10mbit");
+        let links = ip_json("-s addr show type ifb");
+        let ours = links.as_array().unwrap().iter();
+        let mut ours = ours.filter(|link| link["ifname"].as_str().unwrap_or("").starts_with("pwi"));
+        let ours = ours.next().unwrap();
+        assert_eq!(ours["addr_info"].as_array().unwrap().len(), 0, "{ours}");
+        assert_eq!(ours["stats64"]["tx"]["dropped"], 0, "{ours}");
+    });
 }
 
 #[test]
