@@ -17,7 +17,7 @@ use pipework::sys::rtnl::Rtnl;
 
 use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
-use crate::support::lab::{Container, Lab, RECORDS, ip, ip_json, lab};
+use crate::support::lab::{Container, Lab, RECORDS, add_ipv6_address, ip, ip_json, lab};
 
 /// A step on a link that nobody has.
 fn refused() -> Step {
@@ -245,7 +245,7 @@ fn a_replaced_default_route_is_put_back_from_every_step() {
         let _machine = lab.lan("br0");
         let container = with_network_of_an_engine(lab);
         lab.inside(&container, || {
-            ip("addr add fd00:17::2/64 dev eth0 nodad");
+            add_ipv6_address("fd00:17::2", "eth0");
             ip("route add default via fd00:17::1 dev eth0");
         });
         let asked = [

@@ -98,6 +98,20 @@ pub fn ip(arguments: &str) -> String {
     run("ip", arguments)
 }
 
+/// Gives a device an address of a /64, and waits for the route to it, which the
+/// kernel adds from a work queue (net/ipv6/addrconf.c, addrconf_dad_start).
+#[track_caller]
+pub fn add_ipv6_address(address: &str, device: &str) {
+    ip(&format!("addr add {address}/64 dev {device} nodad"));
+    for _ in 0..1000 {
+        if ip(&format!("-6 route show table local dev {device}")).contains(address) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("{address} has no route within 10 s");
+}
+
 /// What `ip -j` says.
 #[track_caller]
 pub fn ip_json(arguments: &str) -> Value {
