@@ -5,3 +5,4 @@ pub mod cli;
 pub mod gc;
 pub mod hook;
 pub mod plan;
+pub mod uplink;

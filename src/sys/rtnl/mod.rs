@@ -6,6 +6,8 @@
 //! is kept, because it often says what errno cannot.
 
 mod address;
+mod device_routes;
+mod host_links;
 mod link;
 mod link_facts;
 mod link_settings;
@@ -29,6 +31,7 @@ use nix::errno::Errno;
 use rtnetlink::packet_core::{ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
+pub use host_links::{BridgePolicy, NewLink};
 pub use link_facts::LinkFacts;
 pub use nic_state::{NicState, NotRestored, Setting};
 pub use raw_address::{Lifetimes, RawAddress};

@@ -246,14 +246,8 @@ impl NicState {
             failures.note(|| format!("route {route}"), put);
         }
         if self.up {
-            // The kernel makes a route for each address, which somebody may have
-            // taken away or changed.
-            let extra = rtnl.routes_of(ifindex).await?.into_iter();
-            let extra = extra.filter(|r| r.is_kernels() && !routes.iter().any(|o| o.is_same_as(r)));
-            for route in extra {
-                let dropped = rtnl.drop_route(&route).await;
-                failures.note(|| format!("superfluous route {route}"), dropped);
-            }
+            let tidied = rtnl.tidy_routes(ifindex, &self.addresses, &routes).await;
+            failures.note(|| "superfluous routes".to_owned(), tidied);
         }
         let there = rtnl.rules().await?;
         for rule in &self.rules {

@@ -1,0 +1,96 @@
+//! The routes out of a device: listing them in the kernel's order, and moving
+//! one so that no packet finds none.
+
+use nix::libc;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+
+use super::object::Object;
+use super::raw_route::{HEADER_BYTES, RTA_EXPIRES, RTA_OIF, RTA_TABLE};
+use super::replay::{RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE};
+use super::{RawAddress, RawRoute, Rtnl, RtnlError};
+
+impl Rtnl {
+    /// The routes out of a device, of all tables and both families, in the
+    /// kernel's order. Left out: those that come and go with an address.
+    pub async fn routes_of(&self, ifindex: u32) -> Result<Vec<RawRoute>, RtnlError> {
+        let mut routes = Vec::new();
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let mut filter = family_filter(family);
+            filter.set(RTA_OIF, &ifindex.to_ne_bytes());
+            let listed = self.list(RTM_GETROUTE, &filter, HEADER_BYTES).await?;
+            routes.extend(listed.into_iter().map(RawRoute::of));
+        }
+        routes.retain(|route| !route.is_part_of_an_address());
+        Ok(routes)
+    }
+
+    /// Which of `routes` are the first of those for the same destination with
+    /// the same metric in their table. The kernel uses that one.
+    pub async fn leading(&self, routes: &[RawRoute]) -> Result<Vec<bool>, RtnlError> {
+        let mut lists: Vec<(u8, u32, Vec<RawRoute>)> = Vec::new();
+        for route in routes {
+            let (family, table) = (route.0.byte(0), route.table());
+            if lists.iter().all(|list| (list.0, list.1) != (family, table)) {
+                let mut filter = family_filter(i32::from(family));
+                filter.set(RTA_TABLE, &table.to_ne_bytes());
+                let listed = self.list(RTM_GETROUTE, &filter, HEADER_BYTES).await?;
+                let listed = listed.into_iter().map(RawRoute::of).collect();
+                lists.push((family, table, listed));
+            }
+        }
+        let leads = |route: &RawRoute| {
+            let mut listed = lists.iter().flat_map(|list| &list.2);
+            let first = listed.find(|other| other.rank() == route.rank());
+            first.is_some_and(|first| first.is_same_as(route))
+        };
+        Ok(routes.iter().map(leads).collect())
+    }
+
+    /// Adds a route behind those of the same rank, unless it is there.
+    pub async fn put_route(&self, route: &RawRoute) -> Result<(), RtnlError> {
+        let flags = route.create_flags();
+        self.tell(RTM_NEWROUTE, &route.0, flags, &[libc::EEXIST])
+            .await
+    }
+
+    /// Puts a route in the place of the first one of the same rank, in one
+    /// moment: no packet finds none.
+    pub async fn replace_leading(&self, route: &RawRoute) -> Result<(), RtnlError> {
+        let flags = NLM_F_CREATE | NLM_F_REPLACE;
+        self.tell(RTM_NEWROUTE, &route.0, flags, &[libc::EEXIST])
+            .await
+    }
+
+    /// Deletes exactly this route, if it is there.
+    pub async fn drop_route(&self, route: &RawRoute) -> Result<(), RtnlError> {
+        let mut wish = route.0.clone();
+        wish.keep(|kind| kind != RTA_EXPIRES);
+        let fine = [libc::ESRCH, libc::ENODEV];
+        self.tell(RTM_DELROUTE, &wish, 0, &fine).await
+    }
+
+    /// Deletes the routes that the kernel made for `addresses` of a device, but
+    /// for those of `keep`: somebody may have taken them away, or changed them.
+    pub async fn tidy_routes(
+        &self,
+        ifindex: u32,
+        addresses: &[RawAddress],
+        keep: &[RawRoute],
+    ) -> Result<(), RtnlError> {
+        let networks: Vec<_> = addresses.iter().map(RawAddress::network).collect();
+        for route in self.routes_of(ifindex).await? {
+            let is_of_an_address = networks.contains(&route.destination());
+            let is_wanted = keep.iter().any(|kept| kept.is_same_as(&route));
+            if route.is_kernels() && is_of_an_address && !is_wanted {
+                self.drop_route(&route).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn family_filter(family: i32) -> Object {
+    let mut filter = Object::new(&[0; HEADER_BYTES]);
+    filter.set_header(0, &[u8::try_from(family).unwrap_or(0)]);
+    filter
+}

@@ -1,0 +1,362 @@
+//! The steps by which a NIC takes its place back from a bridge.
+//!
+//! Starts from whatever is there: a move that was killed half-way, one that
+//! nobody confirmed, or one of last month. The NIC gets what the record says
+//! that it had; what a bridge of ours was given since goes along to the NIC
+//! where the bridge goes away. Pure: reads record and view, never the host.
+
+use super::plan::untidy;
+use super::record::{PortPart, UplinkRecord};
+use super::rules;
+use super::step::Step;
+use super::view::{BackView, Device, DeviceView, accepts_advertisements};
+use crate::sys::rtnl::{NicState, RawAddress, RawRoute};
+
+/// Plans the way back. `elapsed` seconds have passed since the NIC was looked
+/// at: what has ended by itself meanwhile does not come back.
+pub fn back(record: &UplinkRecord, view: &BackView, elapsed: u64) -> Vec<Step> {
+    let mut planner = Planner {
+        record,
+        view,
+        elapsed,
+        steps: Vec::new(),
+    };
+    if let Some(nic) = view.nic.as_ref() {
+        planner.release(nic);
+        if record.moved {
+            planner.give_back(nic);
+        }
+    }
+    planner.leave();
+    planner.bridge();
+    planner.port();
+    planner.steps
+}
+
+/// Whether the bridge goes away: we made it, and nobody else is plugged in.
+pub fn bridge_goes(record: &UplinkRecord, view: &BackView) -> bool {
+    let port = record.port_device().ifindex;
+    record.bridge.before.is_none() && view.ports.iter().all(|p| p.ifindex == port)
+}
+
+struct Planner<'a> {
+    record: &'a UplinkRecord,
+    view: &'a BackView,
+    elapsed: u64,
+    steps: Vec<Step>,
+}
+
+impl Planner<'_> {
+    fn step(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    fn bridge_device(&self) -> Device {
+        self.record.bridge.device.clone()
+    }
+
+    /// Takes the NIC out of a bond of ours while another member carries.
+    fn release(&mut self, nic: &DeviceView) {
+        if let PortPart::Bond { device, .. } = &self.record.port
+            && nic.link.controller == Some(device.ifindex)
+        {
+            self.step(Step::Leave {
+                port: nic.device(),
+                from: device.clone(),
+            });
+            self.step(Step::Raise(nic.device()));
+            if self.view.ports.iter().any(|port| port.carrier) {
+                self.step(Step::AwaitCarrier(nic.device()));
+            }
+        } else if !nic.link.up && self.record.nic.up {
+            self.step(Step::Raise(nic.device()));
+        }
+    }
+
+    fn give_back(&mut self, nic: &DeviceView) {
+        let device = nic.device();
+        for address in self.addresses() {
+            let address = address.on(device.ifindex, &self.record.nic.name, &device.name);
+            if !nic.state.addresses.contains(&address) {
+                self.step(Step::PutAddress {
+                    device: device.clone(),
+                    address,
+                });
+            }
+        }
+        let changed = self.record.nic.settings.iter();
+        let changed = changed.filter(|setting| !nic.state.settings.contains(setting));
+        let settings: Vec<_> = changed.cloned().collect();
+        if !settings.is_empty() {
+            self.step(Step::Settings {
+                device: device.clone(),
+                settings,
+            });
+        }
+        if let Some(bridge) = self
+            .view
+            .bridge
+            .as_ref()
+            .filter(|b| !b.neighbours.is_empty())
+        {
+            let neighbours = bridge.neighbours.iter().map(|n| n.on(device.ifindex));
+            self.step(Step::PutNeighbours {
+                neighbours: neighbours.collect(),
+                device: device.clone(),
+            });
+        }
+        for nexthop in &self.record.nic.nexthops {
+            let nexthop = nexthop.on(self.record.nic.ifindex, device.ifindex);
+            if !nic.state.nexthops.contains(&nexthop) {
+                self.step(Step::PutNexthop {
+                    device: device.clone(),
+                    nexthop,
+                });
+            }
+        }
+        self.routes(nic);
+        self.rules(nic);
+    }
+
+    /// What the NIC had, then what a bridge that goes away was given since.
+    fn addresses(&self) -> Vec<RawAddress> {
+        let had = self.record.nic.addresses_as_given();
+        let mut addresses: Vec<_> = had.filter_map(|a| a.aged(self.elapsed)).collect();
+        if let Some(bridge) = self.extra() {
+            let moved = |address: &RawAddress| {
+                let back = address.on(
+                    self.record.nic.ifindex,
+                    &bridge.link.name,
+                    &self.record.nic.name,
+                );
+                back
+            };
+            let since = bridge.state.addresses_as_given();
+            let since = since
+                .filter(|a| !a.is_link_local() && !a.is_finite())
+                .map(moved);
+            let known: Vec<_> = addresses
+                .iter()
+                .map(|a| (a.address(), a.prefix_length()))
+                .collect();
+            addresses.extend(since.filter(|a| !known.contains(&(a.address(), a.prefix_length()))));
+        }
+        addresses
+    }
+
+    /// The bridge, if it goes away with what it was given since.
+    fn extra(&self) -> Option<&DeviceView> {
+        let bridge = self.view.bridge.as_ref()?;
+        bridge_goes(self.record, self.view).then_some(bridge)
+    }
+
+    fn routes(&mut self, nic: &DeviceView) {
+        let (from, to) = (self.record.bridge.device.ifindex, nic.link.ifindex);
+        let recorded = self.record.nic.ifindex;
+        let had: Vec<RawRoute> = self
+            .record
+            .nic
+            .routes
+            .iter()
+            .filter_map(|route| route.aged(self.elapsed))
+            .map(|route| route.on(recorded, to))
+            .collect();
+        let (links, others): (Vec<_>, Vec<_>) = had.iter().partition(|route| route.is_kernels());
+        for route in links.into_iter().chain(others) {
+            self.route(nic, route, from);
+        }
+        if let Some(bridge) = self.extra() {
+            let since = bridge.state.routes.iter().zip(&bridge.leading);
+            let since = since.filter(|(route, _)| {
+                let ours = had.iter().any(|h| {
+                    let there = h.on(to, from);
+                    there.is_same_as(route) || there.outranked().is_same_as(route)
+                });
+                !ours && !route.is_kernels() && !route.is_advertised() && route.nexthop().is_none()
+            });
+            let since: Vec<_> = since.map(|(r, l)| (r.clone(), *l)).collect();
+            for (route, leads) in since {
+                self.step(Step::MoveRoute {
+                    to: route.on(from, to),
+                    from: route,
+                    device: nic.device(),
+                    leads,
+                });
+            }
+        }
+        if let Some(addresses) = untidy(&self.record.nic) {
+            self.step(Step::TidyRoutes {
+                device: nic.device(),
+                keep: had,
+                addresses,
+            });
+        }
+    }
+
+    fn route(&mut self, nic: &DeviceView, route: &RawRoute, from: u32) {
+        let on_bridge = route.on(nic.link.ifindex, from);
+        let interim = on_bridge.outranked();
+        let mut there = None;
+        let mut interim_is_there = false;
+        if let Some(bridge) = &self.view.bridge {
+            let mut all = bridge.state.routes.iter().zip(&bridge.leading);
+            there = all
+                .find(|(other, _)| other.is_same_as(&on_bridge))
+                .map(|(_, leads)| *leads);
+            let mut all = bridge.state.routes.iter();
+            interim_is_there = route.is_advertised() && all.any(|other| other.is_same_as(&interim));
+        }
+        let before = self.record.bridge.before.as_ref();
+        let is_the_bridges =
+            before.is_some_and(|state| state.routes.iter().any(|r| r.is_same_as(&on_bridge)));
+        let is_there = nic.state.routes.iter().any(|other| other.is_same_as(route));
+        match there.filter(|_| !is_the_bridges) {
+            _ if route.is_advertised() && accepts_advertisements(&self.record.nic) => {
+                if !is_there {
+                    self.step(Step::PutRoute {
+                        device: nic.device(),
+                        route: route.outranked(),
+                    });
+                }
+            }
+            Some(leads) => self.step(Step::MoveRoute {
+                from: on_bridge,
+                to: route.clone(),
+                device: nic.device(),
+                leads,
+            }),
+            None if !is_there => self.step(Step::PutRoute {
+                device: nic.device(),
+                route: route.clone(),
+            }),
+            None => {}
+        }
+        if interim_is_there {
+            self.step(Step::DropRoute {
+                device: self.bridge_device(),
+                route: interim,
+            });
+        }
+    }
+
+    fn rules(&mut self, nic: &DeviceView) {
+        let exchange = rules::back(
+            &self.record.rules,
+            &self.view.rules,
+            &nic.link.name,
+            &self.record.bridge.device.name,
+            bridge_goes(self.record, self.view),
+        );
+        if !exchange.put.is_empty() {
+            self.step(Step::PutRules(exchange.put));
+        }
+        if !exchange.drop.is_empty() {
+            self.step(Step::DropRules(exchange.drop));
+        }
+    }
+
+    /// Takes the port out of the bridge, now that nothing arrives there.
+    fn leave(&mut self) {
+        let port = self.record.port_device();
+        if self
+            .view
+            .ports
+            .iter()
+            .any(|other| other.ifindex == port.ifindex)
+        {
+            self.step(Step::Leave {
+                port,
+                from: self.bridge_device(),
+            });
+        }
+    }
+
+    /// The bridge goes, or is what it was.
+    fn bridge(&mut self) {
+        let Some(bridge) = &self.view.bridge else {
+            return;
+        };
+        let device = self.bridge_device();
+        if bridge_goes(self.record, self.view) {
+            return self.step(Step::Delete(device));
+        }
+        let nothing = Vec::new();
+        let before = self.record.bridge.before.as_ref();
+        let stays = before.map_or(&nothing, |state| &state.addresses);
+        let recorded = &self.record.nic;
+        let given = recorded.addresses_as_given();
+        let given: Vec<_> = given
+            .map(|a| a.on(device.ifindex, &recorded.name, &device.name))
+            .collect();
+        if self.record.moved {
+            for address in given.into_iter().rev().filter(|a| !stays.contains(a)) {
+                let mut there = bridge.state.addresses.iter();
+                if there.any(|other| other.is_same_as(&address)) {
+                    self.step(Step::DropAddress {
+                        device: device.clone(),
+                        address,
+                    });
+                }
+            }
+        }
+        let given = recorded.neighbours.iter().map(|n| n.on(device.ifindex));
+        let kept = |n: &_| before.is_some_and(|state| state.neighbours.contains(n));
+        let given: Vec<_> = given.filter(|n| self.record.moved && !kept(n)).collect();
+        if !given.is_empty() {
+            self.step(Step::DropNeighbours {
+                device: device.clone(),
+                neighbours: given,
+            });
+        }
+        if let Some(before) = before {
+            self.restore_link(bridge, before);
+        }
+    }
+
+    fn restore_link(&mut self, bridge: &DeviceView, before: &NicState) {
+        let device = self.bridge_device();
+        // Somebody may have given it another address since.
+        let is_ours = bridge.link.mac == Some(self.record.bridge.mac);
+        match before.mac {
+            Some(mac) if is_ours && mac != self.record.bridge.mac => {
+                self.step(Step::SetMac {
+                    device: device.clone(),
+                    mac,
+                });
+            }
+            Some(_) | None => {}
+        }
+        if bridge.link.up && !before.up {
+            self.step(Step::Lower(device));
+        }
+    }
+
+    /// The VLAN device or the bond goes, and the NICs are what they were.
+    fn port(&mut self) {
+        let made = self
+            .view
+            .made_port
+            .as_ref()
+            .map(|_| self.record.port_device());
+        if let Some(device) = made {
+            self.step(Step::Delete(device));
+        }
+        if let PortPart::Bond { others, .. } = &self.record.port {
+            for other in &self.view.others {
+                let mut all = others.iter();
+                let was_up = all.any(|state| state.ifindex == other.link.ifindex && state.up);
+                if was_up {
+                    self.step(Step::Raise(other.device()));
+                }
+            }
+        }
+        if let Some(nic) = self
+            .view
+            .nic
+            .as_ref()
+            .filter(|_| !self.record.nic.up && self.record.moved)
+        {
+            self.step(Step::Lower(nic.device()));
+        }
+    }
+}
