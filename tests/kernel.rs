@@ -47,3 +47,7 @@ mod sharing;
 mod support;
 #[path = "kernel/unannotated.rs"]
 mod unannotated;
+#[path = "kernel/uplink.rs"]
+mod uplink;
+#[path = "kernel/uplink_traffic.rs"]
+mod uplink_traffic;

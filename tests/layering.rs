@@ -55,6 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("uplink::judge", &["request", "sys::rtnl"]),
     ("uplink::plan", &["request", "sys::rtnl"]),
     ("uplink::rules", &["sys::rtnl"]),
+    ("uplink::settings", &["sys::rtnl"]),
     ("uplink::snippet", &["sys::rtnl"]),
     ("uplink::step", &["request", "sys::rtnl"]),
     (
@@ -144,6 +145,7 @@ const PURE: &[&str] = &[
     "uplink::judge",
     "uplink::plan",
     "uplink::rules",
+    "uplink::settings",
     "uplink::snippet",
     "uplink::step",
 ];

@@ -5,12 +5,15 @@
 //! that it had; what a bridge of ours was given since goes along to the NIC
 //! where the bridge goes away. Pure: reads record and view, never the host.
 
-use super::plan::untidy;
+mod bridge;
+
+use super::plan::{served, untidy};
 use super::record::{PortPart, UplinkRecord};
 use super::rules;
+use super::settings;
 use super::step::Step;
 use super::view::{BackView, Device, DeviceView, accepts_advertisements};
-use crate::sys::rtnl::{NicState, RawAddress, RawRoute};
+use crate::sys::rtnl::{RawAddress, RawRoute, Setting};
 
 /// Plans the way back. `elapsed` seconds have passed since the NIC was looked
 /// at: what has ended by itself meanwhile does not come back.
@@ -51,6 +54,13 @@ impl Planner<'_> {
         self.steps.push(step);
     }
 
+    fn set(&mut self, device: &Device, setting: Option<Setting>) {
+        self.steps.extend(setting.map(|setting| Step::Settings {
+            device: device.clone(),
+            settings: vec![setting],
+        }));
+    }
+
     fn bridge_device(&self) -> Device {
         self.record.bridge.device.clone()
     }
@@ -75,7 +85,12 @@ impl Planner<'_> {
 
     fn give_back(&mut self, nic: &DeviceView) {
         let device = nic.device();
-        for address in self.addresses() {
+        if let Some(bridge) = &self.view.bridge {
+            let strict = settings::strict(&bridge.state);
+            self.set(&bridge.device(), strict.map(settings::meanwhile));
+        }
+        let addresses = self.addresses();
+        for address in &addresses {
             let address = address.on(device.ifindex, &self.record.nic.name, &device.name);
             if !nic.state.addresses.contains(&address) {
                 self.step(Step::PutAddress {
@@ -84,6 +99,7 @@ impl Planner<'_> {
                 });
             }
         }
+        self.steps.extend(served(&addresses, &device));
         let changed = self.record.nic.settings.iter();
         let changed = changed.filter(|setting| !nic.state.settings.contains(setting));
         let settings: Vec<_> = changed.cloned().collect();
@@ -193,50 +209,46 @@ impl Planner<'_> {
         }
     }
 
-    fn route(&mut self, nic: &DeviceView, route: &RawRoute, from: u32) {
-        let on_bridge = route.on(nic.link.ifindex, from);
-        let interim = on_bridge.outranked();
-        let mut there = None;
-        let mut interim_is_there = false;
-        if let Some(bridge) = &self.view.bridge {
-            let mut all = bridge.state.routes.iter().zip(&bridge.leading);
-            there = all
-                .find(|(other, _)| other.is_same_as(&on_bridge))
-                .map(|(_, leads)| *leads);
-            let mut all = bridge.state.routes.iter();
-            interim_is_there = route.is_advertised() && all.any(|other| other.is_same_as(&interim));
+    fn route(&mut self, nic: &DeviceView, route: &RawRoute, bridge: u32) {
+        let on_bridge = route.on(nic.link.ifindex, bridge);
+        let on_nic = nic.state.routes.iter().any(|other| other.is_same_as(route));
+        let there = self.leads_on_bridge(&on_bridge);
+        let device = nic.device();
+        let advertised = route.is_advertised() && accepts_advertisements(&self.record.nic);
+        if advertised && !on_nic {
+            // As on the way there: the kernel takes its own only.
+            return self.step(Step::PutRoute {
+                device,
+                route: route.outranked(),
+            });
         }
-        let before = self.record.bridge.before.as_ref();
-        let is_the_bridges =
-            before.is_some_and(|state| state.routes.iter().any(|r| r.is_same_as(&on_bridge)));
-        let is_there = nic.state.routes.iter().any(|other| other.is_same_as(route));
-        match there.filter(|_| !is_the_bridges) {
-            _ if route.is_advertised() && accepts_advertisements(&self.record.nic) => {
-                if !is_there {
-                    self.step(Step::PutRoute {
-                        device: nic.device(),
-                        route: route.outranked(),
-                    });
-                }
-            }
+        match there.filter(|_| route.nexthop().is_none() && !advertised) {
             Some(leads) => self.step(Step::MoveRoute {
                 from: on_bridge,
                 to: route.clone(),
-                device: nic.device(),
+                device,
                 leads,
             }),
-            None if !is_there => self.step(Step::PutRoute {
-                device: nic.device(),
+            // A nexthop object brings its routes along.
+            None if on_nic || route.nexthop().is_some() && there.is_some() => {}
+            None => self.step(Step::PutRoute {
+                device,
                 route: route.clone(),
             }),
-            None => {}
         }
-        if interim_is_there {
-            self.step(Step::DropRoute {
-                device: self.bridge_device(),
-                route: interim,
-            });
+    }
+
+    /// Whether a route that the bridge got from the NIC comes before others;
+    /// `None` when the bridge does not have it, or had it before.
+    fn leads_on_bridge(&self, route: &RawRoute) -> Option<bool> {
+        let is_it = |other: &&RawRoute| other.is_same_as(route);
+        let before = self.record.bridge.before.as_ref();
+        if before.is_some_and(|state| state.routes.iter().any(|r| is_it(&r))) {
+            return None;
         }
+        let bridge = self.view.bridge.as_ref()?;
+        let mut all = bridge.state.routes.iter().zip(&bridge.leading);
+        all.find(|(other, _)| is_it(other)).map(|(_, leads)| *leads)
     }
 
     fn rules(&mut self, nic: &DeviceView) {
@@ -252,111 +264,6 @@ impl Planner<'_> {
         }
         if !exchange.drop.is_empty() {
             self.step(Step::DropRules(exchange.drop));
-        }
-    }
-
-    /// Takes the port out of the bridge, now that nothing arrives there.
-    fn leave(&mut self) {
-        let port = self.record.port_device();
-        if self
-            .view
-            .ports
-            .iter()
-            .any(|other| other.ifindex == port.ifindex)
-        {
-            self.step(Step::Leave {
-                port,
-                from: self.bridge_device(),
-            });
-        }
-    }
-
-    /// The bridge goes, or is what it was.
-    fn bridge(&mut self) {
-        let Some(bridge) = &self.view.bridge else {
-            return;
-        };
-        let device = self.bridge_device();
-        if bridge_goes(self.record, self.view) {
-            return self.step(Step::Delete(device));
-        }
-        let nothing = Vec::new();
-        let before = self.record.bridge.before.as_ref();
-        let stays = before.map_or(&nothing, |state| &state.addresses);
-        let recorded = &self.record.nic;
-        let given = recorded.addresses_as_given();
-        let given: Vec<_> = given
-            .map(|a| a.on(device.ifindex, &recorded.name, &device.name))
-            .collect();
-        if self.record.moved {
-            for address in given.into_iter().rev().filter(|a| !stays.contains(a)) {
-                let mut there = bridge.state.addresses.iter();
-                if there.any(|other| other.is_same_as(&address)) {
-                    self.step(Step::DropAddress {
-                        device: device.clone(),
-                        address,
-                    });
-                }
-            }
-        }
-        let given = recorded.neighbours.iter().map(|n| n.on(device.ifindex));
-        let kept = |n: &_| before.is_some_and(|state| state.neighbours.contains(n));
-        let given: Vec<_> = given.filter(|n| self.record.moved && !kept(n)).collect();
-        if !given.is_empty() {
-            self.step(Step::DropNeighbours {
-                device: device.clone(),
-                neighbours: given,
-            });
-        }
-        if let Some(before) = before {
-            self.restore_link(bridge, before);
-        }
-    }
-
-    fn restore_link(&mut self, bridge: &DeviceView, before: &NicState) {
-        let device = self.bridge_device();
-        // Somebody may have given it another address since.
-        let is_ours = bridge.link.mac == Some(self.record.bridge.mac);
-        match before.mac {
-            Some(mac) if is_ours && mac != self.record.bridge.mac => {
-                self.step(Step::SetMac {
-                    device: device.clone(),
-                    mac,
-                });
-            }
-            Some(_) | None => {}
-        }
-        if bridge.link.up && !before.up {
-            self.step(Step::Lower(device));
-        }
-    }
-
-    /// The VLAN device or the bond goes, and the NICs are what they were.
-    fn port(&mut self) {
-        let made = self
-            .view
-            .made_port
-            .as_ref()
-            .map(|_| self.record.port_device());
-        if let Some(device) = made {
-            self.step(Step::Delete(device));
-        }
-        if let PortPart::Bond { others, .. } = &self.record.port {
-            for other in &self.view.others {
-                let mut all = others.iter();
-                let was_up = all.any(|state| state.ifindex == other.link.ifindex && state.up);
-                if was_up {
-                    self.step(Step::Raise(other.device()));
-                }
-            }
-        }
-        if let Some(nic) = self
-            .view
-            .nic
-            .as_ref()
-            .filter(|_| !self.record.nic.up && self.record.moved)
-        {
-            self.step(Step::Lower(nic.device()));
         }
     }
 }

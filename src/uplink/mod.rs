@@ -21,6 +21,7 @@ mod plan;
 pub mod record;
 mod rules;
 mod run;
+mod settings;
 pub mod snippet;
 mod step;
 mod view;

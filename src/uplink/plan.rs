@@ -8,20 +8,17 @@
 //! route is replaced in its place, never deleted first.
 //! Pure: reads the view, never the host.
 
+mod port;
+
 use super::error::UplinkError;
 use super::judge::{judge, port};
 use super::record::{BridgePart, PortPart};
 use super::rules;
+use super::settings;
 use super::step::Step;
-use super::view::{BridgeView, Device, DeviceView, View, VlanView};
-use super::wanted::{BondMode, Wanted};
-use crate::request::IfName;
+use super::view::{BridgeView, Device, DeviceView, View};
+use super::wanted::Wanted;
 use crate::sys::rtnl::{NicState, RawAddress, RawRoute, RawRule, Setting};
-
-/// The leaf below /proc/sys/net/ipv6/conf that says how a link-local address is
-/// made, and its value for "not at all" (`IN6_ADDR_GEN_MODE_NONE`).
-pub(super) const ADDR_GEN_MODE: &str = "addr_gen_mode";
-const MADE_BY_NOBODY: &str = "1";
 
 /// What will be done, and what going back needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,69 +92,11 @@ impl Planner<'_> {
         self.steps.push(step);
     }
 
-    /// What is plugged in, made if need be.
-    fn port(&mut self, wanted: &Wanted) -> Result<PortPart, UplinkError> {
-        let nic = &self.view.nic;
-        let mac = nic.link.mac.unwrap_or_default();
-        let mtu = nic.link.mtu;
-        if let (Some(vlan), Some(VlanView::Missing(device))) = (wanted.vlan, &self.view.vlan) {
-            self.step(Step::CreateVlan {
-                port: device.clone(),
-                parent: nic.device(),
-                vlan,
-                mac,
-                mtu,
-            });
-            self.step(Step::Raise(device.clone()));
-            let device = device.clone();
-            return Ok(PortPart::Vlan { device, vlan });
-        }
-        let Some(mode) = wanted.bond else {
-            if let Some(source) = self.source.filter(|source| !source.link.up) {
-                self.step(Step::Raise(source.device()));
-            }
-            return Ok(PortPart::Nic);
-        };
-        let bond = Device {
-            ifindex: self.view.bond_ifindex,
-            name: bond_name(&wanted.bridge)?,
-        };
-        self.bond(&bond, mode, mac, mtu);
-        Ok(PortPart::Bond {
-            device: bond,
-            mode,
-            others: self.view.others.iter().map(|o| o.state.clone()).collect(),
-        })
-    }
-
-    /// The idle NICs first: traffic goes over to them, and the NIC in use
-    /// follows when nothing needs it any more, because a member must be down
-    /// when it joins (`bond_enslave`).
-    fn bond(&mut self, bond: &Device, mode: BondMode, mac: [u8; 6], mtu: u32) {
-        self.step(Step::CreateBond {
-            bond: bond.clone(),
-            mode,
-            mac,
-            mtu,
-        });
-        for other in &self.view.others {
-            self.enslave(&other.device(), bond);
-        }
-        self.step(Step::Raise(bond.clone()));
-        self.step(Step::AwaitCarrier(bond.clone()));
-        if mode == BondMode::Lacp {
-            self.notices.push(
-                "the switch must speak LACP on these ports, or only one of them carries".to_owned(),
-            );
-        }
-    }
-
-    fn enslave(&mut self, nic: &Device, bond: &Device) {
-        self.step(Step::Lower(nic.clone()));
-        self.step(Step::Join {
-            port: nic.clone(),
-            to: bond.clone(),
-        });
+    fn set(&mut self, device: &Device, setting: Option<Setting>) {
+        self.steps.extend(setting.map(|setting| Step::Settings {
+            device: device.clone(),
+            settings: vec![setting],
+        }));
     }
 
     /// The bridge, made or made ready.
@@ -176,6 +115,10 @@ impl Planner<'_> {
                 }
                 if !view.link.up {
                     self.step(Step::Raise(device.clone()));
+                }
+                if self.source.is_some() {
+                    let strict = settings::strict(&view.state);
+                    self.set(&device, strict.map(settings::meanwhile));
                 }
                 let mac = if has_another {
                     Some(mac)
@@ -206,7 +149,7 @@ impl Planner<'_> {
         });
         if let Some(source) = self.source {
             let settings = source.state.settings.iter().cloned();
-            let settings: Vec<Setting> = settings.map(made_by_nobody).collect();
+            let settings: Vec<_> = settings.map(settings::meanwhile).collect();
             if !settings.is_empty() {
                 self.step(Step::Settings {
                     device: device.clone(),
@@ -227,7 +170,7 @@ impl Planner<'_> {
         let device = &bridge.device;
         for address in source.state.addresses_as_given() {
             let address = address.on(device.ifindex, &source.link.name, &device.name);
-            let has_it = |state: &NicState| state.addresses.contains(&address);
+            let has_it = |state: &NicState| state.addresses.iter().any(|a| a.is_same_as(&address));
             if !bridge.before.as_ref().is_some_and(has_it) {
                 self.step(Step::PutAddress {
                     device: device.clone(),
@@ -235,35 +178,13 @@ impl Planner<'_> {
                 });
             }
         }
+        self.steps.extend(served(&source.state.addresses, device));
         if bridge.before.is_none() {
-            for mode in automatic(&source.state) {
-                self.step(Step::Settings {
-                    device: device.clone(),
-                    settings: vec![mode.clone()],
-                });
-            }
+            self.set(device, settings::automatic(&source.state));
         }
         if !self.rules.is_empty() {
             let exchange = rules::there(&self.rules, &source.link.name, &device.name);
             self.step(Step::PutRules(exchange.put));
-        }
-    }
-
-    fn join(&mut self, port: &PortPart, bridge: &Device) {
-        let (device, has_carrier) = match port {
-            PortPart::Nic => {
-                let source = self.source.unwrap_or(&self.view.nic);
-                (source.device(), source.link.carrier)
-            }
-            PortPart::Vlan { device, .. } => (device.clone(), self.view.nic.link.carrier),
-            PortPart::Bond { device, .. } => (device.clone(), true),
-        };
-        self.step(Step::Join {
-            port: device,
-            to: bridge.clone(),
-        });
-        if has_carrier {
-            self.step(Step::AwaitCarrier(bridge.clone()));
         }
     }
 
@@ -290,12 +211,8 @@ impl Planner<'_> {
             }
         }
         // The kernel makes routes for multicast when this is set, so first of all.
-        for mode in automatic(&source.state) {
-            self.step(Step::Settings {
-                device: source.device(),
-                settings: vec![made_by_nobody(mode.clone())],
-            });
-        }
+        let automatic = settings::automatic(&source.state);
+        self.set(&source.device(), automatic.map(settings::meanwhile));
         // What says who is on the link comes before what goes through them.
         let routes = source.state.routes.iter().zip(&source.leading);
         let (links, others): (Vec<_>, Vec<_>) = routes.partition(|(route, _)| route.is_kernels());
@@ -303,6 +220,9 @@ impl Planner<'_> {
             self.route(source, route, *leads, device);
         }
         self.tidy(source, bridge);
+        // Answers leave where packets come in, from here on.
+        let own = bridge.before.as_ref().unwrap_or(&source.state);
+        self.set(device, settings::strict(own));
     }
 
     fn route(&mut self, source: &DeviceView, route: &RawRoute, leads: bool, device: &Device) {
@@ -398,28 +318,12 @@ pub(super) fn untidy(state: &NicState) -> Option<Vec<RawAddress>> {
     lacks.then(|| state.addresses.clone())
 }
 
-/// The setting by which the kernel makes link-local addresses, where it does.
-fn automatic(state: &NicState) -> impl Iterator<Item = &Setting> {
-    let settings = state.settings.iter();
-    settings.filter(|s| s.leaf == ADDR_GEN_MODE && s.value != MADE_BY_NOBODY)
-}
-
-/// No link-local address of the kernel's making: the one that is moved serves.
-fn made_by_nobody(mut setting: Setting) -> Setting {
-    if setting.leaf == ADDR_GEN_MODE {
-        setting.value = MADE_BY_NOBODY.to_owned();
-    }
-    setting
-}
-
-/// `bond-` and the bridge's name. `bond0` is the module's own.
-fn bond_name(bridge: &IfName) -> Result<String, UplinkError> {
-    let name = format!("bond-{bridge}");
-    match name.parse::<IfName>() {
-        Ok(name) => Ok(name.to_string()),
-        Err(_) => Err(UplinkError::NoName {
-            what: "a bond",
-            name,
-        }),
-    }
+/// The wait for the addresses of IPv6 that a device was given.
+pub(super) fn served(given: &[RawAddress], device: &Device) -> Option<Step> {
+    let addresses = given.iter().filter(|a| a.is_v6());
+    let addresses: Vec<_> = addresses.filter_map(RawAddress::address).collect();
+    (!addresses.is_empty()).then(|| Step::AwaitAddresses {
+        device: device.clone(),
+        addresses,
+    })
 }

@@ -1,6 +1,7 @@
 //! Runs steps: the first refusal ends a way there, while a way back goes on and
 //! tells what was left.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use nix::libc;
@@ -15,6 +16,9 @@ use crate::sys::{ethtool, pause};
 
 /// How long a carrier may take: a NIC that negotiates anew takes 2 to 4 s.
 const CARRIER_TIME: Duration = Duration::from_secs(8);
+/// How long the kernel's work queue may take, busy as it may be.
+const ADDRESS_TIME: Duration = Duration::from_secs(3);
+const ADDRESS_PAUSE: Duration = Duration::from_millis(1);
 const CARRIER_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a step had no success.
@@ -34,6 +38,9 @@ pub enum StepError {
     /// No carrier came.
     #[error("no carrier within {} s", CARRIER_TIME.as_secs())]
     NoCarrier,
+    /// The kernel did not take packets for an address.
+    #[error("not so within {} s", ADDRESS_TIME.as_secs())]
+    NotServed,
     /// The deadline passed.
     #[error("no time is left")]
     Deadline,
@@ -45,7 +52,7 @@ impl StepError {
         match self {
             Self::Kernel(error) => error.errno(),
             Self::Setting { source, .. } => source.raw_os_error(),
-            Self::NoCarrier | Self::Deadline => None,
+            Self::NoCarrier | Self::NotServed | Self::Deadline => None,
         }
     }
 
@@ -56,6 +63,7 @@ impl StepError {
             Self::Kernel(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
             | Self::Setting { .. }
             | Self::NoCarrier
+            | Self::NotServed
             | Self::Deadline => None,
         }
     }
@@ -94,8 +102,8 @@ pub async fn back(steps: &[Step], rtnl: &Rtnl, deadline: Deadline) -> Vec<Stoppe
     for step in steps {
         let done = once(step, rtnl, deadline).await;
         match done {
-            // No carrier is a reason to go on without one.
-            Err(StepError::NoCarrier) | Ok(()) => {}
+            // A reason to go on without one.
+            Err(StepError::NoCarrier | StepError::NotServed) | Ok(()) => {}
             Err(_) if step.is_dispensable() => {}
             Err(error) => left.push(Stopped {
                 step: step.clone(),
@@ -139,6 +147,7 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
         Step::DropAddress { address, .. } => rtnl.drop_address(address).await?,
         Step::Join { port, to } => rtnl.set_controller(port.ifindex, to.ifindex).await?,
         Step::Leave { port, from } => leave(port, from, rtnl).await?,
+        Step::AwaitAddresses { device, addresses } => served(device, addresses, rtnl).await?,
         Step::AwaitCarrier(device) => carrier(device, rtnl, deadline).await?,
         Step::PutNeighbours { neighbours, .. } => {
             for neighbour in neighbours {
@@ -235,6 +244,20 @@ async fn delete(device: &Device, rtnl: &Rtnl) -> Result<(), StepError> {
     match rtnl.delete_link(device.ifindex).await {
         Err(error) if error.errno() == Some(libc::ENODEV) => Ok(()),
         other => Ok(other?),
+    }
+}
+
+async fn served(device: &Device, addresses: &[IpAddr], rtnl: &Rtnl) -> Result<(), StepError> {
+    let patience = Deadline::after(ADDRESS_TIME);
+    loop {
+        let served = rtnl.served_by(device.ifindex).await?;
+        if addresses.iter().all(|address| served.contains(address)) {
+            return Ok(());
+        }
+        if patience.has_passed() {
+            return Err(StepError::NotServed);
+        }
+        pause(ADDRESS_PAUSE).await;
     }
 }
 

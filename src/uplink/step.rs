@@ -4,6 +4,7 @@
 //! a run was stopped. `Display` is the line of `--dry-run` and of a report.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::view::Device;
 use super::wanted::BondMode;
@@ -94,6 +95,13 @@ pub enum Step {
     },
     /// Waits until a device has a carrier.
     AwaitCarrier(Device),
+    /// Waits until a device takes packets for addresses of IPv6.
+    AwaitAddresses {
+        /// The device.
+        device: Device,
+        /// The addresses.
+        addresses: Vec<IpAddr>,
+    },
     /// Tells a device what neighbours are known, so that nobody has to ask.
     PutNeighbours {
         /// The device.
@@ -225,6 +233,12 @@ impl fmt::Display for Step {
             Self::Join { port, to } => write!(f, "make {port} a port of {to}"),
             Self::Leave { port, from } => write!(f, "take {port} out of {from}"),
             Self::AwaitCarrier(device) => write!(f, "wait for the carrier of {device}"),
+            Self::AwaitAddresses { device, .. } => {
+                write!(
+                    f,
+                    "wait until {device} takes packets for its addresses of IPv6"
+                )
+            }
             Self::PutNeighbours { device, neighbours } => {
                 write!(f, "tell {device} the neighbours ")?;
                 listed(f, neighbours)

@@ -1,5 +1,6 @@
 //! The host as far as an uplink is concerned, as plain data.
 
+use super::settings;
 use crate::sys::rtnl::{BridgePolicy, LinkFacts, NicState, RawNeighbour, RawRule};
 
 /// A device by index and name.
@@ -43,14 +44,9 @@ impl DeviceView {
 
 /// The same of a state that was kept.
 pub fn accepts_advertisements(state: &NicState) -> bool {
-    let value = |leaf: &str| {
-        let mut settings = state.settings.iter();
-        let found = settings.find(|setting| setting.v6 && setting.leaf == leaf)?;
-        Some(found.value.as_str())
-    };
-    match value("accept_ra") {
+    match settings::value(state, true, "accept_ra") {
         Some("2") => true,
-        Some("1") => value("forwarding") == Some("0"),
+        Some("1") => settings::value(state, true, "forwarding") == Some("0"),
         Some(_) | None => false,
     }
 }

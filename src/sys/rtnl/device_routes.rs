@@ -1,11 +1,13 @@
 //! The routes out of a device: listing them in the kernel's order, and moving
 //! one so that no packet finds none.
 
+use std::net::IpAddr;
+
 use nix::libc;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 
 use super::object::Object;
-use super::raw_route::{HEADER_BYTES, RTA_EXPIRES, RTA_OIF, RTA_TABLE};
+use super::raw_route::{HEADER_BYTES, RT_TABLE_LOCAL, RTA_EXPIRES, RTA_OIF, RTA_TABLE};
 use super::replay::{RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE};
 use super::{RawAddress, RawRoute, Rtnl, RtnlError};
 
@@ -22,6 +24,23 @@ impl Rtnl {
         }
         routes.retain(|route| !route.is_part_of_an_address());
         Ok(routes)
+    }
+
+    /// The IPv6 addresses that a device takes packets for: the kernel makes the
+    /// route to oneself from a work queue, a while after it took the address
+    /// (`addrconf_dad_work`), and until then others are forwarded or dropped.
+    pub async fn served_by(&self, ifindex: u32) -> Result<Vec<IpAddr>, RtnlError> {
+        let mut filter = family_filter(libc::AF_INET6);
+        filter.set(RTA_OIF, &ifindex.to_ne_bytes());
+        filter.set(RTA_TABLE, &RT_TABLE_LOCAL.to_ne_bytes());
+        let listed = self.list(RTM_GETROUTE, &filter, HEADER_BYTES).await?;
+        let own = listed
+            .into_iter()
+            .map(RawRoute::of)
+            .filter(RawRoute::is_to_oneself);
+        Ok(own
+            .filter_map(|route| Some(route.destination()?.addr()))
+            .collect())
     }
 
     /// Which of `routes` are the first of those for the same destination with

@@ -42,11 +42,12 @@ const RTA_PAD: u16 = 24;
 const RTA_NH_ID: u16 = 30;
 
 const RT_TABLE_MAIN: u32 = 254;
-const RT_TABLE_LOCAL: u32 = 255;
+pub(super) const RT_TABLE_LOCAL: u32 = 255;
 const RTPROT_KERNEL: u8 = 2;
 const RTPROT_RA: u8 = 9;
 const RTPROT_DHCP: u8 = 16;
 const RTN_UNICAST: u8 = 1;
+const RTN_LOCAL: u8 = 2;
 const RTN_MULTICAST: u8 = 5;
 /// The one flag that is a wish; the others tell of a state.
 const RTNH_F_ONLINK: u8 = 4;
@@ -201,6 +202,11 @@ impl RawRoute {
     /// address: to oneself, to a broadcast or an anycast address.
     pub(super) fn is_part_of_an_address(&self) -> bool {
         self.is_kernels() && self.table() == RT_TABLE_LOCAL && self.0.byte(TYPE) != RTN_MULTICAST
+    }
+
+    /// Whether it leads to an address of the host itself.
+    pub(super) fn is_to_oneself(&self) -> bool {
+        self.0.byte(TYPE) == RTN_LOCAL
     }
 
     /// The same route `seconds` later; `None` when it has ended by then.
