@@ -49,5 +49,9 @@ mod support;
 mod unannotated;
 #[path = "kernel/uplink.rs"]
 mod uplink;
+#[path = "kernel/uplink_kill.rs"]
+mod uplink_kill;
+#[path = "kernel/uplink_refusal.rs"]
+mod uplink_refusal;
 #[path = "kernel/uplink_traffic.rs"]
 mod uplink_traffic;

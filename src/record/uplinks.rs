@@ -108,6 +108,21 @@ impl Store {
         Ok(ids.collect())
     }
 
+    /// Removes what runs left that were killed while they wrote. Only for who
+    /// holds [`Store::lock_uplinks`].
+    pub fn sweep_uplinks(&self) -> Result<(), RecordError> {
+        for entry in fs::read_dir(self.path("uplinks"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if entry.path().extension().is_some() {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets an uplink that is no more.
     pub fn forget_uplink(&self, id: &UplinkId) -> Result<(), RecordError> {
         let path = self.uplink_path(id);

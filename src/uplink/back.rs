@@ -7,13 +7,13 @@
 
 mod bridge;
 
-use super::plan::{served, untidy};
+use super::plan::{neighbours, served, untidy};
 use super::record::{PortPart, UplinkRecord};
 use super::rules;
 use super::settings;
 use super::step::Step;
 use super::view::{BackView, Device, DeviceView, accepts_advertisements};
-use crate::sys::rtnl::{RawAddress, RawRoute, Setting};
+use crate::sys::rtnl::{RawAddress, RawNeighbour, RawRoute, Setting};
 
 /// Plans the way back. `elapsed` seconds have passed since the NIC was looked
 /// at: what has ended by itself meanwhile does not come back.
@@ -109,27 +109,7 @@ impl Planner<'_> {
                 settings,
             });
         }
-        if let Some(bridge) = self
-            .view
-            .bridge
-            .as_ref()
-            .filter(|b| !b.neighbours.is_empty())
-        {
-            let neighbours = bridge.neighbours.iter().map(|n| n.on(device.ifindex));
-            self.step(Step::PutNeighbours {
-                neighbours: neighbours.collect(),
-                device: device.clone(),
-            });
-        }
-        for nexthop in &self.record.nic.nexthops {
-            let nexthop = nexthop.on(self.record.nic.ifindex, device.ifindex);
-            if !nic.state.nexthops.contains(&nexthop) {
-                self.step(Step::PutNexthop {
-                    device: device.clone(),
-                    nexthop,
-                });
-            }
-        }
+        self.steps.extend(neighbours(&self.neighbours(), &device));
         self.routes(nic);
         self.rules(nic);
     }
@@ -140,12 +120,8 @@ impl Planner<'_> {
         let mut addresses: Vec<_> = had.filter_map(|a| a.aged(self.elapsed)).collect();
         if let Some(bridge) = self.extra() {
             let moved = |address: &RawAddress| {
-                let back = address.on(
-                    self.record.nic.ifindex,
-                    &bridge.link.name,
-                    &self.record.nic.name,
-                );
-                back
+                let nic = &self.record.nic;
+                address.on(nic.ifindex, &bridge.link.name, &nic.name)
             };
             let since = bridge.state.addresses_as_given();
             let since = since
@@ -158,6 +134,25 @@ impl Planner<'_> {
             addresses.extend(since.filter(|a| !known.contains(&(a.address(), a.prefix_length()))));
         }
         addresses
+    }
+
+    /// What the NIC knew, and what the bridge has learned since. The kernel takes
+    /// the former away with the last address (`arp_ifdown`).
+    fn neighbours(&self) -> Vec<RawNeighbour> {
+        let mut known = self.record.nic.neighbours.clone();
+        if let Some(bridge) = &self.view.bridge {
+            let goes = bridge_goes(self.record, self.view);
+            let since = bridge
+                .neighbours
+                .iter()
+                .filter(|n| goes || !n.is_permanent());
+            let given = |n: &RawNeighbour| {
+                let mut known = self.record.nic.neighbours.iter();
+                known.any(|own| own.on(bridge.link.ifindex) == *n)
+            };
+            known.extend(since.filter(|n| !given(n)).cloned());
+        }
+        known
     }
 
     /// The bridge, if it goes away with what it was given since.
@@ -177,8 +172,20 @@ impl Planner<'_> {
             .filter_map(|route| route.aged(self.elapsed))
             .map(|route| route.on(recorded, to))
             .collect();
-        let (links, others): (Vec<_>, Vec<_>) = had.iter().partition(|route| route.is_kernels());
-        for route in links.into_iter().chain(others) {
+        let (links, others): (Vec<_>, Vec<_>) = had.iter().partition(|route| route.is_on_link());
+        for route in links {
+            self.route(nic, route, from);
+        }
+        for nexthop in &self.record.nic.nexthops {
+            let nexthop = nexthop.on(recorded, to);
+            if !nic.state.nexthops.contains(&nexthop) {
+                self.step(Step::PutNexthop {
+                    device: nic.device(),
+                    nexthop,
+                });
+            }
+        }
+        for route in others {
             self.route(nic, route, from);
         }
         if let Some(bridge) = self.extra() {

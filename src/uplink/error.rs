@@ -283,20 +283,20 @@ impl UplinkError {
 
     /// Facts beside the first line, with their names.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Refused {
-                kernel_says, left, ..
-            } => {
-                let mut facts: Vec<_> = kernel_says.iter().map(|t| ("kernel", t.clone())).collect();
-                if left.is_empty() {
-                    facts.push(("undone", "everything. Nothing is left behind.".to_owned()));
-                }
-                facts.extend(left.iter().map(|left| ("left", left.clone())));
-                facts
+        let mut facts = Vec::new();
+        if let Self::Refused {
+            kernel_says, left, ..
+        } = self
+        {
+            facts.extend(kernel_says.iter().map(|text| ("kernel", text.clone())));
+            if left.is_empty() {
+                facts.push(("undone", "everything. Nothing is left behind.".to_owned()));
             }
-            Self::Left { left, .. } => left.iter().map(|left| ("left", left.clone())).collect(),
-            _ => Vec::new(),
         }
+        if let Self::Refused { left, .. } | Self::Left { left, .. } = self {
+            facts.extend(left.iter().map(|left| ("left", left.clone())));
+        }
+        facts
     }
 }
 

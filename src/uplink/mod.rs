@@ -142,6 +142,7 @@ pub fn settle(host: &Host) -> Result<(), UplinkError> {
         let Some(_lock) = host.store.try_lock_uplinks()? else {
             return Ok(());
         };
+        host.store.sweep_uplinks()?;
         let now = seconds_since_boot();
         for known in host.known()? {
             if known.record.is_overdue(now) {

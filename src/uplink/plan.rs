@@ -18,7 +18,7 @@ use super::settings;
 use super::step::Step;
 use super::view::{BridgeView, Device, DeviceView, View};
 use super::wanted::Wanted;
-use crate::sys::rtnl::{NicState, RawAddress, RawRoute, RawRule, Setting};
+use crate::sys::rtnl::{NicState, RawAddress, RawNeighbour, RawRoute, RawRule, Setting};
 
 /// What will be done, and what going back needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,17 +191,18 @@ impl Planner<'_> {
     /// Frames arrive on the bridge now; let everything leave by it, too.
     fn turn(&mut self, source: &DeviceView, bridge: &BridgePart) {
         let device = &bridge.device;
-        let to = device.ifindex;
-        let from = source.link.ifindex;
-        if !source.neighbours.is_empty() {
-            let neighbours = source.neighbours.iter().map(|n| n.on(to)).collect();
-            self.step(Step::PutNeighbours {
-                device: device.clone(),
-                neighbours,
-            });
+        self.steps.extend(neighbours(&source.neighbours, device));
+        // The kernel makes routes for multicast when this is set, so first of all.
+        let automatic = settings::automatic(&source.state);
+        self.set(&source.device(), automatic.map(settings::meanwhile));
+        // What says who is on the link comes before what goes through them.
+        let routes = source.state.routes.iter().zip(&source.leading);
+        let (links, others): (Vec<_>, Vec<_>) = routes.partition(|(route, _)| route.is_on_link());
+        for (route, leads) in links {
+            self.route(source, route, *leads, device);
         }
         for nexthop in &source.state.nexthops {
-            let moved = nexthop.on(from, to);
+            let moved = nexthop.on(source.link.ifindex, device.ifindex);
             // A group stays as it is: its members are moved.
             if moved != *nexthop {
                 self.step(Step::PutNexthop {
@@ -210,13 +211,7 @@ impl Planner<'_> {
                 });
             }
         }
-        // The kernel makes routes for multicast when this is set, so first of all.
-        let automatic = settings::automatic(&source.state);
-        self.set(&source.device(), automatic.map(settings::meanwhile));
-        // What says who is on the link comes before what goes through them.
-        let routes = source.state.routes.iter().zip(&source.leading);
-        let (links, others): (Vec<_>, Vec<_>) = routes.partition(|(route, _)| route.is_kernels());
-        for (route, leads) in links.into_iter().chain(others) {
+        for (route, leads) in others {
             self.route(source, route, *leads, device);
         }
         self.tidy(source, bridge);
@@ -316,6 +311,20 @@ pub(super) fn untidy(state: &NicState) -> Option<Vec<RawAddress>> {
     };
     let lacks = state.addresses.iter().any(|a| !has_route(a.network()));
     lacks.then(|| state.addresses.clone())
+}
+
+/// Tells a device neighbours: those that were written down, and those that were
+/// learned, which it would ask for.
+pub(super) fn neighbours(known: &[RawNeighbour], device: &Device) -> Vec<Step> {
+    let of = |permanent: bool| {
+        let known = known.iter().filter(|n| n.is_permanent() == permanent);
+        let neighbours: Vec<_> = known.map(|n| n.on(device.ifindex)).collect();
+        (!neighbours.is_empty()).then(|| Step::PutNeighbours {
+            device: device.clone(),
+            neighbours,
+        })
+    };
+    [of(true), of(false)].into_iter().flatten().collect()
 }
 
 /// The wait for the addresses of IPv6 that a device was given.

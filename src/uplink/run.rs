@@ -1,7 +1,6 @@
 //! Runs steps: the first refusal ends a way there, while a way back goes on and
 //! tells what was left.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use nix::libc;
@@ -11,14 +10,11 @@ use super::view::Device;
 use super::wanted::BondMode;
 use crate::deadline::Deadline;
 use crate::request::IfName;
-use crate::sys::rtnl::{NewLink, Rtnl, RtnlError, Setting};
+use crate::sys::rtnl::{NewLink, RawRoute, RawRule, Rtnl, RtnlError, Setting};
 use crate::sys::{ethtool, pause};
 
 /// How long a carrier may take: a NIC that negotiates anew takes 2 to 4 s.
 const CARRIER_TIME: Duration = Duration::from_secs(8);
-/// How long the kernel's work queue may take, busy as it may be.
-const ADDRESS_TIME: Duration = Duration::from_secs(3);
-const ADDRESS_PAUSE: Duration = Duration::from_millis(1);
 const CARRIER_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a step had no success.
@@ -39,7 +35,7 @@ pub enum StepError {
     #[error("no carrier within {} s", CARRIER_TIME.as_secs())]
     NoCarrier,
     /// The kernel did not take packets for an address.
-    #[error("not so within {} s", ADDRESS_TIME.as_secs())]
+    #[error("it does not, for seconds")]
     NotServed,
     /// The deadline passed.
     #[error("no time is left")]
@@ -147,7 +143,11 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
         Step::DropAddress { address, .. } => rtnl.drop_address(address).await?,
         Step::Join { port, to } => rtnl.set_controller(port.ifindex, to.ifindex).await?,
         Step::Leave { port, from } => leave(port, from, rtnl).await?,
-        Step::AwaitAddresses { device, addresses } => served(device, addresses, rtnl).await?,
+        Step::AwaitAddresses { device, addresses } => {
+            if !rtnl.await_served(device.ifindex, addresses).await? {
+                return Err(StepError::NotServed);
+            }
+        }
         Step::AwaitCarrier(device) => carrier(device, rtnl, deadline).await?,
         Step::PutNeighbours { neighbours, .. } => {
             for neighbour in neighbours {
@@ -162,18 +162,7 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
         Step::PutNexthop { nexthop, .. } => rtnl.put_nexthop(nexthop).await?,
         Step::MoveRoute {
             from, to, leads, ..
-        } => {
-            if to.is_kernels() {
-                // The kernel made one for the address, behind this one.
-                rtnl.drop_route(to).await?;
-            }
-            if *leads {
-                rtnl.replace_leading(to).await?;
-            } else {
-                rtnl.put_route(to).await?;
-            }
-            rtnl.drop_route(from).await?;
-        }
+        } => move_route(from, to, *leads, rtnl).await?,
         Step::PutRoute { route, .. } => rtnl.put_route(route).await?,
         Step::DropRoute { route, .. } => rtnl.drop_route(route).await?,
         Step::TidyRoutes {
@@ -186,12 +175,33 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
                 rtnl.put_rule(rule).await?;
             }
         }
-        Step::DropRules(rules) => {
-            for rule in rules {
-                rtnl.drop_rule(rule).await?;
-            }
-        }
+        Step::DropRules(rules) => drop_rules(rules, rtnl).await?,
         Step::Delete(device) => delete(device, rtnl).await?,
+    }
+    Ok(())
+}
+
+async fn move_route(
+    from: &RawRoute,
+    to: &RawRoute,
+    leads: bool,
+    rtnl: &Rtnl,
+) -> Result<(), StepError> {
+    if to.is_kernels() {
+        // The kernel made one for the address, behind this one.
+        rtnl.drop_route(to).await?;
+    }
+    if leads {
+        rtnl.replace_leading(to).await?;
+    } else {
+        rtnl.put_route(to).await?;
+    }
+    Ok(rtnl.drop_route(from).await?)
+}
+
+async fn drop_rules(rules: &[RawRule], rtnl: &Rtnl) -> Result<(), StepError> {
+    for rule in rules {
+        rtnl.drop_rule(rule).await?;
     }
     Ok(())
 }
@@ -238,26 +248,12 @@ async fn leave(port: &Device, from: &Device, rtnl: &Rtnl) -> Result<(), StepErro
 /// A device that somebody else has by now is not ours to delete.
 async fn delete(device: &Device, rtnl: &Rtnl) -> Result<(), StepError> {
     let link = rtnl.link_by_index(device.ifindex).await?;
-    if !link.is_some_and(|link| link.name == device.name) {
+    if link.is_none_or(|link| link.name != device.name) {
         return Ok(());
     }
     match rtnl.delete_link(device.ifindex).await {
         Err(error) if error.errno() == Some(libc::ENODEV) => Ok(()),
         other => Ok(other?),
-    }
-}
-
-async fn served(device: &Device, addresses: &[IpAddr], rtnl: &Rtnl) -> Result<(), StepError> {
-    let patience = Deadline::after(ADDRESS_TIME);
-    loop {
-        let served = rtnl.served_by(device.ifindex).await?;
-        if addresses.iter().all(|address| served.contains(address)) {
-            return Ok(());
-        }
-        if patience.has_passed() {
-            return Err(StepError::NotServed);
-        }
-        pause(ADDRESS_PAUSE).await;
     }
 }
 

@@ -170,10 +170,10 @@ impl Step {
     /// Whether the change goes on without it when it is refused: what it would
     /// do happens by itself, a little later.
     pub fn is_dispensable(&self) -> bool {
-        matches!(
-            self,
-            Self::PutNeighbours { .. } | Self::DropNeighbours { .. }
-        )
+        if let Self::PutNeighbours { neighbours, .. } = self {
+            return !neighbours.iter().any(RawNeighbour::is_permanent);
+        }
+        matches!(self, Self::DropNeighbours { .. })
     }
 }
 

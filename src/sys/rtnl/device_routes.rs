@@ -2,6 +2,7 @@
 //! one so that no packet finds none.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use nix::libc;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
@@ -10,6 +11,12 @@ use super::object::Object;
 use super::raw_route::{HEADER_BYTES, RT_TABLE_LOCAL, RTA_EXPIRES, RTA_OIF, RTA_TABLE};
 use super::replay::{RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE};
 use super::{RawAddress, RawRoute, Rtnl, RtnlError};
+use crate::deadline::Deadline;
+use crate::sys::pause;
+
+/// How long the kernel's work queue may take, busy as it may be.
+const SERVE_TIME: Duration = Duration::from_secs(3);
+const SERVE_PAUSE: Duration = Duration::from_millis(1);
 
 impl Rtnl {
     /// The routes out of a device, of all tables and both families, in the
@@ -29,7 +36,7 @@ impl Rtnl {
     /// The IPv6 addresses that a device takes packets for: the kernel makes the
     /// route to oneself from a work queue, a while after it took the address
     /// (`addrconf_dad_work`), and until then others are forwarded or dropped.
-    pub async fn served_by(&self, ifindex: u32) -> Result<Vec<IpAddr>, RtnlError> {
+    async fn served_by(&self, ifindex: u32) -> Result<Vec<IpAddr>, RtnlError> {
         let mut filter = family_filter(libc::AF_INET6);
         filter.set(RTA_OIF, &ifindex.to_ne_bytes());
         filter.set(RTA_TABLE, &RT_TABLE_LOCAL.to_ne_bytes());
@@ -41,6 +48,27 @@ impl Rtnl {
         Ok(own
             .filter_map(|route| Some(route.destination()?.addr()))
             .collect())
+    }
+
+    /// Waits until a device takes packets for `addresses`, those of IPv6 among
+    /// them; false when it does not within a few seconds.
+    pub async fn await_served(
+        &self,
+        ifindex: u32,
+        addresses: &[IpAddr],
+    ) -> Result<bool, RtnlError> {
+        let patience = Deadline::after(SERVE_TIME);
+        loop {
+            let served = self.served_by(ifindex).await?;
+            let mut v6 = addresses.iter().filter(|address| address.is_ipv6());
+            if v6.all(|address| served.contains(address)) {
+                return Ok(true);
+            }
+            if patience.has_passed() || self.deadline.has_passed() {
+                return Ok(false);
+            }
+            pause(SERVE_PAUSE).await;
+        }
     }
 
     /// Which of `routes` are the first of those for the same destination with

@@ -233,15 +233,24 @@ impl NicState {
                 .await;
             failures.note(|| format!("address {address}"), put);
         }
-        for nexthop in &self.nexthops {
-            let put = rtnl.put_nexthop(&nexthop.on(self.ifindex, ifindex)).await;
-            failures.note(|| format!("nexthop {nexthop}"), put);
-        }
+        let addresses = self.addresses.iter().filter_map(|a| a.aged(age)?.address());
+        let addresses: Vec<_> = addresses.collect();
+        // One that the kernel does not take up leaves the rest of it as it is.
+        rtnl.await_served(ifindex, &addresses).await?;
         let routes = self.routes.iter().filter_map(|route| route.aged(age));
         let routes: Vec<_> = routes
             .map(|route| route.on(self.ifindex, ifindex))
             .collect();
-        for route in &routes {
+        // What says who is on the link comes before what goes through them.
+        for route in routes.iter().filter(|route| route.is_on_link()) {
+            let put = rtnl.put_route(route).await;
+            failures.note(|| format!("route {route}"), put);
+        }
+        for nexthop in &self.nexthops {
+            let put = rtnl.put_nexthop(&nexthop.on(self.ifindex, ifindex)).await;
+            failures.note(|| format!("nexthop {nexthop}"), put);
+        }
+        for route in routes.iter().filter(|route| !route.is_on_link()) {
             let put = rtnl.put_route(route).await;
             failures.note(|| format!("route {route}"), put);
         }

@@ -179,6 +179,13 @@ impl RawRoute {
         self.0.byte(PROTOCOL) == RTPROT_KERNEL
     }
 
+    /// Whether it says who is on the link itself, which the next hops of other
+    /// routes and of nexthop objects are looked up in (`fib_check_nh`).
+    pub fn is_on_link(&self) -> bool {
+        let through = [RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID];
+        !through.iter().any(|kind| self.0.value(*kind).is_some())
+    }
+
     /// Whether a DHCP client made it.
     pub fn is_leased(&self) -> bool {
         self.0.byte(PROTOCOL) == RTPROT_DHCP

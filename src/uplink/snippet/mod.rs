@@ -223,8 +223,8 @@ impl Facts {
         let advertised = source.routes.iter().any(RawRoute::is_advertised);
         self.advertised = autonomous || advertised || accepts_advertisements(source);
         let kept = source.addresses.iter();
-        let kept = kept.filter(|a| !a.is_finite() && !(a.is_v6() && a.is_link_local()));
-        let kept = kept.filter_map(|a| Some(IpNet::new(a.address()?, a.prefix_length()).ok()?));
+        let kept = kept.filter(|a| !(a.is_finite() || a.is_v6() && a.is_link_local()));
+        let kept = kept.filter_map(|a| IpNet::new(a.address()?, a.prefix_length()).ok());
         self.addresses = kept.map(|a| a.to_string()).collect();
         for route in &source.routes {
             let comes_by_itself = route.is_kernels()
