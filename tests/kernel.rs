@@ -28,10 +28,10 @@ mod input;
 mod kill;
 #[path = "kernel/macvlan.rs"]
 mod macvlan;
-#[path = "kernel/nics.rs"]
-mod nics;
 #[path = "kernel/nic_state.rs"]
 mod nic_state;
+#[path = "kernel/nics.rs"]
+mod nics;
 #[path = "kernel/policy.rs"]
 mod policy;
 #[path = "kernel/records.rs"]
@@ -51,6 +51,8 @@ mod unannotated;
 mod uplink;
 #[path = "kernel/uplink_kill.rs"]
 mod uplink_kill;
+#[path = "kernel/uplink_links.rs"]
+mod uplink_links;
 #[path = "kernel/uplink_refusal.rs"]
 mod uplink_refusal;
 #[path = "kernel/uplink_traffic.rs"]

@@ -10,6 +10,7 @@ use pipework::sys::rtnl::NicState;
 
 use crate::nic_state::{capture, furnish};
 use crate::support::lab::snapshot::Snapshot;
+use crate::support::lab::wire::advertise_router;
 use crate::support::lab::{Lab, Outcome, PIPEWORK, ip, ip_json, lab, run};
 
 /// The guards of this lab's uplinks; those that are left end with it, and their
@@ -440,5 +441,64 @@ fn rules_of_one_priority_keep_their_order() {
         uplink("del br0").ok();
         assert_eq!(tables(), ["11", "12", "13", "14"]);
         assert_eq!(ip_json("rule show pref 700")[1]["iif"], "eth0");
+    });
+}
+
+#[test]
+fn a_router_that_advertises_itself_serves_the_bridge_at_once_and_for_good() {
+    lab!(|lab| {
+        let _guards = Guards;
+        let machine = lab.cable("eth0");
+        lab.inside(&machine, || ip("-6 addr add fe80::1/64 dev wire nodad"));
+        ip("-6 addr add fe80::5/64 dev eth0 nodad");
+        ip("-6 addr add fd00::5/64 dev eth0 nodad");
+        fs::write("/proc/sys/net/ipv6/conf/eth0/accept_ra", "2").unwrap();
+        // What the kernel made of an advertisement, and what serves meanwhile.
+        let metrics = |device: &str| -> Vec<u64> {
+            let routes = ip_json(&format!("-6 route show default dev {device}"));
+            let routes = routes.as_array().unwrap().iter();
+            routes
+                .map(|route| route["metric"].as_u64().unwrap())
+                .collect()
+        };
+        advertise_router(lab, &machine);
+        wait_for("a router of eth0", || metrics("eth0") == [1024]);
+        for (command, device, other) in [
+            ("add br0 eth0 --confirm-within 0", "br0", "eth0"),
+            ("del br0", "eth0", "br0"),
+        ] {
+            uplink(command).ok();
+            assert_eq!(metrics(device), [1025], "{command}");
+            advertise_router(lab, &machine);
+            wait_for("the kernel's own", || metrics(device) == [1024, 1025]);
+            if device == "br0" {
+                assert_eq!(metrics(other), [0; 0]);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_bridge_that_was_there_forgets_the_routers_behind_the_nic() {
+    lab!(|lab| {
+        let _guards = Guards;
+        let machine = lab.cable("eth0");
+        lab.bridge("br0");
+        ip("link set br0 address 02:00:00:00:00:77");
+        lab.inside(&machine, || ip("-6 addr add fe80::1/64 dev wire nodad"));
+        ip("-6 addr add fe80::5/64 dev eth0 nodad");
+        fs::write("/proc/sys/net/ipv6/conf/br0/accept_ra", "2").unwrap();
+        let before = lab.snapshot();
+        uplink("add br0 eth0 --confirm-within 0").ok();
+        advertise_router(lab, &machine);
+        let routers = || {
+            ip_json("-6 route show default dev br0")
+                .as_array()
+                .unwrap()
+                .len()
+        };
+        wait_for("a router of br0", || routers() == 1);
+        uplink("del br0").ok();
+        before.assert_equal(&lab.snapshot(), "after del");
     });
 }

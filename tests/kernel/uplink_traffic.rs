@@ -62,7 +62,7 @@ impl Seen {
 }
 
 /// One direction of traffic: who sends, and what the other end sees.
-struct Stream {
+pub struct Stream {
     what: String,
     sender: JoinHandle<u64>,
     receiver: JoinHandle<Seen>,
@@ -146,7 +146,7 @@ fn datagrams(lab: &Lab, machine: &Container, host: &str, other: &str) -> (UdpSoc
 }
 
 /// Starts both kinds of traffic in both directions for one family.
-fn start(
+pub fn start(
     lab: &Lab,
     machine: &Container,
     host: &str,
@@ -224,7 +224,7 @@ fn a_transfer_loses_nothing_while_a_bridge_takes_the_nics_place_and_gives_it_bac
 }
 
 /// Stops the traffic, and prints and judges what came of it.
-fn finish(streams: Vec<Stream>, stop: &AtomicBool, change: Instant) {
+pub fn finish(streams: Vec<Stream>, stop: &AtomicBool, change: Instant) {
     stop.store(true, Ordering::Relaxed);
     let mut lines = Vec::new();
     let mut faults = Vec::new();
