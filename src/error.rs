@@ -16,6 +16,7 @@ use crate::plan::PlanError;
 use crate::policy::PolicyError;
 use crate::record::RecordError;
 use crate::request::{IfName, RequestError};
+use crate::uplink::error::{Class, UplinkError};
 
 /// A run that had no success.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,9 @@ pub enum Error {
     /// This machine cannot be told from others.
     #[error("this machine has no id, and none can be kept: {0}")]
     MachineId(#[source] std::io::Error),
+    /// An uplink of the host could not be made or unmade.
+    #[error(transparent)]
+    Uplink(Box<UplinkError>),
     /// Sockets could not be opened.
     #[error("opening a netlink socket: {0}")]
     Socket(#[source] std::io::Error),
@@ -72,6 +76,12 @@ pub enum Error {
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
         Self::Request(Box::new(error))
+    }
+}
+
+impl From<UplinkError> for Error {
+    fn from(error: UplinkError) -> Self {
+        Self::Uplink(Box::new(error))
     }
 }
 
@@ -189,6 +199,7 @@ impl Error {
             Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
             Self::Apply(error) if error.is_deadline() => ExitCode::Deadline,
             Self::Apply(_) => ExitCode::Refused,
+            Self::Uplink(error) => code_of(error.class()),
             Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
             Self::Record(_) => ExitCode::Record,
             Self::Container(ContainerError::Io { .. })
@@ -210,6 +221,7 @@ impl Error {
             Self::Plan(error) => Some(error.hint()),
             Self::Apply(error) => hint::for_step(&error.step, error.cause.errno()),
             Self::Record(error) => hint::for_record(error),
+            Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
                 "this build serves no pods of CRI-O; remove their pipework.* annotations".to_owned(),
             ),
@@ -222,6 +234,16 @@ impl Error {
             ),
             Self::Inspect(_) | Self::MachineId(_) | Self::Socket(_) => None,
         }
+    }
+}
+
+fn code_of(class: Class) -> ExitCode {
+    match class {
+        Class::Usage => ExitCode::Usage,
+        Class::Host => ExitCode::Host,
+        Class::Record => ExitCode::Record,
+        Class::Refused => ExitCode::Refused,
+        Class::Incomplete => ExitCode::RollbackIncomplete,
     }
 }
 
@@ -259,6 +281,10 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
     match error {
         Error::Plan(error) => fact("from", &error.origin().to_string()),
         Error::Apply(error) => apply_facts(error, &mut fact),
+        Error::Uplink(error) => error
+            .facts()
+            .iter()
+            .for_each(|(name, text)| fact(name, text)),
         Error::State(_)
         | Error::Request(_)
         | Error::Container(_)

@@ -29,3 +29,4 @@ pub mod reference;
 pub mod request;
 pub mod rt;
 pub mod sys;
+pub mod uplink;

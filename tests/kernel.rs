@@ -30,6 +30,8 @@ mod input;
 mod kill;
 #[path = "kernel/macvlan.rs"]
 mod macvlan;
+#[path = "kernel/nic_state.rs"]
+mod nic_state;
 #[path = "kernel/nics.rs"]
 mod nics;
 #[path = "kernel/policy.rs"]
@@ -53,3 +55,13 @@ mod tc;
 mod traffic;
 #[path = "kernel/unannotated.rs"]
 mod unannotated;
+#[path = "kernel/uplink.rs"]
+mod uplink;
+#[path = "kernel/uplink_kill.rs"]
+mod uplink_kill;
+#[path = "kernel/uplink_links.rs"]
+mod uplink_links;
+#[path = "kernel/uplink_refusal.rs"]
+mod uplink_refusal;
+#[path = "kernel/uplink_traffic.rs"]
+mod uplink_traffic;

@@ -32,8 +32,32 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "reference",
             "request",
             "sys",
+            "uplink",
         ],
     ),
+    // Host uplinks: a change of the host itself, with its own plan and record.
+    // Hints of the store are the same for everybody.
+    (
+        "uplink",
+        &[
+            "deadline",
+            "hint",
+            "host::ovs",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "sys",
+        ],
+    ),
+    // Pure: what the kernel told is data to them.
+    ("uplink::back", &["sys::rtnl"]),
+    ("uplink::judge", &["request", "sys::rtnl"]),
+    ("uplink::plan", &["request", "sys::rtnl"]),
+    ("uplink::rules", &["sys::rtnl"]),
+    ("uplink::settings", &["sys::rtnl"]),
+    ("uplink::snippet", &["sys::rtnl"]),
+    ("uplink::step", &["request", "sys::rtnl"]),
     (
         "attach",
         &[
@@ -88,6 +112,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "record",
             "request",
             "sys::rtnl",
+            "uplink::error",
         ],
     ),
     (
@@ -117,7 +142,20 @@ const IMPURE: &[&str] = &[
     "std::time::SystemTime",
     "Instant::now",
 ];
-const PURE: &[&str] = &["plan", "request", "rt", "host::view", "reference"];
+const PURE: &[&str] = &[
+    "plan",
+    "request",
+    "rt",
+    "host::view",
+    "reference",
+    "uplink::back",
+    "uplink::judge",
+    "uplink::plan",
+    "uplink::rules",
+    "uplink::settings",
+    "uplink::snippet",
+    "uplink::step",
+];
 const MOST_LINES: usize = 400;
 
 struct Source {

@@ -15,6 +15,7 @@ use crate::record::{DIRECTORY, Store};
 use crate::sys::block_on;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
+use crate::uplink::{self, Host};
 
 /// A thousand dead records take a few seconds.
 const TIME: Duration = Duration::from_secs(300);
@@ -55,6 +56,8 @@ pub fn run() -> u8 {
 fn sweep() -> Result<Swept, Error> {
     let store = Store::open(Path::new(DIRECTORY))?;
     let deadline = Deadline::after(TIME);
+    // An uplink whose guard was killed must not wait for somebody to ask.
+    let uplinks = Host::open(store.clone(), deadline).and_then(|host| uplink::settle(&host));
     let home = Netns::own().map_err(Error::Socket)?;
     block_on(async {
         let host = Rtnl::open(deadline).map_err(Error::Socket)?;
@@ -64,7 +67,11 @@ fn sweep() -> Result<Swept, Error> {
             home: &home,
             deadline,
         };
-        Ok(all(&collector).await)
+        let mut swept = all(&collector).await;
+        if let Err(error) = uplinks {
+            swept.failed.push(format!("uplinks: {error}"));
+        }
+        Ok(swept)
     })
     .map_err(Error::Socket)?
 }

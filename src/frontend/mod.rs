@@ -6,3 +6,4 @@ pub mod gc;
 pub mod hook;
 pub mod plan;
 pub mod state;
+pub mod uplink;

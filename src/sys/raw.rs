@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::libc;
+use nix::sys::signal::{SigHandler, Signal};
 
 /// `SO_NETNS_COOKIE` (include/uapi/asm-generic/socket.h, since Linux 5.14).
 const SO_NETNS_COOKIE: libc::c_int = 71;
@@ -144,6 +145,13 @@ pub fn random(bytes: &mut [u8]) -> io::Result<()> {
     if usize::try_from(length) != Ok(bytes.len()) {
         return Err(io::Error::last_os_error());
     }
+    Ok(())
+}
+
+/// Ignores a signal from now on (signal(2)).
+pub fn ignore_signal(signal: Signal) -> io::Result<()> {
+    // SAFETY: SIG_IGN is no handler that could run.
+    unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) }?;
     Ok(())
 }
 

@@ -61,14 +61,14 @@ fn attach_killed_at(lab: &Lab, container: &Container, asked: &[&str], call: usiz
 
 /// Whether the hook was killed; it has success otherwise.
 #[track_caller]
-fn was_killed(outcome: &Outcome) -> bool {
+pub fn was_killed(outcome: &Outcome) -> bool {
     let killed = outcome.0.status.signal() == Some(9) || outcome.code() == Some(128 + 9);
     assert!(killed || outcome.code() == Some(0), "{}", outcome.stderr());
     killed
 }
 
 /// A bridge of ours that is empty goes only after a minute; it is one.
-fn age_bridges() {
+pub fn age_bridges() {
     for path in Records::take().of("shared") {
         let mut record: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         record["empty_since"] = Value::from(0);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::RECORDS;
 
 /// Fields that change without anybody's doing.
-const VOLATILE: [&str; 28] = [
+const VOLATILE: [&str; 29] = [
     "fdb_n_learned",
     "operstate",
     "tentative",
@@ -37,6 +37,7 @@ const VOLATILE: [&str; 28] = [
     "gro_ipv4_max_size",
     "tso_max_size",
     "tso_max_segs",
+    "expires",
     "valid_life_time",
     "preferred_life_time",
 ];
