@@ -37,6 +37,11 @@ impl Store {
         Lock::wait(&self.path("lock"), what, Mode::Exclusive, deadline)
     }
 
+    /// The same, unless another run is at it now.
+    pub fn try_lock_object(&self, key: &ObjectKey) -> Result<Option<Lock>, RecordError> {
+        Lock::attempt(&self.path("lock"), Locked::Object(key), Mode::Exclusive)
+    }
+
     /// The object that is known by `key`.
     pub fn object(&self, key: &ObjectKey) -> Result<Option<SharedObject>, RecordError> {
         Ok(read(&self.object_path(key))?.map(|record| record.object))

@@ -12,10 +12,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::codec::read_bytes;
-use super::lock::{Lock, Mode};
+use super::lock::Lock;
 use super::store::{Store, create_in_place, hash, io_error, remove, write_file};
 use super::{RecordError, VERSION};
 use crate::deadline::Deadline;
+use crate::plan::ObjectKey;
 use crate::reference::NamespaceKey;
 use crate::request::IfName;
 
@@ -42,37 +43,38 @@ impl UplinkId {
     }
 }
 
+fn all_uplinks() -> ObjectKey {
+    ObjectKey("uplinks".to_owned())
+}
+
+fn guard_of(id: &UplinkId) -> ObjectKey {
+    ObjectKey(format!("guard {}", id.0))
+}
+
 impl Store {
     fn uplink_path(&self, id: &UplinkId) -> PathBuf {
         self.path("uplinks").join(&id.0)
     }
 
-    fn uplink_lock_path(&self) -> PathBuf {
-        self.file("locks", &["uplinks"])
-    }
-
     /// Keeps every other run away from all uplinks.
     pub fn lock_uplinks(&self, deadline: Deadline) -> Result<Lock, RecordError> {
-        Lock::wait(self.uplink_lock_path(), Mode::Exclusive, deadline)
+        self.lock_object(&all_uplinks(), deadline)
     }
 
     /// The same, unless another run is at work now.
     pub fn try_lock_uplinks(&self) -> Result<Option<Lock>, RecordError> {
-        Lock::attempt(&self.uplink_lock_path(), Mode::Exclusive)
+        self.try_lock_object(&all_uplinks())
     }
 
     /// Makes the caller the guard of an uplink for as long as the lock is held.
     pub fn guard_uplink(&self, id: &UplinkId, deadline: Deadline) -> Result<Lock, RecordError> {
-        let path = self.file("locks", &["guard", &id.0]);
-        Ok(Lock::wait(path, Mode::Exclusive, deadline)?.that_removes_its_file())
+        self.lock_object(&guard_of(id), deadline)
     }
 
     /// Whether an uplink has a guard. Only for who holds [`Store::lock_uplinks`],
     /// because a guard that is just being armed would find the lock taken.
     pub fn has_guard(&self, id: &UplinkId) -> Result<bool, RecordError> {
-        let path = self.file("locks", &["guard", &id.0]);
-        let lock = Lock::attempt(&path, Mode::Exclusive)?.map(Lock::that_removes_its_file);
-        Ok(lock.is_none())
+        Ok(self.try_lock_object(&guard_of(id))?.is_none())
     }
 
     /// Writes an uplink down: a reader sees the former text or this one.

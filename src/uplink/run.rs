@@ -10,8 +10,8 @@ use super::view::Device;
 use super::wanted::BondMode;
 use crate::deadline::Deadline;
 use crate::request::IfName;
+use crate::sys::pause;
 use crate::sys::rtnl::{NewLink, RawRoute, RawRule, Rtnl, RtnlError, Setting};
-use crate::sys::{ethtool, pause};
 
 /// How long a carrier may take: a NIC that negotiates anew takes 2 to 4 s.
 const CARRIER_TIME: Duration = Duration::from_secs(8);
@@ -264,7 +264,7 @@ async fn carrier(device: &Device, rtnl: &Rtnl, deadline: Deadline) -> Result<(),
     let name = device.name.parse::<IfName>().ok();
     loop {
         // A driver without the operation changes its carrier by itself.
-        let _ = name.as_ref().map(ethtool::settle_carrier);
+        let _ = name.as_ref().map(|name| rtnl.settle_carrier(name));
         let link = rtnl.link_by_index(device.ifindex).await?;
         if link.is_some_and(|link| link.carrier) {
             return Ok(());
