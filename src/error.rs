@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::apply::ApplyError;
+use crate::apply::{ApplyError, Cause};
 use crate::frontend::hook::StateError;
 use crate::hint;
 use crate::host::container::ContainerError;
@@ -208,7 +208,13 @@ impl Error {
             Self::Container(error) => hint::for_container(error),
             Self::Policy(error) => error.hint(),
             Self::Plan(error) => Some(error.hint()),
-            Self::Apply(error) => hint::for_step(&error.step, error.cause.errno()),
+            Self::Apply(error) => match &error.cause {
+                Cause::Ovs(error) => hint::for_ovs(error),
+                Cause::Config(error) => error.hint(),
+                Cause::Rtnl(_) | Cause::Sysctl(_) | Cause::Record(_) | Cause::Deadline { .. } => {
+                    hint::for_step(&error.step, error.cause.errno())
+                }
+            },
             Self::Record(error) => hint::for_record(error),
             Self::CrioPod => Some(
                 "this build serves no pods of CRI-O; remove their pipework.* annotations".to_owned(),
@@ -220,7 +226,14 @@ impl Error {
             Self::SharedDiffers { .. } => Some(
                 "containers of one namespace share an interface only if they ask for the same".to_owned(),
             ),
-            Self::Inspect(_) | Self::MachineId(_) | Self::Socket(_) => None,
+            Self::Inspect(error) => match &**error {
+                InspectError::Config(error) => error.hint(),
+                InspectError::Kernel(_)
+                | InspectError::Guest(_)
+                | InspectError::Ambiguous { .. }
+                | InspectError::UnusableName { .. } => None,
+            },
+            Self::MachineId(_) | Self::Socket(_) => None,
         }
     }
 }
@@ -228,14 +241,20 @@ impl Error {
 impl ApplyError {
     /// Whether it was time that ran out.
     pub fn is_deadline(&self) -> bool {
-        use crate::apply::Cause;
+        use crate::sys::ovsdb::OvsdbError;
+        use crate::sys::ovsdb::vswitch::OvsError;
         use crate::sys::rtnl::RtnlError;
         match &self.cause {
             Cause::Deadline { .. } | Cause::Rtnl(RtnlError::TimedOut { .. }) => true,
             Cause::Record(RecordError::Locked { .. }) => true,
+            Cause::Ovs(OvsError::SwitchSlow { .. } | OvsError::Database(OvsdbError::TimedOut)) => {
+                true
+            }
             Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. })
             | Cause::Sysctl(_)
-            | Cause::Record(_) => false,
+            | Cause::Record(_)
+            | Cause::Ovs(_)
+            | Cause::Config(_) => false,
         }
     }
 }

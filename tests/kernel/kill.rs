@@ -50,7 +50,7 @@ fn attach_killed_at(lab: &Lab, container: &Container, call: usize) -> Outcome {
 
 /// Whether the hook was killed; it has success otherwise.
 #[track_caller]
-fn was_killed(outcome: &Outcome) -> bool {
+pub fn was_killed(outcome: &Outcome) -> bool {
     let killed = outcome.0.status.signal() == Some(9) || outcome.code() == Some(128 + 9);
     assert!(killed || outcome.code() == Some(0), "{}", outcome.stderr());
     killed
