@@ -11,7 +11,7 @@ mod present;
 use std::path::{Path, PathBuf};
 
 use crate::announce::{AnnounceError, announce};
-use crate::apply::{self, ApplyError, Kernel};
+use crate::apply::{self, ApplyError, Kernel, OvsSession};
 use crate::collect::{CollectError, Collector, namespace_path};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::host::container::Sandbox;
 use crate::host::inspect::InspectError;
 use crate::host::view::HostView;
 use crate::host::{engine, machine};
-use crate::plan::{self, Identity, LOWEST_INDEX, Plan};
+use crate::plan::{self, Identity, LOWEST_INDEX, Life, Plan};
 use crate::policy::{self, Caller, Policy};
 use crate::record::{Record, RecordError, Store, fingerprint};
 use crate::reference::Reference;
@@ -182,6 +182,12 @@ fn identify(sandbox: &Sandbox, request: &Request) -> Result<Identity, Error> {
         machine_id,
         engine: named.engine,
         name: given.unwrap_or(named.name),
+        life: Life {
+            id: sandbox.id.clone(),
+            pid: sandbox.init.pid,
+            boot_id: sandbox.key.boot_id.clone(),
+            cookie: sandbox.key.cookie,
+        },
     })
 }
 
@@ -196,6 +202,7 @@ fn open<'a>(
         netns: &sandbox.netns,
         home: &sandbox.home,
         store,
+        ovs: OvsSession::default(),
         deadline,
     })
 }

@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::apply::ApplyError;
+use crate::apply::{ApplyError, Cause};
 use crate::frontend::hook::StateError;
 use crate::hint;
 use crate::host::container::ContainerError;
@@ -219,7 +219,13 @@ impl Error {
             Self::Container(error) => hint::for_container(error),
             Self::Policy(error) => error.hint(),
             Self::Plan(error) => Some(error.hint()),
-            Self::Apply(error) => hint::for_step(&error.step, error.cause.errno()),
+            Self::Apply(error) => match &error.cause {
+                Cause::Ovs(error) => hint::for_ovs(error),
+                Cause::Config(error) => error.hint(),
+                Cause::Rtnl(_) | Cause::Sysctl(_) | Cause::Record(_) | Cause::Deadline { .. } => {
+                    hint::for_step(&error.step, error.cause.errno())
+                }
+            },
             Self::Record(error) => hint::for_record(error),
             Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
@@ -232,7 +238,14 @@ impl Error {
             Self::SharedDiffers { .. } => Some(
                 "containers of one namespace share an interface only if they ask for the same".to_owned(),
             ),
-            Self::Inspect(_) | Self::MachineId(_) | Self::Socket(_) => None,
+            Self::Inspect(error) => match &**error {
+                InspectError::Config(error) => error.hint(),
+                InspectError::Kernel(_)
+                | InspectError::Guest(_)
+                | InspectError::Ambiguous { .. }
+                | InspectError::UnusableName { .. } => None,
+            },
+            Self::MachineId(_) | Self::Socket(_) => None,
         }
     }
 }
@@ -250,14 +263,20 @@ fn code_of(class: Class) -> ExitCode {
 impl ApplyError {
     /// Whether it was time that ran out.
     pub fn is_deadline(&self) -> bool {
-        use crate::apply::Cause;
+        use crate::sys::ovsdb::OvsdbError;
+        use crate::sys::ovsdb::vswitch::OvsError;
         use crate::sys::rtnl::RtnlError;
         match &self.cause {
             Cause::Deadline { .. } | Cause::Rtnl(RtnlError::TimedOut { .. }) => true,
             Cause::Record(RecordError::Locked { .. }) => true,
+            Cause::Ovs(OvsError::SwitchSlow { .. } | OvsError::Database(OvsdbError::TimedOut)) => {
+                true
+            }
             Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. })
             | Cause::Sysctl(_)
-            | Cause::Record(_) => false,
+            | Cause::Record(_)
+            | Cause::Ovs(_)
+            | Cause::Config(_) => false,
         }
     }
 }

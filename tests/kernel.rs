@@ -34,6 +34,16 @@ mod macvlan;
 mod nic_state;
 #[path = "kernel/nics.rs"]
 mod nics;
+#[path = "kernel/ovs.rs"]
+mod ovs;
+#[path = "kernel/ovs_bridge.rs"]
+mod ovs_bridge;
+#[path = "kernel/ovs_down.rs"]
+mod ovs_down;
+#[path = "kernel/ovs_ends.rs"]
+mod ovs_ends;
+#[path = "kernel/ovs_undo.rs"]
+mod ovs_undo;
 #[path = "kernel/policy.rs"]
 mod policy;
 #[path = "kernel/port.rs"]

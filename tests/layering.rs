@@ -77,22 +77,40 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "collect",
-        &["apply", "deadline", "plan", "record", "reference", "sys"],
+        &[
+            "apply",
+            "config",
+            "deadline",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "sys",
+        ],
     ),
     // What is shared is acquired and released under the lock of its record.
     (
         "apply",
-        &["deadline", "plan", "record", "request", "rt", "sys"],
+        &[
+            "config", "deadline", "plan", "record", "request", "rt", "sys",
+        ],
     ),
     ("announce", &["apply", "plan", "request", "sys"]),
     ("plan", &["host::view", "request", "rt"]),
-    ("policy", &["host::view", "request"]),
+    // Both read a file that only root may have written.
+    ("policy", &["host::view", "request", "trust"]),
+    ("config", &["request", "trust"]),
+    ("trust", &[]),
     (
         "record",
         &["deadline", "plan", "reference", "request", "sys::proc"],
     ),
     ("host::view", &["request"]),
-    ("host", &["deadline", "reference", "request", "sys"]),
+    // Where Open vSwitch's database listens is a setting.
+    (
+        "host",
+        &["config", "deadline", "reference", "request", "sys"],
+    ),
     ("sys", &["deadline", "request", "rt"]),
     ("request", &[]),
     ("rt", &["request"]),
@@ -103,6 +121,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "error",
         &[
             "apply",
+            "config",
             "frontend::hook",
             "hint",
             "host::container",
@@ -111,6 +130,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "policy",
             "record",
             "request",
+            "sys::ovsdb",
             "sys::rtnl",
             "uplink::error",
         ],
@@ -124,6 +144,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "reference",
             "request",
             "rt",
+            "sys::ovsdb",
         ],
     ),
 ];

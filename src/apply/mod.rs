@@ -4,6 +4,7 @@
 //! applies and one loop undoes, for every kind of uplink. A step of an optional
 //! interface that is refused takes back that interface alone.
 
+mod ovs;
 mod shared;
 mod traffic;
 mod undo;
@@ -11,14 +12,17 @@ mod undo;
 use nix::errno::Errno;
 use std::time::Duration;
 
+use crate::config::ConfigError;
 use crate::deadline::Deadline;
 use crate::plan::{Plan, PlannedStep, Step, Undo};
 use crate::record::{RecordError, Store};
 use crate::request::Origin;
 use crate::sys::netns::Netns;
+use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
 use crate::sys::{self, sysctl};
 
+pub use ovs::OvsSession;
 pub use undo::{Left, Sides, take_back};
 
 /// How long a name or a MAC may stay taken by a container that has just died:
@@ -42,6 +46,8 @@ pub struct Kernel<'a> {
     pub home: &'a Netns,
     /// The records, which say who uses what is shared.
     pub store: &'a Store,
+    /// Open vSwitch, if a step needs it.
+    pub ovs: OvsSession,
     /// When the run must have ended.
     pub deadline: Deadline,
 }
@@ -72,6 +78,12 @@ pub enum Cause {
     /// What is shared could not be written down.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Open vSwitch refused, or did not answer.
+    #[error(transparent)]
+    Ovs(#[from] OvsError),
+    /// The machine's settings, which say where Open vSwitch listens.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -86,7 +98,20 @@ impl Cause {
         match self {
             Self::Rtnl(error) => error.errno(),
             Self::Sysctl(refusal) => Some(refusal.errno),
-            Self::Record(_) | Self::Deadline { .. } => None,
+            Self::Record(_) | Self::Ovs(_) | Self::Config(_) | Self::Deadline { .. } => None,
+        }
+    }
+
+    /// Whether the step may have been taken all the same.
+    fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Ovs(error) => ovs::leaves_doubt(error),
+            // The kernel has done what it was told, or refused.
+            Self::Rtnl(_)
+            | Self::Sysctl(_)
+            | Self::Record(_)
+            | Self::Config(_)
+            | Self::Deadline { .. } => false,
         }
     }
 
@@ -98,6 +123,8 @@ impl Cause {
             }
             Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
             | Self::Record(_)
+            | Self::Ovs(_)
+            | Self::Config(_)
             | Self::Deadline { .. } => None,
         }
     }
@@ -148,6 +175,9 @@ pub async fn apply(plan: &Plan, kernel: &Kernel<'_>) -> Result<Vec<LeftOut>, App
             done.push(planned);
             continue;
         };
+        if cause.leaves_doubt() {
+            done.push(planned);
+        }
         let optional = planned
             .interface
             .filter(|i| plan.interfaces.get(*i).is_some_and(|i| i.optional));
@@ -294,7 +324,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Traffic(step) => traffic::traffic(step, kernel).await?,
         Step::Routing(step) => match *step {},
         Step::Nic(step) => match *step {},
-        Step::Ovs(step) => match *step {},
+        Step::Ovs(step) => ovs::run(step, &kernel.ovs, host, kernel.deadline).await?,
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 use nix::errno::Errno;
 
-use super::{Cause, shared};
+use super::{Cause, ovs, shared};
 use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
 use crate::record::Store;
@@ -90,6 +90,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             } = sides;
             return shared::release(object, user, host, store, deadline).await;
         }
+        Undo::Ovs(undo) => return ovs::take_back(undo, sides.deadline),
     };
     Ok(result?)
 }

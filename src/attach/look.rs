@@ -5,7 +5,7 @@ use crate::apply::Kernel;
 use crate::error::Error;
 use crate::host::container::Sandbox;
 use crate::host::inspect::inspect;
-use crate::host::view::{AttachmentView, HostView, UplinkView};
+use crate::host::view::{HostView, UplinkView};
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
@@ -54,9 +54,16 @@ pub(super) async fn look(
 
 fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(IfName, Mode)> {
     let mut needed: Vec<(IfName, Mode)> = Vec::new();
-    for (attachment, AttachmentView { uplink, .. }) in request.attachments.iter().zip(&view.uplinks)
-    {
-        let bridge = match uplink {
+    for (attachment, view) in request.attachments.iter().zip(&view.uplinks) {
+        if let Some(name) = view.ovs_bridge(&attachment.uplink.value) {
+            let mode = match view.ovs_to_make() {
+                Some(_) => Mode::Exclusive,
+                None => Mode::Shared,
+            };
+            needed.push((name.clone(), mode));
+            continue;
+        }
+        let bridge = match &view.uplink {
             UplinkView::Present(device) if store.has_bridge(device.ifindex) => {
                 Some((device.name.clone(), Mode::Shared))
             }

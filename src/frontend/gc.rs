@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::collect::{CollectError, Collector, Fate};
+use crate::collect::{CollectError, Collector, Fate, OvsSwept};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::cli::print;
@@ -27,6 +27,8 @@ pub struct Swept {
     pub ended: usize,
     /// Namespaces that are in use.
     pub living: usize,
+    /// Ports of Open vSwitch that no record spoke of.
+    pub ovs_ports: usize,
     /// Bridges that were removed.
     pub bridges: Vec<String>,
     /// What could not be removed, and why.
@@ -38,6 +40,12 @@ pub fn run() -> u8 {
     match sweep() {
         Ok(swept) => {
             print(&format!("{} ended, {} in use\n", swept.ended, swept.living));
+            if swept.ovs_ports > 0 {
+                let ports = swept.ovs_ports;
+                print(&format!(
+                    "removed {ports} ports of Open vSwitch whose containers are gone\n"
+                ));
+            }
             for bridge in &swept.bridges {
                 print(&format!("removed the bridge {bridge}, which was empty\n"));
             }
@@ -103,6 +111,13 @@ async fn all(collector: &Collector<'_>) -> Swept {
             Ok(false) => {}
             Err(error) => swept.failed.push(format!("{name}: {error}")),
         }
+    }
+    match collector.sweep_ovs().await {
+        Ok(OvsSwept { ports, bridges }) => {
+            swept.ovs_ports = ports;
+            swept.bridges.extend(bridges);
+        }
+        Err(error) => swept.failed.push(error.to_string()),
     }
     swept
 }

@@ -17,7 +17,7 @@ use crate::host::inspect::inspect;
 use crate::host::view::HostView;
 use crate::host::{engine, machine};
 use crate::logging::to_stderr;
-use crate::plan::{self, Identity, Plan};
+use crate::plan::{self, Identity, Life, Plan};
 use crate::policy::{self, Caller, POLICY_PATH, Policy};
 use crate::request::{Request, annotations};
 use crate::sys::block_on;
@@ -69,6 +69,7 @@ fn plan_for(state: &State) -> Result<String, Error> {
             .name
             .as_ref()
             .map_or(named.name, |asked| asked.value.clone()),
+        life: Life::default(),
     };
     let mut next = plan::LOWEST_INDEX;
     let plan = plan::plan(&request, &view, &identity, &mut || {

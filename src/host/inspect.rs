@@ -9,6 +9,7 @@ use super::view::{
     AttachmentView, DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView,
     UplinkView,
 };
+use crate::config::ConfigError;
 use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
 
@@ -32,6 +33,9 @@ pub enum InspectError {
         /// The devices that have it.
         names: Vec<String>,
     },
+    /// The machine's settings, which say where Open vSwitch listens.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A device whose name we would not accept.
     #[error("the kernel calls {asked} by the name {name:?}, which no key can hold")]
     UnusableName {
@@ -51,8 +55,10 @@ pub async fn inspect(
 ) -> Result<HostView, InspectError> {
     let mut uplinks = Vec::with_capacity(attachments.len());
     for attachment in attachments {
-        let uplink = uplink(&attachment.uplink.value, host).await?;
-        uplinks.push(AttachmentView { uplink });
+        let asked = &attachment.uplink.value;
+        let uplink = uplink(asked, host).await?;
+        let ovs = ovs::look(asked, &uplink)?;
+        uplinks.push(AttachmentView { uplink, ovs });
     }
     let mut own_addresses = Vec::new();
     for asked in attachments.iter().flat_map(|a| &a.addressing.addresses) {
@@ -60,9 +66,6 @@ pub async fn inspect(
             own_addresses.push(asked.value);
         }
     }
-    let absent = uplinks
-        .iter()
-        .any(|view| matches!(view.uplink, UplinkView::Absent));
     let namespace = match guest {
         Some(guest) => namespace(attachments, guest).await?,
         None => NamespaceView::default(),
@@ -71,7 +74,6 @@ pub async fn inspect(
         uplinks,
         namespace,
         own_addresses,
-        ovs_silent: absent && ovs::is_silent(),
     })
 }
 

@@ -3,12 +3,16 @@
 //! Filled by `inspect`, read by `policy` and `plan`, which therefore never
 //! touch the host. Nothing here grows with the number of containers.
 
+mod ovs;
+
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::request::{IfName, MacAddr};
+
+pub use ovs::{OvsView, may_be_made as ovs_may_be_made};
 
 /// The kind of a network device (`IFLA_INFO_KIND`, or what the kernel says
 /// instead where a device has none).
@@ -92,12 +96,17 @@ pub enum UplinkView {
 pub struct AttachmentView {
     /// What it is plugged into.
     pub uplink: UplinkView,
+    /// What Open vSwitch says of it.
+    pub ovs: OvsView,
 }
 
 impl From<UplinkView> for AttachmentView {
     /// Without anything that only some kinds of uplink look at.
     fn from(uplink: UplinkView) -> Self {
-        Self { uplink }
+        Self {
+            uplink,
+            ovs: OvsView::Unasked,
+        }
     }
 }
 
@@ -136,7 +145,4 @@ pub struct HostView {
     pub namespace: NamespaceView,
     /// Those of the asked addresses that the host itself has.
     pub own_addresses: Vec<IpNet>,
-    /// Open vSwitch is installed and its database does not answer, so that a
-    /// missing `br*` may be its bridge (and is not made as a Linux one).
-    pub ovs_silent: bool,
 }

@@ -10,6 +10,7 @@ mod bridge;
 mod error;
 mod macvlan;
 pub mod names;
+mod ovs;
 pub mod shared;
 pub mod step;
 mod traffic;
@@ -21,9 +22,9 @@ use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Request, U
 
 pub use bridge::bridge_to_make;
 pub use error::PlanError;
-pub use names::Identity;
+pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
-pub use step::{PlannedStep, Side, Step, Undo};
+pub use step::{OvsStep, OvsUndo, PlannedStep, Side, Step, Undo};
 
 /// Everything that will be done, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +107,17 @@ pub fn plan(
     Ok(planner.plan)
 }
 
+/// What only Open vSwitch can do is asked of nothing else.
+fn check_not_ovs(attachment: &Attachment) -> Result<(), PlanError> {
+    match attachment.ovs.origin() {
+        Some(origin) => Err(PlanError::NotOvs {
+            uplink: attachment.uplink.origin.to_string(),
+            origin: origin.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
 fn is_optional(attachment: &Attachment) -> bool {
     attachment
         .optional
@@ -152,22 +164,29 @@ impl Planner<'_> {
     /// Plans one interface but for its default route, or leaves the plan as
     /// it was.
     fn link(&mut self, attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
-        let AttachmentView { uplink } = view;
+        let uplink = &view.uplink;
         self.check_name(&attachment.ifname)?;
         self.check_addresses(attachment)?;
-        traffic::check(attachment, uplink)?;
+        traffic::check(attachment, view)?;
+        if let Some(bridge) = view.ovs_bridge(&attachment.uplink.value) {
+            return self.ovs(attachment, bridge, view);
+        }
+        check_not_ovs(attachment)?;
+        if attachment.vlan.is_some() || attachment.trunk.is_some() {
+            return Err(self.not_built(attachment));
+        }
         let (device, mode) = match &attachment.uplink.value {
-            Uplink::Bridge { device } => return self.bridge(attachment, device, uplink),
+            Uplink::Bridge { device } => return self.bridge(attachment, device, view),
             Uplink::Macvlan { parent, mode } => (parent, *mode),
-            Uplink::Ovs { .. }
-            | Uplink::Ipvlan { .. }
+            Uplink::Ovs { bridge } => return self.ovs(attachment, bridge, view),
+            Uplink::Ipvlan { .. }
             | Uplink::Physical { .. }
             | Uplink::Dummy
             | Uplink::Ipoib { .. }
             | Uplink::Wifi { .. } => return Err(self.not_built(attachment)),
             Uplink::Link { device, mode } => {
                 if let Some(bridge) = bridge::meant_by_link(device, uplink) {
-                    return self.bridge(attachment, &bridge, uplink);
+                    return self.bridge(attachment, &bridge, view);
                 }
                 (device, *mode)
             }

@@ -131,7 +131,7 @@ impl Planner<'_> {
             guard,
         );
         match (rate_in, place) {
-            (Some(_), Place::Ovs) => {
+            (Some(_), Place::Ovs | Place::OvsProcess) => {
                 self.gate(
                     &device,
                     Hook::Egress,

@@ -11,7 +11,8 @@ use super::criterion::Criterion;
 use super::entry::{CallerPattern, Glob, Kind, Limit, MacPattern, Range, Routers, Vlan};
 use super::need::{Ask, Need};
 use super::set::Set;
-use crate::request::MacvlanMode;
+use crate::request::vlan::VlanRange;
+use crate::request::{MacvlanMode, VlanId};
 
 /// What a rule does with the attachments that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -37,6 +38,7 @@ pub struct Rule {
     kind: Option<Set<Kind>>,
     mode: Option<Set<MacvlanMode>>,
     vlan: Option<Set<Vlan>>,
+    ovs: Option<Set<Glob>>,
     create_bridge: Option<bool>,
     cidr: Option<Set<IpNet>>,
     gateway: Option<Set<Routers>>,
@@ -82,6 +84,7 @@ impl Need {
     pub fn is_plain(&self) -> bool {
         match self {
             Self::Vlan(tag) => tag.is_none(),
+            Self::Trunk(_) | Self::Ovs(_) => false,
             Self::Mac(mac) => mac.is_none(),
             Self::Mode(mode) => *mode == MacvlanMode::Bridge,
             Self::Ifname { name: _, written } => !written,
@@ -97,6 +100,13 @@ impl Need {
             Self::Sysctl(_) | Self::Announce(_) => false,
         }
     }
+}
+
+/// Whether each VLAN of a range is in some entry.
+fn all_in(range: VlanRange, vlans: &Set<Vlan>) -> bool {
+    range
+        .vlans()
+        .all(|vlan| vlans.has(|entry| entry.covers(Some(vlan.get()))))
 }
 
 /// Whether what is listed has the wanted entry; `None` when nothing is listed.
@@ -133,6 +143,8 @@ impl Rule {
             Need::Kind(kind) => listed(&self.kind, |e| e == kind),
             Need::Mode(mode) => listed(&self.mode, |e| e == mode),
             Need::Vlan(tag) => listed(&self.vlan, |e| e.covers(*tag)),
+            Need::Trunk(range) => self.vlan.as_ref().map(|vlans| all_in(*range, vlans)),
+            Need::Ovs(row) => listed(&self.ovs, |e| e.covers(row)),
             Need::CreateBridge => self.create_bridge,
             Need::Address(address) => listed(&self.cidr, |e| e.contains(address)),
             Need::Gateway(gateway) => listed(&self.gateway, |e| e.0.contains(gateway)),
@@ -169,6 +181,11 @@ impl Rule {
             (Criterion::Lower, Need::Lower(name)) => {
                 listed(&self.lower, |e| e.covers(name)) == Some(true)
             }
+            // A ban on one VLAN bans a trunk that carries it among others.
+            (Criterion::Vlan, Need::Trunk(range)) => {
+                let is_banned = |vlan: VlanId| listed(&self.vlan, |e| e.covers(Some(vlan.get())));
+                range.vlans().any(|vlan| is_banned(vlan) == Some(true))
+            }
             // A ban on 10.0.0.0/8 bans a route to all of 0.0.0.0/0 as well.
             (Criterion::Routes, Need::Route(net)) => {
                 listed(&self.routes, |e| e.contains(net) || net.contains(e)) == Some(true)
@@ -197,7 +214,7 @@ impl Rule {
     }
 
     /// Every criterion, and what the rule says of it.
-    fn criteria(&self) -> [(Criterion, Stated); 29] {
+    fn criteria(&self) -> [(Criterion, Stated); 30] {
         let Self {
             action: _,
             caller,
@@ -206,6 +223,7 @@ impl Rule {
             kind,
             mode,
             vlan,
+            ovs,
             create_bridge,
             cidr,
             gateway,
@@ -237,6 +255,7 @@ impl Rule {
             (Criterion::Kind, stated(kind)),
             (Criterion::Mode, stated(mode)),
             (Criterion::Vlan, stated(vlan)),
+            (Criterion::Ovs, stated(ovs)),
             (Criterion::CreateBridge, switched(*create_bridge)),
             (Criterion::Cidr, stated(cidr)),
             (Criterion::Gateway, stated(gateway)),

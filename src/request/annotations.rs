@@ -9,6 +9,7 @@ mod attachment;
 mod entry;
 mod fields;
 mod key;
+mod ovs;
 mod traffic;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ use super::ifname::IfNameError;
 use super::keys::FormMismatch;
 use super::mac::MacError;
 use super::mtu::MtuError;
+use super::ovs::ExternalIdError;
 use super::rate::RateError;
 use super::route::RouteError;
 use super::sysctl::SysctlError;
@@ -79,6 +80,9 @@ pub enum ValueError {
     /// A VLAN, or a list of them.
     #[error(transparent)]
     Vlan(#[from] VlanError),
+    /// A key of external-ids.
+    #[error(transparent)]
+    ExternalId(#[from] ExternalIdError),
     /// Anything else in the table of keys.
     #[error(transparent)]
     Mismatch(#[from] FormMismatch),

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pipework::apply::{Kernel, apply};
+use pipework::apply::{Kernel, OvsSession, apply};
 use pipework::deadline::Deadline;
 use pipework::host::inspect::inspect;
-use pipework::plan::{self, Identity, LOWEST_INDEX, Plan, PlannedStep, Step};
+use pipework::plan::{self, Identity, LOWEST_INDEX, Life, Plan, PlannedStep, Step};
 use pipework::record::Store;
 use pipework::request::{Origin, annotations};
 use pipework::sys::netns::Netns;
@@ -39,6 +39,7 @@ async fn plan_of(kernel: &Kernel<'_>, asked: &[&str]) -> Plan {
         machine_id: "m".to_owned(),
         engine: "oci",
         name: "web".to_owned(),
+        life: Life::default(),
     };
     let mut next = LOWEST_INDEX;
     let mut choose = || {
@@ -48,7 +49,7 @@ async fn plan_of(kernel: &Kernel<'_>, asked: &[&str]) -> Plan {
     plan::plan(&request, &view, &identity, &mut choose).unwrap()
 }
 
-fn with_refusal_at(plan: &Plan, place: usize) -> Plan {
+pub fn with_refusal_at(plan: &Plan, place: usize) -> Plan {
     let mut plan = plan.clone();
     match plan.steps.get_mut(place) {
         Some(planned) => planned.step = refused(),
@@ -63,7 +64,7 @@ fn with_refusal_at(plan: &Plan, place: usize) -> Plan {
 
 /// Does something with a real plan for `asked`, before the deadline `time`
 /// from now.
-fn with_plan<T>(
+pub fn with_plan<T>(
     container: &Container,
     asked: &[&str],
     time: Duration,
@@ -74,7 +75,7 @@ fn with_plan<T>(
         .enable_time()
         .build()
         .unwrap();
-    let looking = Deadline::after(Duration::from_secs(60));
+    let looking = Deadline::after(Duration::from_secs(600));
     // The namespace of this thread, which is not that of the process.
     let home = Netns::open(&PathBuf::from("/proc/thread-self/ns/net")).unwrap();
     let path = PathBuf::from(format!("/proc/{}/ns/net", container.pid()));
@@ -87,6 +88,7 @@ fn with_plan<T>(
             netns: &netns,
             home: &home,
             store: &store,
+            ovs: OvsSession::default(),
             deadline: Deadline::after(time),
         };
         let plan = plan_of(&kernel, asked).await;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::OvsUndo;
 use crate::plan::shared::{SharedObject, User};
 use crate::rt::Route;
 
@@ -56,6 +57,8 @@ pub enum Undo {
         /// Who does not use it any more.
         user: User,
     },
+    /// Something in the database of Open vSwitch.
+    Ovs(OvsUndo),
 }
 
 impl Undo {
@@ -66,6 +69,19 @@ impl Undo {
         match self {
             Self::DeleteLink { .. } | Self::RestoreRoute { .. } | Self::Release { .. } => true,
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
+            Self::Ovs(undo) => undo.is_part_of_detach(),
+        }
+    }
+
+    /// Whether it takes back a bridge that we made.
+    pub fn is_bridge(&self) -> bool {
+        match self {
+            Self::DeleteBridge { .. } | Self::Ovs(OvsUndo::DeleteBridge { .. }) => true,
+            Self::DeleteLink { .. }
+            | Self::LowerLoopback
+            | Self::RestoreRoute { .. }
+            | Self::Release { .. }
+            | Self::Ovs(OvsUndo::DeletePort { .. }) => false,
         }
     }
 }
@@ -77,6 +93,7 @@ impl fmt::Display for Undo {
             Self::LowerLoopback => f.write_str("lo is down again"),
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
             Self::Release { object, .. } => object.fmt(f),
+            Self::Ovs(undo) => undo.fmt(f),
         }
     }
 }

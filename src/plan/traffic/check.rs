@@ -3,7 +3,7 @@
 
 use super::super::{PlanError, bridge};
 use super::{USUAL_MTU, frame, guard_of, on};
-use crate::host::view::UplinkView;
+use crate::host::view::{AttachmentView, UplinkView};
 use crate::request::{Asked, Attachment, MacAddr, Origin, PortOptions, Traffic, Uplink};
 
 /// What an interface hangs on, as far as traffic is concerned.
@@ -15,17 +15,26 @@ pub(in crate::plan) enum Place {
     /// removed by ovs-vswitchd, and so is `ingress`, but not `clsact`
     /// (`netdev_linux_set_qos`, `netdev_linux_set_policing`).
     Ovs,
+    /// The same where `ovs-vswitchd` itself switches: its packet socket has a frame
+    /// before any rule of the host's end sees it (`__netif_receive_skb_core`).
+    OvsProcess,
     /// A device without an end on the host, by what it is called.
     Alone(&'static str),
     /// One that goes back to the host.
     Lent(&'static str),
 }
 
-fn place_of(uplink: &Uplink, view: &UplinkView) -> Place {
+fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
+    if view.ovs_bridge(uplink).is_some() {
+        return match view.ovs_in_kernel() {
+            true => Place::Ovs,
+            false => Place::OvsProcess,
+        };
+    }
     match uplink {
         Uplink::Bridge { .. } => Place::Bridge,
         Uplink::Ovs { .. } => Place::Ovs,
-        Uplink::Link { device, .. } => match bridge::meant_by_link(device, view) {
+        Uplink::Link { device, .. } => match bridge::meant_by_link(device, &view.uplink) {
             Some(_) => Place::Bridge,
             None => Place::Alone("a macvlan"),
         },
@@ -38,18 +47,25 @@ fn place_of(uplink: &Uplink, view: &UplinkView) -> Place {
     }
 }
 
+const PROCESS: &str = "a port of Open vSwitch whose datapath is netdev";
+const UNSEEN: &str = "ovs-vswitchd reads frames before the host can judge them";
+
 /// A switch that somebody turned on.
 fn written(asked: &Option<Asked<bool>>) -> Option<&Origin> {
     on(asked).filter(|origin| **origin != Origin::Default)
 }
 
 /// Fails where something is asked that the place cannot give.
-pub(in crate::plan) fn check(attachment: &Attachment, view: &UplinkView) -> Result<(), PlanError> {
+pub(in crate::plan) fn check(
+    attachment: &Attachment,
+    view: &AttachmentView,
+) -> Result<(), PlanError> {
     let place = place_of(&attachment.uplink.value, view);
     check_port(&attachment.port, place)?;
+    check_limits(&attachment.traffic, place)?;
     check_lines(&attachment.traffic, place)?;
     check_guard(attachment)?;
-    let mtu = match view {
+    let mtu = match &view.uplink {
         UplinkView::Present(device) => device.mtu,
         UplinkView::Absent => USUAL_MTU,
     };
@@ -67,6 +83,7 @@ pub(in crate::plan) fn check(attachment: &Attachment, view: &UplinkView) -> Resu
 
 fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
     const PORT: &str = "it is a setting of a bridge port";
+    const NO_HAIRPIN: &str = "Open vSwitch has no such setting";
     let PortOptions {
         isolate,
         hairpin,
@@ -77,7 +94,14 @@ fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
         Place::Bridge => return Ok(()),
         Place::Ovs => (
             "a port of Open vSwitch",
-            vec![(hairpin, "hairpin", "Open vSwitch has no such setting")],
+            vec![(hairpin, "hairpin", NO_HAIRPIN)],
+        ),
+        Place::OvsProcess => (
+            PROCESS,
+            vec![
+                (hairpin, "hairpin", NO_HAIRPIN),
+                (spoofcheck, "spoofcheck", UNSEEN),
+            ],
         ),
         Place::Alone(kind) => (
             kind,
@@ -111,10 +135,23 @@ fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
     }
 }
 
+/// What the container sends is limited where the host's end receives it.
+fn check_limits(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
+    match (&traffic.rate_out, place) {
+        (Some(rate), Place::OvsProcess) => Err(PlanError::NotOnThisKind {
+            field: "rate.out",
+            kind: PROCESS,
+            why: UNSEEN,
+            origin: rate.origin.clone(),
+        }),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
 /// Without an end on the host, limits take the places that lines could take.
 fn check_lines(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
     match place {
-        Place::Bridge | Place::Ovs => return Ok(()),
+        Place::Bridge | Place::Ovs | Place::OvsProcess => return Ok(()),
         Place::Alone(_) | Place::Lent(_) => {}
     }
     for Asked { value, origin } in &traffic.tc {

@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::fields::{Fields, Plug, Read};
 use super::key::Selector;
 use super::no_uplink;
+use super::ovs;
 use super::traffic::check_lines;
 use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
@@ -21,6 +22,7 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     check_mode(fields, plug)?;
     check_hostif(fields, plug)?;
     check_vlan(fields)?;
+    ovs::check(fields, plug)?;
     if let Some(error) = &fields.unsupported {
         return Err(error.clone());
     }
@@ -104,9 +106,9 @@ fn check_mode(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestE
     };
     let kind = fields.kind.as_ref().map(|kind| kind.value);
     let why = match plug.value {
-        Plug::Bridge(_) | Plug::Later => "only parent and link have a mode",
+        Plug::Bridge(_) | Plug::Ovs(_) | Plug::Later => "only parent and link have a mode",
         Plug::Parent(_) | Plug::Link(_) => match (kind, &mode.value) {
-            (Some("bridge"), _) => "a port of a bridge has no mode",
+            (Some("bridge" | "ovs"), _) => "a port of a bridge has no mode",
             (Some("macvlan"), None) => "that mode is one of ipvlan",
             (Some("ipvlan"), Some(_)) => "that mode is one of macvlan",
             (_, _) => return Ok(()),
@@ -127,7 +129,10 @@ fn check_hostif(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), Reques
         (Some(hostif), Plug::Link(_)) if macvlan => Err(hostif
             .entry
             .contradicts(plug.entry, "a macvlan has no end on the host")),
-        (Some(_) | None, Plug::Bridge(_) | Plug::Parent(_) | Plug::Link(_) | Plug::Later) => Ok(()),
+        (
+            Some(_) | None,
+            Plug::Bridge(_) | Plug::Parent(_) | Plug::Link(_) | Plug::Ovs(_) | Plug::Later,
+        ) => Ok(()),
     }
 }
 
@@ -167,6 +172,15 @@ fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Asked<Uplink>, R
     let mode = mode.unwrap_or_default();
     let kind = fields.kind.as_ref().map(|kind| kind.value);
     let uplink = match &plug.value {
+        Plug::Ovs(bridge) => Uplink::Ovs {
+            bridge: bridge.clone(),
+        },
+        Plug::Bridge(bridge) if kind == Some("ovs") => Uplink::Ovs {
+            bridge: bridge.clone(),
+        },
+        Plug::Link(_) if kind == Some("ovs") => Uplink::Ovs {
+            bridge: plug.entry.ask(plug.entry.value.parse())?.value,
+        },
         Plug::Bridge(device) => Uplink::Bridge {
             device: device.clone(),
         },

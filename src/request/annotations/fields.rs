@@ -7,10 +7,11 @@ use crate::request::error::RequestError;
 use crate::request::keys::form::{IPVLAN_MODES, TYPES, boolean, within};
 use crate::request::keys::{Engine, Scope};
 use crate::request::mac::MacError;
+use crate::request::ovs::external_id;
 use crate::request::vlan::VlanError;
 use crate::request::{
     Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, IfName, MacAddr, MacvlanMode, Metric,
-    Mtu, OvsOptions, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId,
+    Mtu, OvsOptions, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId, VlanMode,
 };
 
 /// A field's value with the annotation that it comes from.
@@ -31,6 +32,8 @@ pub enum Plug {
     Parent(DeviceRef),
     /// `link`.
     Link(DeviceRef),
+    /// `ovs`.
+    Ovs(IfName),
     /// A key whose engine is missing.
     Later,
 }
@@ -84,6 +87,10 @@ pub struct Fields<'e> {
     pub device: DeviceOptions,
     /// `ovs.…`.
     pub ovs: OvsOptions,
+    /// The first `ovs.…`.
+    pub of_ovs: Option<&'e Entry<'e>>,
+    /// `ovs.vlan-mode`.
+    pub vlan_mode: Option<&'e Entry<'e>>,
     /// `host-access`.
     pub host_access: Option<Asked<bool>>,
     /// `announce`.
@@ -116,8 +123,11 @@ impl<'e> Fields<'e> {
             "bridge" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Bridge),
             "parent" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Parent),
             "link" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Link),
+            "ovs" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Ovs),
             "ifname" => self.ifname = Some(read(entry, entry.ask(value.parse())?)),
             "hostif" => self.hostif = Some(read(entry, entry.ask(value.parse())?)),
+            "vlan" => self.vlan = Some(read(entry, entry.ask(value.parse())?)),
+            "trunk" => self.trunk = Some(read(entry, entry.ask(value.parse())?)),
             "mtu" => self.mtu = Some(read(entry, entry.ask(value.parse())?)),
             "txqlen" => self.txqlen = Some(number(entry)?),
             "metric" => self.metric = Some(read(entry, number(entry)?)),
@@ -148,6 +158,7 @@ impl<'e> Fields<'e> {
             "mode" => self.read_mode(entry),
             "default" => self.read_default(entry),
             "announce" => self.read_announce(entry),
+            "ovs.iface-id" | "ovs.external-ids" | "ovs.vlan-mode" => self.read_ovs(entry, name),
             _ => match self.read_traffic(entry, name)? {
                 true => Ok(()),
                 // A field of the table without a reader is not carried out.
@@ -176,9 +187,6 @@ impl<'e> Fields<'e> {
                 value: Plug::Later,
                 entry,
             });
-        }
-        if field.name == "vlan" {
-            self.vlan = Some(read(entry, entry.ask(entry.value.parse())?));
         }
         let repeats = |default| field.form.same(default, entry.value);
         if !field.default.is_some_and(repeats) {
@@ -210,7 +218,6 @@ impl<'e> Fields<'e> {
         if !tag.is_empty() {
             let value = tag.parse().map_err(|e: VlanError| entry.wrong(e))?;
             self.mac_vlan = Some(Read { value, entry });
-            self.later(entry, "VLAN");
         }
         Ok(())
     }
@@ -219,7 +226,7 @@ impl<'e> Fields<'e> {
         let kind = TYPES.iter().find(|kind| **kind == entry.value);
         let value = *kind.ok_or_else(|| entry.mismatch())?;
         self.kind = Some(Read { value, entry });
-        if !matches!(value, "macvlan" | "bridge") {
+        if !matches!(value, "macvlan" | "bridge" | "ovs") {
             self.later(entry, value);
         }
         Ok(())
@@ -248,6 +255,25 @@ impl<'e> Fields<'e> {
             value: DefaultRoute { v4, v6 },
             entry,
         });
+        Ok(())
+    }
+
+    fn read_ovs(&mut self, entry: &'e Entry<'e>, name: &str) -> Result<(), RequestError> {
+        entry.check_form()?;
+        let text = entry.value.to_owned();
+        match name {
+            "ovs.iface-id" => self.ovs.iface_id = Some(entry.asked(text)),
+            "ovs.vlan-mode" => {
+                let mode = VlanMode::of_word(&text).ok_or_else(|| entry.mismatch())?;
+                self.ovs.vlan_mode = Some(entry.asked(mode));
+                self.vlan_mode = Some(entry);
+            }
+            _ => {
+                let key = entry.ask(external_id(entry.rest))?.value;
+                self.ovs.external_ids.push(entry.asked((key, text)));
+            }
+        }
+        self.of_ovs.get_or_insert(entry);
         Ok(())
     }
 

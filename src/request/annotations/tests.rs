@@ -192,16 +192,12 @@ fn a_feature_without_engine_is_named_with_key_and_value() {
     for (key, value, what) in [
         ("pipework.ip", "dhcp", "DHCP"),
         ("pipework.ip", "pool:lan", "an address pool"),
-        ("pipework.mac", "@100", "VLAN"),
-        ("pipework.mac", "02:00:00:00:00:05@200@300", "VLAN"),
-        ("pipework.vlan", "100", "VLAN"),
         (
             "pipework.announce",
             "3",
             "announcing an address more than once",
         ),
         ("pipework.wait", "30s", "waiting for an uplink"),
-        ("pipework.type", "ovs", "ovs"),
         ("pipework.net", "lan", "a named network"),
         ("pipework.cmd", "br1 10.0.0.5/24", "a pipework line"),
     ] {

@@ -72,6 +72,7 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         | ValueError::Tc(_)
         | ValueError::Route(_)
         | ValueError::Sysctl(_)
+        | ValueError::ExternalId(_)
         | ValueError::Mismatch(_) => None,
     }
 }

@@ -5,24 +5,16 @@ use super::{Engine, Form, Key, Scope, table};
 const DEVICE: Engine = Engine::NotYet("moving a device into the container");
 const DHCP: Engine = Engine::NotYet("DHCP");
 const DNS: Engine = Engine::NotYet("DNS configuration");
-const OVS: Engine = Engine::NotYet("Open vSwitch");
 const ROUTING: Engine = Engine::NotYet("policy routing");
 const SRIOV: Engine = Engine::NotYet("SR-IOV");
-const VLAN: Engine = Engine::NotYet("VLAN");
 
 table! {
-    Uplink "ovs" Form::IfName, "", "ovs0", OVS;
-        "a port of this Open vSwitch bridge; a missing ovs* is made"
     Uplink "device" Form::DeviceOrPf, "", "eth2", DEVICE;
         "this network card itself, or pf:NAME for a free virtual function of it"
     Uplink "dummy" Form::Device, "", "dummy", Engine::NotYet("a dummy interface");
         "an interface that leads nowhere"
     Uplink "ipoib" Form::Device, "", "ib0", Engine::NotYet("IPoIB");
         "a child of this InfiniBand interface"
-    Interface "vlan" Form::Vlan, "", "100", VLAN;
-        "the VLAN of the interface, untagged in the container"
-    Interface "trunk" Form::Trunk, "", "10,20-30", VLAN;
-        "VLANs that reach the container tagged"
     Interface "rule" Form::Text(4096), "", "from 10.0.0.5 table 100", ROUTING;
         "routing policy rules"
     Interface "neigh" Form::Text(4096), "", "10.0.0.1 lladdr 02:00:00:00:00:01", Engine::NotYet("a permanent neighbour");
@@ -73,12 +65,6 @@ table! {
         "rate that it is guaranteed"
     Interface "vf.max-tx-rate" Form::Rate, "", "100mbit", SRIOV;
         "rate that it may reach"
-    Interface "ovs.iface-id" Form::Text(255), "", "port-1", OVS;
-        "external-ids:iface-id of the port"
-    Interface "ovs.external-ids.<k>" Form::Text(255), "", "value", OVS;
-        "another of the port's external-ids"
-    Interface "ovs.vlan-mode" Form::Words(&["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]), "", "trunk", OVS;
-        "VLAN mode of the port"
     Sandbox "net" Form::NetworkName, "", "lan", Engine::NotYet("a named network");
         "a network that the administrator has defined"
     Sandbox "cmd" Form::Command, "", "br0 10.0.0.5/24", Engine::NotYet("a pipework line");

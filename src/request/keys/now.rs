@@ -1,16 +1,19 @@
 //! The fields that this build carries out.
 
 use super::{Engine, Form, Key, Scope, table};
+use crate::request::ovs::VlanMode;
 
 const FIRST: Engine = Engine::Now { since: "0.1.0" };
 
 table! {
     Uplink "bridge" Form::IfName, "", "br0", FIRST;
-        "a port of this bridge; a missing br* is made"
+        "a port of this bridge, of Linux or Open vSwitch; a missing br* or ovs* is made"
     Uplink "parent" Form::Device, "", "eth1", FIRST;
         "a macvlan on this network card, or what type says"
     Uplink "link" Form::Device, "", "eth1", FIRST;
         "pipework's first argument: a port of a bridge, a macvlan on a network card"
+    Uplink "ovs" Form::IfName, "", "ovs0", FIRST;
+        "a port of this Open vSwitch bridge; a missing ovs* is made"
     Interface "type" Form::Type, "", "macvlan", FIRST;
         "the kind of interface, where the uplink allows several"
     Interface "mode" Form::Mode, "bridge", "private", FIRST;
@@ -27,6 +30,10 @@ table! {
         "which gateways become the default route"
     Interface "mac" Form::Mac, "", "U:web", FIRST;
         "hardware address, or U:STRING to derive one; without it a stable one"
+    Interface "vlan" Form::Vlan, "", "100", FIRST;
+        "the VLAN of the interface, untagged in the container"
+    Interface "trunk" Form::Trunk, "", "10,20-30", FIRST;
+        "VLANs that reach the container tagged, by a port of a bridge"
     Interface "ifname" Form::IfName, "eth1", "lan0", FIRST;
         "the interface's name in the container; eth<n+1> for interface n"
     Interface "hostif" Form::IfName, "", "web0", FIRST;
@@ -59,6 +66,12 @@ table! {
         "how often the address is announced on the link"
     Interface "optional" Form::Bool, "false", "true", FIRST;
         "start without this interface when it cannot be made"
+    Interface "ovs.iface-id" Form::Text(255), "", "port-1", FIRST;
+        "external-ids:iface-id of the port"
+    Interface "ovs.external-ids.<k>" Form::Text(255), "", "value", FIRST;
+        "another of the port's external-ids"
+    Interface "ovs.vlan-mode" Form::Words(&VlanMode::WORDS), "", "trunk", FIRST;
+        "VLAN mode of the port; without it what vlan and trunk say"
     Sandbox "name" Form::Name, "", "web", FIRST;
         "the stable identity of the container; without it the engine's name for it"
 }
