@@ -41,6 +41,15 @@ pub(super) fn look(uplink: &Uplink, found: &UplinkView) -> Result<OvsView, Inspe
     })
 }
 
+/// Whether Open vSwitch is installed and does not say which bridges it has.
+pub fn is_silent() -> bool {
+    let config = Config::load().unwrap_or_default();
+    match ovsdb::open(config.ovsdb.as_deref(), Deadline::after(PATIENCE)) {
+        Ok(_) => false,
+        Err(_) => config.ovsdb.is_some() || ovsdb::is_installed(),
+    }
+}
+
 /// The name of a bridge that Open vSwitch may know.
 fn in_question<'a>(uplink: &'a Uplink, found: &'a UplinkView) -> Option<&'a IfName> {
     match (uplink, found) {
