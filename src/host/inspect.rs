@@ -81,7 +81,7 @@ async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError
         Uplink::Ovs { bridge } => host.link_by_name(bridge.as_str()).await?,
         Uplink::Macvlan { parent: device, .. }
         | Uplink::Ipvlan { parent: device, .. }
-        | Uplink::Ipoib { parent: device }
+        | Uplink::Ipoib { parent: device, .. }
         | Uplink::Wifi { device }
         | Uplink::Physical {
             device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),

@@ -197,7 +197,11 @@ fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> b
             device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),
         } => (by_name(device), Kind::Phys, None),
         Uplink::Dummy => (None, Kind::Dummy, None),
-        Uplink::Ipoib { parent } => (by_name(parent), Kind::Ipoib, None),
+        Uplink::Ipoib {
+            parent,
+            pkey: _,
+            mode: _,
+        } => (by_name(parent), Kind::Ipoib, None),
         Uplink::Wifi { device } => (by_name(device), Kind::Wifi, None),
         Uplink::Link { device, mode: _ } if is_bridge => (by_name(device), Kind::Bridge, None),
         Uplink::Link { device, mode } => (by_name(device), Kind::Macvlan, Some(*mode)),

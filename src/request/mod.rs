@@ -14,8 +14,10 @@ pub mod keys;
 pub mod mac;
 pub mod mtu;
 pub mod options;
+pub mod pkey;
 pub mod route;
 pub mod sysctl;
+pub mod vf;
 pub mod vlan;
 
 use std::fmt;
@@ -25,14 +27,16 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 pub use address::AddressWithGateway;
-pub use device::{DeviceRef, IpvlanMode, MacvlanMode};
+pub use device::{DeviceRef, IpvlanMode, MacvlanMode, PciAddress};
 pub use error::RequestError;
 pub use ifname::IfName;
 pub use mac::MacAddr;
 pub use mtu::Mtu;
 pub use options::{DeviceOptions, OvsOptions, PortOptions, Routing, Traffic};
+pub use pkey::{IpoibMode, Pkey};
 pub use route::{Metric, Route};
 pub use sysctl::{Family, Sysctl};
+pub use vf::{TxRate, VfLinkState, VfOptions};
 pub use vlan::{Trunk, VlanId};
 
 /// Where a value came from, so that a refusal names what the user wrote.
@@ -159,6 +163,10 @@ pub enum Uplink {
     Ipoib {
         /// The interface.
         parent: DeviceRef,
+        /// The partition; `None` means its parent's.
+        pkey: Option<Pkey>,
+        /// How packets are carried; `None` means its parent's way.
+        mode: Option<IpoibMode>,
     },
     /// The radio below a wireless interface, with all its interfaces.
     Wifi {

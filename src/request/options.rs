@@ -1,7 +1,7 @@
 //! What may be asked of an interface besides its uplink and its addresses, in
 //! groups that belong together.
 
-use super::Asked;
+use super::{Asked, VfOptions};
 
 /// Settings of a bridge port and of the interface that hangs on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -29,7 +29,12 @@ pub struct Routing {}
 /// How a device of the host is handed over, and what its virtual function is
 /// told first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct DeviceOptions {}
+pub struct DeviceOptions {
+    /// Hand it over although the host uses it.
+    pub force: Option<Asked<bool>>,
+    /// What its virtual function is told.
+    pub vf: VfOptions,
+}
 
 /// What is written to the port's rows in the database of Open vSwitch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

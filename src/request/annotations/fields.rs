@@ -2,6 +2,7 @@
 //! together is decided in `attachment`.
 
 use super::entry::Entry;
+use super::nic::IpoibFields;
 use crate::request::address::{AddressWithGateway, DynamicForm};
 use crate::request::error::RequestError;
 use crate::request::keys::form::{IPVLAN_MODES, TYPES, boolean, within};
@@ -10,7 +11,7 @@ use crate::request::mac::MacError;
 use crate::request::vlan::VlanError;
 use crate::request::{
     Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, IfName, MacAddr, MacvlanMode, Metric,
-    Mtu, OvsOptions, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId,
+    Mtu, OvsOptions, PhysicalRef, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId,
 };
 
 /// A field's value with the annotation that it comes from.
@@ -31,6 +32,10 @@ pub enum Plug {
     Parent(DeviceRef),
     /// `link`.
     Link(DeviceRef),
+    /// `device`.
+    Device(PhysicalRef),
+    /// `ipoib`.
+    Ipoib(DeviceRef),
     /// A key whose engine is missing.
     Later,
 }
@@ -52,8 +57,12 @@ pub struct Fields<'e> {
     pub hostif: Option<Read<'e, IfName>>,
     /// `mac` before its `@`.
     pub mac: Option<Asked<MacAddr>>,
-    /// `mac` behind its `@`.
+    /// `mac` behind its `@`, as it was written.
+    pub mac_tag: Option<Read<'e, &'e str>>,
+    /// The same as a VLAN, which of InfiniBand it is none.
     pub mac_vlan: Option<Read<'e, VlanId>>,
+    /// Why it is no VLAN.
+    pub mac_no_vlan: Option<RequestError>,
     /// `vlan`.
     pub vlan: Option<Read<'e, VlanId>>,
     /// `trunk`.
@@ -82,6 +91,8 @@ pub struct Fields<'e> {
     pub routing: Routing,
     /// `device.force`, `vf.…`.
     pub device: DeviceOptions,
+    /// `ipoib.pkey`, `ipoib.mode`.
+    pub ipoib: IpoibFields<'e>,
     /// `ovs.…`.
     pub ovs: OvsOptions,
     /// `host-access`.
@@ -148,12 +159,13 @@ impl<'e> Fields<'e> {
             "mode" => self.read_mode(entry),
             "default" => self.read_default(entry),
             "announce" => self.read_announce(entry),
+            _ if self.read_nic(entry, name)? => Ok(()),
             // A field of the table without a reader is not carried out.
             _ => Err(entry.not_supported(entry.field.name)),
         }
     }
 
-    fn plug<T>(&mut self, entry: &'e Entry<'e>, device: T, kind: fn(T) -> Plug) {
+    pub(super) fn plug<T>(&mut self, entry: &'e Entry<'e>, device: T, kind: fn(T) -> Plug) {
         self.plugs.push(Read {
             value: kind(device),
             entry,
@@ -205,9 +217,11 @@ impl<'e> Fields<'e> {
             None => Some(entry.ask(mac.parse())?),
         };
         if !tag.is_empty() {
-            let value = tag.parse().map_err(|e: VlanError| entry.wrong(e))?;
-            self.mac_vlan = Some(Read { value, entry });
-            self.later(entry, "VLAN");
+            self.mac_tag = Some(Read { value: tag, entry });
+            match tag.parse() {
+                Ok(value) => self.mac_vlan = Some(Read { value, entry }),
+                Err(e) => self.mac_no_vlan = Some(entry.wrong(VlanError::from(e))),
+            }
         }
         Ok(())
     }
@@ -216,7 +230,7 @@ impl<'e> Fields<'e> {
         let kind = TYPES.iter().find(|kind| **kind == entry.value);
         let value = *kind.ok_or_else(|| entry.mismatch())?;
         self.kind = Some(Read { value, entry });
-        if !matches!(value, "macvlan" | "bridge") {
+        if !matches!(value, "macvlan" | "bridge" | "phys" | "wifi" | "ipoib") {
             self.later(entry, value);
         }
         Ok(())
