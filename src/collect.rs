@@ -18,6 +18,7 @@ use crate::deadline::Deadline;
 use crate::plan::Undo;
 use crate::record::{BridgeRecord, Known, Mode, Record, RecordError, Store};
 use crate::reference::{Keeper, NamespaceKey};
+pub use crate::sys::clock::seconds_since_boot;
 use crate::sys::netns::Netns;
 use crate::sys::proc;
 use crate::sys::rtnl::{Rtnl, RtnlError};
@@ -330,15 +331,6 @@ fn lives(record: &Record, key: &NamespaceKey) -> bool {
         && record
             .keepers()
             .any(|keeper| proc::is_same(keeper.pid, keeper.birth))
-}
-
-/// Seconds since boot, which go on while the machine sleeps.
-pub fn seconds_since_boot() -> u64 {
-    use nix::time::{ClockId, clock_gettime};
-    let now = clock_gettime(ClockId::CLOCK_BOOTTIME)
-        .map(|time| time.tv_sec())
-        .unwrap_or(0);
-    u64::try_from(now).unwrap_or(0)
 }
 
 #[derive(Deserialize)]

@@ -41,6 +41,8 @@ pub struct LinkFacts {
     pub permanent_mac: Option<[u8; 6]>,
     /// MTU in bytes.
     pub mtu: u32,
+    /// Length of its transmit queue in packets.
+    pub txqlen: u32,
     /// `IFF_UP`.
     pub up: bool,
     /// `IFF_LOWER_UP`.
@@ -79,6 +81,7 @@ impl LinkFacts {
                 libc::IFLA_ADDRESS => facts.mac = value.try_into().ok(),
                 IFLA_PERM_ADDRESS => facts.permanent_mac = value.try_into().ok(),
                 libc::IFLA_MTU => facts.mtu = u32_of(value)?,
+                libc::IFLA_TXQLEN => facts.txqlen = u32_of(value)?,
                 libc::IFLA_MASTER => facts.controller = u32_of(value),
                 libc::IFLA_LINK => facts.lower = u32_of(value),
                 libc::IFLA_LINK_NETNSID => lower_is_elsewhere = true,

@@ -8,7 +8,16 @@
 mod address;
 mod link;
 mod link_facts;
+mod link_settings;
 mod neighbour;
+mod nic_state;
+mod object;
+mod raw_address;
+mod raw_neighbour;
+mod raw_nexthop;
+mod raw_route;
+mod raw_rule;
+mod replay;
 mod route;
 mod socket;
 
@@ -21,6 +30,12 @@ use rtnetlink::packet_core::{ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST}
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
 pub use link_facts::LinkFacts;
+pub use nic_state::{NicState, NotRestored, Setting};
+pub use raw_address::{Lifetimes, RawAddress};
+pub use raw_neighbour::RawNeighbour;
+pub use raw_nexthop::RawNexthop;
+pub use raw_route::RawRoute;
+pub use raw_rule::RawRule;
 pub use route::RouteFacts;
 
 use super::netns::Netns;

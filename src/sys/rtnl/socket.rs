@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::libc::MSG_DONTWAIT;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rtnetlink::packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTIPART, NetlinkDeserializable, NetlinkHeader,
-    NetlinkMessage, NetlinkPayload,
+    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NetlinkDeserializable,
+    NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::Socket;
@@ -33,6 +33,7 @@ const HEADER_BYTES: usize = 16;
 pub(super) struct PromptSocket {
     socket: Socket,
     sequence: Cell<u32>,
+    interrupted: Cell<bool>,
     buffer: RefCell<Vec<u8>>,
 }
 
@@ -94,6 +95,7 @@ impl PromptSocket {
         Ok(Self {
             socket,
             sequence: Cell::new(0),
+            interrupted: Cell::new(false),
             buffer,
         })
     }
@@ -105,15 +107,59 @@ impl PromptSocket {
         flags: u16,
         deadline: Deadline,
     ) -> io::Result<Exchange> {
-        let sequence = self.sequence.get().wrapping_add(1);
-        self.sequence.set(sequence);
+        let sequence = self.next_sequence();
         let mut message = NetlinkMessage::from(message);
         message.header.flags = flags;
         message.header.sequence_number = sequence;
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
-        self.socket.send(&bytes, 0)?;
+        self.transact(&bytes, sequence, flags, deadline)
+    }
+
+    /// The same for a message of the type `kind` that is bytes already: the
+    /// family's header and its attributes.
+    pub(super) fn exchange_bytes(
+        &self,
+        kind: u16,
+        payload: &[u8],
+        flags: u16,
+        deadline: Deadline,
+    ) -> io::Result<Exchange> {
+        let sequence = self.next_sequence();
+        let length = HEADER_BYTES + payload.len();
+        let length = u32::try_from(length).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
+        bytes.extend(length.to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(payload);
+        self.transact(&bytes, sequence, flags, deadline)
+    }
+
+    /// Whether the list that was told last changed while the kernel told it
+    /// (`NLM_F_DUMP_INTR`), so that something may be missing or told twice.
+    pub(super) fn was_interrupted(&self) -> bool {
+        self.interrupted.get()
+    }
+
+    fn next_sequence(&self) -> u32 {
+        let sequence = self.sequence.get().wrapping_add(1);
+        self.sequence.set(sequence);
+        sequence
+    }
+
+    fn transact(
+        &self,
+        bytes: &[u8],
+        sequence: u32,
+        flags: u16,
+        deadline: Deadline,
+    ) -> io::Result<Exchange> {
+        self.interrupted.set(false);
+        self.socket.send(bytes, 0)?;
         let ends_itself = flags & (NLM_F_ACK | NLM_F_DUMP) == 0;
         let mut answers = Vec::new();
         loop {
@@ -174,6 +220,9 @@ impl PromptSocket {
             rest = rest.get(length..).unwrap_or_default();
             if header.sequence_number != sequence {
                 continue;
+            }
+            if header.flags & NLM_F_DUMP_INTR != 0 {
+                self.interrupted.set(true);
             }
             let is_last = ends_itself && header.flags & NLM_F_MULTIPART == 0;
             match payload {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::RECORDS;
 
 /// Fields that change without anybody's doing.
-const VOLATILE: [&str; 27] = [
+const VOLATILE: [&str; 28] = [
     "operstate",
     "tentative",
     "state",
@@ -36,6 +36,7 @@ const VOLATILE: [&str; 27] = [
     "gro_ipv4_max_size",
     "tso_max_size",
     "tso_max_segs",
+    "expires",
     "valid_life_time",
     "preferred_life_time",
 ];
