@@ -152,7 +152,7 @@ fn check_vlan(fields: &Fields<'_>, uplink: Option<&Asked<Uplink>>) -> Result<(),
     if uplink.is_some_and(|uplink| is_ipoib(&uplink.value)) {
         return Ok(());
     }
-    if let Some(error) = &fields.mac_no_vlan {
+    if let (Some(error), Some(_)) = (&fields.mac_no_vlan, uplink) {
         return Err(error.clone());
     }
     match (&fields.mac_vlan, &fields.vlan) {

@@ -221,3 +221,17 @@ fn shown(origin: &Origin) -> String {
         Origin::Default => origin.to_string(),
     }
 }
+
+/// What a field of this group needs beside a link.
+#[cfg(test)]
+pub(super) fn companions(field: &str) -> Vec<(&'static str, &'static str)> {
+    match field.split_once('.') {
+        Some(("vf", "qos")) => vec![("pipework.type", "phys"), ("pipework.vf.vlan", "100")],
+        Some(("vf" | "device", _)) => vec![("pipework.type", "phys")],
+        Some(("ipoib", _)) => vec![("pipework.type", "ipoib")],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
