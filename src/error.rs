@@ -61,6 +61,16 @@ pub enum Error {
         /// The container that made it.
         holder: String,
     },
+    /// A device that is asked for is in another container.
+    #[error("{nic} is in container {holder} since {since}")]
+    NicHeld {
+        /// The device.
+        nic: String,
+        /// The container.
+        holder: String,
+        /// Since when.
+        since: String,
+    },
     /// This machine cannot be told from others.
     #[error("this machine has no id, and none can be kept: {0}")]
     MachineId(#[source] std::io::Error),
@@ -195,6 +205,7 @@ impl Error {
             | Self::Inspect(_)
             | Self::Plan(_)
             | Self::SandboxNotAttached { .. }
+            | Self::NicHeld { .. }
             | Self::MachineId(_)
             | Self::Socket(_) => ExitCode::Host,
         }
@@ -220,6 +231,9 @@ impl Error {
             Self::SharedDiffers { .. } => Some(
                 "containers of one namespace share an interface only if they ask for the same".to_owned(),
             ),
+            Self::NicHeld { holder, .. } => {
+                Some(format!("it comes back when {holder} ends"))
+            }
             Self::Inspect(_) | Self::MachineId(_) | Self::Socket(_) => None,
         }
     }
@@ -235,6 +249,7 @@ impl ApplyError {
             Cause::Record(RecordError::Locked { .. }) => true,
             Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. })
             | Cause::Sysctl(_)
+            | Cause::Nic(_)
             | Cause::Record(_) => false,
         }
     }
@@ -268,6 +283,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::CrioPod
         | Error::SandboxNotAttached { .. }
         | Error::SharedDiffers { .. }
+        | Error::NicHeld { .. }
         | Error::MachineId(_)
         | Error::Socket(_) => {}
     }

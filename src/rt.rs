@@ -3,12 +3,16 @@
 //! `plan` makes these, `sys::rtnl` sends them, and records hold some of them.
 //! Leaf types only, so that neither side needs the other.
 
+mod nic;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::request::{IfName, MacAddr, MacvlanMode, Mtu};
+
+pub use nic::{IpoibChild, NicId, NicSetting, VfAddress, VfSettings, VfVlan, VlanChild};
 
 /// A link, or one end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq)]

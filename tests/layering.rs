@@ -58,17 +58,37 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // What is shared is acquired and released under the lock of its record.
     (
         "apply",
-        &["deadline", "plan", "record", "request", "rt", "sys"],
+        &[
+            "deadline",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "rt",
+            "sys",
+        ],
     ),
     ("announce", &["apply", "plan", "request", "sys"]),
-    ("plan", &["host::view", "request", "rt"]),
+    // What a NIC was on the host is kept as the kernel told it, and handed on
+    // unread.
+    (
+        "plan",
+        &["host::view", "request", "rt", "sys::rtnl::NicHome"],
+    ),
     ("policy", &["host::view", "request"]),
     (
         "record",
-        &["deadline", "plan", "reference", "request", "sys::proc"],
+        &[
+            "deadline",
+            "plan",
+            "reference",
+            "request",
+            "rt",
+            "sys::proc",
+        ],
     ),
-    ("host::view", &["request"]),
-    ("host", &["deadline", "reference", "request", "sys"]),
+    ("host::view", &["request", "rt", "sys::rtnl::NicHome"]),
+    ("host", &["deadline", "reference", "request", "rt", "sys"]),
     ("sys", &["deadline", "request", "rt"]),
     ("request", &[]),
     ("rt", &["request"]),

@@ -4,6 +4,7 @@
 //! applies and one loop undoes, for every kind of uplink. A step of an optional
 //! interface that is refused takes back that interface alone.
 
+mod nic;
 mod shared;
 mod undo;
 
@@ -11,13 +12,16 @@ use nix::errno::Errno;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
+use crate::plan::step::NicStep;
 use crate::plan::{Plan, PlannedStep, Step, Undo};
 use crate::record::{RecordError, Store};
+use crate::reference::NamespaceKey;
 use crate::request::Origin;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
-use crate::sys::{self, ethtool, sysctl};
+use crate::sys::{self, ethtool, proc, sysctl};
 
+pub use nic::NicError;
 pub use undo::{Left, Sides, take_back};
 
 /// How long a name or a MAC may stay taken by a container that has just died:
@@ -55,7 +59,16 @@ impl Kernel<'_> {
             home: self.home,
             store: self.store,
             deadline: self.deadline,
+            patience: Duration::ZERO,
         }
+    }
+
+    /// What identifies the container's namespace until reboot.
+    fn key(&self) -> std::io::Result<NamespaceKey> {
+        Ok(NamespaceKey {
+            boot_id: proc::boot_id()?,
+            cookie: self.guest.netns_cookie()?,
+        })
     }
 }
 
@@ -71,6 +84,9 @@ pub enum Cause {
     /// What is shared could not be written down.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A device is in another container, or not back.
+    #[error(transparent)]
+    Nic(#[from] NicError),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -85,7 +101,7 @@ impl Cause {
         match self {
             Self::Rtnl(error) => error.errno(),
             Self::Sysctl(refusal) => Some(refusal.errno),
-            Self::Record(_) | Self::Deadline { .. } => None,
+            Self::Record(_) | Self::Nic(_) | Self::Deadline { .. } => None,
         }
     }
 
@@ -97,6 +113,7 @@ impl Cause {
             }
             Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
             | Self::Record(_)
+            | Self::Nic(_)
             | Self::Deadline { .. } => None,
         }
     }
@@ -232,6 +249,10 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         // A macvlan's MAC is compared with its siblings' when it comes up
         // (macvlan_open).
         Step::RaiseInterface { .. } => errno == Errno::EADDRINUSE,
+        // Told of a new address by its card, a virtual function starts anew.
+        Step::Nic(NicStep::Set { .. }) => matches!(errno, Errno::EBUSY | Errno::EAGAIN),
+        // A VLAN of a NIC is one device, in whichever namespace.
+        Step::Nic(NicStep::CreateVlan { .. }) => errno == Errno::EEXIST,
         Step::RaiseLoopback
         | Step::CreateBridge(_)
         | Step::KeepBridgeMac { .. }
@@ -292,7 +313,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Port(step) => match *step {},
         Step::Traffic(step) => match *step {},
         Step::Routing(step) => match *step {},
-        Step::Nic(step) => match *step {},
+        Step::Nic(step) => nic::step(step, kernel).await?,
         Step::Ovs(step) => match *step {},
     }
     Ok(())

@@ -4,9 +4,11 @@
 //! What is gone already counts as taken back. Every link is known by the index
 //! that the plan chose for it; a name could be a stranger's by now.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 
-use super::{Cause, shared};
+use super::{Cause, nic, shared};
 use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
 use crate::record::Store;
@@ -39,6 +41,8 @@ pub struct Sides<'a> {
     pub store: &'a Store,
     /// When it must have ended.
     pub deadline: Deadline,
+    /// How long to wait for a NIC that the kernel gives back by and by.
+    pub patience: Duration,
 }
 
 impl<'a> Sides<'a> {
@@ -90,6 +94,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             } = sides;
             return shared::release(object, user, host, store, deadline).await;
         }
+        Undo::Nic(undo) => return nic::undo(undo, sides).await,
     };
     Ok(result?)
 }

@@ -1,5 +1,6 @@
 //! The look at the host, under the locks that keep bridges of ours from
-//! changing until the run has ended.
+//! changing, and virtual functions from being chosen twice, until the run has
+//! ended.
 
 use crate::apply::Kernel;
 use crate::error::Error;
@@ -9,7 +10,7 @@ use crate::host::view::{AttachmentView, HostView, UplinkView};
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
-use crate::request::{IfName, Request};
+use crate::request::{IfName, PhysicalRef, Request, Uplink};
 
 /// Looks at the host, and keeps bridges of ours from changing under us: one
 /// that is to be made is locked exclusively, one that we made is shared.
@@ -54,8 +55,18 @@ pub(super) async fn look(
 
 fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(IfName, Mode)> {
     let mut needed: Vec<(IfName, Mode)> = Vec::new();
-    for (attachment, AttachmentView { uplink, .. }) in request.attachments.iter().zip(&view.uplinks)
-    {
+    for (attachment, seen) in request.attachments.iter().zip(&view.uplinks) {
+        let AttachmentView { uplink, nic, .. } = seen;
+        // Two starts must not choose the same free virtual function.
+        let is_free_vf = matches!(
+            attachment.uplink.value,
+            Uplink::Physical {
+                device: PhysicalRef::FreeVf(_)
+            }
+        );
+        let card = nic.as_deref().and_then(|nic| nic.vf.as_ref());
+        let card = card.filter(|_| is_free_vf);
+        needed.extend(card.map(|card| (card.function_name.clone(), Mode::Exclusive)));
         let bridge = match uplink {
             UplinkView::Present(device) if store.has_bridge(device.ifindex) => {
                 Some((device.name.clone(), Mode::Shared))

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::collect::{CollectError, Collector, Fate};
+use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::cli::print;
@@ -63,6 +63,7 @@ fn sweep() -> Result<Swept, Error> {
             host: &host,
             home: &home,
             deadline,
+            patience: NIC_PATIENCE,
         };
         Ok(all(&collector).await)
     })

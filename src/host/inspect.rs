@@ -4,13 +4,17 @@
 //! containers answers as fast as an empty one. All devices are listed only for
 //! an uplink that is named by its hardware or bus address.
 
+mod nic;
+
 use super::ovs;
 use super::view::{
     AttachmentView, DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView,
     UplinkView,
 };
 use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
+use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
+use nic::FreeVf;
 
 /// Devices stacked on devices: more than this is no sane host.
 const MAX_LOWER: usize = 16;
@@ -24,6 +28,9 @@ pub enum InspectError {
     /// The container's namespace could not be looked at.
     #[error("looking at the container's interfaces: {0}")]
     Guest(#[source] std::io::Error),
+    /// What /sys or the kernel says of a device could not be read.
+    #[error("looking at the host's devices: {0}")]
+    Host(#[source] std::io::Error),
     /// Several devices have that hardware address.
     #[error("{asked} is the address of {}", .names.join(" and "))]
     Ambiguous {
@@ -50,9 +57,13 @@ pub async fn inspect(
     guest: Option<&Rtnl>,
 ) -> Result<HostView, InspectError> {
     let mut uplinks = Vec::with_capacity(attachments.len());
+    let mut functions = Vec::new();
     for attachment in attachments {
-        let uplink = uplink(&attachment.uplink.value, host).await?;
-        uplinks.push(AttachmentView { uplink });
+        let view = attachment_view(attachment, host, guest, &functions).await?;
+        if let UplinkView::Present(device) = &view.uplink {
+            functions.push(device.ifindex);
+        }
+        uplinks.push(view);
     }
     let mut own_addresses = Vec::new();
     for asked in attachments.iter().flat_map(|a| &a.addressing.addresses) {
@@ -75,7 +86,55 @@ pub async fn inspect(
     })
 }
 
-async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError> {
+/// `taken` are the devices of the attachments before this one.
+async fn attachment_view(
+    attachment: &Attachment,
+    host: &Rtnl,
+    guest: Option<&Rtnl>,
+    taken: &[u32],
+) -> Result<AttachmentView, InspectError> {
+    let asked = &attachment.uplink.value;
+    let mut busy = None;
+    let found = match asked {
+        Uplink::Physical {
+            device: PhysicalRef::FreeVf(card),
+        } => match nic::free_vf(card, taken, host).await? {
+            FreeVf::Found(link) => Some(link),
+            FreeVf::None(card, reasons) => {
+                busy = Some(reasons);
+                Some(card)
+            }
+            FreeVf::NoCard => None,
+        },
+        other => uplink(other, host).await?,
+    };
+    let Some(link) = found else {
+        return Ok(AttachmentView::from(UplinkView::Absent));
+    };
+    let is_handed_over = match asked {
+        // A VLAN of it is born in the namespace, and it stays.
+        Uplink::Physical { .. } => attachment.vlan.is_none(),
+        Uplink::Wifi { .. } => true,
+        Uplink::Link { .. } => nic::is_wireless(&link),
+        Uplink::Bridge { .. }
+        | Uplink::Ovs { .. }
+        | Uplink::Macvlan { .. }
+        | Uplink::Ipvlan { .. }
+        | Uplink::Ipoib { .. }
+        | Uplink::Dummy => false,
+    };
+    let nic = match is_handed_over {
+        true => nic::nic(&link, host, guest, asked).await?.map(Box::new),
+        false => None,
+    };
+    Ok(AttachmentView {
+        uplink: UplinkView::Present(device(link, host).await?),
+        nic,
+        busy,
+    })
+}
+
+async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
     let found = match uplink {
         Uplink::Bridge { device } => host.link_by_name(device.as_str()).await?,
         Uplink::Ovs { bridge } => host.link_by_name(bridge.as_str()).await?,
@@ -89,10 +148,7 @@ async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError
         | Uplink::Link { device, .. } => by_reference(device, host).await?,
         Uplink::Dummy => None,
     };
-    match found {
-        Some(facts) => Ok(UplinkView::Present(device(facts, host).await?)),
-        None => Ok(UplinkView::Absent),
-    }
+    Ok(found)
 }
 
 async fn by_reference(device: &DeviceRef, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
@@ -106,8 +162,11 @@ async fn by_reference(device: &DeviceRef, host: &Rtnl) -> Result<Option<LinkFact
             })
         }
         DeviceRef::Pci(address) => {
-            let wanted = Some(address.to_string());
-            Box::new(move |link| link.parent_device == wanted)
+            let parents = pci::parent_names(*address).map_err(InspectError::Host)?;
+            Box::new(move |link| {
+                let parent = link.parent_device.as_ref();
+                link.kind.is_none() && parent.is_some_and(|parent| parents.contains(parent))
+            })
         }
     };
     let mut matching: Vec<LinkFacts> = host

@@ -3,12 +3,16 @@
 //! Filled by `inspect`, read by `policy` and `plan`, which therefore never
 //! touch the host. Nothing here grows with the number of containers.
 
+mod nic;
+
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::request::{IfName, MacAddr};
+
+pub use nic::{BusyFunctions, NicView, RadioView, VfView};
 
 /// The kind of a network device (`IFLA_INFO_KIND`, or what the kernel says
 /// instead where a device has none).
@@ -92,12 +96,20 @@ pub enum UplinkView {
 pub struct AttachmentView {
     /// What it is plugged into.
     pub uplink: UplinkView,
+    /// The device that is to be handed over, where one is.
+    pub nic: Option<Box<NicView>>,
+    /// Where a free virtual function was asked for: why there is none.
+    pub busy: Option<BusyFunctions>,
 }
 
 impl From<UplinkView> for AttachmentView {
     /// Without anything that only some kinds of uplink look at.
     fn from(uplink: UplinkView) -> Self {
-        Self { uplink }
+        Self {
+            uplink,
+            nic: None,
+            busy: None,
+        }
     }
 }
 

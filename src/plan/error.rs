@@ -1,9 +1,13 @@
 //! Why a request cannot be planned on this host.
 
+mod nic;
+
 use ipnet::IpNet;
 
 use crate::host::view::DeviceKind;
 use crate::request::{IfName, Mtu, Origin};
+
+pub use nic::{HostUse, NicPlanError};
 
 /// Something that the user or the administrator can mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +94,9 @@ pub enum PlanError {
         /// Where another was asked for.
         origin: Origin,
     },
+    /// A device that cannot be handed over.
+    #[error(transparent)]
+    Nic(#[from] NicPlanError),
     /// The bridge may be one of Open vSwitch, which does not answer.
     #[error("{device} does not exist, and Open vSwitch, whose bridge it may be, does not answer")]
     OpenVSwitchSilent {
@@ -114,6 +121,7 @@ impl PlanError {
             | Self::MtuAboveUplink { origin, .. }
             | Self::PassthruMac { origin, .. }
             | Self::OpenVSwitchSilent { origin, .. } => origin,
+            Self::Nic(error) => error.origin(),
         }
     }
 
@@ -141,6 +149,7 @@ impl PlanError {
             Self::PassthruMac { device, .. } => {
                 format!("leave pipework.mac out, or set it on {device}: ip link set {device} address MAC")
             }
+            Self::Nic(error) => error.hint(),
             Self::OpenVSwitchSilent { .. } => {
                 "start openvswitch-switch first, or make the bridge yourself: ip link add NAME type bridge".to_owned()
             }

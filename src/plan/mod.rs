@@ -8,10 +8,15 @@
 mod addressing;
 mod bridge;
 mod error;
+mod handover;
+mod ipoib;
 mod macvlan;
 pub mod names;
+mod physical;
 pub mod shared;
 pub mod step;
+mod vf;
+mod wifi;
 
 use ipnet::IpNet;
 
@@ -19,7 +24,7 @@ use crate::host::view::{AttachmentView, HostView};
 use crate::request::{Asked, Attachment, IfName, MacAddr, Origin, Request, Uplink};
 
 pub use bridge::bridge_to_make;
-pub use error::PlanError;
+pub use error::{HostUse, NicPlanError, PlanError};
 pub use names::Identity;
 pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{PlannedStep, Side, Step, Undo};
@@ -99,6 +104,7 @@ pub fn plan(
             Err(error) => return Err(error),
         }
     }
+    handover::no_later_user(&planner.plan)?;
     planner.default_routes(&planned);
     Ok(planner.plan)
 }
@@ -149,18 +155,27 @@ impl Planner<'_> {
     /// Plans one interface but for its default route, or leaves the plan as
     /// it was.
     fn link(&mut self, attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
-        let AttachmentView { uplink } = view;
+        let AttachmentView { uplink, nic, .. } = view;
         self.check_name(&attachment.ifname)?;
         self.check_addresses(attachment)?;
         let (device, mode) = match &attachment.uplink.value {
             Uplink::Bridge { device } => return self.bridge(attachment, device, uplink),
             Uplink::Macvlan { parent, mode } => (parent, *mode),
-            Uplink::Ovs { .. }
-            | Uplink::Ipvlan { .. }
-            | Uplink::Physical { .. }
-            | Uplink::Dummy
-            | Uplink::Ipoib { .. }
-            | Uplink::Wifi { .. } => return Err(self.not_built(attachment)),
+            Uplink::Physical { device } => return self.physical(attachment, device, view),
+            Uplink::Wifi { device } => return self.wifi(attachment, device, view),
+            Uplink::Ipoib { parent, pkey, mode } => {
+                return self.ipoib(attachment, parent, *pkey, *mode, uplink);
+            }
+            Uplink::Ovs { .. } | Uplink::Ipvlan { .. } | Uplink::Dummy => {
+                return Err(self.not_built(attachment));
+            }
+            Uplink::Link { device, .. } if nic.is_some() => {
+                return self.wifi(attachment, device, view);
+            }
+            Uplink::Link { device, .. } if ipoib::is_meant_by_link(uplink) => {
+                let pkey = ipoib::pkey_behind_at(attachment);
+                return self.ipoib(attachment, device, pkey, None, uplink);
+            }
             Uplink::Link { device, mode } => {
                 if let Some(bridge) = bridge::meant_by_link(device, uplink) {
                     return self.bridge(attachment, &bridge, uplink);

@@ -103,7 +103,11 @@ pub(super) fn needs(
     attachment: &Attachment,
     view: &AttachmentView,
 ) -> Result<Vec<Ask>, PolicyError> {
-    let AttachmentView { uplink: view } = view;
+    let AttachmentView {
+        uplink: view,
+        nic: _,
+        busy: _,
+    } = view;
     let Attachment {
         ifname,
         uplink,

@@ -13,8 +13,11 @@ use std::time::Duration;
 
 pub mod clock;
 pub mod ethtool;
+pub mod genl;
 pub mod ndisc;
 pub mod netns;
+pub mod nl80211;
+pub mod pci;
 pub mod proc;
 pub mod raw;
 pub mod rtnl;

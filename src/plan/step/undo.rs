@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::nic::NicUndo;
 use crate::plan::shared::{SharedObject, User};
 use crate::rt::Route;
 
@@ -56,6 +57,8 @@ pub enum Undo {
         /// Who does not use it any more.
         user: User,
     },
+    /// Bring a device of the host back.
+    Nic(NicUndo),
 }
 
 impl Undo {
@@ -65,6 +68,7 @@ impl Undo {
     pub fn is_part_of_detach(&self) -> bool {
         match self {
             Self::DeleteLink { .. } | Self::RestoreRoute { .. } | Self::Release { .. } => true,
+            Self::Nic(undo) => undo.is_part_of_detach(),
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
         }
     }
@@ -77,6 +81,7 @@ impl fmt::Display for Undo {
             Self::LowerLoopback => f.write_str("lo is down again"),
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
             Self::Release { object, .. } => object.fmt(f),
+            Self::Nic(undo) => undo.fmt(f),
         }
     }
 }
