@@ -30,6 +30,8 @@ mod kill;
 mod macvlan;
 #[path = "kernel/nic_state.rs"]
 mod nic_state;
+#[path = "kernel/nics.rs"]
+mod nics;
 #[path = "kernel/policy.rs"]
 mod policy;
 #[path = "kernel/records.rs"]
