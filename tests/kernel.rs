@@ -20,6 +20,8 @@ mod announcement;
 mod bridge;
 #[path = "kernel/crowd.rs"]
 mod crowd;
+#[path = "kernel/device.rs"]
+mod device;
 #[path = "kernel/hook.rs"]
 mod hook;
 #[path = "kernel/input.rs"]

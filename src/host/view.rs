@@ -31,6 +31,17 @@ pub enum DeviceKind {
     Other(String),
 }
 
+impl DeviceKind {
+    /// Whether it is an InfiniBand interface. Older kernels give it no kind of
+    /// its own (`ipoib_link_ops`).
+    pub fn is_infiniband(&self) -> bool {
+        match self {
+            Self::Other(word) => word == "infiniband" || word == "ipoib",
+            Self::Bridge | Self::Macvlan | Self::Vlan(_) | Self::Nic => false,
+        }
+    }
+}
+
 impl fmt::Display for DeviceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

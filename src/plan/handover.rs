@@ -1,6 +1,9 @@
 //! Whether a device may be handed over: what it is, who needs it, and whether
 //! what was asked for says anything about it.
 
+#[cfg(test)]
+mod tests;
+
 use super::error::{HostUse, NicPlanError};
 use super::step::{NicStep, Traveller};
 use super::{Plan, PlanError, PlannedInterface, Step};

@@ -8,29 +8,16 @@ use super::error::NicPlanError;
 use super::handover::{does_apply, does_not_apply};
 use super::step::NicStep;
 use super::{PlanError, Planner, Step, addressing::Plug};
-use crate::host::view::{DeviceKind, UplinkView};
+use crate::host::view::UplinkView;
 use crate::request::{Attachment, DeviceRef, IpoibMode, Mtu, Pkey};
 use crate::rt::IpoibChild;
-
-/// Whether a device is an InfiniBand interface. The kernel gives its kind only
-/// to newer ones (`ipoib_link_ops`).
-pub(super) fn is_infiniband(kind: &DeviceKind) -> bool {
-    matches!(kind, DeviceKind::Other(word) if word == "infiniband" || word == "ipoib")
-}
 
 /// Whether pipework's first argument names an InfiniBand interface.
 pub(super) fn is_meant_by_link(uplink: &UplinkView) -> bool {
     match uplink {
-        UplinkView::Present(view) => is_infiniband(&view.kind),
+        UplinkView::Present(view) => view.kind.is_infiniband(),
         UplinkView::Absent => false,
     }
-}
-
-/// The partition that was written where other uplinks have a VLAN: the same
-/// digits, read as a hexadecimal number.
-pub(super) fn pkey_behind_at(attachment: &Attachment) -> Option<Pkey> {
-    let vlan = attachment.vlan.as_ref()?;
-    vlan.value.to_string().parse().ok()
 }
 
 impl Planner<'_> {
@@ -50,7 +37,7 @@ impl Planner<'_> {
             });
         };
         does_apply(attachment, "a child of an InfiniBand interface")?;
-        if !is_infiniband(&view.kind) {
+        if !view.kind.is_infiniband() {
             return Err(NicPlanError::NotInfiniband {
                 device: view.name.clone(),
                 kind: view.kind.clone(),

@@ -21,7 +21,7 @@ mod wifi;
 use ipnet::IpNet;
 
 use crate::host::view::{AttachmentView, HostView};
-use crate::request::{Asked, Attachment, IfName, MacAddr, Origin, Request, Uplink};
+use crate::request::{Asked, Attachment, IfName, MacAddr, Origin, Pkey, Request, Uplink};
 
 pub use bridge::bridge_to_make;
 pub use error::{HostUse, NicPlanError, PlanError};
@@ -173,7 +173,8 @@ impl Planner<'_> {
                 return self.wifi(attachment, device, view);
             }
             Uplink::Link { device, .. } if ipoib::is_meant_by_link(uplink) => {
-                let pkey = ipoib::pkey_behind_at(attachment);
+                let vlan = attachment.vlan.as_ref();
+                let pkey = vlan.and_then(|vlan| Pkey::behind_at(vlan.value));
                 return self.ipoib(attachment, device, pkey, None, uplink);
             }
             Uplink::Link { device, mode } => {

@@ -33,6 +33,9 @@ pub enum Criterion {
     Metric,
     Name,
     Optional,
+    DeviceForce,
+    Vf,
+    Pkey,
     Count,
 }
 
@@ -61,6 +64,9 @@ impl Criterion {
             Self::Metric => "metric",
             Self::Name => "name",
             Self::Optional => "optional",
+            Self::DeviceForce => "device-force",
+            Self::Vf => "vf",
+            Self::Pkey => "pkey",
             Self::Count => "count",
         }
     }
@@ -91,6 +97,9 @@ impl Need {
             Self::Metric(_) => Criterion::Metric,
             Self::Name(_) => Criterion::Name,
             Self::Optional => Criterion::Optional,
+            Self::DeviceForce => Criterion::DeviceForce,
+            Self::Vf(_) => Criterion::Vf,
+            Self::Pkey(_) => Criterion::Pkey,
             Self::Count(_) => Criterion::Count,
         }
     }
@@ -123,6 +132,9 @@ impl fmt::Display for Need {
             Self::Metric(metric) => write!(f, "the metric {metric}"),
             Self::Name(name) => write!(f, "the name {}", quoted(name)),
             Self::Optional => f.write_str("starting without the interface"),
+            Self::DeviceForce => f.write_str("taking a device that the host uses"),
+            Self::Vf(field) => write!(f, "the setting vf.{field}"),
+            Self::Pkey(pkey) => write!(f, "partition {pkey}"),
             Self::Count(count) => write!(f, "{count} interfaces in one container"),
         }
     }

@@ -4,6 +4,8 @@
 //! does not compile until somebody decides what a policy says of it. Uplinks
 //! are judged as the host resolved them, never by the name that was written.
 
+mod nic;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -14,7 +16,7 @@ use super::error::PolicyError;
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, UplinkView};
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    MacvlanMode, Origin, PhysicalRef, Route, Sysctl, Uplink,
+    MacvlanMode, Origin, PhysicalRef, Pkey, Route, Sysctl, Uplink,
 };
 
 /// One thing that is asked for.
@@ -67,6 +69,12 @@ pub enum Need {
     Name(String),
     /// To start without the interface.
     Optional,
+    /// A device that the host uses.
+    DeviceForce,
+    /// A setting of a virtual function, by its field without `vf.`.
+    Vf(String),
+    /// A partition of InfiniBand; without one it is the parent's.
+    Pkey(Pkey),
     /// As many interfaces in one container.
     Count(u32),
 }
@@ -104,19 +112,20 @@ pub(super) fn needs(
     view: &AttachmentView,
 ) -> Result<Vec<Ask>, PolicyError> {
     let AttachmentView {
-        uplink: view,
+        uplink: _,
         nic: _,
+        // A reason why there is none.
         busy: _,
     } = view;
     let Attachment {
         ifname,
         uplink,
-        vlan: _,
+        vlan,
         trunk: _,
         port: _,
         traffic: _,
         routing: _,
-        device: _,
+        device,
         ovs: _,
         host_access: _,
         mac,
@@ -130,12 +139,15 @@ pub(super) fn needs(
         optional,
     } = attachment;
     let mut out = vec![ask(Need::Caller(shared.caller.clone()), &uplink.origin)];
-    if !of_uplink(uplink, view, &mut out) {
+    let Some(kind) = of_uplink(uplink, view, &mut out) else {
         return Err(PolicyError::NoSuchDevice {
             ifname: ifname.value.clone(),
             origin: uplink.origin.clone(),
         });
-    }
+    };
+    nic::of_nic(uplink, device, view, &mut out);
+    out.extend(nic::of_pkey(uplink, kind, vlan.as_ref()));
+    out.extend(of(vlan, |vlan| Need::Vlan(Some(vlan.get()))));
     of_addressing(addressing, &mut out);
     out.extend([of_ifname(ifname), of_mac(mac.as_ref())]);
     routes.iter().for_each(|route| of_route(route, &mut out));
@@ -183,10 +195,11 @@ fn of_announce(asked: &Asked<Announce>) -> Option<Ask> {
     }
 }
 
-/// False when nothing of the hardware that was asked for exists, so that there
-/// is no name to judge.
-fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> bool {
+/// The kind of what will be made; `None` when nothing of the hardware that was
+/// asked for exists, so that there is no name to judge.
+fn of_uplink(uplink: &Asked<Uplink>, seen: &AttachmentView, out: &mut Vec<Ask>) -> Option<Kind> {
     let Asked { value, origin } = uplink;
+    let view = &seen.uplink;
     let is_bridge = match view {
         UplinkView::Present(device) => device.kind == DeviceKind::Bridge,
         // A missing first argument of a classic line can only become a bridge.
@@ -198,8 +211,11 @@ fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> b
         Uplink::Macvlan { parent, mode } => (by_name(parent), Kind::Macvlan, Some(*mode)),
         Uplink::Ipvlan { parent, mode: _ } => (by_name(parent), Kind::Ipvlan, None),
         Uplink::Physical {
-            device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),
+            device: PhysicalRef::Device(device),
         } => (by_name(device), Kind::Phys, None),
+        Uplink::Physical {
+            device: PhysicalRef::FreeVf(card),
+        } => (by_name(card), Kind::Vf, None),
         Uplink::Dummy => (None, Kind::Dummy, None),
         Uplink::Ipoib {
             parent,
@@ -208,25 +224,39 @@ fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> b
         } => (by_name(parent), Kind::Ipoib, None),
         Uplink::Wifi { device } => (by_name(device), Kind::Wifi, None),
         Uplink::Link { device, mode: _ } if is_bridge => (by_name(device), Kind::Bridge, None),
-        Uplink::Link { device, mode } => (by_name(device), Kind::Macvlan, Some(*mode)),
+        Uplink::Link { device, mode } => match nic::kind_of_link(seen, is_infiniband(view)) {
+            Kind::Macvlan => (by_name(device), Kind::Macvlan, Some(*mode)),
+            other => (by_name(device), other, None),
+        },
     };
     match (view, name) {
         (_, _) if kind == Kind::Dummy => {
             out.push(ask(Need::Uplink(kind.word().to_owned()), origin));
+        }
+        (UplinkView::Present(_), _) if nic::card_of(value, seen).is_some() => {
+            let card = nic::card_of(value, seen);
+            out.extend(card.map(|card| ask(Need::Uplink(card.to_string()), origin)));
         }
         (UplinkView::Present(device), _) => of_device(device, origin, out),
         (UplinkView::Absent, Some(name)) => {
             out.push(ask(Need::Uplink(name.to_string()), origin));
             out.push(ask(Need::Vlan(None), origin));
         }
-        (UplinkView::Absent, None) => return false,
+        (UplinkView::Absent, None) => return None,
     }
     out.push(ask(Need::Kind(kind), origin));
     out.extend(mode.map(|mode| ask(Need::Mode(mode), origin)));
     if *view == UplinkView::Absent && matches!(kind, Kind::Bridge | Kind::Ovs) {
         out.push(ask(Need::CreateBridge, origin));
     }
-    true
+    Some(kind)
+}
+
+fn is_infiniband(view: &UplinkView) -> bool {
+    match view {
+        UplinkView::Present(device) => device.kind.is_infiniband(),
+        UplinkView::Absent => false,
+    }
 }
 
 fn by_name(device: &DeviceRef) -> Option<&IfName> {

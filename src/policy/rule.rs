@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::criterion::Criterion;
-use super::entry::{CallerPattern, Glob, Kind, MacPattern, Range, Routers, Vlan};
+use super::entry::{CallerPattern, Glob, Kind, MacPattern, Pkeys, Range, Routers, Vlan};
 use super::need::{Ask, Need};
 use super::set::Set;
 use crate::request::MacvlanMode;
@@ -52,6 +52,9 @@ pub struct Rule {
     metric: Option<Set<Range>>,
     name: Option<Set<Glob>>,
     optional: Option<bool>,
+    device_force: Option<bool>,
+    vf: Option<Set<Glob>>,
+    pkey: Option<Set<Pkeys>>,
     count: Option<u32>,
 }
 
@@ -84,6 +87,7 @@ impl Need {
             Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
             Self::Hostif(_) | Self::Mtu(_) | Self::Txqlen(_) => false,
             Self::Sysctl(_) | Self::Announce(_) => false,
+            Self::DeviceForce | Self::Vf(_) | Self::Pkey(_) => false,
         }
     }
 }
@@ -137,6 +141,9 @@ impl Rule {
             Need::Metric(metric) => listed(&self.metric, |e| e.covers(*metric)),
             Need::Name(name) => listed(&self.name, |e| e.covers(name)),
             Need::Optional => self.optional,
+            Need::DeviceForce => self.device_force,
+            Need::Vf(field) => listed(&self.vf, |e| e.covers(field)),
+            Need::Pkey(pkey) => listed(&self.pkey, |e| e.covers(*pkey)),
             Need::Count(count) => self.count.map(|limit| *count <= limit),
         }
     }
@@ -179,7 +186,7 @@ impl Rule {
     }
 
     /// Every criterion, and what the rule says of it.
-    fn criteria(&self) -> [(Criterion, Stated); 22] {
+    fn criteria(&self) -> [(Criterion, Stated); 25] {
         let Self {
             action: _,
             caller,
@@ -203,6 +210,9 @@ impl Rule {
             metric,
             name,
             optional,
+            device_force,
+            vf,
+            pkey,
             count,
         } = self;
         [
@@ -227,6 +237,9 @@ impl Rule {
             (Criterion::Metric, stated(metric)),
             (Criterion::Name, stated(name)),
             (Criterion::Optional, switched(*optional)),
+            (Criterion::DeviceForce, switched(*device_force)),
+            (Criterion::Vf, stated(vf)),
+            (Criterion::Pkey, stated(pkey)),
             (Criterion::Count, switched(count.map(|limit| limit > 0))),
         ]
     }

@@ -45,7 +45,7 @@ impl fmt::Display for Suggestion {
         for (key, values) in self.lines() {
             let values = values.join(", ");
             match key {
-                "create-bridge" | "default-route" | "optional" | "count" => {
+                "create-bridge" | "default-route" | "optional" | "device-force" | "count" => {
                     write!(f, "\n{key} = {values}")?;
                 }
                 list => write!(f, "\n{list} = [{values}]")?,
@@ -75,7 +75,11 @@ fn value(need: &Need) -> String {
         Need::Route(destination) => quoted(&destination.to_string()),
         Need::Mac(None) => quoted("stable"),
         Need::Mac(Some(mac)) => quoted(&mac.to_string()),
-        Need::CreateBridge | Need::DefaultRoute | Need::Optional => "true".to_owned(),
+        Need::CreateBridge | Need::DefaultRoute | Need::Optional | Need::DeviceForce => {
+            "true".to_owned()
+        }
+        Need::Vf(field) => name(field),
+        Need::Pkey(pkey) => quoted(&pkey.to_string()),
         Need::Mtu(number)
         | Need::Txqlen(number)
         | Need::Announce(number)

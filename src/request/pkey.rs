@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::error::cut;
+use super::vlan::VlanId;
 
 /// The bit that says full membership of a partition (InfiniBand Architecture
 /// Specification, P_Key table). The kernel sets it in any case
@@ -52,6 +53,12 @@ impl Pkey {
     /// The number, with the bit of full membership.
     pub fn get(self) -> u16 {
         self.0
+    }
+
+    /// The partition that was written where other uplinks have a VLAN: the
+    /// same digits, read as a hexadecimal number.
+    pub fn behind_at(vlan: VlanId) -> Option<Self> {
+        vlan.to_string().parse().ok()
     }
 }
 

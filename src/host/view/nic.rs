@@ -66,3 +66,46 @@ pub struct BusyFunctions {
     /// Why each is not free.
     pub reasons: Vec<String>,
 }
+
+#[cfg(test)]
+impl NicView {
+    /// A NIC that nobody needs.
+    pub fn sample(name: &str, ifindex: u32) -> Self {
+        Self {
+            home: NicHome::sample(name, ifindex),
+            is_distinct: true,
+            comes_back_here: true,
+            index_is_free: true,
+            upper: Vec::new(),
+            users: Vec::new(),
+            has_default_route: false,
+            busy_functions: Vec::new(),
+            vf: None,
+            radio: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl VfView {
+    /// Function 1 of ens1f0, whose index is 3.
+    pub fn sample() -> Self {
+        let function = NicHome::sample("ens1f0", 3);
+        Self {
+            address: VfAddress {
+                function: function.id,
+                function_name: function.state.name,
+                number: 1,
+            },
+            function: 3,
+            function_name: "ens1f0".parse().expect("a name"),
+            function_up: true,
+            settings: VfSettings {
+                mac: Some([0; 6]),
+                trust: Some(false),
+                rate: Some((0, 500)),
+                ..VfSettings::default()
+            },
+        }
+    }
+}

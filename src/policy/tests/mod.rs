@@ -5,4 +5,5 @@ mod fields;
 mod files;
 mod fixtures;
 mod judging;
+mod nics;
 mod suggesting;

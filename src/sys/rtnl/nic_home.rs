@@ -163,3 +163,79 @@ pub fn absent(operation: &'static str) -> RtnlError {
         kernel_says: None,
     })
 }
+
+#[cfg(test)]
+impl NicHome {
+    /// A NIC that is down and has nothing.
+    pub fn sample(name: &str, ifindex: u32) -> Self {
+        let mac = [0x52, 0x54, 0, 0, 0, 2];
+        Self {
+            id: NicId {
+                parent_device: Some("0000:03:00.0".to_owned()),
+                permanent_mac: Some(mac),
+            },
+            state: NicState {
+                name: name.to_owned(),
+                ifindex,
+                mac: Some(mac),
+                permanent_mac: Some(mac),
+                mtu: 1500,
+                txqlen: 1000,
+                up: false,
+                settings: Vec::new(),
+                addresses: Vec::new(),
+                nexthops: Vec::new(),
+                routes: Vec::new(),
+                rules: Vec::new(),
+                neighbours: Vec::new(),
+                captured_at: 0,
+            },
+            altnames: Vec::new(),
+            alias: None,
+            promisc: false,
+            allmulti: false,
+            controller: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(ifindex: u32, parent: &str, last: u8) -> LinkFacts {
+        LinkFacts {
+            ifindex,
+            parent_device: Some(parent.to_owned()),
+            permanent_mac: Some([0x52, 0, 0, 0, 0, last]),
+            ..LinkFacts::default()
+        }
+    }
+
+    #[test]
+    fn of_several_ports_on_one_function_the_address_tells() {
+        let links = || vec![link(2, "0000:03:00.0", 1), link(3, "0000:03:00.0", 2)];
+        let second = id_of(&link(9, "0000:03:00.0", 2));
+        assert_eq!(only_one(links(), &second).map(|l| l.ifindex), Some(3));
+        let neither = id_of(&link(9, "0000:03:00.0", 7));
+        assert_eq!(only_one(links(), &neither), None);
+    }
+
+    #[test]
+    fn a_virtual_function_is_found_although_its_permanent_address_has_changed() {
+        let links = vec![link(2, "0000:03:10.0", 1), link(3, "0000:03:10.2", 2)];
+        let id = id_of(&link(2, "0000:03:10.0", 9));
+        assert_eq!(only_one(links, &id).map(|l| l.ifindex), Some(2));
+    }
+
+    #[test]
+    fn what_sits_on_a_nic_is_not_the_nic() {
+        let child = LinkFacts {
+            kind: Some("macvlan".to_owned()),
+            ..link(4, "0000:03:00.0", 1)
+        };
+        let links = vec![link(2, "0000:03:00.0", 1), child];
+        let id = id_of(&link(2, "0000:03:00.0", 1));
+        assert_eq!(only_one(links, &id).map(|l| l.ifindex), Some(2));
+    }
+}
