@@ -22,6 +22,8 @@ mod bridge;
 mod crowd;
 #[path = "kernel/device.rs"]
 mod device;
+#[path = "kernel/handover.rs"]
+mod handover;
 #[path = "kernel/hook.rs"]
 mod hook;
 #[path = "kernel/input.rs"]
@@ -49,3 +51,7 @@ mod sharing;
 mod support;
 #[path = "kernel/unannotated.rs"]
 mod unannotated;
+#[path = "kernel/vf.rs"]
+mod vf;
+#[path = "kernel/wifi.rs"]
+mod wifi;

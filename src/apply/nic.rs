@@ -48,13 +48,12 @@ pub(super) async fn step(step: &NicStep, kernel: &Kernel<'_>) -> Result<(), Caus
             container,
             claim,
         } => take_off(home, container, *claim, kernel).await,
-        NicStep::TuneVf { vf, settings, .. } => {
-            let function = function(vf, &kernel.host).await?;
-            let told = kernel
-                .host
-                .set_virtual_function(function.ifindex, vf.number, settings);
-            Ok(told.await?)
-        }
+        NicStep::TuneVf {
+            traveller,
+            vf,
+            settings,
+            ..
+        } => tune_vf(traveller, vf, settings, &kernel.host).await,
         NicStep::Move {
             traveller,
             ifindex,
@@ -105,7 +104,7 @@ pub(super) async fn undo(undo: &NicUndo, sides: Sides<'_>) -> Result<(), Cause> 
             vf,
             former,
         } => match is_claimed(&traveller.id, traveller.claim, sides)? {
-            true => reset_vf(vf, former, sides.host).await,
+            true => reset_vf(traveller, vf, former, sides.host).await,
             false => Ok(()),
         },
         NicUndo::Restore { home, claim } => match is_claimed(&home.id, *claim, sides)? {
@@ -191,7 +190,14 @@ async fn move_radio(
 
 async fn set(ifindex: u32, setting: NicSetting, guest: &Rtnl) -> Result<(), Cause> {
     match setting {
-        NicSetting::Mac(mac) => guest.set_mac(ifindex, mac).await?,
+        NicSetting::Mac(mac) => {
+            let now = guest.link_by_index(ifindex).await?;
+            // A virtual function has it already, and its card may refuse it the
+            // second time.
+            if now.is_none_or(|now| now.mac != Some(mac.octets())) {
+                guest.set_mac(ifindex, mac).await?;
+            }
+        }
         NicSetting::Mtu(mtu) => guest.set_mtu(ifindex, mtu.get()).await?,
         NicSetting::Txqlen(length) => guest.set_txqlen(ifindex, length).await?,
     }
@@ -272,8 +278,33 @@ fn bring_radio_home(radio: u32, netns: &Netns, sides: Sides<'_>) -> Result<(), C
     }
 }
 
+/// Tells the card what is asked for.
+///
+/// An address is set by the function first: a card that was told holds it to
+/// that, and some refuse it even the same address from then on.
+async fn tune_vf(
+    traveller: &Traveller,
+    vf: &VfAddress,
+    settings: &VfSettings,
+    host: &Rtnl,
+) -> Result<(), Cause> {
+    let function = function(vf, host).await?.ifindex;
+    if let Some(mac) = &settings.mac {
+        // Where the card holds it to another one, it is the card that decides.
+        let _ = host.set_hardware_address(traveller.ifindex, mac).await;
+    }
+    Ok(host
+        .set_virtual_function(function, vf.number, settings)
+        .await?)
+}
+
 /// Tells the card what held before, as far as it does not.
-async fn reset_vf(vf: &VfAddress, former: &VfSettings, host: &Rtnl) -> Result<(), Cause> {
+async fn reset_vf(
+    traveller: &Traveller,
+    vf: &VfAddress,
+    former: &VfSettings,
+    host: &Rtnl,
+) -> Result<(), Cause> {
     let function = function(vf, host).await?.ifindex;
     // Somebody has switched the functions off: then nothing of it is left.
     let Some(now) = host.virtual_function(function, vf.number).await? else {
@@ -281,6 +312,21 @@ async fn reset_vf(vf: &VfAddress, former: &VfSettings, host: &Rtnl) -> Result<()
     };
     if now.of_same_kind(former) == *former {
         return Ok(());
+    }
+    if former.mac.is_some() {
+        // Held to no address, the function can have its own again.
+        let none = VfSettings {
+            mac: Some([0; 6]),
+            ..VfSettings::default()
+        };
+        let freed = host.set_virtual_function(function, vf.number, &none).await;
+        let link = host.nic(&traveller.id).await?;
+        if let (Ok(()), Some(link), Some(mac)) = (freed, link, &traveller.mac) {
+            let _ = host.set_hardware_address(link.ifindex, mac).await;
+        }
+        if former.mac == Some([0; 6]) {
+            return Ok(());
+        }
     }
     Ok(host
         .set_virtual_function(function, vf.number, former)

@@ -40,6 +40,7 @@ pub(super) fn traveller(home: &NicHome, claim: u32) -> Traveller {
         id: home.id.clone(),
         name: home.state.name.clone(),
         ifindex: home.state.ifindex,
+        mac: home.state.mac,
         claim,
     }
 }

@@ -102,11 +102,13 @@ fn write_setting(nic: &Nic, setting: &str, value: &str) {
     fs::write(file_of(nic, setting), value).unwrap();
 }
 
-fn link(name: &str) -> Value {
+/// What `ip` says of a link of the host.
+pub fn link(name: &str) -> Value {
     ip_json(&format!("-d link show {name}"))[0].clone()
 }
 
-fn link_in(vm: &Vm, container: &Container, name: &str) -> Value {
+/// What `ip` says of a link in a container.
+pub fn link_in(vm: &Vm, container: &Container, name: &str) -> Value {
     vm.inside(container, || link(name))
 }
 
@@ -387,7 +389,7 @@ fn a_hook_killed_in_any_call_leaves_a_nic_that_comes_back() {
         let host = Furnished::new(&nic);
         let device = device(&nic);
         let asked = [device.as_str(), "pipework.ip=10.0.0.5/24@10.0.0.1"];
-        for call in 1..MANY {
+        for call in (1..MANY).step_by(3) {
             let container = vm.container("web");
             let killed = was_killed(&attach_killed_at(vm, &container, &asked, call));
             // By turns the runtime tries again, or all is gone at once.
@@ -401,7 +403,6 @@ fn a_hook_killed_in_any_call_leaves_a_nic_that_comes_back() {
             }
             host.assert_back(&format!("call {call}"));
             if !killed {
-                eprintln!("{call} calls");
                 return;
             }
         }

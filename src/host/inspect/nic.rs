@@ -36,7 +36,7 @@ pub async fn nic(
     // Asking for radios makes the kernel load what knows them.
     let may_have_radio = matches!(asked, Uplink::Wifi { .. }) || is_wireless(link);
     let links = host.links().await?;
-    let Some(home) = NicHome::capture(host, link).await? else {
+    let Some(mut home) = NicHome::capture(host, link).await? else {
         return Ok(None);
     };
     let index_is_free = match guest {
@@ -47,6 +47,12 @@ pub async fn nic(
     let upper = links.iter().filter(sits_on_it);
     let upper = upper.map(|other| other.name.clone()).collect();
     let function = function_of(link);
+    let physical = function.and_then(pci::physical_function);
+    // With what its card is told, the permanent address of a virtual function
+    // changes; it is alone on its place.
+    if physical.is_some() {
+        home.id.permanent_mac = None;
+    }
     Ok(Some(NicView {
         is_distinct: home.id.is_known() && only_one(links.clone(), &home.id).is_some(),
         comes_back_here: host.netns_cookie().map_err(InspectError::Host)? == INITIAL_COOKIE,
@@ -55,7 +61,7 @@ pub async fn nic(
         users: Vec::new(),
         has_default_route: home.state.routes.iter().any(|route| route.is_default()),
         busy_functions: function.map_or_else(Vec::new, |pf| busy_functions(pf, &links)),
-        vf: match function.and_then(pci::physical_function) {
+        vf: match physical {
             Some(physical) => vf(function, physical, &links, host).await?,
             None => None,
         },

@@ -25,6 +25,8 @@ pub struct Traveller {
     pub name: String,
     /// Its index on the host.
     pub ifindex: u32,
+    /// Its hardware address there.
+    pub mac: Option<[u8; 6]>,
     /// A random number by which the store knows whose it is. Without that claim
     /// there is nothing to take back.
     pub claim: u32,
