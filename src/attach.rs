@@ -6,13 +6,15 @@
 
 mod finish;
 mod look;
+mod nics;
 mod present;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::announce::{AnnounceError, announce};
 use crate::apply::{self, ApplyError, Kernel, OvsSession};
-use crate::collect::{CollectError, Collector, namespace_path};
+use crate::collect::{CollectError, Collector, NIC_PATIENCE, namespace_path};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::host::container::Sandbox;
@@ -80,9 +82,12 @@ pub async fn attach(
     let mut record = present_record(&collector, sandbox).await?;
     let (shared, wanted) = split(request, &mut record, &collector, &kernel).await?;
 
+    nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
     let judge = |view: &HostView| policy::judge(policy, caller, request, view);
     let (view, _bridges) = look(request, &wanted, &kernel, store, judge).await?;
-    let view = only_of(view, request, &wanted);
+    let mut view = only_of(view, request, &wanted);
+    nics::find_holder(&wanted, &view, store)?;
+    nics::note_users(&mut view, store);
     let plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
 
     let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
@@ -217,6 +222,7 @@ fn collector<'a>(
         host: &kernel.host,
         home: &sandbox.home,
         deadline: context.deadline,
+        patience: NIC_PATIENCE,
     }
 }
 
@@ -274,6 +280,11 @@ async fn sweep(collector: &Collector<'_>) {
     if !random_index().is_multiple_of(4) {
         return;
     }
+    // What is not there at once is another run's to wait for.
+    let collector = Collector {
+        patience: Duration::ZERO,
+        ..*collector
+    };
     for key in collector.store.sample_dead() {
         if let Err(error) = collector.reap(&key).await {
             tracing::warn!(%error, "a record of a container that is gone stays for now");

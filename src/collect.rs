@@ -34,6 +34,9 @@ const MAX_CONFIG_BYTES: u64 = 16 << 20;
 /// How long to wait for another run in a namespace that is in our way. Two runs
 /// that wait for each other both give up.
 const OTHERS_TIME: Duration = Duration::from_secs(2);
+/// How long the kernel may take to give a NIC back, once its namespace has no
+/// process any more: 3 to 20 ms, and what the NIC's driver needs.
+pub const NIC_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a bridge of ours stays after it was first seen empty, in seconds.
 pub const EMPTY_BRIDGE_SECONDS: u64 = 60;
 
@@ -82,6 +85,8 @@ pub struct Collector<'a> {
     pub home: &'a Netns,
     /// When it must have ended.
     pub deadline: Deadline,
+    /// How long to wait for a NIC that the kernel gives back by and by.
+    pub patience: Duration,
 }
 
 /// A namespace that still is there.
@@ -230,6 +235,7 @@ impl Collector<'_> {
             home: self.home,
             store: self.store,
             deadline: self.deadline,
+            patience: self.patience,
         }
     }
 

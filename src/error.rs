@@ -62,6 +62,16 @@ pub enum Error {
         /// The container that made it.
         holder: String,
     },
+    /// A device that is asked for is in another container.
+    #[error("{nic} is in container {holder} since {since}")]
+    NicHeld {
+        /// The device.
+        nic: String,
+        /// The container.
+        holder: String,
+        /// Since when.
+        since: String,
+    },
     /// This machine cannot be told from others.
     #[error("this machine has no id, and none can be kept: {0}")]
     MachineId(#[source] std::io::Error),
@@ -206,6 +216,7 @@ impl Error {
             | Self::Inspect(_)
             | Self::Plan(_)
             | Self::SandboxNotAttached { .. }
+            | Self::NicHeld { .. }
             | Self::MachineId(_)
             | Self::Socket(_) => ExitCode::Host,
         }
@@ -222,7 +233,11 @@ impl Error {
             Self::Apply(error) => match &error.cause {
                 Cause::Ovs(error) => hint::for_ovs(error),
                 Cause::Config(error) => error.hint(),
-                Cause::Rtnl(_) | Cause::Sysctl(_) | Cause::Record(_) | Cause::Deadline { .. } => {
+                Cause::Rtnl(_)
+                | Cause::Sysctl(_)
+                | Cause::Record(_)
+                | Cause::Nic(_)
+                | Cause::Deadline { .. } => {
                     hint::for_step(&error.step, error.cause.errno())
                 }
             },
@@ -238,10 +253,12 @@ impl Error {
             Self::SharedDiffers { .. } => Some(
                 "containers of one namespace share an interface only if they ask for the same".to_owned(),
             ),
+            Self::NicHeld { holder, .. } => Some(format!("it comes back when {holder} ends")),
             Self::Inspect(error) => match &**error {
                 InspectError::Config(error) => error.hint(),
                 InspectError::Kernel(_)
                 | InspectError::Guest(_)
+                | InspectError::Host(_)
                 | InspectError::Ambiguous { .. }
                 | InspectError::UnusableName { .. } => None,
             },
@@ -276,6 +293,7 @@ impl ApplyError {
             | Cause::Sysctl(_)
             | Cause::Record(_)
             | Cause::Ovs(_)
+            | Cause::Nic(_)
             | Cause::Config(_) => false,
         }
     }
@@ -313,6 +331,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::CrioPod
         | Error::SandboxNotAttached { .. }
         | Error::SharedDiffers { .. }
+        | Error::NicHeld { .. }
         | Error::MachineId(_)
         | Error::Socket(_) => {}
     }

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use crate::host::container::ContainerError;
 use crate::plan::Step;
-use crate::plan::step::TrafficStep;
+use crate::plan::step::{NicStep, TrafficStep};
 use crate::record::RecordError;
 use crate::request::tc::TcObject;
 use crate::rt::Route;
@@ -50,6 +50,40 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
         (Step::AddAddress { .. }, Errno::EACCES) => Some(
             "IPv6 is switched off in the container: remove the sysctl disable_ipv6, or the address".to_owned(),
         ),
+        (Step::Nic(step), errno) => for_nic(step, errno),
+        (_, Errno::EPERM) => Some("the runtime must be root, with CAP_NET_ADMIN over the host".to_owned()),
+        _ => None,
+    }
+}
+
+fn for_nic(step: &NicStep, errno: Errno) -> Option<String> {
+    match (step, errno) {
+        (NicStep::TuneVf { vf, .. }, Errno::EOPNOTSUPP) => Some(format!(
+            "{} or its driver has no such setting of a virtual function",
+            vf.function_name
+        )),
+        (NicStep::TuneVf { vf, .. }, Errno::EINVAL) => Some(format!(
+            "{} refuses the value; some cards take rates only while their link is up",
+            vf.function_name
+        )),
+        (NicStep::Set { .. }, Errno::EADDRNOTAVAIL | Errno::EPERM) => Some(
+            "the card holds its virtual function to another address; pipework.vf.trust=true may help"
+                .to_owned(),
+        ),
+        (NicStep::Move { traveller, .. }, Errno::EINVAL) => Some(format!(
+            "{} is bound to its network namespace; for a macvlan on it write pipework.parent={}",
+            traveller.name, traveller.name
+        )),
+        (NicStep::MoveRadio { radio_name, .. }, Errno::EOPNOTSUPP) => Some(format!(
+            "the driver of {radio_name} does not let it change its namespace: `iw phy {radio_name} info` \
+             lists set_wiphy_netns where it does"
+        )),
+        (NicStep::CreateVlan { parent, vlan }, Errno::EEXIST) => Some(format!(
+            "{parent} has VLAN {} already, here or in a container: `ip -d link show type vlan`",
+            vlan.vlan
+        )),
+        (NicStep::CreateVlan { .. }, Errno::EOPNOTSUPP) => kernel_without("8021q"),
+        (NicStep::CreateIpoib { .. }, Errno::EOPNOTSUPP) => kernel_without("ib_ipoib"),
         (_, Errno::EPERM) => Some("the runtime must be root, with CAP_NET_ADMIN over the host".to_owned()),
         _ => None,
     }

@@ -4,6 +4,7 @@
 //! Leaf types only, so that neither side needs the other.
 
 mod gate;
+mod nic;
 mod ovs;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::request::{IfName, MacAddr, MacvlanMode, Mtu};
 
 pub use gate::{Gate, Guard, Hook, Ifb, PortFlags, Sources};
+pub use nic::{IpoibChild, NicId, NicSetting, VfAddress, VfSettings, VfVlan, VlanChild};
 pub use ovs::{OvsBridge, OvsOwner, OvsPort, OvsVlan};
 
 /// A link, or one end of a veth pair.

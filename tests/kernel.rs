@@ -20,8 +20,12 @@ mod announcement;
 mod bridge;
 #[path = "kernel/crowd.rs"]
 mod crowd;
+#[path = "kernel/device.rs"]
+mod device;
 #[path = "kernel/guard.rs"]
 mod guard;
+#[path = "kernel/handover.rs"]
+mod handover;
 #[path = "kernel/hook.rs"]
 mod hook;
 #[path = "kernel/input.rs"]
@@ -75,3 +79,7 @@ mod uplink_links;
 mod uplink_refusal;
 #[path = "kernel/uplink_traffic.rs"]
 mod uplink_traffic;
+#[path = "kernel/vf.rs"]
+mod vf;
+#[path = "kernel/wifi.rs"]
+mod wifi;

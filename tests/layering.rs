@@ -92,24 +92,43 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "apply",
         &[
-            "config", "deadline", "plan", "record", "request", "rt", "sys",
+            "config",
+            "deadline",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "rt",
+            "sys",
         ],
     ),
     ("announce", &["apply", "plan", "request", "sys"]),
-    ("plan", &["host::view", "request", "rt"]),
+    // What a NIC was on the host is kept as the kernel told it, and handed on
+    // unread.
+    (
+        "plan",
+        &["host::view", "request", "rt", "sys::rtnl::NicHome"],
+    ),
     // Both read a file that only root may have written.
     ("policy", &["host::view", "request", "trust"]),
     ("config", &["request", "trust"]),
     ("trust", &[]),
     (
         "record",
-        &["deadline", "plan", "reference", "request", "sys::proc"],
+        &[
+            "deadline",
+            "plan",
+            "reference",
+            "request",
+            "rt",
+            "sys::proc",
+        ],
     ),
-    ("host::view", &["request"]),
+    ("host::view", &["request", "rt", "sys::rtnl::NicHome"]),
     // Where Open vSwitch's database listens is a setting.
     (
         "host",
-        &["config", "deadline", "reference", "request", "sys"],
+        &["config", "deadline", "reference", "request", "rt", "sys"],
     ),
     ("sys", &["deadline", "request", "rt"]),
     ("request", &[]),

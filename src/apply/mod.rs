@@ -4,6 +4,7 @@
 //! applies and one loop undoes, for every kind of uplink. A step of an optional
 //! interface that is refused takes back that interface alone.
 
+mod nic;
 mod ovs;
 mod shared;
 mod traffic;
@@ -14,14 +15,17 @@ use std::time::Duration;
 
 use crate::config::ConfigError;
 use crate::deadline::Deadline;
+use crate::plan::step::NicStep;
 use crate::plan::{Plan, PlannedStep, Step, Undo};
 use crate::record::{RecordError, Store};
+use crate::reference::NamespaceKey;
 use crate::request::Origin;
 use crate::sys::netns::Netns;
 use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
-use crate::sys::{self, sysctl};
+use crate::sys::{self, proc, sysctl};
 
+pub use nic::NicError;
 pub use ovs::OvsSession;
 pub use undo::{Left, Sides, take_back};
 
@@ -62,7 +66,16 @@ impl Kernel<'_> {
             home: self.home,
             store: self.store,
             deadline: self.deadline,
+            patience: Duration::ZERO,
         }
+    }
+
+    /// What identifies the container's namespace until reboot.
+    fn key(&self) -> std::io::Result<NamespaceKey> {
+        Ok(NamespaceKey {
+            boot_id: proc::boot_id()?,
+            cookie: self.guest.netns_cookie()?,
+        })
     }
 }
 
@@ -84,6 +97,9 @@ pub enum Cause {
     /// The machine's settings, which say where Open vSwitch listens.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A device is in another container, or not back.
+    #[error(transparent)]
+    Nic(#[from] NicError),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -98,7 +114,11 @@ impl Cause {
         match self {
             Self::Rtnl(error) => error.errno(),
             Self::Sysctl(refusal) => Some(refusal.errno),
-            Self::Record(_) | Self::Ovs(_) | Self::Config(_) | Self::Deadline { .. } => None,
+            Self::Record(_)
+            | Self::Ovs(_)
+            | Self::Config(_)
+            | Self::Nic(_)
+            | Self::Deadline { .. } => None,
         }
     }
 
@@ -111,6 +131,7 @@ impl Cause {
             | Self::Sysctl(_)
             | Self::Record(_)
             | Self::Config(_)
+            | Self::Nic(_)
             | Self::Deadline { .. } => false,
         }
     }
@@ -125,6 +146,7 @@ impl Cause {
             | Self::Record(_)
             | Self::Ovs(_)
             | Self::Config(_)
+            | Self::Nic(_)
             | Self::Deadline { .. } => None,
         }
     }
@@ -263,6 +285,10 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         // A macvlan's MAC is compared with its siblings' when it comes up
         // (macvlan_open).
         Step::RaiseInterface { .. } => errno == Errno::EADDRINUSE,
+        // Told of a new address by its card, a virtual function starts anew.
+        Step::Nic(NicStep::Set { .. }) => matches!(errno, Errno::EBUSY | Errno::EAGAIN),
+        // A VLAN of a NIC is one device, in whichever namespace.
+        Step::Nic(NicStep::CreateVlan { .. }) => errno == Errno::EEXIST,
         Step::RaiseLoopback
         | Step::CreateBridge(_)
         | Step::KeepBridgeMac { .. }
@@ -323,7 +349,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Port(step) => traffic::port(step, kernel).await?,
         Step::Traffic(step) => traffic::traffic(step, kernel).await?,
         Step::Routing(step) => match *step {},
-        Step::Nic(step) => match *step {},
+        Step::Nic(step) => nic::step(step, kernel).await?,
         Step::Ovs(step) => ovs::run(step, &kernel.ovs, host, kernel.deadline).await?,
     }
     Ok(())

@@ -4,9 +4,11 @@
 //! What is gone already counts as taken back. Every link is known by the index
 //! that the plan chose for it; a name could be a stranger's by now.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 
-use super::{Cause, ovs, shared};
+use super::{Cause, nic, ovs, shared};
 use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
 use crate::record::Store;
@@ -39,6 +41,8 @@ pub struct Sides<'a> {
     pub store: &'a Store,
     /// When it must have ended.
     pub deadline: Deadline,
+    /// How long to wait for a NIC that the kernel gives back by and by.
+    pub patience: Duration,
 }
 
 impl<'a> Sides<'a> {
@@ -91,6 +95,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             return shared::release(object, user, host, store, deadline).await;
         }
         Undo::Ovs(undo) => return ovs::take_back(undo, sides.deadline),
+        Undo::Nic(undo) => return nic::undo(undo, sides).await,
     };
     Ok(result?)
 }

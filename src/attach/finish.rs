@@ -97,6 +97,11 @@ async fn forget_left_out(
         collector
             .store
             .release_mac(attachment.uplink_ifindex, attachment.mac, &record.key)?;
+        for reference in &attachment.references {
+            if !record.references().any(|other| other == reference) {
+                collector.store.unlead(reference, &record.key)?;
+            }
+        }
     }
     remove_unused_bridges(plan, collector)
         .await

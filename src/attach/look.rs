@@ -1,5 +1,6 @@
 //! The look at the host, under the locks that keep bridges of ours from
-//! changing until the run has ended.
+//! changing, and virtual functions from being chosen twice, until the run has
+//! ended.
 
 use crate::apply::Kernel;
 use crate::error::Error;
@@ -9,7 +10,7 @@ use crate::host::view::{HostView, UplinkView};
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
-use crate::request::{IfName, Request};
+use crate::request::{IfName, PhysicalRef, Request, Uplink};
 
 /// Looks at the host, and keeps bridges of ours from changing under us: one
 /// that is to be made is locked exclusively, one that we made is shared.
@@ -63,6 +64,16 @@ fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(If
             needed.push((name.clone(), mode));
             continue;
         }
+        // Two starts must not choose the same free virtual function.
+        let is_free_vf = matches!(
+            attachment.uplink.value,
+            Uplink::Physical {
+                device: PhysicalRef::FreeVf(_)
+            }
+        );
+        let card = view.nic.as_deref().and_then(|nic| nic.vf.as_ref());
+        let card = card.filter(|_| is_free_vf);
+        needed.extend(card.map(|card| (card.function_name.clone(), Mode::Exclusive)));
         let bridge = match &view.uplink {
             UplinkView::Present(device) if store.has_bridge(device.ifindex) => {
                 Some((device.name.clone(), Mode::Shared))

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::collect::{CollectError, Collector, Fate, OvsSwept};
+use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE, OvsSwept};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::cli::print;
@@ -74,6 +74,7 @@ fn sweep() -> Result<Swept, Error> {
             host: &host,
             home: &home,
             deadline,
+            patience: NIC_PATIENCE,
         };
         let mut swept = all(&collector).await;
         if let Err(error) = uplinks {

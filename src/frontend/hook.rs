@@ -17,7 +17,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::read;
 
 use crate::attach::{Attached, Context, attach, detach, verify};
-use crate::collect::Collector;
+use crate::collect::{Collector, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::state::{State, Status};
@@ -264,6 +264,7 @@ fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
             host: &host,
             home: &home,
             deadline,
+            patience: NIC_PATIENCE,
         };
         Ok::<_, Error>(detach(&state.id, &state.bundle, &collector).await)
     })

@@ -4,6 +4,8 @@
 //! containers answers as fast as an empty one. All devices are listed only for
 //! an uplink that is named by its hardware or bus address.
 
+mod nic;
+
 use super::ovs;
 use super::view::{
     AttachmentView, DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView,
@@ -11,7 +13,9 @@ use super::view::{
 };
 use crate::config::ConfigError;
 use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
+use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
+use nic::FreeVf;
 
 /// Devices stacked on devices: more than this is no sane host.
 const MAX_LOWER: usize = 16;
@@ -25,6 +29,9 @@ pub enum InspectError {
     /// The container's namespace could not be looked at.
     #[error("looking at the container's interfaces: {0}")]
     Guest(#[source] std::io::Error),
+    /// What /sys or the kernel says of a device could not be read.
+    #[error("looking at the host's devices: {0}")]
+    Host(#[source] std::io::Error),
     /// Several devices have that hardware address.
     #[error("{asked} is the address of {}", .names.join(" and "))]
     Ambiguous {
@@ -54,11 +61,13 @@ pub async fn inspect(
     guest: Option<&Rtnl>,
 ) -> Result<HostView, InspectError> {
     let mut uplinks = Vec::with_capacity(attachments.len());
+    let mut functions = Vec::new();
     for attachment in attachments {
-        let asked = &attachment.uplink.value;
-        let uplink = uplink(asked, host).await?;
-        let ovs = ovs::look(asked, &uplink)?;
-        uplinks.push(AttachmentView { uplink, ovs });
+        let view = attachment_view(attachment, host, guest, &functions).await?;
+        if let UplinkView::Present(device) = &view.uplink {
+            functions.push(device.ifindex);
+        }
+        uplinks.push(view);
     }
     let mut own_addresses = Vec::new();
     for asked in attachments.iter().flat_map(|a| &a.addressing.addresses) {
@@ -77,13 +86,68 @@ pub async fn inspect(
     })
 }
 
-async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError> {
+/// `taken` are the devices of the attachments before this one.
+async fn attachment_view(
+    attachment: &Attachment,
+    host: &Rtnl,
+    guest: Option<&Rtnl>,
+    taken: &[u32],
+) -> Result<AttachmentView, InspectError> {
+    let asked = &attachment.uplink.value;
+    let mut busy = None;
+    let found = match asked {
+        Uplink::Physical {
+            device: PhysicalRef::FreeVf(card),
+        } => match nic::free_vf(card, taken, host).await? {
+            FreeVf::Found(link) => Some(link),
+            FreeVf::None(card, reasons) => {
+                busy = Some(reasons);
+                Some(card)
+            }
+            FreeVf::NoCard => None,
+        },
+        other => uplink(other, host).await?,
+    };
+    let Some(link) = found else {
+        let uplink = UplinkView::Absent;
+        let ovs = ovs::look(asked, &uplink)?;
+        return Ok(AttachmentView {
+            ovs,
+            ..AttachmentView::from(uplink)
+        });
+    };
+    let is_handed_over = match asked {
+        // A VLAN of it is born in the namespace, and it stays.
+        Uplink::Physical { .. } => attachment.vlan.is_none(),
+        Uplink::Wifi { .. } => true,
+        Uplink::Link { .. } => nic::is_wireless(&link),
+        Uplink::Bridge { .. }
+        | Uplink::Ovs { .. }
+        | Uplink::Macvlan { .. }
+        | Uplink::Ipvlan { .. }
+        | Uplink::Ipoib { .. }
+        | Uplink::Dummy => false,
+    };
+    let nic = match is_handed_over {
+        true => nic::nic(&link, host, guest, asked).await?.map(Box::new),
+        false => None,
+    };
+    let uplink = UplinkView::Present(device(link, host).await?);
+    Ok(AttachmentView {
+        ovs: ovs::look(asked, &uplink)?,
+        uplink,
+        nic,
+        busy,
+    })
+}
+
+async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
     let found = match uplink {
         Uplink::Bridge { device } => host.link_by_name(device.as_str()).await?,
         Uplink::Ovs { bridge } => host.link_by_name(bridge.as_str()).await?,
         Uplink::Macvlan { parent: device, .. }
         | Uplink::Ipvlan { parent: device, .. }
-        | Uplink::Ipoib { parent: device }
+        | Uplink::Ipoib { parent: device, .. }
         | Uplink::Wifi { device }
         | Uplink::Physical {
             device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),
@@ -91,10 +155,7 @@ async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError
         | Uplink::Link { device, .. } => by_reference(device, host).await?,
         Uplink::Dummy => None,
     };
-    match found {
-        Some(facts) => Ok(UplinkView::Present(device(facts, host).await?)),
-        None => Ok(UplinkView::Absent),
-    }
+    Ok(found)
 }
 
 async fn by_reference(device: &DeviceRef, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
@@ -108,8 +169,11 @@ async fn by_reference(device: &DeviceRef, host: &Rtnl) -> Result<Option<LinkFact
             })
         }
         DeviceRef::Pci(address) => {
-            let wanted = Some(address.to_string());
-            Box::new(move |link| link.parent_device == wanted)
+            let parents = pci::parent_names(*address).map_err(InspectError::Host)?;
+            Box::new(move |link| {
+                let parent = link.parent_device.as_ref();
+                link.kind.is_none() && parent.is_some_and(|parent| parents.contains(parent))
+            })
         }
     };
     let mut matching: Vec<LinkFacts> = host

@@ -3,6 +3,7 @@
 //! Filled by `inspect`, read by `policy` and `plan`, which therefore never
 //! touch the host. Nothing here grows with the number of containers.
 
+mod nic;
 mod ovs;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 
 use crate::request::{IfName, MacAddr};
 
+pub use nic::{BusyFunctions, NicView, RadioView, VfView};
 pub use ovs::{OvsView, may_be_made as ovs_may_be_made};
 
 /// The kind of a network device (`IFLA_INFO_KIND`, or what the kernel says
@@ -29,6 +31,17 @@ pub enum DeviceKind {
     /// Any other kind, by the kernel's word; loopback is `loopback`,
     /// IPoIB is `infiniband`.
     Other(String),
+}
+
+impl DeviceKind {
+    /// Whether it is an InfiniBand interface. Older kernels give it no kind of
+    /// its own (`ipoib_link_ops`).
+    pub fn is_infiniband(&self) -> bool {
+        match self {
+            Self::Other(word) => word == "infiniband" || word == "ipoib",
+            Self::Bridge | Self::Macvlan | Self::Vlan(_) | Self::Nic => false,
+        }
+    }
 }
 
 impl fmt::Display for DeviceKind {
@@ -98,6 +111,10 @@ pub struct AttachmentView {
     pub uplink: UplinkView,
     /// What Open vSwitch says of it.
     pub ovs: OvsView,
+    /// The device that is to be handed over, where one is.
+    pub nic: Option<Box<NicView>>,
+    /// Where a free virtual function was asked for: why there is none.
+    pub busy: Option<BusyFunctions>,
 }
 
 impl From<UplinkView> for AttachmentView {
@@ -106,6 +123,8 @@ impl From<UplinkView> for AttachmentView {
         Self {
             uplink,
             ovs: OvsView::Unasked,
+            nic: None,
+            busy: None,
         }
     }
 }

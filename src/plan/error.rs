@@ -1,9 +1,13 @@
 //! Why a request cannot be planned on this host.
 
+mod nic;
+
 use ipnet::IpNet;
 
 use crate::host::view::DeviceKind;
 use crate::request::{Bytes, IfName, Mtu, Origin};
+
+pub use nic::{HostUse, NicPlanError};
 
 /// Something that the user or the administrator can mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +134,9 @@ pub enum PlanError {
         /// Where it was asked for.
         origin: Origin,
     },
+    /// A device that cannot be handed over.
+    #[error(transparent)]
+    Nic(#[from] NicPlanError),
     /// The bridge may be one of Open vSwitch, which does not answer.
     #[error(
         "{device} does not exist, and Open vSwitch, whose bridge it may be, does not answer: {reason}"
@@ -211,6 +218,7 @@ impl PlanError {
             | Self::NoOvsBridge { origin, .. }
             | Self::NotAnOvsBridge { origin, .. }
             | Self::NotOvs { origin, .. } => origin,
+            Self::Nic(error) => error.origin(),
         }
     }
 
@@ -265,6 +273,7 @@ impl PlanError {
                 "pipework.bridge={device} for a Linux bridge, pipework.parent={device} for a NIC"
             ),
             Self::NotOvs { .. } => "leave the field out, or name a bridge with pipework.ovs".to_owned(),
+            Self::Nic(error) => error.hint(),
             Self::OpenVSwitchSilent { .. } => {
                 "start openvswitch-switch first, or make the bridge yourself: ip link add NAME type bridge".to_owned()
             }

@@ -8,20 +8,25 @@
 mod addressing;
 mod bridge;
 mod error;
+mod handover;
+mod ipoib;
 mod macvlan;
 pub mod names;
 mod ovs;
+mod physical;
 pub mod shared;
 pub mod step;
 mod traffic;
+mod vf;
+mod wifi;
 
 use ipnet::IpNet;
 
 use crate::host::view::{AttachmentView, HostView};
-use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Request, Uplink};
+use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Pkey, Request, Uplink};
 
 pub use bridge::bridge_to_make;
-pub use error::PlanError;
+pub use error::{HostUse, NicPlanError, PlanError};
 pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{OvsStep, OvsUndo, PlannedStep, Side, Step, Undo};
@@ -103,6 +108,7 @@ pub fn plan(
             Err(error) => return Err(error),
         }
     }
+    handover::no_later_user(&planner.plan)?;
     planner.default_routes(&planned);
     Ok(planner.plan)
 }
@@ -164,7 +170,7 @@ impl Planner<'_> {
     /// Plans one interface but for its default route, or leaves the plan as
     /// it was.
     fn link(&mut self, attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
-        let uplink = &view.uplink;
+        let AttachmentView { uplink, nic, .. } = view;
         self.check_name(&attachment.ifname)?;
         self.check_addresses(attachment)?;
         traffic::check(attachment, view)?;
@@ -179,11 +185,22 @@ impl Planner<'_> {
             Uplink::Bridge { device } => return self.bridge(attachment, device, view),
             Uplink::Macvlan { parent, mode } => (parent, *mode),
             Uplink::Ovs { bridge } => return self.ovs(attachment, bridge, view),
-            Uplink::Ipvlan { .. }
-            | Uplink::Physical { .. }
-            | Uplink::Dummy
-            | Uplink::Ipoib { .. }
-            | Uplink::Wifi { .. } => return Err(self.not_built(attachment)),
+            Uplink::Physical { device } => return self.physical(attachment, device, view),
+            Uplink::Wifi { device } => return self.wifi(attachment, device, view),
+            Uplink::Ipoib { parent, pkey, mode } => {
+                return self.ipoib(attachment, parent, *pkey, *mode, uplink);
+            }
+            Uplink::Ipvlan { .. } | Uplink::Dummy => {
+                return Err(self.not_built(attachment));
+            }
+            Uplink::Link { device, .. } if nic.is_some() => {
+                return self.wifi(attachment, device, view);
+            }
+            Uplink::Link { device, .. } if ipoib::is_meant_by_link(uplink) => {
+                let vlan = attachment.vlan.as_ref();
+                let pkey = vlan.and_then(|vlan| Pkey::behind_at(vlan.value));
+                return self.ipoib(attachment, device, pkey, None, uplink);
+            }
             Uplink::Link { device, mode } => {
                 if let Some(bridge) = bridge::meant_by_link(device, uplink) {
                     return self.bridge(attachment, &bridge, view);

@@ -17,7 +17,7 @@ use super::shared::{SharedObject, User};
 use crate::request::{Family, IfName, MacAddr, Origin};
 use crate::rt::{Address, Bridge, Macvlan, Route, VethPair};
 
-pub use nic::NicStep;
+pub use nic::{NicStep, NicUndo, Traveller};
 pub use ovs::{OvsStep, OvsUndo};
 pub use port::PortStep;
 pub use routing::RoutingStep;

@@ -41,6 +41,9 @@ pub enum Criterion {
     Promisc,
     NoSpoofcheck,
     Optional,
+    DeviceForce,
+    Vf,
+    Pkey,
     Count,
 }
 
@@ -77,6 +80,9 @@ impl Criterion {
             Self::Promisc => "promisc",
             Self::NoSpoofcheck => "no-spoofcheck",
             Self::Optional => "optional",
+            Self::DeviceForce => "device-force",
+            Self::Vf => "vf",
+            Self::Pkey => "pkey",
             Self::Count => "count",
         }
     }
@@ -115,6 +121,9 @@ impl Need {
             Self::Promisc => Criterion::Promisc,
             Self::NoSpoofcheck => Criterion::NoSpoofcheck,
             Self::Optional => Criterion::Optional,
+            Self::DeviceForce => Criterion::DeviceForce,
+            Self::Vf(_) => Criterion::Vf,
+            Self::Pkey(_) => Criterion::Pkey,
             Self::Count(_) => Criterion::Count,
         }
     }
@@ -158,6 +167,9 @@ impl fmt::Display for Need {
             Self::Promisc => f.write_str("receiving all frames"),
             Self::NoSpoofcheck => f.write_str("a port without spoofcheck"),
             Self::Optional => f.write_str("starting without the interface"),
+            Self::DeviceForce => f.write_str("taking a device that the host uses"),
+            Self::Vf(field) => write!(f, "the setting vf.{field}"),
+            Self::Pkey(pkey) => write!(f, "partition {pkey}"),
             Self::Count(count) => write!(f, "{count} interfaces in one container"),
         }
     }

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::caller::Caller;
 use super::set::Entry;
 use crate::request::rate::RateError;
-use crate::request::{MacAddr, MacvlanMode, Rate};
+use crate::request::{MacAddr, MacvlanMode, Pkey, Rate};
 
 /// A name, or the beginning of one with a trailing `*`. A name that itself
 /// ends in `*` (the kernel allows it) is written with `\*`.
@@ -111,6 +111,8 @@ pub enum Kind {
     Ipvlan,
     /// The device itself.
     Phys,
+    /// A free virtual function of the uplink.
+    Vf,
     /// A dummy.
     Dummy,
     /// A child of an InfiniBand interface.
@@ -120,18 +122,20 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Bridge,
         Self::Ovs,
         Self::Macvlan,
         Self::Ipvlan,
         Self::Phys,
+        Self::Vf,
         Self::Dummy,
         Self::Ipoib,
         Self::Wifi,
     ];
 
-    /// The word in the file: that of `pipework.type`.
+    /// The word in the file: that of `pipework.type`, and `vf` for
+    /// `device=pf:NAME`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Bridge => "bridge",
@@ -139,6 +143,7 @@ impl Kind {
             Self::Macvlan => "macvlan",
             Self::Ipvlan => "ipvlan",
             Self::Phys => "phys",
+            Self::Vf => "vf",
             Self::Dummy => "dummy",
             Self::Ipoib => "ipoib",
             Self::Wifi => "wifi",
@@ -147,7 +152,8 @@ impl Kind {
 }
 
 impl Entry for Kind {
-    const EXPECTED: &'static str = "kinds: bridge, ovs, macvlan, ipvlan, phys, dummy, ipoib, wifi";
+    const EXPECTED: &'static str =
+        "kinds: bridge, ovs, macvlan, ipvlan, phys, vf, dummy, ipoib, wifi";
 
     fn parse(text: &str) -> Result<Self, String> {
         let all = Self::ALL.into_iter();
@@ -274,6 +280,34 @@ impl Entry for Vlan {
             return Err(format!("{text} is not a VLAN: they are 1 to 4094"));
         }
         Ok(Self::Tagged(range))
+    }
+}
+
+/// Partitions of InfiniBand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pkeys {
+    first: Pkey,
+    last: Pkey,
+}
+
+impl Pkeys {
+    /// Whether this partition is covered.
+    pub fn covers(self, pkey: Pkey) -> bool {
+        (self.first..=self.last).contains(&pkey)
+    }
+}
+
+impl Entry for Pkeys {
+    const EXPECTED: &'static str = "partitions in hexadecimal: \"0x8001\", \"0x8001-0x80ff\"";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let read = |text: &str| text.parse::<Pkey>().map_err(|error| error.to_string());
+        let (first, last) = (read(first)?, read(last)?);
+        match first <= last {
+            true => Ok(Self { first, last }),
+            false => Err(format!("the range {text:?} ends before it begins")),
+        }
     }
 }
 

@@ -81,6 +81,14 @@ pub enum PolicyError {
         /// What would allow the attachment.
         rule: Suggestion,
     },
+    /// Something that no rule can give to a pod.
+    #[error("{ifname}: no pod may ask for {}", ask.need)]
+    NeverForPods {
+        /// The interface.
+        ifname: IfName,
+        /// What was asked for, and by whom.
+        ask: Box<Ask>,
+    },
     /// A deny rule matches.
     #[error("{ifname}: the deny rule at {}:{line} matches", path.display())]
     Denied {
@@ -146,6 +154,7 @@ impl PolicyError {
             Self::NoSuchDevice { .. } => {
                 Some("see `ip -details link` for what is there".to_owned())
             }
+            Self::NeverForPods { .. } => Some("no rule of a policy can allow it".to_owned()),
             Self::NotLookedUp { .. } => None,
         }
     }
@@ -154,6 +163,7 @@ impl PolicyError {
     pub fn origin(&self) -> Option<&Origin> {
         match self {
             Self::NotAllowed { lacking, .. } => Some(&lacking.origin),
+            Self::NeverForPods { ask, .. } => Some(&ask.origin),
             Self::Denied { origin, .. } | Self::NoSuchDevice { origin, .. } => Some(origin),
             Self::Unreadable { .. }
             | Self::Untrusted { .. }

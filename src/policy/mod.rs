@@ -65,12 +65,33 @@ pub fn judge(
             ifname: attachment.ifname.value.clone(),
         })?;
         let asks = need::needs(&shared, attachment, uplink)?;
+        never_for_tenants(caller, attachment, &asks)?;
         match policy {
             Some(policy) => policy.judge_one(attachment, &asks)?,
             None => return Err(unlisted(caller, attachment, &asks)),
         }
     }
     Ok(())
+}
+
+/// What no rule can give to a pod: whoever may create pods would take the host
+/// off its network.
+fn never_for_tenants(
+    caller: &Caller,
+    attachment: &Attachment,
+    asks: &[Ask],
+) -> Result<(), PolicyError> {
+    let is_tenant = match caller {
+        Caller::Tenant { .. } | Caller::CrioPod => true,
+        Caller::Runtime | Caller::Person => false,
+    };
+    match asks.iter().find(|ask| ask.need == Need::DeviceForce) {
+        Some(ask) if is_tenant => Err(PolicyError::NeverForPods {
+            ifname: attachment.ifname.value.clone(),
+            ask: Box::new(ask.clone()),
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn unlisted(caller: &Caller, attachment: &Attachment, asks: &[Ask]) -> PolicyError {

@@ -4,6 +4,7 @@
 //! does not compile until somebody decides what a policy says of it. Uplinks
 //! are judged as the host resolved them, never by the name that was written.
 
+mod nic;
 mod ovs;
 mod traffic;
 
@@ -18,7 +19,7 @@ use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, Upl
 use crate::request::vlan::VlanRange;
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    MacvlanMode, Origin, PhysicalRef, Rate, Route, Sysctl, Trunk, Uplink, VlanId,
+    MacvlanMode, Origin, PhysicalRef, Pkey, Rate, Route, Sysctl, Trunk, Uplink, VlanId,
 };
 
 /// One thing that is asked for.
@@ -90,6 +91,12 @@ pub enum Need {
     NoSpoofcheck,
     /// To start without the interface.
     Optional,
+    /// A device that the host uses.
+    DeviceForce,
+    /// A setting of a virtual function, by its field without `vf.`.
+    Vf(String),
+    /// A partition of InfiniBand; without one it is the parent's.
+    Pkey(Pkey),
     /// As many interfaces in one container.
     Count(u32),
 }
@@ -134,7 +141,7 @@ pub(super) fn needs(
         port,
         traffic,
         routing: _,
-        device: _,
+        device,
         ovs: of_ovs,
         host_access: _,
         mac,
@@ -152,13 +159,15 @@ pub(super) fn needs(
         Some(_) => ovs::vlans(attachment),
         None => of_vlans(vlan.as_ref(), trunk.as_ref()),
     };
-    if !of_uplink(uplink, view, &vlans, &mut out) {
+    let Some(kind) = of_uplink(uplink, view, &vlans, &mut out) else {
         return Err(PolicyError::NoSuchDevice {
             ifname: ifname.value.clone(),
             origin: uplink.origin.clone(),
         });
-    }
+    };
     out.extend(ovs::options(of_ovs));
+    nic::of_nic(uplink, device, view, &mut out);
+    out.extend(nic::of_pkey(uplink, kind, vlan.as_ref()));
     of_addressing(addressing, &mut out);
     out.extend([of_ifname(ifname), of_mac(mac.as_ref())]);
     routes.iter().for_each(|route| of_route(route, &mut out));
@@ -207,14 +216,14 @@ fn of_announce(asked: &Asked<Announce>) -> Option<Ask> {
     }
 }
 
-/// False when nothing of the hardware that was asked for exists, so that there
-/// is no name to judge.
+/// The kind of what will be made; `None` when nothing of the hardware that was
+/// asked for exists, so that there is no name to judge.
 fn of_uplink(
     uplink: &Asked<Uplink>,
     view: &AttachmentView,
     vlans: &[Ask],
     out: &mut Vec<Ask>,
-) -> bool {
+) -> Option<Kind> {
     let Asked { value, origin } = uplink;
     let is_bridge = match &view.uplink {
         UplinkView::Present(device) => device.kind == DeviceKind::Bridge,
@@ -229,17 +238,32 @@ fn of_uplink(
         Uplink::Macvlan { parent, mode } => (by_name(parent), Kind::Macvlan, Some(*mode)),
         Uplink::Ipvlan { parent, mode: _ } => (by_name(parent), Kind::Ipvlan, None),
         Uplink::Physical {
-            device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),
+            device: PhysicalRef::Device(device),
         } => (by_name(device), Kind::Phys, None),
+        Uplink::Physical {
+            device: PhysicalRef::FreeVf(card),
+        } => (by_name(card), Kind::Vf, None),
         Uplink::Dummy => (None, Kind::Dummy, None),
-        Uplink::Ipoib { parent } => (by_name(parent), Kind::Ipoib, None),
+        Uplink::Ipoib {
+            parent,
+            pkey: _,
+            mode: _,
+        } => (by_name(parent), Kind::Ipoib, None),
         Uplink::Wifi { device } => (by_name(device), Kind::Wifi, None),
         Uplink::Link { device, mode: _ } if is_bridge => (by_name(device), Kind::Bridge, None),
-        Uplink::Link { device, mode } => (by_name(device), Kind::Macvlan, Some(*mode)),
+        Uplink::Link { device, mode } => match nic::kind_of_link(view, is_infiniband(&view.uplink))
+        {
+            Kind::Macvlan => (by_name(device), Kind::Macvlan, Some(*mode)),
+            other => (by_name(device), other, None),
+        },
     };
     match (&view.uplink, name) {
         (_, _) if kind == Kind::Dummy => {
             out.push(ask(Need::Uplink(kind.word().to_owned()), origin));
+        }
+        (UplinkView::Present(_), _) if nic::card_of(value, view).is_some() => {
+            let card = nic::card_of(value, view);
+            out.extend(card.map(|card| ask(Need::Uplink(card.to_string()), origin)));
         }
         (UplinkView::Present(device), _) => of_device(device, origin, vlans, out),
         (UplinkView::Absent, Some(name)) => {
@@ -249,19 +273,32 @@ fn of_uplink(
                 out.push(ask(Need::Vlan(None), origin));
             }
         }
-        (UplinkView::Absent, None) => return false,
+        (UplinkView::Absent, None) => return None,
     }
     out.push(ask(Need::Kind(kind), origin));
     out.extend(mode.map(|mode| ask(Need::Mode(mode), origin)));
     let is_made = match kind {
         Kind::Ovs => view.ovs_to_make().is_some(),
         Kind::Bridge => view.uplink == UplinkView::Absent,
-        Kind::Macvlan | Kind::Ipvlan | Kind::Phys | Kind::Dummy | Kind::Ipoib | Kind::Wifi => false,
+        Kind::Macvlan
+        | Kind::Ipvlan
+        | Kind::Phys
+        | Kind::Vf
+        | Kind::Dummy
+        | Kind::Ipoib
+        | Kind::Wifi => false,
     };
     if is_made {
         out.push(ask(Need::CreateBridge, origin));
     }
-    true
+    Some(kind)
+}
+
+fn is_infiniband(view: &UplinkView) -> bool {
+    match view {
+        UplinkView::Present(device) => device.kind.is_infiniband(),
+        UplinkView::Absent => false,
+    }
 }
 
 /// The VLANs that are asked for; without any it is the untagged network.

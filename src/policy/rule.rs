@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::criterion::Criterion;
-use super::entry::{CallerPattern, Glob, Kind, Limit, MacPattern, Range, Routers, Vlan};
+use super::entry::{CallerPattern, Glob, Kind, Limit, MacPattern, Pkeys, Range, Routers, Vlan};
 use super::need::{Ask, Need};
 use super::set::Set;
 use crate::request::vlan::VlanRange;
@@ -61,6 +61,9 @@ pub struct Rule {
     promisc: Option<bool>,
     no_spoofcheck: Option<bool>,
     optional: Option<bool>,
+    device_force: Option<bool>,
+    vf: Option<Set<Glob>>,
+    pkey: Option<Set<Pkeys>>,
     count: Option<u32>,
 }
 
@@ -98,6 +101,7 @@ impl Need {
             Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
             Self::Hostif(_) | Self::Mtu(_) | Self::Txqlen(_) => false,
             Self::Sysctl(_) | Self::Announce(_) => false,
+            Self::DeviceForce | Self::Vf(_) | Self::Pkey(_) => false,
         }
     }
 }
@@ -167,6 +171,9 @@ impl Rule {
             Need::Promisc => self.promisc,
             Need::NoSpoofcheck => self.no_spoofcheck,
             Need::Optional => self.optional,
+            Need::DeviceForce => self.device_force,
+            Need::Vf(field) => listed(&self.vf, |e| e.covers(field)),
+            Need::Pkey(pkey) => listed(&self.pkey, |e| e.covers(*pkey)),
             Need::Count(count) => self.count.map(|limit| *count <= limit),
         }
     }
@@ -214,7 +221,7 @@ impl Rule {
     }
 
     /// Every criterion, and what the rule says of it.
-    fn criteria(&self) -> [(Criterion, Stated); 30] {
+    fn criteria(&self) -> [(Criterion, Stated); 33] {
         let Self {
             action: _,
             caller,
@@ -246,6 +253,9 @@ impl Rule {
             promisc,
             no_spoofcheck,
             optional,
+            device_force,
+            vf,
+            pkey,
             count,
         } = self;
         [
@@ -278,6 +288,9 @@ impl Rule {
             (Criterion::Promisc, switched(*promisc)),
             (Criterion::NoSpoofcheck, switched(*no_spoofcheck)),
             (Criterion::Optional, switched(*optional)),
+            (Criterion::DeviceForce, switched(*device_force)),
+            (Criterion::Vf, stated(vf)),
+            (Criterion::Pkey, stated(pkey)),
             (Criterion::Count, switched(count.map(|limit| limit > 0))),
         ]
     }

@@ -46,7 +46,7 @@ impl fmt::Display for Suggestion {
             let values = values.join(", ");
             match key {
                 "create-bridge" | "default-route" | "optional" | "count" | "tc" | "hairpin"
-                | "promisc" | "no-spoofcheck" => {
+                | "promisc" | "no-spoofcheck" | "device-force" => {
                     write!(f, "\n{key} = {values}")?;
                 }
                 list => write!(f, "\n{list} = [{values}]")?,
@@ -81,11 +81,15 @@ fn value(need: &Need) -> String {
         Need::Mac(Some(mac)) => quoted(&mac.to_string()),
         Need::RateIn(None) | Need::RateOut(None) => quoted("unlimited"),
         Need::RateIn(Some(rate)) | Need::RateOut(Some(rate)) => quoted(&rate.to_string()),
-        Need::CreateBridge | Need::DefaultRoute | Need::Optional => "true".to_owned(),
+        Need::CreateBridge | Need::DefaultRoute | Need::Optional | Need::DeviceForce => {
+            "true".to_owned()
+        }
         Need::TrafficControl | Need::Hairpin | Need::Promisc | Need::NoSpoofcheck => {
             "true".to_owned()
         }
         Need::Burst(number) => number.to_string(),
+        Need::Vf(field) => name(field),
+        Need::Pkey(pkey) => quoted(&pkey.to_string()),
         Need::Mtu(number)
         | Need::Txqlen(number)
         | Need::Announce(number)

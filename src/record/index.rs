@@ -75,6 +75,7 @@ impl Store {
     /// Removes ways that lead to no record, for the full sweep: what a kill in
     /// the wrong moment, or a reboot with a /run that stays, has left.
     pub fn sweep_ways(&self) -> Result<(), RecordError> {
+        self.sweep_nic_claims()?;
         for directory in ["containers", "macs"].map(|kind| self.path(kind)) {
             for shard in entries_of(&directory) {
                 for path in entries_of(&shard) {

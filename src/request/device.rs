@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::PhysicalRef;
 use super::error::cut;
 use super::ifname::{IfName, IfNameError};
 use super::mac::{MacAddr, MacError};
@@ -98,6 +99,26 @@ pub struct IpvlanModeError {
 fn after<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, tail) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(tail)
+}
+
+impl FromStr for PhysicalRef {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match after(text, "pf:") {
+            Some(function) => Self::FreeVf(function.parse()?),
+            None => Self::Device(text.parse()?),
+        })
+    }
+}
+
+impl fmt::Display for PhysicalRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(device) => device.fmt(f),
+            Self::FreeVf(function) => write!(f, "pf:{function}"),
+        }
+    }
 }
 
 impl FromStr for DeviceRef {
@@ -254,6 +275,15 @@ mod tests {
     #[test]
     fn a_text_that_is_cut_inside_a_character_is_refused_quietly() {
         assert!("mäc:1".parse::<DeviceRef>().is_err());
+    }
+
+    #[test]
+    fn a_function_of_a_card_is_referred_to_by_the_card() {
+        let text = "PF:MAC:02:AB:00:00:00:99";
+        let device: PhysicalRef = text.parse().unwrap();
+        assert_eq!(device.to_string(), "pf:mac:02:ab:00:00:00:99");
+        assert!(matches!(device, PhysicalRef::FreeVf(DeviceRef::Mac(_))));
+        assert!("pf:".parse::<PhysicalRef>().is_err());
     }
 
     #[test]

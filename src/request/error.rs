@@ -12,10 +12,12 @@ use super::keys::FormMismatch;
 use super::mac::MacError;
 use super::mtu::MtuError;
 use super::ovs::ExternalIdError;
+use super::pkey::PkeyError;
 use super::rate::RateError;
 use super::route::RouteError;
 use super::sysctl::SysctlError;
 use super::tc::TcError;
+use super::vf::TxRateError;
 use super::vlan::VlanError;
 
 /// Longest text of a user that an error repeats, in characters.
@@ -83,6 +85,12 @@ pub enum ValueError {
     /// A key of external-ids.
     #[error(transparent)]
     ExternalId(#[from] ExternalIdError),
+    /// A partition of InfiniBand.
+    #[error(transparent)]
+    Pkey(#[from] PkeyError),
+    /// A rate of a virtual function.
+    #[error(transparent)]
+    TxRate(#[from] TxRateError),
     /// Anything else in the table of keys.
     #[error(transparent)]
     Mismatch(#[from] FormMismatch),
@@ -261,6 +269,22 @@ pub enum RequestError {
         value: String,
         /// The first IPv6 address or gateway.
         address: String,
+    },
+    /// A field that says something about another one, which is missing.
+    #[error("annotation {first} says something about {other}, which is not given")]
+    NeedsAnother {
+        /// Key and value.
+        first: String,
+        /// The field that is missing.
+        other: &'static str,
+    },
+    /// A child of an InfiniBand interface has the address of its queue pair.
+    #[error("annotation {key}={value}: the address of an IPoIB interface cannot be set")]
+    IpoibMac {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
     },
     /// Two interfaces of one name.
     #[error("{first} and {second} both make an interface called {name}")]

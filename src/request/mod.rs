@@ -15,11 +15,13 @@ pub mod mac;
 pub mod mtu;
 pub mod options;
 pub mod ovs;
+pub mod pkey;
 pub mod rate;
 pub mod route;
 pub mod sysctl;
 pub mod tc;
 mod units;
+pub mod vf;
 pub mod vlan;
 
 use std::fmt;
@@ -29,17 +31,19 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 pub use address::AddressWithGateway;
-pub use device::{DeviceRef, IpvlanMode, MacvlanMode};
+pub use device::{DeviceRef, IpvlanMode, MacvlanMode, PciAddress};
 pub use error::RequestError;
 pub use ifname::IfName;
 pub use mac::MacAddr;
 pub use mtu::Mtu;
 pub use options::{DeviceOptions, OvsOptions, PortOptions, Routing, Traffic};
 pub use ovs::{Datapath, VlanMode};
+pub use pkey::{IpoibMode, Pkey};
 pub use rate::{Bytes, Rate};
 pub use route::{Metric, Route};
 pub use sysctl::{Family, Sysctl};
 pub use tc::TcLine;
+pub use vf::{TxRate, VfLinkState, VfOptions};
 pub use vlan::{Trunk, VlanId};
 
 /// Where a value came from, so that a refusal names what the user wrote.
@@ -166,6 +170,10 @@ pub enum Uplink {
     Ipoib {
         /// The interface.
         parent: DeviceRef,
+        /// The partition; `None` means its parent's.
+        pkey: Option<Pkey>,
+        /// How packets are carried; `None` means its parent's way.
+        mode: Option<IpoibMode>,
     },
     /// The radio below a wireless interface, with all its interfaces.
     Wifi {

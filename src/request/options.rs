@@ -2,7 +2,7 @@
 //! groups that belong together.
 
 use super::ovs::VlanMode;
-use super::{Asked, Bytes, Origin, Rate, TcLine};
+use super::{Asked, Bytes, Origin, Rate, TcLine, VfOptions};
 
 /// Settings of a bridge port and of the interface that hangs on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -40,7 +40,12 @@ pub struct Routing {}
 /// How a device of the host is handed over, and what its virtual function is
 /// told first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct DeviceOptions {}
+pub struct DeviceOptions {
+    /// Hand it over although the host uses it.
+    pub force: Option<Asked<bool>>,
+    /// What its virtual function is told.
+    pub vf: VfOptions,
+}
 
 /// What is written to the port's rows in the database of Open vSwitch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

@@ -12,9 +12,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 pub mod clock;
+pub mod genl;
 pub mod ndisc;
 pub mod netns;
+pub mod nl80211;
 pub mod ovsdb;
+pub mod pci;
 pub mod proc;
 pub mod raw;
 pub mod rtnl;

@@ -20,7 +20,7 @@ use crate::traffic::needs_limits;
 const CALLS: &str = "sendto,sendmsg,setns,openat,write,mkdir,rename,renameat,renameat2,\
                      symlink,symlinkat,unlink,unlinkat,fcntl";
 /// No run has so many of them.
-const MANY: usize = 400;
+pub const MANY: usize = 400;
 const PATH: &str = "/run/netns-of-web";
 
 const ASKED: [&str; 4] = [
@@ -47,7 +47,8 @@ pub fn strace_works() -> bool {
     has("strace", "-V") && command.status().is_ok_and(|status| status.success())
 }
 
-fn attach_killed_at(lab: &Lab, container: &Container, asked: &[&str], call: usize) -> Outcome {
+/// Runs the hook for `asked` until it makes its call number `call`.
+pub fn attach_killed_at(lab: &Lab, container: &Container, asked: &[&str], call: usize) -> Outcome {
     let state = lab.state(container, asked).to_string();
     let mut command = Command::new("strace");
     command

@@ -17,7 +17,7 @@ fn has_eth1(lab: &Lab, container: &Container) -> bool {
 }
 
 /// Says in the bundle of `id` that its namespace has a path, and gives it one.
-fn keep_by_path(id: &str, container: &Container) -> String {
+pub fn keep_by_path(id: &str, container: &Container) -> String {
     let path = format!("/run/netns-{id}");
     fs::write(&path, "").unwrap();
     run(

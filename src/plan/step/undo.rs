@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::OvsUndo;
+use super::nic::NicUndo;
 use crate::plan::shared::{SharedObject, User};
 use crate::rt::Route;
 
@@ -59,6 +60,8 @@ pub enum Undo {
     },
     /// Something in the database of Open vSwitch.
     Ovs(OvsUndo),
+    /// Bring a device of the host back.
+    Nic(NicUndo),
 }
 
 impl Undo {
@@ -70,6 +73,7 @@ impl Undo {
             Self::DeleteLink { .. } | Self::RestoreRoute { .. } | Self::Release { .. } => true,
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
             Self::Ovs(undo) => undo.is_part_of_detach(),
+            Self::Nic(undo) => undo.is_part_of_detach(),
         }
     }
 
@@ -81,6 +85,7 @@ impl Undo {
             | Self::LowerLoopback
             | Self::RestoreRoute { .. }
             | Self::Release { .. }
+            | Self::Nic(_)
             | Self::Ovs(OvsUndo::DeletePort { .. }) => false,
         }
     }
@@ -94,6 +99,7 @@ impl fmt::Display for Undo {
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
             Self::Release { object, .. } => object.fmt(f),
             Self::Ovs(undo) => undo.fmt(f),
+            Self::Nic(undo) => undo.fmt(f),
         }
     }
 }

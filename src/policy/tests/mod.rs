@@ -5,5 +5,6 @@ mod fields;
 mod files;
 mod fixtures;
 mod judging;
+mod nics;
 mod suggesting;
 mod traffic;

@@ -4,13 +4,13 @@
 use super::entry::Entry;
 use super::fields::{Fields, Plug, Read};
 use super::key::Selector;
-use super::no_uplink;
 use super::ovs;
 use super::traffic::check_lines;
+use super::{nic, no_uplink};
 use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
 use crate::request::{
-    Addressing, Asked, Attachment, DefaultRoute, Family, IfName, Mtu, Origin, Uplink,
+    Addressing, Asked, Attachment, DefaultRoute, Family, IfName, Mtu, Origin, Uplink, VlanId,
 };
 
 /// The attachment that the fields of one interface describe.
@@ -21,23 +21,30 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     check_kind(fields, plug)?;
     check_mode(fields, plug)?;
     check_hostif(fields, plug)?;
-    check_vlan(fields)?;
+    let asked = uplink(fields, plug);
+    check_vlan(fields, asked.as_ref().ok())?;
     ovs::check(fields, plug)?;
     if let Some(error) = &fields.unsupported {
         return Err(error.clone());
     }
+    let asked = asked?;
+    let is_phys = matches!(asked.value, Uplink::Physical { .. });
+    if let Some(tag) = fields
+        .mac_vlan
+        .as_ref()
+        .filter(|_| !is_phys && !is_ipoib(&asked.value))
+    {
+        return Err(tag.entry.not_supported("VLAN"));
+    }
+    nic::check(fields, plug.entry, &asked.value)?;
     let addressing = addressing(fields)?;
     check_ipv6(fields, &addressing)?;
-    let ifname = ifname(selector, fields, plug.entry)?;
+    let ifname = ifname(selector, fields, plug.entry, &asked.value)?;
     check_lines(&fields.traffic, &ifname.value)?;
     Ok(Attachment {
         ifname,
-        uplink: uplink(fields, plug)?,
-        vlan: fields
-            .vlan
-            .as_ref()
-            .or(fields.mac_vlan.as_ref())
-            .map(Read::asked),
+        vlan: vlan(fields, &asked.value),
+        uplink: asked,
         trunk: fields.trunk.as_ref().map(Read::asked),
         mac: fields.mac.clone(),
         mtu: fields.mtu.as_ref().map(Read::asked),
@@ -106,9 +113,12 @@ fn check_mode(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestE
     };
     let kind = fields.kind.as_ref().map(|kind| kind.value);
     let why = match plug.value {
-        Plug::Bridge(_) | Plug::Ovs(_) | Plug::Later => "only parent and link have a mode",
+        Plug::Bridge(_) | Plug::Ovs(_) | Plug::Device(_) | Plug::Ipoib(_) | Plug::Later => {
+            "only parent and link have a mode"
+        }
         Plug::Parent(_) | Plug::Link(_) => match (kind, &mode.value) {
             (Some("bridge" | "ovs"), _) => "a port of a bridge has no mode",
+            (Some("phys" | "wifi" | "ipoib"), _) => "that type has no mode",
             (Some("macvlan"), None) => "that mode is one of ipvlan",
             (Some("ipvlan"), Some(_)) => "that mode is one of macvlan",
             (_, _) => return Ok(()),
@@ -118,25 +128,38 @@ fn check_mode(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestE
 }
 
 fn check_hostif(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestError> {
-    let macvlan = fields
-        .kind
-        .as_ref()
-        .is_some_and(|kind| kind.value == "macvlan");
+    let kind = fields.kind.as_ref().map(|kind| kind.value);
+    let macvlan = kind == Some("macvlan");
+    let whole = matches!(kind, Some("phys" | "wifi" | "ipoib"));
     match (&fields.hostif, &plug.value) {
+        (Some(hostif), Plug::Device(_) | Plug::Ipoib(_)) => Err(hostif
+            .entry
+            .contradicts(plug.entry, "only a port of a bridge has an end on the host")),
+        (Some(hostif), Plug::Link(_)) if whole => Err(hostif
+            .entry
+            .contradicts(plug.entry, "only a port of a bridge has an end on the host")),
         (Some(hostif), Plug::Parent(_)) => Err(hostif
             .entry
             .contradicts(plug.entry, "a macvlan has no end on the host")),
         (Some(hostif), Plug::Link(_)) if macvlan => Err(hostif
             .entry
             .contradicts(plug.entry, "a macvlan has no end on the host")),
-        (
-            Some(_) | None,
-            Plug::Bridge(_) | Plug::Parent(_) | Plug::Link(_) | Plug::Ovs(_) | Plug::Later,
-        ) => Ok(()),
+        (Some(_) | None, _) => Ok(()),
     }
 }
 
-fn check_vlan(fields: &Fields<'_>) -> Result<(), RequestError> {
+/// Whether an uplink has partitions where others have VLANs.
+fn is_ipoib(uplink: &Uplink) -> bool {
+    matches!(uplink, Uplink::Ipoib { .. })
+}
+
+fn check_vlan(fields: &Fields<'_>, uplink: Option<&Asked<Uplink>>) -> Result<(), RequestError> {
+    if uplink.is_some_and(|uplink| is_ipoib(&uplink.value)) {
+        return Ok(());
+    }
+    if let (Some(error), Some(_)) = (&fields.mac_no_vlan, uplink) {
+        return Err(error.clone());
+    }
     match (&fields.mac_vlan, &fields.vlan) {
         (Some(one), Some(other)) if one.value != other.value => Err(one
             .entry
@@ -145,10 +168,16 @@ fn check_vlan(fields: &Fields<'_>) -> Result<(), RequestError> {
     }
 }
 
+fn vlan(fields: &Fields<'_>, uplink: &Uplink) -> Option<Asked<VlanId>> {
+    let behind_at = fields.mac_vlan.as_ref().filter(|_| !is_ipoib(uplink));
+    fields.vlan.as_ref().or(behind_at).map(Read::asked)
+}
+
 fn ifname(
     selector: &Selector,
     fields: &Fields<'_>,
     plug: &Entry<'_>,
+    uplink: &Uplink,
 ) -> Result<Asked<IfName>, RequestError> {
     let number = match (selector, &fields.ifname) {
         (Selector::Name(name), Some(asked)) if *name != asked.value => {
@@ -158,11 +187,16 @@ fn ifname(
         }
         (Selector::Name(name), Some(_) | None) => return Ok(plug.asked(name.clone())),
         (Selector::Single | Selector::Number(_), Some(asked)) => return Ok(asked.asked()),
-        (Selector::Single, None) => 1,
-        (Selector::Number(number), None) => u16::from(*number) + 1,
+        (Selector::Single, None) => 0,
+        (Selector::Number(number), None) => u16::from(*number),
+    };
+    // As pipework has it: eth1 and upwards beside an engine's eth0, and ib0.
+    let name = match is_ipoib(uplink) {
+        true => format!("ib{number}"),
+        false => format!("eth{}", number + 1),
     };
     Ok(Asked {
-        value: plug.ask(format!("eth{number}").parse())?.value,
+        value: plug.ask(name.parse())?.value,
         origin: Origin::Default,
     })
 }
@@ -171,6 +205,9 @@ fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Asked<Uplink>, R
     let mode = fields.mode.as_ref().and_then(|mode| mode.value);
     let mode = mode.unwrap_or_default();
     let kind = fields.kind.as_ref().map(|kind| kind.value);
+    if let Some(uplink) = nic::uplink(fields, plug)? {
+        return Ok(plug.entry.asked(uplink));
+    }
     let uplink = match &plug.value {
         Plug::Ovs(bridge) => Uplink::Ovs {
             bridge: bridge.clone(),
@@ -200,7 +237,9 @@ fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Asked<Uplink>, R
             device: device.clone(),
             mode,
         },
-        Plug::Later => return Err(plug.entry.not_supported(plug.entry.field.name)),
+        Plug::Device(_) | Plug::Ipoib(_) | Plug::Later => {
+            return Err(plug.entry.not_supported(plug.entry.field.name));
+        }
     };
     Ok(plug.entry.asked(uplink))
 }

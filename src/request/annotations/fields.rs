@@ -2,16 +2,17 @@
 //! together is decided in `attachment`.
 
 use super::entry::Entry;
+use super::nic::IpoibFields;
 use crate::request::address::{AddressWithGateway, DynamicForm};
 use crate::request::error::RequestError;
 use crate::request::keys::form::{IPVLAN_MODES, TYPES, boolean, within};
 use crate::request::keys::{Engine, Scope};
 use crate::request::mac::MacError;
 use crate::request::ovs::external_id;
-use crate::request::vlan::VlanError;
 use crate::request::{
     Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, IfName, MacAddr, MacvlanMode, Metric,
-    Mtu, OvsOptions, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId, VlanMode,
+    Mtu, OvsOptions, PhysicalRef, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId,
+    VlanMode,
 };
 
 /// A field's value with the annotation that it comes from.
@@ -34,6 +35,10 @@ pub enum Plug {
     Link(DeviceRef),
     /// `ovs`.
     Ovs(IfName),
+    /// `device`.
+    Device(PhysicalRef),
+    /// `ipoib`.
+    Ipoib(DeviceRef),
     /// A key whose engine is missing.
     Later,
 }
@@ -55,8 +60,12 @@ pub struct Fields<'e> {
     pub hostif: Option<Read<'e, IfName>>,
     /// `mac` before its `@`.
     pub mac: Option<Asked<MacAddr>>,
-    /// `mac` behind its `@`.
+    /// `mac` behind its `@`, as it was written.
+    pub mac_tag: Option<Read<'e, &'e str>>,
+    /// The same as a VLAN, which of InfiniBand it is none.
     pub mac_vlan: Option<Read<'e, VlanId>>,
+    /// Why it is no VLAN.
+    pub mac_no_vlan: Option<RequestError>,
     /// `vlan`.
     pub vlan: Option<Read<'e, VlanId>>,
     /// `trunk`.
@@ -85,6 +94,8 @@ pub struct Fields<'e> {
     pub routing: Routing,
     /// `device.force`, `vf.…`.
     pub device: DeviceOptions,
+    /// `ipoib.pkey`, `ipoib.mode`.
+    pub ipoib: IpoibFields<'e>,
     /// `ovs.…`.
     pub ovs: OvsOptions,
     /// The first `ovs.…`.
@@ -159,15 +170,13 @@ impl<'e> Fields<'e> {
             "default" => self.read_default(entry),
             "announce" => self.read_announce(entry),
             "ovs.iface-id" | "ovs.external-ids" | "ovs.vlan-mode" => self.read_ovs(entry, name),
-            _ => match self.read_traffic(entry, name)? {
-                true => Ok(()),
-                // A field of the table without a reader is not carried out.
-                false => Err(entry.not_supported(entry.field.name)),
-            },
+            _ if self.read_nic(entry, name)? || self.read_traffic(entry, name)? => Ok(()),
+            // A field of the table without a reader is not carried out.
+            _ => Err(entry.not_supported(entry.field.name)),
         }
     }
 
-    fn plug<T>(&mut self, entry: &'e Entry<'e>, device: T, kind: fn(T) -> Plug) {
+    pub(super) fn plug<T>(&mut self, entry: &'e Entry<'e>, device: T, kind: fn(T) -> Plug) {
         self.plugs.push(Read {
             value: kind(device),
             entry,
@@ -216,8 +225,11 @@ impl<'e> Fields<'e> {
             None => Some(entry.ask(mac.parse())?),
         };
         if !tag.is_empty() {
-            let value = tag.parse().map_err(|e: VlanError| entry.wrong(e))?;
-            self.mac_vlan = Some(Read { value, entry });
+            self.mac_tag = Some(Read { value: tag, entry });
+            match tag.parse::<VlanId>() {
+                Ok(value) => self.mac_vlan = Some(Read { value, entry }),
+                Err(error) => self.mac_no_vlan = Some(entry.wrong(error)),
+            }
         }
         Ok(())
     }
@@ -226,7 +238,10 @@ impl<'e> Fields<'e> {
         let kind = TYPES.iter().find(|kind| **kind == entry.value);
         let value = *kind.ok_or_else(|| entry.mismatch())?;
         self.kind = Some(Read { value, entry });
-        if !matches!(value, "macvlan" | "bridge" | "ovs") {
+        if !matches!(
+            value,
+            "macvlan" | "bridge" | "ovs" | "phys" | "wifi" | "ipoib"
+        ) {
             self.later(entry, value);
         }
         Ok(())

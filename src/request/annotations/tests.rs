@@ -124,7 +124,7 @@ fn forms_do_not_mix() {
 fn a_lone_address_is_refused_with_the_uplinks() {
     assert_eq!(
         refused(&[("pipework.ip", "10.0.0.5/24")]),
-        "annotation pipework.ip asks for an interface without an uplink: one of bridge, parent, link, ovs, device, dummy, ipoib is needed"
+        "annotation pipework.ip asks for an interface without an uplink: one of bridge, parent, link, device, ipoib, ovs, dummy is needed"
     );
 }
 
@@ -373,6 +373,7 @@ fn every_field_of_the_table_is_either_carried_out_or_named_as_missing() {
         if name == "burst" {
             map.insert("pipework.rate.in", "10mbit");
         }
+        map.extend(super::nic::companions(name));
         let parsed = parse(map);
         match key.engine {
             Engine::Now { .. } => assert!(parsed.is_ok(), "{name}: {parsed:?}"),

@@ -36,11 +36,16 @@ impl RequestError {
             Self::DuplicateInterface { .. } => {
                 Some("give one of them another name with the field ifname".to_owned())
             }
+            Self::IpoibMac { .. } => Some(
+                "leave the address out; behind @ stands the partition key, for example pipework.mac=@8001"
+                    .to_owned(),
+            ),
             Self::EmptyValue { .. } => Some("leave the annotation out, or give it a value".to_owned()),
             Self::ControlCharacter { .. } => {
                 Some("a YAML block (| or >) ends in a line break; write the value on one line".to_owned())
             }
             Self::TooManyInterfaces { .. }
+            | Self::NeedsAnother { .. }
             | Self::ValueTooLong { .. }
             | Self::NotSupported { .. }
             | Self::Conflict { .. } => None,
@@ -73,6 +78,8 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         | ValueError::Route(_)
         | ValueError::Sysctl(_)
         | ValueError::ExternalId(_)
+        | ValueError::Pkey(_)
+        | ValueError::TxRate(_)
         | ValueError::Mismatch(_) => None,
     }
 }

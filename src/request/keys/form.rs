@@ -8,11 +8,15 @@ use thiserror::Error;
 
 use crate::request::address::{AddressWithGateway, DynamicForm, is_plain_name};
 use crate::request::device::{DeviceRef, MacvlanMode};
+
+use crate::request::PhysicalRef;
 use crate::request::error::{ValueError, cut};
 use crate::request::ifname::IfName;
 use crate::request::mac::MacAddr;
 use crate::request::mtu::Mtu;
+use crate::request::pkey::Pkey;
 use crate::request::route::Route;
+use crate::request::vf::TxRate;
 use crate::request::{Bytes, Rate, TcLine};
 
 /// The form of a value.
@@ -58,6 +62,10 @@ pub enum Form {
     Duration,
     /// Bits per second.
     Rate,
+    /// Whole Mbit per second.
+    TxRate,
+    /// A partition of InfiniBand.
+    Pkey,
     /// Bytes.
     Size,
     /// Lines of traffic control.
@@ -96,10 +104,9 @@ impl Form {
         match self {
             Self::IfName => Ok(value.parse::<IfName>().map(drop)?),
             Self::Device => Ok(value.parse::<DeviceRef>().map(drop)?),
-            Self::DeviceOrPf => match value.strip_prefix("pf:") {
-                Some(name) => Ok(name.parse::<IfName>().map(drop)?),
-                None => Ok(value.parse::<DeviceRef>().map(drop)?),
-            },
+            Self::DeviceOrPf => Ok(value.parse::<PhysicalRef>().map(drop)?),
+            Self::Pkey => Ok(value.parse::<Pkey>().map(drop)?),
+            Self::TxRate => Ok(value.parse::<TxRate>().map(drop)?),
             Self::Ip => match DynamicForm::find(value)? {
                 Some(_) => Ok(()),
                 None => Ok(value.parse::<AddressWithGateway>().map(drop)?),
@@ -150,6 +157,8 @@ impl Form {
             Self::IfName
             | Self::Device
             | Self::DeviceOrPf
+            | Self::Pkey
+            | Self::TxRate
             | Self::Ip
             | Self::Routes
             | Self::Mtu
@@ -311,6 +320,8 @@ impl fmt::Display for Form {
             Self::Trunk => "a list of VLANs from 1 to 4094 such as 10,20-30",
             Self::Duration => "a time from 0s to 10m, with the unit ms, s or m",
             Self::Rate => "a rate in bit/s such as 10mbit",
+            Self::TxRate => "a rate in whole Mbit/s such as 100mbit",
+            Self::Pkey => "a partition key in hexadecimal such as 0x8001",
             Self::Size => "a number of bytes such as 64kb",
             Self::TrafficControl => "qdisc add, class add or filter add with their words",
             Self::Words(words) => return write!(f, "one of {}", words.join(", ")),

@@ -2,19 +2,13 @@
 
 use super::{Engine, Form, Key, Scope, table};
 
-const DEVICE: Engine = Engine::NotYet("moving a device into the container");
 const DHCP: Engine = Engine::NotYet("DHCP");
 const DNS: Engine = Engine::NotYet("DNS configuration");
 const ROUTING: Engine = Engine::NotYet("policy routing");
-const SRIOV: Engine = Engine::NotYet("SR-IOV");
 
 table! {
-    Uplink "device" Form::DeviceOrPf, "", "eth2", DEVICE;
-        "this network card itself, or pf:NAME for a free virtual function of it"
     Uplink "dummy" Form::Device, "", "dummy", Engine::NotYet("a dummy interface");
         "an interface that leads nowhere"
-    Uplink "ipoib" Form::Device, "", "ib0", Engine::NotYet("IPoIB");
-        "a child of this InfiniBand interface"
     Interface "rule" Form::Text(4096), "", "from 10.0.0.5 table 100", ROUTING;
         "routing policy rules"
     Interface "neigh" Form::Text(4096), "", "10.0.0.1 lladdr 02:00:00:00:00:01", Engine::NotYet("a permanent neighbour");
@@ -49,22 +43,6 @@ table! {
         "host and container reach each other in spite of macvlan"
     Interface "wait" Form::Duration, "0s", "30s", Engine::NotYet("waiting for an uplink");
         "how long to wait for an uplink that is absent or without carrier"
-    Interface "device.force" Form::Bool, "false", "true", DEVICE;
-        "move a device although the host uses it"
-    Interface "vf.vlan" Form::Number(0, 4094), "", "100", SRIOV;
-        "VLAN of the virtual function"
-    Interface "vf.qos" Form::Number(0, 7), "", "3", SRIOV;
-        "802.1p priority of the virtual function"
-    Interface "vf.trust" Form::Bool, "false", "true", SRIOV;
-        "trust the virtual function"
-    Interface "vf.spoofchk" Form::Bool, "", "true", SRIOV;
-        "check the sender of its frames"
-    Interface "vf.link-state" Form::Words(&["auto", "enable", "disable"]), "auto", "enable", SRIOV;
-        "link state that it sees"
-    Interface "vf.min-tx-rate" Form::Rate, "", "10mbit", SRIOV;
-        "rate that it is guaranteed"
-    Interface "vf.max-tx-rate" Form::Rate, "", "100mbit", SRIOV;
-        "rate that it may reach"
     Sandbox "net" Form::NetworkName, "", "lan", Engine::NotYet("a named network");
         "a network that the administrator has defined"
     Sandbox "cmd" Form::Command, "", "br0 10.0.0.5/24", Engine::NotYet("a pipework line");

@@ -14,6 +14,10 @@ table! {
         "pipework's first argument: a port of a bridge, a macvlan on a network card"
     Uplink "ovs" Form::IfName, "", "ovs0", FIRST;
         "a port of this Open vSwitch bridge; a missing ovs* is made"
+    Uplink "device" Form::DeviceOrPf, "", "eth2", FIRST;
+        "this network card itself, or pf:NAME for a free virtual function of it; given back at the end"
+    Uplink "ipoib" Form::Device, "", "ib0", FIRST;
+        "a child of this InfiniBand interface"
     Interface "type" Form::Type, "", "macvlan", FIRST;
         "the kind of interface, where the uplink allows several"
     Interface "mode" Form::Mode, "bridge", "private", FIRST;
@@ -62,6 +66,26 @@ table! {
         "bytes that may exceed the limits at once; without it 10 ms of the rate, at least ten frames"
     Interface "tc" Form::TrafficControl, "", "qdisc add root netem loss 30%", FIRST;
         "traffic control of the interface in the words of tc(8), separated by ;"
+    Interface "device.force" Form::Bool, "false", "true", FIRST;
+        "move a device although the host uses it"
+    Interface "vf.vlan" Form::Number(0, 4094), "", "100", FIRST;
+        "VLAN that the card puts the virtual function in; 0 for none"
+    Interface "vf.qos" Form::Number(0, 7), "", "3", FIRST;
+        "802.1p priority of the virtual function's VLAN"
+    Interface "vf.trust" Form::Bool, "", "true", FIRST;
+        "trust the virtual function"
+    Interface "vf.spoofchk" Form::Bool, "", "true", FIRST;
+        "check the sender of the virtual function's frames"
+    Interface "vf.link-state" Form::Words(&["auto", "enable", "disable"]), "", "enable", FIRST;
+        "link state that the virtual function sees"
+    Interface "vf.min-tx-rate" Form::TxRate, "", "10mbit", FIRST;
+        "rate that the virtual function is guaranteed"
+    Interface "vf.max-tx-rate" Form::TxRate, "", "100mbit", FIRST;
+        "rate that the virtual function may reach"
+    Interface "ipoib.pkey" Form::Pkey, "", "0x8001", FIRST;
+        "partition of the InfiniBand interface; without it its parent's"
+    Interface "ipoib.mode" Form::Words(&["datagram", "connected"]), "", "connected", FIRST;
+        "how the InfiniBand interface carries packets; without it its parent's way"
     Interface "announce" Form::Announce, "1", "0", FIRST;
         "how often the address is announced on the link"
     Interface "optional" Form::Bool, "false", "true", FIRST;

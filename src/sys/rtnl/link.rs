@@ -20,7 +20,7 @@ use crate::request::{MacAddr, MacvlanMode, Mtu};
 use crate::rt::{Bridge, Ifb, LinkEnd, Macvlan, PortFlags, VethPair};
 use crate::sys::netns::Netns;
 
-fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
+pub(super) fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
     let mut attributes = vec![
         LinkAttribute::IfName(end.name.to_string()),
         LinkAttribute::Address(end.mac.octets().to_vec()),
@@ -30,7 +30,7 @@ fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
     attributes
 }
 
-fn message(ifindex: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
+pub(super) fn message(ifindex: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = ifindex;
     message.attributes = attributes;
@@ -47,7 +47,7 @@ fn with_state(mut message: LinkMessage, up: bool) -> LinkMessage {
     message
 }
 
-fn info(kind: InfoKind, data: InfoData) -> LinkAttribute {
+pub(super) fn info(kind: InfoKind, data: InfoData) -> LinkAttribute {
     LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind), LinkInfo::Data(data)])
 }
 
@@ -109,7 +109,7 @@ impl Rtnl {
         self.create(message(ifb.ifindex, attributes)).await
     }
 
-    async fn create(&self, message: LinkMessage) -> Result<(), RtnlError> {
+    pub(super) async fn create(&self, message: LinkMessage) -> Result<(), RtnlError> {
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change("RTM_NEWLINK", RouteNetlinkMessage::NewLink(message), flags)
             .await

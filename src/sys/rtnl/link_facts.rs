@@ -8,6 +8,12 @@ use rtnetlink::packet_core::{NlaBuffer, NlasIterator};
 
 /// `IFLA_PARENT_DEV_NAME` (include/uapi/linux/if_link.h).
 const IFLA_PARENT_DEV_NAME: u16 = 56;
+/// `IFLA_PROP_LIST`, which holds alternative names.
+const IFLA_PROP_LIST: u16 = 52;
+/// `IFLA_ALT_IFNAME`.
+const IFLA_ALT_IFNAME: u16 = 53;
+/// The bits beside an attribute's number say "nested" and "big-endian".
+const KIND_MASK: u16 = 0x3fff;
 /// `IFLA_PERM_ADDRESS`.
 const IFLA_PERM_ADDRESS: u16 = 54;
 /// `IFLA_BR_BRIDGE_ID`, of a bridge's `IFLA_INFO_DATA`: two bytes of priority
@@ -55,6 +61,12 @@ pub struct LinkFacts {
     pub parent_device: Option<String>,
     /// `IFLA_IFALIAS`.
     pub alias: Option<String>,
+    /// `IFLA_ALT_IFNAME`, all of them.
+    pub altnames: Vec<String>,
+    /// Somebody wants it to receive all frames (`IFF_PROMISC`).
+    pub promisc: bool,
+    /// Somebody wants it to receive all multicast frames (`IFF_ALLMULTI`).
+    pub allmulti: bool,
 }
 
 impl LinkFacts {
@@ -70,13 +82,16 @@ impl LinkFacts {
             is_infiniband: layer == libc::ARPHRD_INFINIBAND,
             up: has(libc::IFF_UP),
             carrier: has(libc::IFF_LOWER_UP),
+            promisc: has(libc::IFF_PROMISC),
+            allmulti: has(libc::IFF_ALLMULTI),
             ..Self::default()
         };
         let mut lower_is_elsewhere = false;
         for attribute in NlasIterator::new(attributes) {
             let attribute = attribute.ok()?;
             let value = attribute.value();
-            match attribute.kind() {
+            match attribute.kind() & KIND_MASK {
+                IFLA_PROP_LIST => facts.read_altnames(value),
                 libc::IFLA_IFNAME => facts.name = text_of(value),
                 libc::IFLA_ADDRESS => facts.mac = value.try_into().ok(),
                 IFLA_PERM_ADDRESS => facts.permanent_mac = value.try_into().ok(),
@@ -95,6 +110,12 @@ impl LinkFacts {
             facts.lower = None;
         }
         Some(facts)
+    }
+
+    fn read_altnames(&mut self, list: &[u8]) {
+        let names = NlasIterator::new(list).flatten();
+        let names = names.filter(|name: &NlaBuffer<&[u8]>| name.kind() == IFLA_ALT_IFNAME);
+        self.altnames = names.map(|name| text_of(name.value())).collect();
     }
 
     fn read_info(&mut self, info: &[u8]) -> Option<()> {

@@ -12,8 +12,11 @@ mod link;
 mod link_facts;
 mod link_settings;
 mod neighbour;
+mod nic;
+mod nic_child;
+mod nic_home;
 mod nic_state;
-mod object;
+pub(in crate::sys) mod object;
 mod raw_address;
 mod raw_neighbour;
 mod raw_nexthop;
@@ -21,8 +24,9 @@ mod raw_route;
 mod raw_rule;
 mod replay;
 mod route;
-mod socket;
+pub(in crate::sys) mod socket;
 mod tc;
+mod vf;
 
 use std::fmt;
 use std::io;
@@ -34,6 +38,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 
 pub use host_links::{BridgePolicy, NewLink};
 pub use link_facts::LinkFacts;
+pub use nic_home::{NicHome, absent, id_of, only_one};
 pub use nic_state::{NicState, NotRestored, Setting};
 pub use raw_address::{Lifetimes, RawAddress};
 pub use raw_neighbour::RawNeighbour;
@@ -123,6 +128,11 @@ impl Rtnl {
         }
     }
 
+    /// When its requests must have ended.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
     /// The cookie of the namespace that the socket is in: unique until reboot.
     pub fn netns_cookie(&self) -> io::Result<u64> {
         raw::netns_cookie(self.socket.as_ref())
@@ -205,7 +215,7 @@ fn is_absence(errno: i32) -> bool {
     )
 }
 
-fn refusal(operation: &'static str, error: &ErrorMessage) -> RtnlError {
+pub(in crate::sys) fn refusal(operation: &'static str, error: &ErrorMessage) -> RtnlError {
     let errno = error.raw_code().saturating_neg();
     let kernel_says = extended_text(&error.header);
     RtnlError::Refused(Refusal {

@@ -24,14 +24,14 @@ struct Attribute {
 
 /// A header and attributes that can be told to the kernel again.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Object {
+pub(in crate::sys) struct Object {
     header: Vec<u8>,
     attributes: Vec<Attribute>,
 }
 
 impl Object {
     /// An object without attributes.
-    pub(super) fn new(header: &[u8]) -> Self {
+    pub(in crate::sys) fn new(header: &[u8]) -> Self {
         Self {
             header: header.to_vec(),
             attributes: Vec::new(),
@@ -39,7 +39,7 @@ impl Object {
     }
 
     /// Takes apart what follows a netlink header; `None` when it is cut.
-    pub(super) fn parse(message: &[u8], header_bytes: usize) -> Option<Self> {
+    pub(in crate::sys) fn parse(message: &[u8], header_bytes: usize) -> Option<Self> {
         let (header, rest) = message.split_at_checked(header_bytes)?;
         Some(Self {
             header: header.to_vec(),
@@ -48,7 +48,7 @@ impl Object {
     }
 
     /// The bytes of a message, but for the netlink header.
-    pub(super) fn emit(&self) -> Vec<u8> {
+    pub(in crate::sys) fn emit(&self) -> Vec<u8> {
         let mut bytes = self.header.clone();
         for attribute in &self.attributes {
             put(&mut bytes, attribute.kind, &attribute.value);
@@ -57,42 +57,42 @@ impl Object {
     }
 
     /// A byte of the header; 0 where it has none.
-    pub(super) fn byte(&self, place: usize) -> u8 {
+    pub(in crate::sys) fn byte(&self, place: usize) -> u8 {
         self.header.get(place).copied().unwrap_or(0)
     }
 
     /// Four bytes of the header as a number.
-    pub(super) fn number(&self, place: usize) -> u32 {
+    pub(in crate::sys) fn number(&self, place: usize) -> u32 {
         self.header.get(place..).map_or(0, number_of)
     }
 
     /// Writes to the header; nothing where it is shorter.
-    pub(super) fn set_header(&mut self, place: usize, bytes: &[u8]) {
+    pub(in crate::sys) fn set_header(&mut self, place: usize, bytes: &[u8]) {
         let places = self.header.iter_mut().skip(place);
         places.zip(bytes).for_each(|(to, from)| *to = *from);
     }
 
     /// The value of an attribute.
-    pub(super) fn value(&self, kind: u16) -> Option<&[u8]> {
+    pub(in crate::sys) fn value(&self, kind: u16) -> Option<&[u8]> {
         let mut all = self.attributes.iter();
         let found = all.find(|attribute| attribute.kind & KIND_MASK == kind)?;
         Some(&found.value)
     }
 
     /// The value of an attribute that is a number.
-    pub(super) fn value_number(&self, kind: u16) -> Option<u32> {
+    pub(in crate::sys) fn value_number(&self, kind: u16) -> Option<u32> {
         self.value(kind).map(number_of)
     }
 
     /// The value of an attribute that is text.
-    pub(super) fn value_text(&self, kind: u16) -> Option<String> {
+    pub(in crate::sys) fn value_text(&self, kind: u16) -> Option<String> {
         let value = self.value(kind)?;
         let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
         Some(String::from_utf8_lossy(text).into_owned())
     }
 
     /// Gives an attribute a value, at its place or at the end.
-    pub(super) fn set(&mut self, kind: u16, value: &[u8]) {
+    pub(in crate::sys) fn set(&mut self, kind: u16, value: &[u8]) {
         let value = value.to_vec();
         let mut all = self.attributes.iter_mut();
         match all.find(|attribute| attribute.kind & KIND_MASK == kind) {
@@ -102,26 +102,26 @@ impl Object {
     }
 
     /// Gives an attribute a name for its value, terminated as the kernel wants.
-    pub(super) fn set_text(&mut self, kind: u16, text: &str) {
+    pub(in crate::sys) fn set_text(&mut self, kind: u16, text: &str) {
         let mut value = text.as_bytes().to_vec();
         value.push(0);
         self.set(kind, &value);
     }
 
     /// Keeps only the attributes whose number is wanted.
-    pub(super) fn keep(&mut self, is_wanted: impl Fn(u16) -> bool) {
+    pub(in crate::sys) fn keep(&mut self, is_wanted: impl Fn(u16) -> bool) {
         self.attributes
             .retain(|attribute| is_wanted(attribute.kind & KIND_MASK));
     }
 }
 
 /// The first four bytes as a number; 0 where there are fewer.
-pub(super) fn number_of(bytes: &[u8]) -> u32 {
+pub(in crate::sys) fn number_of(bytes: &[u8]) -> u32 {
     bytes.first_chunk().copied().map_or(0, u32::from_ne_bytes)
 }
 
 /// Four or sixteen bytes as an address.
-pub(super) fn address_of(bytes: &[u8]) -> Option<IpAddr> {
+pub(in crate::sys) fn address_of(bytes: &[u8]) -> Option<IpAddr> {
     match bytes.len() {
         4 => Some(IpAddr::from(*bytes.first_chunk::<4>()?)),
         16 => Some(IpAddr::from(*bytes.first_chunk::<16>()?)),
@@ -147,7 +147,7 @@ fn attributes_of(mut rest: &[u8]) -> Option<Vec<Attribute>> {
 }
 
 /// Adds an attribute to a message, with its padding.
-pub(super) fn put(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
+pub(in crate::sys) fn put(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = u16::try_from(ATTRIBUTE_HEADER_BYTES + value.len()).unwrap_or(u16::MAX);
     bytes.extend(length.to_ne_bytes());
     bytes.extend(kind.to_ne_bytes());

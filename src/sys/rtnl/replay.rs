@@ -29,6 +29,7 @@ macro_rules! operations {
 
 // include/uapi/linux/rtnetlink.h.
 operations! {
+    RTM_SETLINK = 19;
     RTM_NEWADDR = 20;
     RTM_DELADDR = 21;
     RTM_GETADDR = 22;

@@ -30,7 +30,7 @@ const HEADER_BYTES: usize = 16;
 
 /// A socket whose answers are there when a request has been sent.
 #[derive(Debug)]
-pub(super) struct PromptSocket {
+pub(in crate::sys) struct PromptSocket {
     socket: Socket,
     sequence: Cell<u32>,
     interrupted: Cell<bool>,
@@ -38,7 +38,7 @@ pub(super) struct PromptSocket {
 }
 
 /// How an exchange ended.
-pub(super) enum Exchange {
+pub(in crate::sys) enum Exchange {
     /// With these objects, and no refusal.
     Answered(Vec<Answer>),
     /// The kernel refused.
@@ -50,15 +50,15 @@ pub(super) enum Exchange {
 /// An object as the kernel sent it. Decoding a whole link by type would run
 /// through code for a hundred attributes of which we use ten, all of it cold.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::sys) struct Answer {
     header: NetlinkHeader,
     /// The message behind the netlink header.
-    pub(super) payload: Vec<u8>,
+    pub(in crate::sys) payload: Vec<u8>,
 }
 
 impl Answer {
     /// The object, decoded whole; `None` when it is broken.
-    pub(super) fn decode(&self) -> Option<RouteNetlinkMessage> {
+    pub(in crate::sys) fn decode(&self) -> Option<RouteNetlinkMessage> {
         RouteNetlinkMessage::deserialize(&self.header, &self.payload).ok()
     }
 }
@@ -85,8 +85,13 @@ enum Part {
 impl PromptSocket {
     /// Opens a socket that refuses what it does not understand and explains
     /// what the kernel refuses.
-    pub(super) fn open() -> io::Result<Self> {
-        let socket = Socket::new(NETLINK_ROUTE)?;
+    pub(in crate::sys) fn open() -> io::Result<Self> {
+        Self::open_for(NETLINK_ROUTE)
+    }
+
+    /// The same for another family of netlink(7).
+    pub(in crate::sys) fn open_for(family: isize) -> io::Result<Self> {
+        let socket = Socket::new(family)?;
         socket.set_netlink_get_strict_chk(true)?;
         socket.set_ext_ack(true)?;
         // Without this the refused request stands between us and the text.
@@ -101,7 +106,7 @@ impl PromptSocket {
     }
 
     /// Sends a request and reads its answer to the end.
-    pub(super) fn exchange(
+    pub(in crate::sys) fn exchange(
         &self,
         message: RouteNetlinkMessage,
         flags: u16,
@@ -119,7 +124,7 @@ impl PromptSocket {
 
     /// The same for a message of the type `kind` that is bytes already: the
     /// family's header and its attributes.
-    pub(super) fn exchange_bytes(
+    pub(in crate::sys) fn exchange_bytes(
         &self,
         kind: u16,
         payload: &[u8],
@@ -141,7 +146,7 @@ impl PromptSocket {
 
     /// Whether the list that was told last changed while the kernel told it
     /// (`NLM_F_DUMP_INTR`), so that something may be missing or told twice.
-    pub(super) fn was_interrupted(&self) -> bool {
+    pub(in crate::sys) fn was_interrupted(&self) -> bool {
         self.interrupted.get()
     }
 

@@ -1,0 +1,118 @@
+//! NICs that are in containers: who has one that is asked for, and which of the
+//! host's are needed by containers that run.
+
+use crate::collect::Collector;
+use crate::error::Error;
+use crate::host::view::{HostView, NicView, UplinkView};
+use crate::record::{NicClaim, RecordError, Store};
+use crate::reference::NamespaceKey;
+use crate::request::{Attachment, DeviceRef, PhysicalRef, Request, Uplink};
+use crate::sys::{clock, pci};
+
+/// Ends what containers that are gone have of the NICs that are asked for, so
+/// that these are on the host again, and what they were, when it is looked at.
+pub(super) async fn end_former_owners(
+    request: &Request,
+    collector: &Collector<'_>,
+    own: &NamespaceKey,
+) -> Result<(), RecordError> {
+    for attachment in &request.attachments {
+        let is_wanted: Box<dyn Fn(&NicClaim) -> bool> = match &attachment.uplink.value {
+            // Any of its functions may be the one that becomes free.
+            Uplink::Physical {
+                device: PhysicalRef::FreeVf(_),
+            } => Box::new(|_| true),
+            Uplink::Physical {
+                device: PhysicalRef::Device(device),
+            }
+            | Uplink::Wifi { device } => {
+                let parents = parents_of(device);
+                Box::new(move |claim| claim.is_meant_by(device, &parents))
+            }
+            Uplink::Bridge { .. }
+            | Uplink::Macvlan { .. }
+            | Uplink::Ovs { .. }
+            | Uplink::Ipvlan { .. }
+            | Uplink::Dummy
+            | Uplink::Ipoib { .. }
+            | Uplink::Link { .. } => continue,
+        };
+        let claims = collector.store.nic_claims()?;
+        for claim in claims
+            .iter()
+            .filter(|claim| is_wanted(claim) && claim.key != *own)
+        {
+            if let Err(error) = collector.reap_waiting(&claim.key).await {
+                tracing::warn!(nic = claim.name, %error, "a network card is not back on the host");
+            }
+            collector.store.sweep_nic_claim(claim)?;
+        }
+    }
+    Ok(())
+}
+
+/// Who has a device that is asked for and not on the host.
+pub(super) fn find_holder(request: &Request, view: &HostView, store: &Store) -> Result<(), Error> {
+    for (attachment, seen) in request.attachments.iter().zip(&view.uplinks) {
+        if let (UplinkView::Absent, Some(device)) = (&seen.uplink, device_of(attachment)) {
+            let parents = parents_of(device);
+            let claims = store.nic_claims()?;
+            if let Some(claim) = claims.iter().find(|c| c.is_meant_by(device, &parents)) {
+                return Err(held(claim));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn held(claim: &NicClaim) -> Error {
+    Error::NicHeld {
+        nic: claim.name.clone(),
+        holder: claim.container.clone(),
+        since: clock::utc(claim.since),
+    }
+}
+
+/// The containers whose interfaces are children of a NIC that is asked for: no
+/// list of the kernel has them, they are in other namespaces.
+pub(super) fn note_users(view: &mut HostView, store: &Store) {
+    let nics = view
+        .uplinks
+        .iter_mut()
+        .filter_map(|seen| seen.nic.as_deref_mut());
+    for NicView { home, users, .. } in nics {
+        let ifindex = home.state.ifindex;
+        for record in store.all().into_iter().flatten() {
+            let attachments = record.attachments.into_iter();
+            let of_nic = attachments.filter(|attachment| attachment.uplink_ifindex == ifindex);
+            users.extend(of_nic.flat_map(|attachment| {
+                let names = attachment.references.into_iter();
+                names.map(|reference| reference.name)
+            }));
+        }
+        users.sort_unstable();
+        users.dedup();
+    }
+}
+
+fn parents_of(device: &DeviceRef) -> Vec<String> {
+    match device {
+        DeviceRef::Pci(address) => pci::parent_names(*address).unwrap_or_default(),
+        DeviceRef::Name(_) | DeviceRef::Mac(_) => Vec::new(),
+    }
+}
+
+/// The device that an uplink is, or is on.
+fn device_of(attachment: &Attachment) -> Option<&DeviceRef> {
+    match &attachment.uplink.value {
+        Uplink::Macvlan { parent: device, .. }
+        | Uplink::Ipvlan { parent: device, .. }
+        | Uplink::Ipoib { parent: device, .. }
+        | Uplink::Wifi { device }
+        | Uplink::Link { device, .. }
+        | Uplink::Physical {
+            device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),
+        } => Some(device),
+        Uplink::Bridge { .. } | Uplink::Ovs { .. } | Uplink::Dummy => None,
+    }
+}

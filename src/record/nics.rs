@@ -1,0 +1,254 @@
+//! Which NIC is in which container: one file for each that was handed over.
+//!
+//! A NIC that is away is not on the host, so nothing there says who has it; this
+//! does. The claim is made before the NIC leaves and ends when it is back as it
+//! was, so it also tells whether there is anything to take back.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::store::{Store, create_in_place, hash, io_error, remove, write_file};
+use super::{RecordError, VERSION};
+use crate::reference::NamespaceKey;
+use crate::request::DeviceRef;
+use crate::rt::NicId;
+
+/// A NIC that is away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NicClaim {
+    /// Version of this record.
+    pub version: u32,
+    /// The namespace that it is in.
+    pub key: NamespaceKey,
+    /// The random number by which an undo knows that it is its own.
+    pub claim: u32,
+    /// What the NIC is known by.
+    pub id: NicId,
+    /// Its name on the host.
+    pub name: String,
+    /// Its other names there.
+    pub altnames: Vec<String>,
+    /// Its hardware address there.
+    pub mac: Option<[u8; 6]>,
+    /// The container that has it.
+    pub container: String,
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+}
+
+impl NicClaim {
+    /// Whether `device` refers to this NIC; `parents` are the names that the
+    /// devices of a PCI address call their parent by.
+    pub fn is_meant_by(&self, device: &DeviceRef, parents: &[String]) -> bool {
+        match device {
+            DeviceRef::Name(name) => {
+                let name = name.as_str();
+                self.name == name || self.altnames.iter().any(|altname| altname == name)
+            }
+            DeviceRef::Mac(mac) => {
+                let mac = Some(mac.octets());
+                self.mac == mac || self.id.permanent_mac == mac
+            }
+            DeviceRef::Pci(_) => {
+                let parent = self.id.parent_device.as_ref();
+                parent.is_some_and(|parent| parents.contains(parent))
+            }
+        }
+    }
+}
+
+impl Store {
+    fn nic_path(&self, id: &NicId) -> PathBuf {
+        let mac = id.permanent_mac.map(|mac| format!("{mac:02x?}"));
+        let parent = id.parent_device.as_deref().unwrap_or_default();
+        let parts = ["nic", parent, mac.as_deref().unwrap_or_default()];
+        self.path("nics").join(hash(&parts))
+    }
+
+    /// Claims a NIC; who has it, if another run of this boot does.
+    pub fn claim_nic(&self, claim: &NicClaim) -> Result<Option<NicClaim>, RecordError> {
+        let path = self.nic_path(&claim.id);
+        let new = path.with_extension(format!("{:x}", claim.claim));
+        let bytes = serde_json::to_vec(claim).unwrap_or_default();
+        create_in_place(&new, |new| write_file(new, &bytes))?;
+        let claimed = self.link_claim(&new, &path, claim);
+        remove(&new)?;
+        claimed
+    }
+
+    /// A link to a file that is whole appears at once, and only if there is none.
+    fn link_claim(
+        &self,
+        new: &PathBuf,
+        path: &PathBuf,
+        claim: &NicClaim,
+    ) -> Result<Option<NicClaim>, RecordError> {
+        loop {
+            match fs::hard_link(new, path) {
+                Ok(()) => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(io_error(path, e)),
+            }
+            match read(path)? {
+                Some(holder) if holder.claim == claim.claim => return Ok(None),
+                Some(holder) if holder.key.boot_id == claim.key.boot_id => return Ok(Some(holder)),
+                // Of a boot that is over: every NIC is where it belongs.
+                Some(_) => remove(path)?,
+                None => {}
+            }
+        }
+    }
+
+    /// Whether the NIC is claimed by `claim`, in this boot.
+    pub fn has_nic_claim(
+        &self,
+        id: &NicId,
+        claim: u32,
+        boot_id: &str,
+    ) -> Result<bool, RecordError> {
+        let holder = read(&self.nic_path(id))?;
+        Ok(holder.is_some_and(|holder| holder.claim == claim && holder.key.boot_id == boot_id))
+    }
+
+    /// Ends the claim of `claim`, unless it is another's by now.
+    pub fn release_nic(&self, id: &NicId, claim: u32) -> Result<(), RecordError> {
+        let path = self.nic_path(id);
+        match read(&path)? {
+            Some(holder) if holder.claim == claim => remove(&path),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Every NIC that is away.
+    pub fn nic_claims(&self) -> Result<Vec<NicClaim>, RecordError> {
+        let directory = self.path("nics");
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(io_error(&directory, e)),
+        };
+        let mut claims = Vec::new();
+        for entry in entries.flatten() {
+            // What has an extension is being written, or never was whole.
+            if entry.path().extension().is_none() {
+                claims.extend(read(&entry.path())?);
+            }
+        }
+        claims.sort_by(|a: &NicClaim, b| a.name.cmp(&b.name));
+        Ok(claims)
+    }
+
+    /// Removes claims that lead to no record: what a kill in the wrong moment
+    /// has left, or a reboot with a /run that stays.
+    pub fn sweep_nic_claims(&self) -> Result<(), RecordError> {
+        for claim in self.nic_claims()? {
+            self.sweep_nic_claim(&claim)?;
+        }
+        Ok(())
+    }
+
+    /// The same for one claim.
+    pub fn sweep_nic_claim(&self, claim: &NicClaim) -> Result<(), RecordError> {
+        match self.knows(&claim.key) {
+            true => Ok(()),
+            false => self.release_nic(&claim.id, claim.claim),
+        }
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Option<NicClaim>, RecordError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(io_error(path, e)),
+    };
+    let path = path.display().to_string();
+    let claim: NicClaim = serde_json::from_slice(&bytes).map_err(|e| RecordError::Unreadable {
+        path: path.clone(),
+        reason: e.to_string(),
+    })?;
+    if claim.version > VERSION {
+        let version = claim.version;
+        return Err(RecordError::Newer { path, version });
+    }
+    Ok(Some(claim))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(number: u32, boot_id: &str) -> NicClaim {
+        NicClaim {
+            version: VERSION,
+            key: NamespaceKey {
+                boot_id: boot_id.to_owned(),
+                cookie: 7,
+            },
+            claim: number,
+            id: NicId {
+                parent_device: Some("0000:03:00.0".to_owned()),
+                permanent_mac: Some([0x52, 0, 0, 0, 0, 2]),
+            },
+            name: "eth2".to_owned(),
+            altnames: vec!["enp3s0".to_owned()],
+            mac: Some([2, 0, 0, 0, 0, 9]),
+            container: "web".to_owned(),
+            since: 0,
+        }
+    }
+
+    fn store(name: &str) -> (Store, PathBuf) {
+        let name = format!("pipework-nics-{name}-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        (Store::open(&root).unwrap(), root)
+    }
+
+    #[test]
+    fn a_nic_is_claimed_by_one_run_and_given_back_by_that_one_alone() {
+        let (store, root) = store("claim");
+        assert_eq!(store.claim_nic(&claim(1, "boot")).unwrap(), None);
+        assert_eq!(store.claim_nic(&claim(1, "boot")).unwrap(), None);
+        let holder = store.claim_nic(&claim(2, "boot")).unwrap();
+        assert_eq!(holder, Some(claim(1, "boot")));
+        let id = claim(1, "boot").id;
+        store.release_nic(&id, 2).unwrap();
+        assert!(store.has_nic_claim(&id, 1, "boot").unwrap());
+        store.release_nic(&id, 1).unwrap();
+        assert_eq!(store.nic_claims().unwrap(), []);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_claim_of_a_former_boot_is_none() {
+        let (store, root) = store("boot");
+        store.claim_nic(&claim(1, "before")).unwrap();
+        assert!(!store.has_nic_claim(&claim(1, "").id, 1, "now").unwrap());
+        assert_eq!(store.claim_nic(&claim(2, "now")).unwrap(), None);
+        store.sweep_nic_claims().unwrap();
+        assert_eq!(store.nic_claims().unwrap(), []);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_nic_that_is_away_is_found_by_whatever_it_is_called() {
+        let claim = claim(1, "boot");
+        let parents = ["0000:03:00.0".to_owned()];
+        for text in [
+            "eth2",
+            "enp3s0",
+            "mac:52:00:00:00:00:02",
+            "MAC:02:00:00:00:00:09",
+            "pci:0000:03:00.0",
+        ] {
+            assert!(
+                claim.is_meant_by(&text.parse().unwrap(), &parents),
+                "{text}"
+            );
+        }
+        assert!(!claim.is_meant_by(&"eth3".parse().unwrap(), &parents));
+    }
+}

@@ -1,0 +1,181 @@
+//! Devices that are not handed over, and what the host keeps of them.
+
+use crate::device::{Furnished, device, link};
+use crate::macvlan::needs_macvlan;
+use crate::support::lab::snapshot::{Records, Snapshot};
+use crate::support::lab::{ip, lab};
+use crate::support::vm::vm;
+
+#[test]
+fn virtual_devices_are_refused_with_what_to_write_instead() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let _machine = lab.nic("up0");
+        let container = lab.any_container();
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
+        for (name, kind, instead) in [
+            ("up0", "a veth device", "pipework.parent=up0"),
+            ("br0", "a bridge", "pipework.bridge=br0"),
+        ] {
+            let asked = format!("pipework.device={name}");
+            let report = lab.attach(&container, &[&asked]).refused(19);
+            assert!(
+                report.contains(kind) && report.contains(instead),
+                "{report}"
+            );
+            let asked = [asked.as_str(), "pipework.device.force=true"];
+            lab.attach(&container, &asked).refused(19);
+        }
+        host.assert_equal(&lab.snapshot(), "host");
+        guest.assert_equal(&lab.snapshot_of(&container), "container");
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+#[test]
+fn a_nic_that_is_not_there_is_refused() {
+    lab!(|lab| {
+        for asked in [
+            "pipework.device=nic9",
+            "pipework.device=pf:nic9",
+            "pipework.device=pci:ffff:ff:1f.7",
+            "pipework.device=mac:02:00:00:00:00:99",
+            "pipework.ipoib=ib9",
+        ] {
+            let report = lab.attach(&lab.any_container(), &[asked]).refused(19);
+            assert!(report.contains("there is no device"), "{asked}: {report}");
+        }
+    });
+}
+
+#[test]
+fn what_is_no_radio_and_no_infiniband_is_refused() {
+    lab!(|lab| {
+        let _machine = lab.nic("up0");
+        let container = lab.any_container();
+        let wifi = ["pipework.device=up0", "pipework.type=wifi"];
+        let report = lab.attach(&container, &wifi).refused(19);
+        assert!(report.contains("no wireless interface"), "{report}");
+        let report = lab.attach(&container, &["pipework.ipoib=up0"]);
+        let report = report.refused(19);
+        assert!(report.contains("not an InfiniBand interface"), "{report}");
+    });
+}
+
+#[test]
+fn a_nic_in_another_than_the_initial_namespace_is_refused() {
+    vm!(|vm| {
+        let nic = vm.nics("igb").remove(0);
+        // The namespace of a system container, in which a runtime works.
+        let system = vm.container("system");
+        let pid = system.pid();
+        ip(&format!("link set {} netns {pid}", nic.name));
+        let container = vm.any_container();
+        let report = vm.inside(&system, || vm.attach(&container, &[&device(&nic)]));
+        let report = report.refused(19);
+        assert!(report.contains("would not come back here"), "{report}");
+        vm.inside(&system, || ip(&format!("link set {} netns 1", nic.name)));
+    });
+}
+
+#[test]
+fn a_nic_that_the_host_uses_is_taken_only_by_force_and_then_given_back_whole() {
+    vm!(|vm| {
+        let nic = vm.nics("virtio_net").remove(0);
+        let name = &nic.name;
+        ip(&format!("link set {name} up"));
+        ip(&format!("addr add 10.9.0.1/24 dev {name}"));
+        ip(&format!("route add default via 10.9.0.254 dev {name}"));
+        let container = vm.container("web");
+        let asked = device(&nic);
+        let report = vm.attach(&container, &[&asked]).refused(19);
+        assert!(report.contains("default route"), "{report}");
+        let before = Snapshot::take();
+        vm.attach(&container, &[&asked, "pipework.device.force=true"])
+            .ok();
+        container.end();
+        vm.poststop("web").ok();
+        before.assert_equal(&Snapshot::take(), "the default route");
+        ip("route del default");
+
+        vm.bridge("br5");
+        ip(&format!("addr flush dev {name}"));
+        ip(&format!("link set {name} master br5"));
+        let before = Snapshot::take();
+        let container = vm.container("web");
+        let report = vm.attach(&container, &[&asked]).refused(19);
+        assert!(report.contains("is a port of br5"), "{report}");
+        vm.attach(&container, &[&asked, "pipework.device.force=true"])
+            .ok();
+        container.end();
+        vm.poststop("web").ok();
+        before.assert_equal(&Snapshot::take(), "the port of a bridge");
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+#[test]
+fn a_nic_with_devices_on_it_is_refused_with_their_names() {
+    vm!(|vm| {
+        needs_macvlan!();
+        let nic = vm.nics("igb").remove(0);
+        let name = &nic.name;
+        ip(&format!("link add link {name} name v100 type vlan id 100"));
+        ip(&format!("link add link {name} name mv0 type macvlan"));
+        let asked = [&device(&nic), "pipework.device.force=true"];
+        let report = vm.attach(&vm.any_container(), &asked).refused(19);
+        assert!(
+            report.contains("v100") && report.contains("mv0"),
+            "{report}"
+        );
+        ip("link del v100");
+        ip("link del mv0");
+        let web = vm.container("web");
+        vm.attach(&web, &[&format!("pipework.parent={name}")]).ok();
+        let report = vm.attach(&vm.any_container(), &asked).refused(19);
+        assert!(report.contains("is the uplink of web"), "{report}");
+        web.end();
+        vm.poststop("web").ok();
+        ip(&format!("link set {name} down"));
+    });
+}
+
+#[test]
+fn an_optional_nic_that_is_not_there_or_not_free_is_left_out() {
+    vm!(|vm| {
+        let nic = vm.nics("igb").remove(0);
+        let host = Furnished::new(&nic);
+        let container = vm.container("web");
+        let asked = [
+            &format!("pipework.a0.device={}", nic.name),
+            "pipework.a0.optional=true",
+            "pipework.a0.mtu=65535",
+            "pipework.a1.device=nic9",
+            "pipework.a1.optional=true",
+        ];
+        vm.attach(&container, &asked).ok();
+        assert_eq!(link(&nic.name)["mtu"], 1400);
+        container.end();
+        vm.poststop("web").ok();
+        host.assert_back("after the container");
+    });
+}
+
+#[test]
+fn a_dozen_times_back_and_forth_leaves_a_nic_as_it_was() {
+    vm!(|vm| {
+        let nic = vm.nics("virtio_net").remove(0);
+        let host = Furnished::new(&nic);
+        for round in 0..12 {
+            let container = vm.container("web");
+            vm.attach(&container, &[&device(&nic)]).ok();
+            container.end();
+            // By turns the end is told, and found out.
+            if round % 3 != 0 {
+                vm.poststop("web").ok();
+            }
+        }
+        vm.gc().ok();
+        host.assert_back("after all");
+    });
+}

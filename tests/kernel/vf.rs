@@ -1,0 +1,251 @@
+//! Virtual functions of a real card (as QEMU emulates it): which one is taken,
+//! what the card is told of it, and that it forgets that.
+
+use std::fs;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::device::{link, link_in};
+use crate::support::lab::snapshot::{Records, Snapshot, steady};
+use crate::support::lab::{ip, ip_json};
+use crate::support::vm::{Nic, Vm, vm};
+
+/// The first card with so many virtual functions, up.
+fn card(vm: &Vm, functions: u32) -> Nic {
+    let card = vm.nics("igb").remove(0);
+    let count = functions.to_string();
+    fs::write(card.device.join("sriov_numvfs"), count).unwrap();
+    ip(&format!("link set {} up", card.name));
+    // Until it was up once, a function has not told its card its own address.
+    for number in 0..functions {
+        let name = name_of(&card, number).unwrap();
+        ip(&format!("link set {name} up"));
+        ip(&format!("link set {name} down"));
+    }
+    card
+}
+
+/// The name of a virtual function that is on the host.
+fn name_of(card: &Nic, number: u32) -> Option<String> {
+    let net = card.device.join(format!("virtfn{number}/net"));
+    let entry = fs::read_dir(net).ok()?.next()?.ok()?;
+    Some(entry.file_name().to_string_lossy().into_owned())
+}
+
+/// What the host has, but for what the driver of a virtual function takes for
+/// its permanent address: the one that its card told it last.
+fn host() -> Vec<String> {
+    let links = ip_json("-d addr show");
+    let steady = links.as_array().unwrap().iter().map(|link| {
+        let mut link = steady(link.clone());
+        link.as_object_mut().unwrap().remove("permaddr");
+        link.to_string()
+    });
+    steady.collect()
+}
+
+/// What the card says of a virtual function.
+fn told(card: &Nic, number: usize) -> Value {
+    ip_json(&format!("link show {}", card.name))[0]["vfinfo_list"][number].clone()
+}
+
+fn pf(card: &Nic) -> String {
+    format!("pipework.device=pf:{}", card.name)
+}
+
+#[test]
+fn the_lowest_free_function_is_taken_and_comes_back() {
+    vm!(|vm| {
+        let card = card(vm, 2);
+        let before = Snapshot::take();
+        let names = [name_of(&card, 0).unwrap(), name_of(&card, 1).unwrap()];
+        let (first, second) = (vm.container("first"), vm.container("second"));
+        vm.attach(&first, &[&pf(&card)]).ok();
+        assert_eq!(
+            (name_of(&card, 0), name_of(&card, 1)),
+            (None, Some(names[1].clone()))
+        );
+        vm.attach(&second, &[&pf(&card)]).ok();
+        assert_eq!(name_of(&card, 1), None);
+        let report = vm.attach(&vm.any_container(), &[&pf(&card)]).refused(19);
+        assert!(report.contains("VF 0 is in a container"), "{report}");
+        // The card itself is needed by both.
+        let whole = format!("pipework.device={}", card.name);
+        let report = vm.attach(&vm.any_container(), &[&whole]).refused(19);
+        assert!(
+            report.contains("first") && report.contains("second"),
+            "{report}"
+        );
+        first.end();
+        vm.poststop("first").ok();
+        assert_eq!(name_of(&card, 0).as_ref(), Some(&names[0]));
+        second.end();
+        vm.gc().ok();
+        before.assert_equal(&Snapshot::take(), "host");
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+#[test]
+fn functions_in_use_by_the_host_are_not_taken() {
+    vm!(|vm| {
+        let card = card(vm, 2);
+        let first = name_of(&card, 0).unwrap();
+        ip(&format!("addr add 10.9.0.1/24 dev {first}"));
+        let container = vm.container("web");
+        vm.attach(&container, &[&pf(&card)]).ok();
+        assert_eq!(name_of(&card, 1), None);
+        let report = vm.attach(&vm.any_container(), &[&pf(&card)]).refused(19);
+        assert!(report.contains("has an address"), "{report}");
+        container.end();
+        vm.poststop("web").ok();
+    });
+}
+
+#[test]
+fn starts_at_the_same_time_take_different_functions() {
+    vm!(|vm| {
+        let card = card(vm, 4);
+        let containers = [0; 4].map(|_| vm.any_container());
+        let asked = pf(&card);
+        let states = containers
+            .each_ref()
+            .map(|c| vm.state(c, &[&asked]).to_string());
+        let runs = states.map(|state| {
+            thread::spawn(move || {
+                let arguments = ["--stage", "createRuntime"];
+                crate::support::lab::hook(&arguments, state.as_bytes())
+            })
+        });
+        for run in runs {
+            run.join().unwrap().ok();
+        }
+        let there: Vec<String> = (0..4).filter_map(|n| name_of(&card, n)).collect();
+        assert!(there.is_empty(), "{there:?}");
+        containers.into_iter().for_each(|container| container.end());
+        vm.gc().ok();
+        assert!((0..4).all(|number| name_of(&card, number).is_some()));
+    });
+}
+
+#[test]
+fn what_the_card_is_told_holds_while_the_container_lives() {
+    vm!(|vm| {
+        let card = card(vm, 2);
+        // What somebody has set before is what is put back.
+        ip(&format!(
+            "link set {} vf 0 vlan 7 qos 1 spoofchk off",
+            card.name
+        ));
+        let before = (told(&card, 0), host());
+        let container = vm.container("web");
+        let asked = [
+            pf(&card).leak(),
+            "pipework.mac=02:00:00:00:00:88",
+            "pipework.vf.vlan=100",
+            "pipework.vf.qos=3",
+            "pipework.vf.spoofchk=true",
+            "pipework.vf.trust=true",
+        ];
+        vm.attach(&container, &asked).ok();
+        let now = told(&card, 0);
+        assert_eq!(now["address"], "02:00:00:00:00:88", "{now}");
+        let vlan = &now["vlan_list"][0];
+        assert_eq!(
+            (&vlan["vlan"], &vlan["qos"]),
+            (&100.into(), &3.into()),
+            "{now}"
+        );
+        assert_eq!(
+            (&now["spoofchk"], &now["trust"]),
+            (&true.into(), &true.into())
+        );
+        let inside = link_in(vm, &container, "eth1");
+        assert_eq!(inside["address"], "02:00:00:00:00:88");
+        assert_ne!(told(&card, 1)["address"], now["address"], "the other one");
+        container.end();
+        vm.poststop("web").ok();
+        assert_eq!(told(&card, 0), before.0);
+        assert_eq!(host(), before.1);
+    });
+}
+
+#[test]
+fn a_function_that_is_named_itself_is_found_by_its_card() {
+    vm!(|vm| {
+        let card = card(vm, 1);
+        let before = told(&card, 0);
+        let device = format!("pipework.device={}", name_of(&card, 0).unwrap());
+        let container = vm.container("web");
+        vm.attach(&container, &[&device, "pipework.vf.vlan=100"])
+            .ok();
+        assert_eq!(told(&card, 0)["vlan_list"][0]["vlan"], 100);
+        container.end();
+        vm.gc().ok();
+        assert_eq!(told(&card, 0), before);
+    });
+}
+
+#[test]
+fn a_setting_that_the_card_has_not_is_refused_and_the_others_are_put_back() {
+    vm!(|vm| {
+        let card = card(vm, 1);
+        let before = (told(&card, 0), host());
+        let container = vm.container("web");
+        let asked = [
+            pf(&card).leak(),
+            "pipework.vf.vlan=100",
+            // igb has no such operation.
+            "pipework.vf.link-state=enable",
+        ];
+        let report = vm.attach(&container, &asked).refused(16);
+        assert!(report.contains("pipework.vf.link-state=enable"), "{report}");
+        assert!(report.contains("hint: "), "{report}");
+        assert_eq!(told(&card, 0), before.0);
+        assert_eq!(host(), before.1);
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+        let nic = format!("pipework.device={}", vm.nics("virtio_net")[0].name);
+        let report = vm
+            .attach(&container, &[&nic, "pipework.vf.trust=true"])
+            .refused(19);
+        assert!(report.contains("no virtual function"), "{report}");
+    });
+}
+
+#[test]
+fn a_card_whose_functions_are_in_use_is_not_handed_over() {
+    vm!(|vm| {
+        let card = card(vm, 2);
+        let name = name_of(&card, 1).unwrap();
+        ip(&format!("link set {name} up"));
+        let whole = format!("pipework.device={}", card.name);
+        let report = vm.attach(&vm.any_container(), &[&whole]).refused(19);
+        assert!(report.contains(&format!("VF 1 ({name}) is up")), "{report}");
+        ip(&format!("link set {name} down"));
+        let container = vm.container("web");
+        vm.attach(&container, &[&whole]).ok();
+        container.end();
+        vm.poststop("web").ok();
+        assert!(link(&card.name)["flags"].to_string().contains("\"UP\""));
+    });
+}
+
+#[test]
+fn a_function_has_its_own_address_again_although_nobody_told_of_the_end() {
+    vm!(|vm| {
+        let card = card(vm, 1);
+        let before = (told(&card, 0), host());
+        for _ in 0..3 {
+            let container = vm.container("web");
+            let asked = [pf(&card).leak(), "pipework.mac=02:00:00:00:00:88"];
+            vm.attach(&container, &asked).ok();
+            let inside = link_in(vm, &container, "eth1");
+            assert_eq!(inside["address"], "02:00:00:00:00:88");
+            container.end();
+        }
+        vm.gc().ok();
+        assert_eq!(told(&card, 0), before.0);
+        assert_eq!(host(), before.1);
+    });
+}
