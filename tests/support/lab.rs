@@ -6,6 +6,7 @@
 //! outlives a test that fails or is killed. The initial network namespace is
 //! refused before anything is made.
 
+mod mounts;
 pub mod snapshot;
 pub mod wire;
 
@@ -27,8 +28,6 @@ pub const PIPEWORK: &str = match option_env!("PIPEWORK_BIN") {
     Some(path) => path,
     None => env!("CARGO_BIN_EXE_pipework"),
 };
-/// A machine id that every lab has, so that MACs are the same everywhere.
-const MACHINE_ID: &str = "0123456789abcdef0123456789abcdef\n";
 /// Where the records are.
 pub const RECORDS: &str = "/run/pipework";
 
@@ -128,18 +127,7 @@ impl Lab {
             own != before && Some(own) != initial,
             "the lab is in the initial network namespace"
         );
-        run("mount", "--make-rprivate /");
-        run("mount", "-t tmpfs tmpfs /run");
-        fs::create_dir_all("/run/lab/upper").unwrap();
-        fs::create_dir_all("/run/lab/work").unwrap();
-        let overlay = "-t overlay overlay -o lowerdir=/etc,upperdir=/run/lab/upper,workdir=/run/lab/work /etc";
-        let mounted = Command::new("mount").args(overlay.split(' ')).output();
-        if !mounted.is_ok_and(|output| output.status.success()) {
-            return Err("kernel has no overlayfs".to_owned());
-        }
-        fs::remove_dir_all("/etc/pipework").ok();
-        fs::remove_file("/etc/machine-id").ok();
-        fs::write("/etc/machine-id", MACHINE_ID).unwrap();
+        mounts::furnish()?;
         ip("link set lo up");
         // Link-local addresses come and go with carriers, which no test here
         // wants to wait for on the host's side.
