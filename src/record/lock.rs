@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -38,7 +38,7 @@ pub struct Lock {
 impl Lock {
     /// Waits for the lock until the deadline.
     pub(super) fn wait(path: PathBuf, mode: Mode, deadline: Deadline) -> Result<Self, RecordError> {
-        let mut pause = Duration::from_micros(100);
+        let began = Instant::now();
         loop {
             if let Some(lock) = Self::attempt(&path, mode)? {
                 return Ok(lock);
@@ -50,8 +50,7 @@ impl Lock {
             }
             // flock has no timeout; a signal that interrupts it would be one
             // more thing to get right.
-            thread::sleep(pause.min(deadline.remaining()));
-            pause = (pause * 2).min(Duration::from_millis(5));
+            thread::sleep(pause_after(began.elapsed()).min(deadline.remaining()));
         }
     }
 
@@ -103,6 +102,13 @@ impl Drop for Lock {
         }
         drop(self.file.take());
     }
+}
+
+/// How long to sleep before the next try: an eighth of the time that was waited
+/// already. Many who ask every few milliseconds would keep a slow machine from
+/// the work that they wait for.
+fn pause_after(waited: Duration) -> Duration {
+    (waited / 8).clamp(Duration::from_micros(100), Duration::from_millis(100))
 }
 
 fn is_still_there(file: &File, path: &Path) -> io::Result<bool> {
