@@ -28,6 +28,8 @@ mod input;
 mod kill;
 #[path = "kernel/macvlan.rs"]
 mod macvlan;
+#[path = "kernel/nics.rs"]
+mod nics;
 #[path = "kernel/policy.rs"]
 mod policy;
 #[path = "kernel/records.rs"]

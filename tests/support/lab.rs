@@ -116,6 +116,22 @@ pub fn has(program: &str, argument: &str) -> bool {
 }
 
 impl Lab {
+    /// In the network namespace where this thread is: only for a virtual
+    /// machine that is the tests' own (support/vm.rs).
+    pub fn here() -> Result<Self, String> {
+        unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| format!("no mounts: {errno}"))?;
+        mounts::furnish()?;
+        Ok(Self::at(own_namespace()))
+    }
+
+    fn at(home: File) -> Self {
+        Self {
+            home,
+            containers: AtomicU32::new(0),
+            _not_send: std::marker::PhantomData,
+        }
+    }
+
     fn make() -> Result<Self, String> {
         let before = own_namespace().metadata().unwrap().ino();
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
@@ -132,11 +148,7 @@ impl Lab {
         // Link-local addresses come and go with carriers, which no test here
         // wants to wait for on the host's side.
         fs::write("/proc/sys/net/ipv6/conf/default/addr_gen_mode", "1").ok();
-        Ok(Self {
-            home,
-            containers: AtomicU32::new(0),
-            _not_send: std::marker::PhantomData,
-        })
+        Ok(Self::at(home))
     }
 
     /// A container with a namespace of its own, in which lo is up, as runc and
@@ -222,7 +234,8 @@ impl Lab {
         machine
     }
 
-    fn settle(&self, machine: &Container) {
+    /// Gives the other machine of [`Lab::nic`] its addresses.
+    pub fn settle(&self, machine: &Container) {
         self.inside(machine, || {
             ip("addr add 10.0.0.2/24 dev wire");
             ip("addr add fd00::2/64 dev wire nodad");

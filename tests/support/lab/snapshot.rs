@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use super::RECORDS;
 
 /// Fields that change without anybody's doing.
-const VOLATILE: [&str; 27] = [
+const VOLATILE: [&str; 28] = [
+    "fdb_n_learned",
     "operstate",
     "tentative",
     "state",
