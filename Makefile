@@ -11,10 +11,10 @@ STATIC := -C target-feature=+crt-static -C relocation-model=static --cfg sha2_ba
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: help build demo test bench docs install lint clean
+.PHONY: help build demo test vm-test bench docs install lint clean
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 # crt-static needs an explicit target: proc-macros cannot be built static.
 build: ## the static binary, target/release/pipework
@@ -28,6 +28,10 @@ demo: build ## a real container on a real bridge, its address shown and pinged
 
 test: ## everything: format, lints, documentation, licences, all tests
 	@tests/run
+
+vm-test: ## tests in a virtual machine with a full kernel; TESTS="kernel bridge::"
+	@tests/setup test
+	tests/vm/test $(or $(TESTS),kernel)
 
 bench: build ## whole-process times, as ratios to the floor and to others
 	$(CARGO) bench --locked

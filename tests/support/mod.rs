@@ -20,9 +20,11 @@ use std::fs::File;
 use std::io::Write;
 
 /// Says on the real standard error, which no test harness captures, that a test
-/// does not run, and adds the line to the file that `$PIPEWORK_SKIPS` names.
+/// does not run, and adds the line to the file that `$PIPEWORK_SKIPS` names:
+/// `SKIP: ` the name of the tests' file, and the reason.
 pub fn note_skip(reason: &str) {
-    let line = format!("SKIP: {}\n", reason.replace('\n', " "));
+    let tests = env!("CARGO_CRATE_NAME");
+    let line = format!("SKIP: {tests}: {}\n", reason.replace('\n', " "));
     std::io::stderr().write_all(line.as_bytes()).ok();
     if let Some(path) = std::env::var_os("PIPEWORK_SKIPS") {
         let file = File::options().append(true).create(true).open(path);
