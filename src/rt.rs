@@ -3,12 +3,16 @@
 //! `plan` makes these, `sys::rtnl` sends them, and records hold some of them.
 //! Leaf types only, so that neither side needs the other.
 
+mod port;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::request::{IfName, MacAddr, MacvlanMode, Mtu};
+use crate::request::{IfName, MacAddr, MacvlanMode, Mtu, VlanId};
+
+pub use port::{PortRole, PortVlans, UplinkPorts};
 
 /// A link, or one end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,21 @@ pub struct Bridge {
     /// Its hardware address. Set by us, it stays whatever ports come and go
     /// (`br_stp_recalculate_bridge_id`).
     pub mac: MacAddr,
+    /// It sorts frames by VLAN from the beginning.
+    pub vlan_filtering: bool,
+}
+
+/// A device for one VLAN of IEEE 802.1Q on a NIC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VlanDevice {
+    /// The index that it shall have.
+    pub ifindex: u32,
+    /// Its name.
+    pub name: IfName,
+    /// Index of the NIC.
+    pub parent: u32,
+    /// The tag.
+    pub vlan: VlanId,
 }
 
 /// An address to be added to a device.

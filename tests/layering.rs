@@ -67,8 +67,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "record",
         &["deadline", "plan", "reference", "request", "sys::proc"],
     ),
-    ("host::view", &["request"]),
-    ("host", &["deadline", "reference", "request", "sys"]),
+    // Leaf types: what a port of a bridge is for.
+    ("host::view", &["request", "rt"]),
+    ("host", &["deadline", "reference", "request", "rt", "sys"]),
     ("sys", &["deadline", "request", "rt"]),
     ("request", &[]),
     ("rt", &["request"]),

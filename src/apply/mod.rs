@@ -4,6 +4,8 @@
 //! applies and one loop undoes, for every kind of uplink. A step of an optional
 //! interface that is refused takes back that interface alone.
 
+mod membership;
+mod port;
 mod shared;
 mod undo;
 
@@ -289,7 +291,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Share { object, user } => {
             shared::acquire(object, user, host, kernel.store, kernel.deadline).await?;
         }
-        Step::Port(step) => match *step {},
+        Step::Port(step) => port::once(step, host).await?,
         Step::Traffic(step) => match *step {},
         Step::Routing(step) => match *step {},
         Step::Nic(step) => match *step {},

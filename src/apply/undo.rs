@@ -6,7 +6,7 @@
 
 use nix::errno::Errno;
 
-use super::{Cause, shared};
+use super::{Cause, port, shared};
 use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
 use crate::record::Store;
@@ -81,6 +81,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             Some(guest) => restore_route(guest, ours, former).await,
             None => Ok(()),
         },
+        Undo::Port(undo) => port::take_back(undo, sides.host).await,
         Undo::Release { object, user } => {
             let Sides {
                 host,
@@ -95,7 +96,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
 }
 
 /// The kernel's answer for what is not there any more.
-fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlError> {
+pub(super) fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlError> {
     match result {
         Err(RtnlError::Refused(r)) if r.errno == Errno::ENODEV as i32 => Ok(()),
         other => other,

@@ -4,13 +4,17 @@
 //! containers answers as fast as an empty one. All devices are listed only for
 //! an uplink that is named by its hardware or bus address.
 
+mod vlan;
+
 use super::ovs;
 use super::view::{
     AttachmentView, DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView,
-    UplinkView,
+    UplinkView, VlanView,
 };
 use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
+
+pub use vlan::look_at_ports;
 
 /// Devices stacked on devices: more than this is no sane host.
 const MAX_LOWER: usize = 16;
@@ -51,8 +55,7 @@ pub async fn inspect(
 ) -> Result<HostView, InspectError> {
     let mut uplinks = Vec::with_capacity(attachments.len());
     for attachment in attachments {
-        let uplink = uplink(&attachment.uplink.value, host).await?;
-        uplinks.push(AttachmentView { uplink });
+        uplinks.push(surroundings(attachment, host).await?);
     }
     let mut own_addresses = Vec::new();
     for asked in attachments.iter().flat_map(|a| &a.addressing.addresses) {
@@ -75,8 +78,29 @@ pub async fn inspect(
     })
 }
 
-async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError> {
-    let found = match uplink {
+async fn surroundings(
+    attachment: &Attachment,
+    host: &Rtnl,
+) -> Result<AttachmentView, InspectError> {
+    let Some(facts) = uplink(&attachment.uplink.value, host).await? else {
+        return Ok(UplinkView::Absent.into());
+    };
+    let bridge = vlan::bridge(&facts);
+    let device = device(facts, host).await?;
+    let vlan = match (&attachment.vlan, &attachment.trunk) {
+        (None, None) => None,
+        (_, _) if device.kind == DeviceKind::Bridge => Some(VlanView::Bridge(bridge)),
+        (Some(vlan), _) if vlan::may_be_on(&device.kind) => Some(vlan::on_nic(&device, vlan.value, host).await?),
+        (Some(_) | None, _) => None,
+    };
+    Ok(AttachmentView {
+        vlan,
+        ..UplinkView::Present(device).into()
+    })
+}
+
+async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
+    Ok(match uplink {
         Uplink::Bridge { device } => host.link_by_name(device.as_str()).await?,
         Uplink::Ovs { bridge } => host.link_by_name(bridge.as_str()).await?,
         Uplink::Macvlan { parent: device, .. }
@@ -88,11 +112,7 @@ async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<UplinkView, InspectError
         }
         | Uplink::Link { device, .. } => by_reference(device, host).await?,
         Uplink::Dummy => None,
-    };
-    match found {
-        Some(facts) => Ok(UplinkView::Present(device(facts, host).await?)),
-        None => Ok(UplinkView::Absent),
-    }
+    })
 }
 
 async fn by_reference(device: &DeviceRef, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
@@ -142,11 +162,15 @@ async fn device(facts: LinkFacts, host: &Rtnl) -> Result<DeviceView, InspectErro
             kind: kind_of(&link),
         });
     }
+    described(&facts, lower)
+}
+
+fn described(facts: &LinkFacts, lower: Vec<LowerDevice>) -> Result<DeviceView, InspectError> {
     let mac = facts.mac.and_then(|mac| MacAddr::try_from(mac).ok());
     Ok(DeviceView {
         ifindex: facts.ifindex,
-        name: name_of(&facts)?,
-        kind: kind_of(&facts),
+        name: name_of(facts)?,
+        kind: kind_of(facts),
         mac,
         mac_is_loose: mac.is_some() && facts.bridge_id_mac == Some([0; 6]),
         permanent_mac: facts

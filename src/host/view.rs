@@ -3,12 +3,19 @@
 //! Filled by `inspect`, read by `policy` and `plan`, which therefore never
 //! touch the host. Nothing here grows with the number of containers.
 
+mod vlan;
+
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::request::{IfName, MacAddr};
+
+pub use vlan::{
+    BridgePortView, BridgePortsView, BridgeVlanView, Grant, PortRole, PortsView, UplinkPorts, VlanDeviceView,
+    VlanView,
+};
 
 /// The kind of a network device (`IFLA_INFO_KIND`, or what the kernel says
 /// instead where a device has none).
@@ -92,12 +99,21 @@ pub enum UplinkView {
 pub struct AttachmentView {
     /// What it is plugged into.
     pub uplink: UplinkView,
+    /// What is there of its VLANs, where it asks for one and has an uplink
+    /// that could carry it.
+    pub vlan: Option<VlanView>,
+    /// What policy lets it do to the host; nothing until it was judged.
+    pub grant: Grant,
 }
 
 impl From<UplinkView> for AttachmentView {
     /// Without anything that only some kinds of uplink look at.
     fn from(uplink: UplinkView) -> Self {
-        Self { uplink }
+        Self {
+            uplink,
+            vlan: None,
+            grant: Grant::default(),
+        }
     }
 }
 
@@ -139,4 +155,13 @@ pub struct HostView {
     /// Open vSwitch is installed and its database does not answer, so that a
     /// missing `br*` may be its bridge (and is not made as a Linux one).
     pub ovs_silent: bool,
+}
+
+impl HostView {
+    /// Enters what policy lets each attachment do to the host.
+    pub fn enter(&mut self, grants: Vec<Grant>) {
+        for (view, grant) in self.uplinks.iter_mut().zip(grants) {
+            view.grant = grant;
+        }
+    }
 }

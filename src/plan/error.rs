@@ -1,9 +1,13 @@
 //! Why a request cannot be planned on this host.
 
+mod vlan;
+
 use ipnet::IpNet;
 
 use crate::host::view::DeviceKind;
 use crate::request::{IfName, Mtu, Origin};
+
+pub use vlan::VlanPlanError;
 
 /// Something that the user or the administrator can mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,6 +102,9 @@ pub enum PlanError {
         /// Where it was asked for.
         origin: Origin,
     },
+    /// A VLAN cannot be had.
+    #[error(transparent)]
+    Vlan(#[from] VlanPlanError),
 }
 
 impl PlanError {
@@ -114,6 +121,7 @@ impl PlanError {
             | Self::MtuAboveUplink { origin, .. }
             | Self::PassthruMac { origin, .. }
             | Self::OpenVSwitchSilent { origin, .. } => origin,
+            Self::Vlan(error) => error.origin(),
         }
     }
 
@@ -141,6 +149,7 @@ impl PlanError {
             Self::PassthruMac { device, .. } => {
                 format!("leave pipework.mac out, or set it on {device}: ip link set {device} address MAC")
             }
+            Self::Vlan(error) => error.hint(),
             Self::OpenVSwitchSilent { .. } => {
                 "start openvswitch-switch first, or make the bridge yourself: ip link add NAME type bridge".to_owned()
             }

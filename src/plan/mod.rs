@@ -7,11 +7,13 @@
 
 mod addressing;
 mod bridge;
+mod bridge_vlan;
 mod error;
 mod macvlan;
 pub mod names;
 pub mod shared;
 pub mod step;
+mod vlan;
 
 use ipnet::IpNet;
 
@@ -19,10 +21,11 @@ use crate::host::view::{AttachmentView, HostView};
 use crate::request::{Asked, Attachment, IfName, MacAddr, Origin, Request, Uplink};
 
 pub use bridge::bridge_to_make;
-pub use error::PlanError;
+pub use bridge_vlan::membership;
+pub use error::{PlanError, VlanPlanError};
 pub use names::Identity;
 pub use shared::{ObjectKey, SharedObject, User};
-pub use step::{PlannedStep, Side, Step, Undo};
+pub use step::{PlannedStep, PortStep, PortUndo, Side, Step, Undo};
 
 /// Everything that will be done, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,11 +152,11 @@ impl Planner<'_> {
     /// Plans one interface but for its default route, or leaves the plan as
     /// it was.
     fn link(&mut self, attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
-        let AttachmentView { uplink } = view;
+        let AttachmentView { uplink, .. } = view;
         self.check_name(&attachment.ifname)?;
         self.check_addresses(attachment)?;
         let (device, mode) = match &attachment.uplink.value {
-            Uplink::Bridge { device } => return self.bridge(attachment, device, uplink),
+            Uplink::Bridge { device } => return self.bridge(attachment, device, view),
             Uplink::Macvlan { parent, mode } => (parent, *mode),
             Uplink::Ovs { .. }
             | Uplink::Ipvlan { .. }
@@ -163,12 +166,12 @@ impl Planner<'_> {
             | Uplink::Wifi { .. } => return Err(self.not_built(attachment)),
             Uplink::Link { device, mode } => {
                 if let Some(bridge) = bridge::meant_by_link(device, uplink) {
-                    return self.bridge(attachment, &bridge, uplink);
+                    return self.bridge(attachment, &bridge, view);
                 }
                 (device, *mode)
             }
         };
-        self.macvlan(attachment, device, mode, uplink)
+        self.macvlan(attachment, device, mode, view)
     }
 
     fn not_built(&self, attachment: &Attachment) -> PlanError {

@@ -4,6 +4,8 @@
 //! does not compile until somebody decides what a policy says of it. Uplinks
 //! are judged as the host resolved them, never by the name that was written.
 
+mod vlan;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -12,6 +14,7 @@ use super::caller::Caller;
 use super::entry::Kind;
 use super::error::PolicyError;
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, UplinkView};
+use crate::request::vlan::VlanRange;
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
     MacvlanMode, Origin, PhysicalRef, Route, Sysctl, Uplink,
@@ -32,6 +35,10 @@ pub enum Need {
     Mode(MacvlanMode),
     /// The VLAN that the uplink leads into; `None` is untagged.
     Vlan(Option<u16>),
+    /// The device of the VLAN that is asked for on a NIC, by its primary name.
+    VlanDevice(String),
+    /// VLANs that reach the container tagged.
+    Trunk(VlanRange),
     /// A bridge that does not exist yet.
     CreateBridge,
     /// An address.
@@ -103,12 +110,17 @@ pub(super) fn needs(
     attachment: &Attachment,
     view: &AttachmentView,
 ) -> Result<Vec<Ask>, PolicyError> {
-    let AttachmentView { uplink: view } = view;
+    let AttachmentView {
+        uplink: view,
+        vlan: vlans_there,
+        // What policy itself gives.
+        grant: _,
+    } = view;
     let Attachment {
         ifname,
         uplink,
-        vlan: _,
-        trunk: _,
+        vlan,
+        trunk,
         port: _,
         traffic: _,
         routing: _,
@@ -126,7 +138,8 @@ pub(super) fn needs(
         optional,
     } = attachment;
     let mut out = vec![ask(Need::Caller(shared.caller.clone()), &uplink.origin)];
-    if !of_uplink(uplink, view, &mut out) {
+    let vlans = vlan::needs(vlan.as_ref(), trunk.as_ref(), vlans_there.as_ref());
+    if !of_uplink(uplink, view, &vlans, &mut out) {
         return Err(PolicyError::NoSuchDevice {
             ifname: ifname.value.clone(),
             origin: uplink.origin.clone(),
@@ -181,7 +194,12 @@ fn of_announce(asked: &Asked<Announce>) -> Option<Ask> {
 
 /// False when nothing of the hardware that was asked for exists, so that there
 /// is no name to judge.
-fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> bool {
+fn of_uplink(
+    uplink: &Asked<Uplink>,
+    view: &UplinkView,
+    vlans: &[Ask],
+    out: &mut Vec<Ask>,
+) -> bool {
     let Asked { value, origin } = uplink;
     let is_bridge = match view {
         UplinkView::Present(device) => device.kind == DeviceKind::Bridge,
@@ -206,10 +224,13 @@ fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, out: &mut Vec<Ask>) -> b
         (_, _) if kind == Kind::Dummy => {
             out.push(ask(Need::Uplink(kind.word().to_owned()), origin));
         }
-        (UplinkView::Present(device), _) => of_device(device, origin, out),
+        (UplinkView::Present(device), _) => of_device(device, origin, vlans, out),
         (UplinkView::Absent, Some(name)) => {
             out.push(ask(Need::Uplink(name.to_string()), origin));
-            out.push(ask(Need::Vlan(None), origin));
+            out.extend(vlans.iter().cloned());
+            if vlans.is_empty() {
+                out.push(ask(Need::Vlan(None), origin));
+            }
         }
         (UplinkView::Absent, None) => return false,
     }
@@ -230,7 +251,7 @@ fn by_name(device: &DeviceRef) -> Option<&IfName> {
 
 /// The device and all that lies below it. Each tag of stacked VLANs counts:
 /// frames of eth0.100.200 leave eth0 with both.
-fn of_device(device: &DeviceView, origin: &Origin, out: &mut Vec<Ask>) {
+fn of_device(device: &DeviceView, origin: &Origin, vlans: &[Ask], out: &mut Vec<Ask>) {
     let DeviceView {
         ifindex: _,
         mac_is_loose: _,
@@ -256,9 +277,10 @@ fn of_device(device: &DeviceView, origin: &Origin, out: &mut Vec<Ask>) {
         tags.push(tag_of(kind));
     }
     let tags: Vec<u16> = tags.into_iter().flatten().collect();
-    if tags.is_empty() {
+    if tags.is_empty() && vlans.is_empty() {
         out.push(ask(Need::Vlan(None), origin));
     }
+    out.extend(vlans.iter().cloned());
     out.extend(
         tags.into_iter()
             .map(|tag| ask(Need::Vlan(Some(tag)), origin)),

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::caller::Caller;
-use super::entry::Glob;
 use super::need::{Ask, Need};
 use super::text::quoted;
+use crate::request::Glob;
 
 /// A rule to paste into the policy file; `Display` prints it over several
 /// lines, ready for use.
@@ -60,7 +60,10 @@ fn value(need: &Need) -> String {
     let name = |name: &str| quoted(&Glob::exactly(name));
     match need {
         Need::Caller(caller) => of_caller(caller),
-        Need::Uplink(device) | Need::Lower(device) | Need::Hostif(device) => name(device),
+        Need::Uplink(device)
+        | Need::VlanDevice(device)
+        | Need::Lower(device)
+        | Need::Hostif(device) => name(device),
         Need::Ifname {
             name: ifname,
             written: _,
@@ -71,6 +74,8 @@ fn value(need: &Need) -> String {
         Need::Mode(mode) => quoted(&mode.to_string()),
         Need::Vlan(None) => quoted("untagged"),
         Need::Vlan(Some(tag)) => tag.to_string(),
+        Need::Trunk(range) if range.first == range.last => range.to_string(),
+        Need::Trunk(range) => quoted(&range.to_string()),
         Need::Address(address) | Need::Gateway(address) => quoted(&address.to_string()),
         Need::Route(destination) => quoted(&destination.to_string()),
         Need::Mac(None) => quoted("stable"),

@@ -5,11 +5,13 @@
 //! with the set of containers that refer to it, and what takes it back.
 //! `store` keeps the files, `codec` gives them their form, `index` leads to
 //! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
-//! the bridges that we made, `objects` what several attachments share. Every file begins with a version.
+//! the bridges that we made, `objects` what several attachments share, `membership`
+//! what we did to the ports of bridges for it. Every file begins with a version.
 
 mod codec;
 mod index;
 mod lock;
+mod membership;
 mod objects;
 mod sample;
 mod shared;
@@ -26,6 +28,7 @@ use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, IfName, MacAddr};
 
 pub use lock::{Lock, Mode};
+pub use membership::Ledger;
 pub use objects::ObjectRecord;
 pub use shared::BridgeRecord;
 pub use store::{Known, Store};

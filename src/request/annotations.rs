@@ -9,6 +9,7 @@ mod attachment;
 mod entry;
 mod fields;
 mod key;
+mod vlan;
 
 use std::collections::BTreeMap;
 

@@ -9,6 +9,7 @@ pub mod address;
 pub mod annotations;
 pub mod device;
 pub mod error;
+pub mod glob;
 pub mod ifname;
 pub mod keys;
 pub mod mac;
@@ -27,13 +28,14 @@ use ipnet::IpNet;
 pub use address::AddressWithGateway;
 pub use device::{DeviceRef, IpvlanMode, MacvlanMode};
 pub use error::RequestError;
+pub use glob::Glob;
 pub use ifname::IfName;
 pub use mac::MacAddr;
 pub use mtu::Mtu;
 pub use options::{DeviceOptions, OvsOptions, PortOptions, Routing, Traffic};
 pub use route::{Metric, Route};
 pub use sysctl::{Family, Sysctl};
-pub use vlan::{Trunk, VlanId};
+pub use vlan::{Trunk, VlanId, VlanSet};
 
 /// Where a value came from, so that a refusal names what the user wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]

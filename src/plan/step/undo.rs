@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::port::PortUndo;
 use crate::plan::shared::{SharedObject, User};
 use crate::rt::Route;
 
@@ -56,6 +57,8 @@ pub enum Undo {
         /// Who does not use it any more.
         user: User,
     },
+    /// Something about a Linux bridge and its ports.
+    Port(PortUndo),
 }
 
 impl Undo {
@@ -66,6 +69,7 @@ impl Undo {
         match self {
             Self::DeleteLink { .. } | Self::RestoreRoute { .. } | Self::Release { .. } => true,
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
+            Self::Port(undo) => undo.is_part_of_detach(),
         }
     }
 }
@@ -77,6 +81,7 @@ impl fmt::Display for Undo {
             Self::LowerLoopback => f.write_str("lo is down again"),
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
             Self::Release { object, .. } => object.fmt(f),
+            Self::Port(undo) => undo.fmt(f),
         }
     }
 }

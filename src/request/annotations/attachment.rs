@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::fields::{Fields, Plug, Read};
 use super::key::Selector;
 use super::no_uplink;
+use super::vlan;
 use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
 use crate::request::{
@@ -19,7 +20,7 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     check_kind(fields, plug)?;
     check_mode(fields, plug)?;
     check_hostif(fields, plug)?;
-    check_vlan(fields)?;
+    vlan::check(fields, plug)?;
     if let Some(error) = &fields.unsupported {
         return Err(error.clone());
     }
@@ -125,15 +126,6 @@ fn check_hostif(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), Reques
             .entry
             .contradicts(plug.entry, "a macvlan has no end on the host")),
         (Some(_) | None, Plug::Bridge(_) | Plug::Parent(_) | Plug::Link(_) | Plug::Later) => Ok(()),
-    }
-}
-
-fn check_vlan(fields: &Fields<'_>) -> Result<(), RequestError> {
-    match (&fields.mac_vlan, &fields.vlan) {
-        (Some(one), Some(other)) if one.value != other.value => Err(one
-            .entry
-            .contradicts(other.entry, "an interface is in one VLAN")),
-        (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
 

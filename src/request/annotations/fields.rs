@@ -118,6 +118,8 @@ impl<'e> Fields<'e> {
             "link" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Link),
             "ifname" => self.ifname = Some(read(entry, entry.ask(value.parse())?)),
             "hostif" => self.hostif = Some(read(entry, entry.ask(value.parse())?)),
+            "vlan" => self.vlan = Some(read(entry, entry.ask(value.parse())?)),
+            "trunk" => self.trunk = Some(read(entry, entry.ask(value.parse())?)),
             "mtu" => self.mtu = Some(read(entry, entry.ask(value.parse())?)),
             "txqlen" => self.txqlen = Some(number(entry)?),
             "metric" => self.metric = Some(read(entry, number(entry)?)),
@@ -174,9 +176,6 @@ impl<'e> Fields<'e> {
                 entry,
             });
         }
-        if field.name == "vlan" {
-            self.vlan = Some(read(entry, entry.ask(entry.value.parse())?));
-        }
         let repeats = |default| field.form.same(default, entry.value);
         if !field.default.is_some_and(repeats) {
             self.later(entry, what);
@@ -207,7 +206,6 @@ impl<'e> Fields<'e> {
         if !tag.is_empty() {
             let value = tag.parse().map_err(|e: VlanError| entry.wrong(e))?;
             self.mac_vlan = Some(Read { value, entry });
-            self.later(entry, "VLAN");
         }
         Ok(())
     }

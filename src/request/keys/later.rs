@@ -10,7 +10,6 @@ const PORT: Engine = Engine::NotYet("a setting of the bridge port");
 const RATE: Engine = Engine::NotYet("rate limiting");
 const ROUTING: Engine = Engine::NotYet("policy routing");
 const SRIOV: Engine = Engine::NotYet("SR-IOV");
-const VLAN: Engine = Engine::NotYet("VLAN");
 
 table! {
     Uplink "ovs" Form::IfName, "", "ovs0", OVS;
@@ -21,10 +20,6 @@ table! {
         "an interface that leads nowhere"
     Uplink "ipoib" Form::Device, "", "ib0", Engine::NotYet("IPoIB");
         "a child of this InfiniBand interface"
-    Interface "vlan" Form::Vlan, "", "100", VLAN;
-        "the VLAN of the interface, untagged in the container"
-    Interface "trunk" Form::Trunk, "", "10,20-30", VLAN;
-        "VLANs that reach the container tagged"
     Interface "rule" Form::Text(4096), "", "from 10.0.0.5 table 100", ROUTING;
         "routing policy rules"
     Interface "neigh" Form::Text(4096), "", "10.0.0.1 lladdr 02:00:00:00:00:01", Engine::NotYet("a permanent neighbour");

@@ -27,6 +27,10 @@ table! {
         "which gateways become the default route"
     Interface "mac" Form::Mac, "", "U:web", FIRST;
         "hardware address, or U:STRING to derive one; without it a stable one"
+    Interface "vlan" Form::Vlan, "", "100", FIRST;
+        "the VLAN of the interface, untagged in the container"
+    Interface "trunk" Form::Trunk, "", "10,20-30", FIRST;
+        "VLANs that reach the container tagged, by a port of a bridge"
     Interface "ifname" Form::IfName, "eth1", "lan0", FIRST;
         "the interface's name in the container; eth<n+1> for interface n"
     Interface "hostif" Form::IfName, "", "web0", FIRST;

@@ -18,7 +18,7 @@ use crate::request::{MacAddr, MacvlanMode};
 use crate::rt::{Bridge, LinkEnd, Macvlan, VethPair};
 use crate::sys::netns::Netns;
 
-fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
+pub(super) fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
     let mut attributes = vec![
         LinkAttribute::IfName(end.name.to_string()),
         LinkAttribute::Address(end.mac.octets().to_vec()),
@@ -28,14 +28,14 @@ fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
     attributes
 }
 
-fn message(ifindex: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
+pub(super) fn message(ifindex: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = ifindex;
     message.attributes = attributes;
     message
 }
 
-fn with_state(mut message: LinkMessage, up: bool) -> LinkMessage {
+pub(super) fn with_state(mut message: LinkMessage, up: bool) -> LinkMessage {
     message.header.flags = if up {
         LinkFlags::Up
     } else {
@@ -45,7 +45,7 @@ fn with_state(mut message: LinkMessage, up: bool) -> LinkMessage {
     message
 }
 
-fn info(kind: InfoKind, data: InfoData) -> LinkAttribute {
+pub(super) fn info(kind: InfoKind, data: InfoData) -> LinkAttribute {
     LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind), LinkInfo::Data(data)])
 }
 
@@ -82,10 +82,14 @@ impl Rtnl {
 
     /// Makes a bridge, up.
     pub async fn create_bridge(&self, bridge: &Bridge) -> Result<(), RtnlError> {
-        let settings = vec![
+        let mut settings = vec![
             InfoBridge::StpState(BridgeStpState::Disabled),
             InfoBridge::ForwardDelay(0),
         ];
+        // A kernel that cannot filter refuses the word itself.
+        if bridge.vlan_filtering {
+            settings.push(InfoBridge::VlanFiltering(true));
+        }
         let attributes = vec![
             LinkAttribute::IfName(bridge.name.to_string()),
             LinkAttribute::Address(bridge.mac.octets().to_vec()),
@@ -95,7 +99,7 @@ impl Rtnl {
             .await
     }
 
-    async fn create(&self, message: LinkMessage) -> Result<(), RtnlError> {
+    pub(super) async fn create(&self, message: LinkMessage) -> Result<(), RtnlError> {
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change("RTM_NEWLINK", RouteNetlinkMessage::NewLink(message), flags)
             .await
