@@ -18,10 +18,14 @@ mod addresses;
 mod announcement;
 #[path = "kernel/bridge.rs"]
 mod bridge;
+#[path = "kernel/bridge_vlan.rs"]
+mod bridge_vlan;
 #[path = "kernel/crowd.rs"]
 mod crowd;
 #[path = "kernel/hook.rs"]
 mod hook;
+#[path = "kernel/hosts.rs"]
+mod hosts;
 #[path = "kernel/input.rs"]
 mod input;
 #[path = "kernel/kill.rs"]
@@ -45,3 +49,5 @@ mod sharing;
 mod support;
 #[path = "kernel/unannotated.rs"]
 mod unannotated;
+#[path = "kernel/vlan.rs"]
+mod vlan;

@@ -20,6 +20,7 @@ use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
 use crate::sys::{self, ethtool, sysctl};
 
+pub use shared::refresh;
 pub use undo::{Left, Sides, take_back};
 
 /// How long a name or a MAC may stay taken by a container that has just died:

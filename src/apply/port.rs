@@ -16,9 +16,7 @@ pub(super) async fn once(step: &PortStep, host: &Rtnl) -> Result<(), Cause> {
 /// Takes one of these steps back.
 pub(super) async fn take_back(undo: &PortUndo, host: &Rtnl) -> Result<(), RtnlError> {
     match undo {
-        PortUndo::StopFiltering { bridge, ports, .. } => {
-            stop_filtering(host, *bridge, ports).await
-        }
+        PortUndo::StopFiltering { bridge, ports, .. } => stop_filtering(host, *bridge, ports).await,
     }
 }
 

@@ -6,9 +6,9 @@
 
 use nix::errno::Errno;
 
-use super::membership::Membership;
 use super::Cause;
-use super::undo::gone_is_fine;
+use super::membership::Membership;
+use super::undo::{Sides, gone_is_fine};
 use crate::deadline::Deadline;
 use crate::plan::{SharedObject, User};
 use crate::record::Store;
@@ -42,6 +42,39 @@ pub(super) async fn release(
 ) -> Result<(), Cause> {
     let _lock = store.lock_object(object, deadline)?;
     leave(object, user, host, store).await
+}
+
+/// Makes good what has changed about an object while it is used: a NIC that
+/// left its bridge and came back is in no VLAN, and one that is new neither.
+pub async fn refresh(object: &SharedObject, sides: Sides<'_>) -> Result<(), Cause> {
+    let Sides {
+        host,
+        store,
+        deadline,
+        ..
+    } = sides;
+    let _lock = store.lock_object(object, deadline)?;
+    // The last user may have gone by now.
+    if store.users(&object.key())?.is_empty() {
+        return Ok(());
+    }
+    match object {
+        SharedObject::VlanDevice { .. } => Ok(()),
+        SharedObject::Membership {
+            bridge,
+            bridge_name: _,
+            vlans,
+            ports,
+        } => {
+            let membership = Membership {
+                object,
+                bridge: *bridge,
+                vlans,
+                ports,
+            };
+            membership.refresh(host, store).await
+        }
+    }
 }
 
 async fn leave(

@@ -33,14 +33,25 @@ async fn lower_parents(plan: &Plan, collector: &Collector<'_>) {
         let Step::RaiseParent { ifindex, .. } = planned.step else {
             continue;
         };
-        let records = collector.store.all().into_iter().flatten();
-        let is_used = records
-            .flat_map(|record| record.attachments)
-            .any(|attachment| attachment.uplink_ifindex == ifindex);
-        if !is_used {
+        if !is_used(ifindex, collector).await {
             let _ = collector.host.set_state(ifindex, false).await;
         }
     }
+}
+
+/// Whether another container's uplink is this device, or a VLAN device on it.
+async fn is_used(ifindex: u32, collector: &Collector<'_>) -> bool {
+    let records = collector.store.all().into_iter().flatten();
+    let attachments = records.flat_map(|record| record.attachments);
+    let uplinks: Vec<u32> = attachments.map(|a| a.uplink_ifindex).collect();
+    let Ok(devices) = collector.host.vlan_devices().await else {
+        return true;
+    };
+    let below = |uplink: u32| devices.iter().find(|link| link.ifindex == uplink)?.lower;
+    uplinks.into_iter().any(|uplink| {
+        let mut chain = std::iter::successors(Some(uplink), |device| below(*device));
+        chain.any(|device| device == ifindex)
+    })
 }
 
 /// A bridge that was made for an interface which was left out goes with it,

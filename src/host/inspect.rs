@@ -90,7 +90,9 @@ async fn surroundings(
     let vlan = match (&attachment.vlan, &attachment.trunk) {
         (None, None) => None,
         (_, _) if device.kind == DeviceKind::Bridge => Some(VlanView::Bridge(bridge)),
-        (Some(vlan), _) if vlan::may_be_on(&device.kind) => Some(vlan::on_nic(&device, vlan.value, host).await?),
+        (Some(vlan), _) if vlan::may_be_on(&device.kind) => {
+            Some(vlan::on_nic(&device, vlan.value, host).await?)
+        }
         (Some(_) | None, _) => None,
     };
     Ok(AttachmentView {

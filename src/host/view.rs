@@ -13,8 +13,8 @@ use ipnet::IpNet;
 use crate::request::{IfName, MacAddr};
 
 pub use vlan::{
-    BridgePortView, BridgePortsView, BridgeVlanView, Grant, PortRole, PortsView, UplinkPorts, VlanDeviceView,
-    VlanView,
+    BridgePortView, BridgePortsView, BridgeVlanView, Grant, PortRole, PortsView, UplinkPorts,
+    VlanDeviceView, VlanView,
 };
 
 /// The kind of a network device (`IFLA_INFO_KIND`, or what the kernel says

@@ -9,7 +9,8 @@ use super::shared::SharedObject;
 use super::step::PortStep;
 use super::{PlanError, Planner, Step};
 use crate::host::view::{
-    AttachmentView, BridgePortView, BridgePortsView, BridgeVlanView, Grant, PortRole, PortsView, UplinkPorts, UplinkView, VlanView,
+    AttachmentView, BridgePortView, BridgePortsView, BridgeVlanView, Grant, PortRole, PortsView,
+    UplinkPorts, UplinkView, VlanView,
 };
 use crate::request::{Asked, Attachment, IfName, Origin, VlanId, VlanSet};
 use crate::rt::PortVlans;
@@ -140,7 +141,9 @@ fn may_filter(
         vlan_device,
     } = seen;
     let (bridge, origin) = (bridge.clone(), origin.clone());
-    let tagged = ports.iter().find(|p| p.role != PortRole::Uplink && !p.tagged.is_empty());
+    let tagged = ports
+        .iter()
+        .find(|p| p.role != PortRole::Uplink && !p.tagged.is_empty());
     let tagged = tagged.map(|port| &port.name);
     if let Some(device) = vlan_device.as_ref().or(tagged).cloned() {
         return Err(VlanPlanError::CarriesTags {

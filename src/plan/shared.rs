@@ -47,7 +47,7 @@ pub enum SharedObject {
 }
 
 /// What an object is known by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey(pub String);
 
 /// An attachment that uses an object, as a set holds it: the index that was
@@ -144,7 +144,10 @@ mod tests {
     #[test]
     fn a_user_is_read_as_it_is_written() {
         let mac = MacAddr::local([2, 0, 0, 0, 0, 1]);
-        let user = User { ifindex: 0xabcdef, mac };
+        let user = User {
+            ifindex: 0xabcdef,
+            mac,
+        };
         assert_eq!(user.to_string().parse(), Ok(user));
         assert_eq!("x".parse::<User>(), Err(NoUser));
     }

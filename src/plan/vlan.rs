@@ -91,7 +91,11 @@ pub(super) fn parent(
             origin: origin.clone(),
         }));
     }
-    let Some(Asked { value: vlan, origin }) = &attachment.vlan else {
+    let Some(Asked {
+        value: vlan,
+        origin,
+    }) = &attachment.vlan
+    else {
         return Ok(Parent::of(nic));
     };
     let missing = VlanDeviceView {

@@ -194,12 +194,7 @@ fn of_announce(asked: &Asked<Announce>) -> Option<Ask> {
 
 /// False when nothing of the hardware that was asked for exists, so that there
 /// is no name to judge.
-fn of_uplink(
-    uplink: &Asked<Uplink>,
-    view: &UplinkView,
-    vlans: &[Ask],
-    out: &mut Vec<Ask>,
-) -> bool {
+fn of_uplink(uplink: &Asked<Uplink>, view: &UplinkView, vlans: &[Ask], out: &mut Vec<Ask>) -> bool {
     let Asked { value, origin } = uplink;
     let is_bridge = match view {
         UplinkView::Present(device) => device.kind == DeviceKind::Bridge,

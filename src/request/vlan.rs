@@ -204,7 +204,10 @@ mod tests {
         assert_eq!(name("eth0", 100), "eth0.100");
         assert_eq!(name("averylongni", 100), "averylongni.100");
         let hashed = name("averylongnic01", 100);
-        assert!(hashed.starts_with("pw") && hashed.ends_with(".100"), "{hashed}");
+        assert!(
+            hashed.starts_with("pw") && hashed.ends_with(".100"),
+            "{hashed}"
+        );
         assert_eq!(hashed.len(), 14);
         assert_eq!(name("averylongnic01", 4094).len(), 15);
         assert_ne!(name("averylongnic02", 100), hashed);

@@ -6,6 +6,7 @@
 //! outlives a test that fails or is killed. The initial network namespace is
 //! refused before anything is made.
 
+pub mod host;
 mod mounts;
 pub mod snapshot;
 pub mod wire;

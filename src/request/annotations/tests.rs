@@ -190,9 +190,6 @@ fn a_feature_without_engine_is_named_with_key_and_value() {
     for (key, value, what) in [
         ("pipework.ip", "dhcp", "DHCP"),
         ("pipework.ip", "pool:lan", "an address pool"),
-        ("pipework.mac", "@100", "VLAN"),
-        ("pipework.mac", "02:00:00:00:00:05@200@300", "VLAN"),
-        ("pipework.vlan", "100", "VLAN"),
         (
             "pipework.announce",
             "3",

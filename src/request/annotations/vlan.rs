@@ -49,3 +49,62 @@ fn trunk_is_in_vain(fields: &Fields<'_>, plug: &Entry<'_>) -> Option<&'static st
         (_, _) => Some(TRUNK_NEEDS_A_PORT),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::request::annotations::parse;
+    use crate::request::{Attachment, RequestError};
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Attachment, RequestError> {
+        let request = parse(pairs.iter().copied())?;
+        Ok(request.unwrap().attachments.remove(0))
+    }
+
+    fn refused(pairs: &[(&str, &str)]) -> String {
+        read(pairs).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn mac_and_vlan_name_the_same_vlan() {
+        for pairs in [
+            [("pipework.bridge", "br0"), ("pipework.vlan", "100")],
+            [("pipework.parent", "eth0"), ("pipework.mac", "@100")],
+            // As pipework does, a second @ is dropped.
+            [("pipework.link", "eth0"), ("pipework.mac", "U:web@100@300")],
+        ] {
+            let vlan = read(&pairs).unwrap().vlan.unwrap();
+            assert_eq!(vlan.value.get(), 100, "{pairs:?}");
+        }
+        let text = refused(&[
+            ("pipework.bridge", "br0"),
+            ("pipework.vlan", "100"),
+            ("pipework.mac", "@200"),
+        ]);
+        assert!(text.contains("pipework.mac=@200"), "{text}");
+        assert!(text.ends_with("an interface is in one VLAN"), "{text}");
+    }
+
+    #[test]
+    fn a_trunk_needs_a_port_of_a_bridge() {
+        let trunk = ("pipework.trunk", "10,20-30");
+        let read_by = |uplink| read(&[("pipework.bridge", uplink), trunk]).unwrap();
+        assert_eq!(read_by("br0").trunk.unwrap().value.to_string(), "10,20-30");
+        assert!(
+            read(&[("pipework.link", "br0"), trunk]).is_ok(),
+            "a bridge?"
+        );
+        for uplink in ["parent", "device"] {
+            let key = format!("pipework.{uplink}");
+            let text = refused(&[(&key, "eth0"), trunk]);
+            assert!(text.contains("pipework.trunk=10,20-30"), "{text}");
+            assert!(text.ends_with("only a port of a bridge carries VLANs tagged"));
+        }
+    }
+
+    #[test]
+    fn a_vlan_where_there_is_none_is_refused_by_name() {
+        let text = refused(&[("pipework.dummy", "dummy"), ("pipework.vlan", "7")]);
+        assert!(text.contains("pipework.vlan=7"), "{text}");
+        assert!(text.contains("leads nowhere"), "{text}");
+    }
+}
