@@ -51,3 +51,5 @@ mod support;
 mod unannotated;
 #[path = "kernel/vlan.rs"]
 mod vlan;
+#[path = "kernel/vlan_kill.rs"]
+mod vlan_kill;

@@ -116,41 +116,42 @@ fn asked(attachment: &Attachment) -> Option<(VlanSet, VlanSet)> {
 
 /// The ports of a bridge whose filtering has to be switched on; `None` when it
 /// filters already.
-fn to_switch_on(at: Trunking<'_>, origin: &Origin) -> Result<Option<Vec<u32>>, VlanPlanError> {
+fn to_switch_on(at: Trunking<'_>, origin: &Origin) -> Result<Option<Vec<u32>>, PlanError> {
     let (bridge, origin) = (at.bridge.clone(), origin.clone());
     match at.view.map(|view| (view.filtering, &view.ports)) {
         None | Some((Some(true), _)) => Ok(None),
-        Some((None, _)) => Err(VlanPlanError::NoFiltering { bridge, origin }),
+        Some((None, _)) => Err(VlanPlanError::NoFiltering { bridge, origin }.into()),
         Some((Some(false), PortsView::Seen(ports))) if at.grant.vlan_filtering => {
-            may_filter(at.bridge, ports, &origin)?;
+            may_filter(at, ports, &origin)?;
             Ok(Some(ports.ports.iter().map(|port| port.ifindex).collect()))
         }
-        Some((Some(false), _)) => Err(VlanPlanError::FilteringOff { bridge, origin }),
+        Some((Some(false), _)) => Err(VlanPlanError::FilteringOff { bridge, origin }.into()),
     }
 }
 
 /// Fails when filtering would drop frames that pass now.
-fn may_filter(
-    bridge: &IfName,
-    seen: &BridgePortsView,
-    origin: &Origin,
-) -> Result<(), VlanPlanError> {
+fn may_filter(at: Trunking<'_>, seen: &BridgePortsView, origin: &Origin) -> Result<(), PlanError> {
     let BridgePortsView {
         ports,
         own_pvid,
         vlan_device,
     } = seen;
-    let (bridge, origin) = (bridge.clone(), origin.clone());
+    let (bridge, origin) = (at.bridge.clone(), origin.clone());
+    let leads_out = |port: &BridgePortView| {
+        let named = &at.grant.uplink_ports;
+        port.role == PortRole::Uplink || named.include(port.name.as_str(), port.role)
+    };
     let tagged = ports
         .iter()
-        .find(|p| p.role != PortRole::Uplink && !p.tagged.is_empty());
+        .find(|port| !leads_out(port) && !port.tagged.is_empty());
     let tagged = tagged.map(|port| &port.name);
     if let Some(device) = vlan_device.as_ref().or(tagged).cloned() {
         return Err(VlanPlanError::CarriesTags {
             bridge,
             device,
             origin,
-        });
+        }
+        .into());
     }
     let cut_off = |port: &&BridgePortView| port.pvid.is_none();
     let cut_off = ports.iter().find(cut_off).map(|port| &port.name);
@@ -161,7 +162,8 @@ fn may_filter(
             bridge,
             device,
             origin,
-        }),
+        }
+        .into()),
     }
 }
 

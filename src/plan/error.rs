@@ -104,7 +104,13 @@ pub enum PlanError {
     },
     /// A VLAN cannot be had.
     #[error(transparent)]
-    Vlan(#[from] VlanPlanError),
+    Vlan(Box<VlanPlanError>),
+}
+
+impl From<VlanPlanError> for PlanError {
+    fn from(error: VlanPlanError) -> Self {
+        Self::Vlan(Box::new(error))
+    }
 }
 
 impl PlanError {

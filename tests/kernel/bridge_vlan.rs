@@ -44,8 +44,8 @@ fn vlan(arguments: &str) {
 }
 
 /// The VLANs of a port in the words of `bridge vlan`: `100 PVID untagged`.
-fn vlans(port: &str) -> Vec<String> {
-    let shown = run("bridge", &format!("-j vlan show dev {port}"));
+pub fn vlans(port: &str) -> Vec<String> {
+    let shown = run("bridge", &format!("-c -j vlan show dev {port}"));
     let shown: Vec<Value> = serde_json::from_str(&shown).unwrap_or_default();
     let Some(port) = shown.into_iter().next() else {
         return Vec::new();
@@ -74,7 +74,7 @@ fn ours(bridge: &str) -> Vec<String> {
     names.filter(|name| name.starts_with("pw")).collect()
 }
 
-fn filtering_bridge(lab: &Lab) {
+pub fn filtering_bridge(lab: &Lab) {
     lab.bridge("br0");
     ip("link set br0 type bridge vlan_filtering 1");
 }
@@ -91,7 +91,7 @@ fn machine_in(lab: &Lab, nic: &str, vlans: &[&str]) -> Container {
 }
 
 /// A bond that is a port of br0: to the kernel and to us it leads out.
-fn bond(lab: &Lab) -> Option<Container> {
+pub fn bond(lab: &Lab) -> Option<Container> {
     let made = Command::new("ip")
         .args("link add bond0 type bond mode active-backup".split(' '))
         .output();
@@ -274,7 +274,7 @@ fn policy_may_let_filtering_be_switched_on_and_it_stays_on() {
         policy::write(GRANTING);
         let machine = lab.nic("up0");
         ip("link set up0 master br0");
-        vlan("add dev up0 vid 7");
+        vlan("add dev up0 vid 7 untagged");
         let before = vlans("up0");
         lab.attach(&container, &ASKED).ok();
         assert!(filters("br0"));

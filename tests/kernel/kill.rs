@@ -17,7 +17,7 @@ use crate::support::skip;
 
 /// Everything that changes the kernel or the store, and what stands between.
 const CALLS: &str = "sendto,sendmsg,setns,openat,write,mkdir,rename,renameat,renameat2,\
-                     symlink,symlinkat,unlink,unlinkat,flock";
+                     symlink,symlinkat,unlink,unlinkat,rmdir,flock";
 /// No run has so many of them.
 const MANY: usize = 400;
 const PATH: &str = "/run/netns-of-web";
@@ -36,8 +36,9 @@ pub fn strace_works() -> bool {
     has("strace", "-V") && command.status().is_ok_and(|status| status.success())
 }
 
-fn attach_killed_at(lab: &Lab, container: &Container, call: usize) -> Outcome {
-    let state = lab.state(container, &ASKED).to_string();
+/// Attaches a container by a hook that is killed in its `call`th call.
+pub fn attach_killed_at(lab: &Lab, container: &Container, asked: &[&str], call: usize) -> Outcome {
+    let state = lab.state(container, asked).to_string();
     let mut command = Command::new("strace");
     command
         // Cargo's makes the loader look in many places first.
@@ -50,7 +51,7 @@ fn attach_killed_at(lab: &Lab, container: &Container, call: usize) -> Outcome {
 
 /// Whether the hook was killed; it has success otherwise.
 #[track_caller]
-fn was_killed(outcome: &Outcome) -> bool {
+pub fn was_killed(outcome: &Outcome) -> bool {
     let killed = outcome.0.status.signal() == Some(9) || outcome.code() == Some(128 + 9);
     assert!(killed || outcome.code() == Some(0), "{}", outcome.stderr());
     killed
@@ -86,7 +87,7 @@ fn at_every_call(
             &format!("--bind /proc/{}/ns/net {PATH}", container.pid()),
         );
         let guest = lab.snapshot_of(&container);
-        let killed = was_killed(&attach_killed_at(lab, &container, call));
+        let killed = was_killed(&attach_killed_at(lab, &container, &ASKED, call));
         let goes_on = round(lab, container, &guest, killed);
         host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
         if !Records::take().is_empty() {
@@ -145,7 +146,7 @@ fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
         let before = lab.snapshot();
         for call in (20..70).step_by(7) {
             let container = lab.container("web");
-            if !was_killed(&attach_killed_at(lab, &container, call)) {
+            if !was_killed(&attach_killed_at(lab, &container, &ASKED, call)) {
                 break;
             }
             container.end();

@@ -93,7 +93,7 @@ fn with_plan<T>(
 }
 
 /// Refuses every step of the plan for `asked` in turn.
-fn refuse_each(lab: &Lab, container: &Container, asked: &[&str]) {
+pub fn refuse_each(lab: &Lab, container: &Container, asked: &[&str]) {
     let (host, guest) = (lab.snapshot(), lab.snapshot_of(container));
     let time = Duration::from_secs(60);
     with_plan(container, asked, time, async |plan, kernel| {

@@ -50,9 +50,10 @@ fn vlans_of(nic: &str) -> Vec<String> {
     let shown = ip_json("link show type vlan");
     let links = shown.as_array().unwrap().iter();
     let on_it = links.filter(|link| link["link"] == nic);
-    on_it
-        .map(|link| link["ifname"].as_str().unwrap().to_owned())
-        .collect()
+    let names = on_it.map(|link| link["ifname"].as_str().unwrap().to_owned());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
 }
 
 /// The machine behind a NIC, which has 10.0.0.2/24 in VLAN 100.

@@ -86,7 +86,9 @@ impl Snapshot {
 
 /// The VLANs of bridges and their ports.
 fn vlans() -> Vec<String> {
-    let shown = Command::new("bridge").args(["-j", "vlan", "show"]).output();
+    let shown = Command::new("bridge")
+        .args(["-c", "-j", "vlan", "show"])
+        .output();
     let text = shown.map(|output| output.stdout).unwrap_or_default();
     let ports: Vec<Value> = serde_json::from_slice(&text).unwrap_or_default();
     ports.iter().map(|port| format!("VLANs {port}")).collect()
