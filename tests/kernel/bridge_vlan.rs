@@ -45,7 +45,7 @@ fn vlan(arguments: &str) {
 
 /// The VLANs of a port in the words of `bridge vlan`: `100 PVID untagged`.
 pub fn vlans(port: &str) -> Vec<String> {
-    let shown = run("bridge", &format!("-c -j vlan show dev {port}"));
+    let shown = run("bridge", &format!("-compressvlans -j vlan show dev {port}"));
     let shown: Vec<Value> = serde_json::from_str(&shown).unwrap_or_default();
     let Some(port) = shown.into_iter().next() else {
         return Vec::new();
@@ -325,8 +325,8 @@ fn filtering_is_not_switched_on_over_frames_that_pass_now() {
             assert!(text.contains(what), "{text}");
             before.assert_equal(&lab.snapshot(), what);
             ip("link del br0");
-            drop(machine);
             ip("link del up0");
+            drop(machine);
         };
         refused(
             &["bridge vlan add dev up0 vid 7"],

@@ -87,7 +87,7 @@ impl Snapshot {
 /// The VLANs of bridges and their ports.
 fn vlans() -> Vec<String> {
     let shown = Command::new("bridge")
-        .args(["-c", "-j", "vlan", "show"])
+        .args(["-compressvlans", "-j", "vlan", "show"])
         .output();
     let text = shown.map(|output| output.stdout).unwrap_or_default();
     let ports: Vec<Value> = serde_json::from_slice(&text).unwrap_or_default();
