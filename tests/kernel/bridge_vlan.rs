@@ -61,7 +61,7 @@ pub fn vlans(port: &str) -> Vec<String> {
     words.collect()
 }
 
-fn filters(bridge: &str) -> bool {
+pub fn filters(bridge: &str) -> bool {
     let link = ip_json(&format!("-d link show {bridge}"));
     link[0]["linkinfo"]["info_data"]["vlan_filtering"] == 1
 }
@@ -260,7 +260,8 @@ fn a_bridge_that_we_make_for_a_vlan_filters_from_the_beginning() {
     });
 }
 
-const GRANTING: &str = "[[rule]]\ncaller = \"runtime\"\nuplink = \"any\"\nkind = \"any\"\nvlan = \"any\"\n\
+/// A policy that lets a VLAN be had of any bridge.
+pub const GRANTING: &str = "[[rule]]\ncaller = \"runtime\"\nuplink = \"any\"\nkind = \"any\"\nvlan = \"any\"\n\
                         routes = \"any\"\ngateway = true\nvlan-filtering = true\n";
 
 #[test]

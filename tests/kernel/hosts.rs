@@ -8,6 +8,7 @@ use crate::macvlan::needs_macvlan;
 use crate::policy;
 use crate::support::lab::host::Host;
 use crate::support::lab::{Container, Lab, ip, lab, run};
+use crate::support::vm::{Vm, vm};
 use crate::vlan::needs_8021q;
 
 /// How a host plugs its containers into the VLANs of its end of the cable.
@@ -54,6 +55,19 @@ fn cabled(lab: &Lab, here: By, there: By) -> Host {
     host
 }
 
+/// The virtual machine and another host, with two real NICs and their cable
+/// between them.
+fn really_cabled(vm: &Vm, driver: &str, here: By, there: By) -> Host {
+    let nics = vm.nics(driver);
+    let host = vm.host("there");
+    let pid = host.machine.pid();
+    ip(&format!("link set {} name cable netns {pid}", nics[1].name));
+    ip(&format!("link set {} name cable", nics[0].name));
+    here.furnish();
+    vm.on(&host, || there.furnish());
+    host
+}
+
 fn reaches(lab: &Lab, from: &Container, address: &str) -> bool {
     lab.inside(from, || {
         let mut ping = Command::new("ping");
@@ -63,17 +77,16 @@ fn reaches(lab: &Lab, from: &Container, address: &str) -> bool {
 }
 
 /// In each VLAN one container here and one there, all in one subnet.
-fn same_vlan_talks_and_no_other(lab: &Lab, here: By, there: By) {
-    let host = cabled(lab, here, there);
+fn same_vlan_talks_and_no_other(lab: &Lab, host: &Host, here: By, there: By) {
     let mut containers = Vec::new();
     for (number, vlan) in [100, 200].into_iter().enumerate() {
         let vlan = format!("pipework.vlan={vlan}");
-        let ours = lab.container(&format!("here{number}"));
+        let ours = lab.any_container();
         let ip = format!("pipework.ip=10.0.0.1{number}/24");
         lab.attach(&ours, &[here.uplink(), &vlan, &ip]).ok();
-        let theirs = lab.container(&format!("there{number}"));
+        let theirs = lab.any_container();
         let ip = format!("pipework.ip=10.0.0.2{number}/24");
-        lab.attach_on(&host, &theirs, &[there.uplink(), &vlan, &ip])
+        lab.attach_on(host, &theirs, &[there.uplink(), &vlan, &ip])
             .ok();
         containers.push((ours, theirs));
     }
@@ -92,7 +105,8 @@ fn same_vlan_talks_and_no_other(lab: &Lab, here: By, there: By) {
 fn two_hosts_with_filtering_bridges_keep_vlans_apart() {
     lab!(|lab| {
         needs_vlan_filtering!();
-        same_vlan_talks_and_no_other(lab, By::Bridge, By::Bridge);
+        let host = cabled(lab, By::Bridge, By::Bridge);
+        same_vlan_talks_and_no_other(lab, &host, By::Bridge, By::Bridge);
     });
 }
 
@@ -101,7 +115,8 @@ fn two_hosts_with_vlan_devices_keep_vlans_apart() {
     lab!(|lab| {
         needs_8021q!();
         needs_macvlan!();
-        same_vlan_talks_and_no_other(lab, By::Nic, By::Nic);
+        let host = cabled(lab, By::Nic, By::Nic);
+        same_vlan_talks_and_no_other(lab, &host, By::Nic, By::Nic);
     });
 }
 
@@ -111,8 +126,34 @@ fn a_bridge_here_and_vlan_devices_there_keep_vlans_apart() {
         needs_vlan_filtering!();
         needs_8021q!();
         needs_macvlan!();
-        same_vlan_talks_and_no_other(lab, By::Bridge, By::Nic);
+        let host = cabled(lab, By::Bridge, By::Nic);
+        same_vlan_talks_and_no_other(lab, &host, By::Bridge, By::Nic);
     });
+}
+
+fn real_nics_keep_vlans_apart(vm: &Vm, driver: &str, by: By) {
+    let host = really_cabled(vm, driver, by, by);
+    same_vlan_talks_and_no_other(vm, &host, by, by);
+}
+
+#[test]
+fn two_hosts_with_virtio_in_filtering_bridges_keep_vlans_apart() {
+    vm!(|vm| real_nics_keep_vlans_apart(vm, "virtio_net", By::Bridge));
+}
+
+#[test]
+fn two_hosts_with_igb_in_filtering_bridges_keep_vlans_apart() {
+    vm!(|vm| real_nics_keep_vlans_apart(vm, "igb", By::Bridge));
+}
+
+#[test]
+fn two_hosts_with_vlan_devices_on_virtio_keep_vlans_apart() {
+    vm!(|vm| real_nics_keep_vlans_apart(vm, "virtio_net", By::Nic));
+}
+
+#[test]
+fn two_hosts_with_vlan_devices_on_igb_keep_vlans_apart() {
+    vm!(|vm| real_nics_keep_vlans_apart(vm, "igb", By::Nic));
 }
 
 #[test]

@@ -3,12 +3,13 @@
 
 use serde_json::Value;
 
-use crate::bridge_vlan::{bond, filtering_bridge, needs_vlan_filtering, vlans};
+use crate::bridge_vlan::{GRANTING, bond, filtering_bridge, filters, needs_vlan_filtering, vlans};
 use crate::kill::{attach_killed_at, strace_works, was_killed};
 use crate::macvlan::needs_macvlan;
+use crate::policy;
 use crate::refusal::refuse_each;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Lab, ip_json, lab};
+use crate::support::lab::{Lab, ip, ip_json, lab};
 use crate::support::skip;
 use crate::vlan::needs_8021q;
 
@@ -114,5 +115,49 @@ fn a_hook_that_is_killed_leaves_no_membership() {
         let asked = ["pipework.bridge=br0", "pipework.vlan=100"];
         let is_member = || vlans("bond0") == ["1 PVID Egress Untagged", "100"];
         killed_and_tried_again(lab, &asked, is_member);
+    });
+}
+
+#[test]
+fn filtering_that_a_killed_hook_switched_on_stays_for_whoever_joined_since() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        needs_vlan_filtering!();
+        policy::write(GRANTING);
+        let asked = ["pipework.bridge=br0", "pipework.vlan=100"];
+        let mut was_on = 0;
+        for call in (20..400).step_by(4) {
+            lab.bridge("br0");
+            let before = lab.snapshot();
+            let container = lab.container("web");
+            let killed = was_killed(&attach_killed_at(lab, &container, &asked, call));
+            was_on += usize::from(killed && filters("br0"));
+            let joins = call % 8 == 0;
+            let other = lab.any_container();
+            if joins {
+                lab.attach(&other, &asked).ok();
+            }
+            container.end();
+            lab.gc().ok();
+            if joins || !killed {
+                assert!(filters("br0"), "call {call}: somebody relies on it");
+            } else {
+                before.assert_equal(&lab.snapshot(), &format!("call {call}"));
+            }
+            let id = other.id.clone();
+            other.end();
+            lab.poststop(&id).ok();
+            ip("link del br0");
+            lab.gc().ok();
+            let records = Records::take();
+            assert!(records.is_empty(), "call {call}: {records:?}");
+            if !killed {
+                assert!(was_on > 0, "it was never switched on in between");
+                return;
+            }
+        }
+        panic!("the hook never survived");
     });
 }

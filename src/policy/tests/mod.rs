@@ -6,3 +6,4 @@ mod files;
 mod fixtures;
 mod judging;
 mod suggesting;
+mod vlans;
