@@ -16,6 +16,7 @@ mod report;
 mod stopwatch;
 mod trace;
 mod unannotated;
+mod uplinks;
 mod world;
 
 use std::process::ExitCode;
@@ -61,6 +62,10 @@ fn measure(options: Options) -> Result<ExitCode, BenchError> {
             report.unannotated(unannotated::run(&world, stage.rounds)?);
             trace::print(&world)?;
         }
+    }
+    drop(crowd);
+    for uplink in uplinks::ALL {
+        report.uplink(uplink, uplinks::run(&world, *uplink, options.uplink())?);
     }
     // Without a binary nothing is missed, and nothing is shown either.
     let missed = report.targets(&world) || world.ours.is_none();

@@ -54,6 +54,14 @@ impl Options {
         Ok(asked.then_some(options))
     }
 
+    /// How often each other uplink is timed, and beside how many of its own.
+    pub fn uplink(self) -> Stage {
+        match self.quick {
+            true => stage(20, 5, 8),
+            false => stage(500, 100, 30),
+        }
+    }
+
     /// The tables to fill, smallest crowd first.
     pub fn stages(self) -> &'static [Stage] {
         if self.quick { &QUICK } else { &FULL }
