@@ -1,4 +1,5 @@
-//! The cost of one attachment, as whole processes: `cargo bench [-- --quick] [-- --assert]`.
+//! The cost of one attachment, as whole processes: `cargo bench [-- --quick | --uplinks]
+//! [-- --assert]`.
 //!
 //! A minimal C program (floor.c) is the unit; pipework, netavark, the CNI
 //! bridge plugin and iproute2 do the same work in the same namespaces, in

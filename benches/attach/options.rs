@@ -9,6 +9,8 @@ use crate::error::BenchError;
 pub struct Options {
     /// A missed target becomes exit status 1.
     pub assert: bool,
+    /// Only the other uplinks, without the great race.
+    pub uplinks: bool,
     quick: bool,
 }
 
@@ -40,6 +42,7 @@ impl Options {
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, BenchError> {
         let mut options = Self {
             assert: false,
+            uplinks: false,
             quick: false,
         };
         let mut asked = false;
@@ -48,6 +51,7 @@ impl Options {
                 "--bench" => asked = true,
                 "--quick" => options.quick = true,
                 "--assert" => options.assert = true,
+                "--uplinks" => options.uplinks = true,
                 _ => return Err(BenchError::Argument(argument)),
             }
         }
@@ -64,6 +68,10 @@ impl Options {
 
     /// The tables to fill, smallest crowd first.
     pub fn stages(self) -> &'static [Stage] {
-        if self.quick { &QUICK } else { &FULL }
+        match (self.uplinks, self.quick) {
+            (true, _) => &[],
+            (false, true) => &QUICK,
+            (false, false) => &FULL,
+        }
     }
 }

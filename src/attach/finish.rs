@@ -5,7 +5,7 @@ use super::present::remains;
 use crate::apply::{self, ApplyError, LeftOut};
 use crate::collect::{CollectError, Collector, no_left};
 use crate::error::Error;
-use crate::plan::{Plan, Step, Undo};
+use crate::plan::{Plan, PortUndo, Step, Undo};
 use crate::record::Record;
 
 /// The kernel refused, and everything was taken back: so is the record.
@@ -55,10 +55,15 @@ async fn is_used(ifindex: u32, collector: &Collector<'_>) -> bool {
 }
 
 /// A bridge that was made for an interface which was left out goes with it,
-/// unless another interface of the request uses it.
+/// unless another interface of the request uses it; so does its filtering.
 async fn remove_unused_bridges(plan: &Plan, collector: &Collector<'_>) -> Result<(), CollectError> {
     let undos = plan.undos();
-    let is_bridge = |undo: &&Undo| matches!(undo, Undo::DeleteBridge { .. });
+    let is_bridge = |undo: &&Undo| {
+        matches!(
+            undo,
+            Undo::DeleteBridge { .. } | Undo::Port(PortUndo::StopFiltering { .. })
+        )
+    };
     let bridges: Vec<Undo> = undos.iter().filter(is_bridge).cloned().collect();
     let sides = collector.sides(None, None);
     let (_, left) = apply::take_back(&bridges, sides).await;

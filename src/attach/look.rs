@@ -9,7 +9,7 @@ use crate::host::view::{AttachmentView, Grant, HostView, PortsView, UplinkView, 
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
-use crate::request::{IfName, Request};
+use crate::request::{Attachment, IfName, Request};
 use crate::sys::rtnl::Rtnl;
 
 /// Looks at the host, and keeps bridges of ours from changing under us: one
@@ -58,7 +58,7 @@ fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(If
     let mut needed: Vec<(IfName, Mode)> = Vec::new();
     for (attachment, view) in request.attachments.iter().zip(&view.uplinks) {
         let bridge = match &view.uplink {
-            UplinkView::Present(device) => filtering_mode(view)
+            UplinkView::Present(device) => filtering_mode(attachment, view)
                 .or(store.has_bridge(device.ifindex).then_some(Mode::Shared))
                 .map(|mode| (device.name.clone(), mode)),
             UplinkView::Absent => plan::bridge_to_make(&attachment.uplink.value)
@@ -74,7 +74,8 @@ fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(If
 
 /// Who switches the filtering of a bridge on may have to switch it off again:
 /// nobody who relies on it comes in between.
-fn filtering_mode(view: &AttachmentView) -> Option<Mode> {
+fn filtering_mode(attachment: &Attachment, view: &AttachmentView) -> Option<Mode> {
+    plan::membership(attachment, view)?;
     match &view.vlan {
         Some(VlanView::Bridge(bridge)) => match bridge.filtering {
             Some(true) => Some(Mode::Shared),

@@ -87,13 +87,12 @@ async fn surroundings(
     };
     let bridge = vlan::bridge(&facts);
     let device = device(facts, host).await?;
-    let vlan = match (&attachment.vlan, &attachment.trunk) {
-        (None, None) => None,
-        (_, _) if device.kind == DeviceKind::Bridge => Some(VlanView::Bridge(bridge)),
-        (Some(vlan), _) if vlan::may_be_on(&device.kind) => {
+    let vlan = match &attachment.vlan {
+        _ if device.kind == DeviceKind::Bridge => Some(VlanView::Bridge(bridge)),
+        Some(vlan) if vlan::may_be_on(&device.kind) => {
             Some(vlan::on_nic(&device, vlan.value, host).await?)
         }
-        (Some(_) | None, _) => None,
+        Some(_) | None => None,
     };
     Ok(AttachmentView {
         vlan,

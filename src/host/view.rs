@@ -99,8 +99,8 @@ pub enum UplinkView {
 pub struct AttachmentView {
     /// What it is plugged into.
     pub uplink: UplinkView,
-    /// What is there of its VLANs, where it asks for one and has an uplink
-    /// that could carry it.
+    /// How its bridge treats VLANs, or what is there of the VLAN that it asks
+    /// of a NIC.
     pub vlan: Option<VlanView>,
     /// What policy lets it do to the host; nothing until it was judged.
     pub grant: Grant,

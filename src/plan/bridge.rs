@@ -93,8 +93,10 @@ impl Planner<'_> {
             hostif: Some(pair.host.name.clone()),
         };
         self.begin_interface(attachment, &pair.guest, plug);
-        if let Some(vlans) = &vlans {
-            self.vlan_notices(attachment, trunking(device, view), vlans);
+        let trunking = trunking(device, view);
+        match &vlans {
+            Some(vlans) => self.vlan_notices(attachment, trunking, vlans),
+            None => self.no_vlan_notice(trunking),
         }
         self.bridge_steps(attachment, target, pair, vlans);
         Ok(())

@@ -220,6 +220,19 @@ impl Planner<'_> {
         }
     }
 
+    /// Says that a port which asks for no VLAN is in none.
+    pub(super) fn no_vlan_notice(&mut self, at: Trunking<'_>) {
+        if let Some(view) = at.view
+            && view.filtering == Some(true)
+            && view.default_pvid.is_none()
+        {
+            self.plan.notices.push(format!(
+                "{} puts new ports into no VLAN, and nothing passes: pipework.vlan names one",
+                at.bridge
+            ));
+        }
+    }
+
     /// Says what the user may not expect of these VLANs.
     pub(super) fn vlan_notices(
         &mut self,

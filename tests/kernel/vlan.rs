@@ -1,8 +1,16 @@
 //! VLANs of a NIC: the device that is made once and shared, and whose it is.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use pipework::deadline::Deadline;
+use pipework::request::VlanId;
+use pipework::rt::LinkEnd;
+use pipework::sys::block_on;
+use pipework::sys::netns::Netns;
+use pipework::sys::rtnl::Rtnl;
 use serde_json::Value;
 
 use crate::macvlan::needs_macvlan;
@@ -117,7 +125,7 @@ fn the_announcement_leaves_with_the_tag() {
         let mac = "pipework.mac=02:00:00:00:00:42";
         lab.attach(&container, &[ASKED[0], ASKED[1], ASKED[2], mac])
             .ok();
-        let time = std::time::Duration::from_secs(5);
+        let time = Duration::from_secs(5);
         assert!(seen.sees(time, |frame| {
             crate::support::lab::wire::is_arp_announcement(
                 frame,
@@ -356,6 +364,40 @@ fn a_user_in_no_record_does_not_keep_the_device_from_the_sweep() {
         assert!(said.contains("up0.100"), "{said}");
         before.assert_equal(&lab.snapshot(), "host");
         assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn a_vlan_device_can_be_born_in_a_container_and_goes_with_it() {
+    lab!(|lab| {
+        needs_8021q!();
+        let _machine = cable_in_vlan_100(lab);
+        let container = lab.any_container();
+        let before = lab.snapshot();
+        let home = Netns::own().unwrap();
+        let path = format!("/proc/{}/ns/net", container.pid());
+        let guest = Netns::open(Path::new(&path)).unwrap();
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let end = LinkEnd {
+            ifindex: 1 << 21,
+            name: "eth1".parse().unwrap(),
+            mac: "02:00:00:00:00:07".parse().unwrap(),
+            mtu: "1400".parse().unwrap(),
+            txqlen: None,
+        };
+        let nic = ip_json("link show up0")[0]["ifindex"].as_u64().unwrap();
+        let vlan = VlanId::try_from(100).unwrap();
+        block_on(async {
+            let host = Rtnl::open(deadline).unwrap();
+            let made = host.create_vlan_in(&guest, &end, nic as u32, vlan);
+            made.await.unwrap();
+            let inside = Rtnl::open_in(&guest, &home, deadline).unwrap();
+            inside.set_state(end.ifindex, true).await.unwrap();
+        })
+        .unwrap();
+        before.assert_equal(&lab.snapshot(), "nothing of it is on the host");
+        lab.inside(&container, || ip("addr add 10.0.0.5/24 dev eth1"));
+        assert!(pings(lab, &container));
     });
 }
 

@@ -145,6 +145,21 @@ fn a_vlan_without_an_uplink_port_is_told_of() {
 }
 
 #[test]
+fn a_port_that_is_in_no_vlan_is_told_of() {
+    let notices = |default_pvid: Option<u16>| {
+        let bridge = BridgeVlanView {
+            default_pvid: default_pvid.map(vlan),
+            ..br0()
+        };
+        planned(&ASKED[..1], bridge, Grant::default())
+            .unwrap()
+            .notices
+    };
+    assert!(notices(Some(1)).is_empty());
+    assert!(notices(None)[0].contains("br0 puts new ports into no VLAN"));
+}
+
+#[test]
 fn an_address_that_only_tagged_frames_could_reach_is_told_of() {
     let asked = [ASKED[0], "pipework.trunk=10", "pipework.ip=10.0.0.5/24"];
     let plan = planned(&asked, br0(), Grant::default()).unwrap();
