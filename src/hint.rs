@@ -7,8 +7,8 @@
 use nix::errno::Errno;
 
 use crate::host::container::ContainerError;
-use crate::plan::Step;
 use crate::plan::step::{NicStep, TrafficStep};
+use crate::plan::{RoutingStep, SharedObject, Step};
 use crate::record::RecordError;
 use crate::request::tc::TcObject;
 use crate::rt::Route;
@@ -36,6 +36,20 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
             "another device on that NIC has this MAC; leave pipework.mac out, or stop the other container"
                 .to_owned(),
         ),
+        (Step::CreateIpvlan { parent, .. }, Errno::EBUSY) => Some(format!(
+            "{parent} is a port of a bridge or bond, or carries macvlan devices; \
+             a NIC can be only one of these"
+        )),
+        (Step::AddAddress { .. }, Errno::EADDRINUSE) => Some(
+            "no two ipvlan devices on one NIC can have the same address".to_owned(),
+        ),
+        (Step::Routing(RoutingStep::AddRule(_)), Errno::EEXIST) => {
+            Some("the container has that very rule already; give this one a priority".to_owned())
+        }
+        (Step::Share { object: SharedObject::HostRoute { .. }, .. }, Errno::EEXIST) => Some(
+            "the host has a route to that address already, by another device: see `ip route`"
+                .to_owned(),
+        ),
         (Step::CreateVeth(pair), Errno::EEXIST) => Some(format!(
             "the host has a device {} already; pipework.hostif gives another name",
             pair.host.name
@@ -45,6 +59,8 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
         }
         (Step::CreateVeth(_), Errno::EOPNOTSUPP) => kernel_without("veth"),
         (Step::CreateMacvlan { .. }, Errno::EOPNOTSUPP) => kernel_without("macvlan"),
+        (Step::CreateIpvlan { .. }, Errno::EOPNOTSUPP) => kernel_without("ipvlan"),
+        (Step::CreateDummy(_), Errno::EOPNOTSUPP) => kernel_without("dummy"),
         (Step::CreateBridge(_), Errno::EOPNOTSUPP) => kernel_without("bridge"),
         (Step::Traffic(step), Errno::ENOENT | Errno::EOPNOTSUPP) => for_traffic(step),
         (Step::AddAddress { .. }, Errno::EACCES) => Some(

@@ -7,6 +7,7 @@
 use nix::errno::Errno;
 
 use super::Cause;
+use super::host_access;
 use crate::deadline::Deadline;
 use crate::plan::{SharedObject, User};
 use crate::record::Store;
@@ -20,16 +21,11 @@ pub(super) async fn acquire(
     store: &Store,
     deadline: Deadline,
 ) -> Result<(), Cause> {
-    let key = object.key();
-    let _lock = store.lock_object(&key, deadline)?;
+    let _lock = store.lock_object(&object.key(), deadline)?;
+    host_access::check_mode(object, user, store)?;
     store.use_object(object, user)?;
-    let made = match object {
-        SharedObject::VlanDevice { .. } => vlan_device(object, host).await,
-    };
-    if let Err(cause) = made {
-        if store.leave_object(&key, user)? {
-            store.forget_object(&key)?;
-        }
+    if let Err(cause) = make(object, host).await {
+        leave(object, user, host, store).await?;
         return Err(cause);
     }
     Ok(())
@@ -43,11 +39,36 @@ pub(super) async fn release(
     store: &Store,
     deadline: Deadline,
 ) -> Result<(), Cause> {
+    let _lock = store.lock_object(&object.key(), deadline)?;
+    leave(object, user, host, store).await
+}
+
+async fn leave(
+    object: &SharedObject,
+    user: &User,
+    host: &Rtnl,
+    store: &Store,
+) -> Result<(), Cause> {
     let key = object.key();
-    let _lock = store.lock_object(&key, deadline)?;
     if !store.leave_object(&key, user)? {
         return Ok(());
     }
+    remove(object, host).await?;
+    Ok(store.forget_object(&key)?)
+}
+
+async fn make(object: &SharedObject, host: &Rtnl) -> Result<(), Cause> {
+    match object {
+        SharedObject::VlanDevice { .. } => vlan_device(object, host).await,
+        SharedObject::IpvlanMode { .. } => Ok(()),
+        SharedObject::Shim { shim, .. } => host_access::make_shim(shim, host).await,
+        SharedObject::HostRoute {
+            route, neighbour, ..
+        } => host_access::make_route(route, neighbour.as_ref(), host).await,
+    }
+}
+
+async fn remove(object: &SharedObject, host: &Rtnl) -> Result<(), Cause> {
     match object {
         SharedObject::VlanDevice { ifindex, name, .. } => {
             let link = host.link_by_index(*ifindex).await?;
@@ -56,9 +77,14 @@ pub(super) async fn release(
             if link.is_some_and(|link| link.name == name.as_str()) {
                 host.delete_link(*ifindex).await?;
             }
+            Ok(())
         }
+        SharedObject::IpvlanMode { .. } => Ok(()),
+        SharedObject::Shim { shim, .. } => host_access::remove_shim(shim, host).await,
+        SharedObject::HostRoute {
+            route, neighbour, ..
+        } => host_access::remove_route(route, neighbour.as_ref(), host).await,
     }
-    Ok(store.forget_object(&key)?)
 }
 
 async fn vlan_device(object: &SharedObject, host: &Rtnl) -> Result<(), Cause> {
@@ -68,7 +94,10 @@ async fn vlan_device(object: &SharedObject, host: &Rtnl) -> Result<(), Cause> {
         parent,
         parent_name: _,
         vlan,
-    } = object;
+    } = object
+    else {
+        return Ok(());
+    };
     let is_it = |link: &LinkFacts| link.vlan == Some(vlan.get()) && link.lower == Some(*parent);
     match host.link_by_index(*ifindex).await? {
         Some(link) if is_it(&link) => Ok(()),

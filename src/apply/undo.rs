@@ -85,6 +85,13 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             Some(guest) => restore_route(guest, ours, former).await,
             None => Ok(()),
         },
+        Undo::DeleteRule { rule } => match sides.guest {
+            Some(guest) => match guest.delete_rule(rule).await {
+                Err(RtnlError::Refused(r)) if r.errno == Errno::ENOENT as i32 => Ok(()),
+                other => other,
+            },
+            None => Ok(()),
+        },
         Undo::Release { object, user } => {
             let Sides {
                 host,
@@ -101,7 +108,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
 }
 
 /// The kernel's answer for what is not there any more.
-fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlError> {
+pub(super) fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlError> {
     match result {
         Err(RtnlError::Refused(r)) if r.errno == Errno::ENODEV as i32 => Ok(()),
         other => other,
@@ -132,7 +139,7 @@ async fn restore_route(guest: &Rtnl, ours: &Route, former: &[u8]) -> Result<(), 
     }
 }
 
-fn is_no_route(errno: i32) -> bool {
+pub(super) fn is_no_route(errno: i32) -> bool {
     matches!(Errno::from_raw(errno), Errno::ESRCH | Errno::ENODEV)
 }
 

@@ -4,6 +4,7 @@
 //! containers answers as fast as an empty one. All devices are listed only for
 //! an uplink that is named by its hardware or bus address.
 
+mod access;
 mod nic;
 
 use super::ovs;
@@ -135,6 +136,7 @@ async fn attachment_view(
     let uplink = UplinkView::Present(device(link, host).await?);
     Ok(AttachmentView {
         ovs: ovs::look(asked, &uplink)?,
+        host_access: access::host_access(attachment, &uplink, host).await?,
         uplink,
         nic,
         busy,

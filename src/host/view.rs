@@ -115,6 +115,20 @@ pub struct AttachmentView {
     pub nic: Option<Box<NicView>>,
     /// Where a free virtual function was asked for: why there is none.
     pub busy: Option<BusyFunctions>,
+    /// The host's own place on the uplink; looked up only where host and
+    /// container shall reach each other by it.
+    pub host_access: Option<HostAccessView>,
+}
+
+/// The host's own place on an uplink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostAccessView {
+    /// Its addresses on the uplink, but for link-local ones, in the kernel's
+    /// order.
+    pub addresses: Vec<IpNet>,
+    /// What comes in by the uplink and would not go back by it is dropped
+    /// (`rp_filter` 1, RFC 3704 §2.2); IPv4 only.
+    pub strict_reverse_path: bool,
 }
 
 impl From<UplinkView> for AttachmentView {
@@ -125,6 +139,7 @@ impl From<UplinkView> for AttachmentView {
             ovs: OvsView::Unasked,
             nic: None,
             busy: None,
+            host_access: None,
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Parent and child cannot talk to each other (drivers/net/macvlan.c: bridge
 //! mode forwards between children only), so host and container do not reach
-//! each other by it. Pure: reads the view, never the host.
+//! each other by it, unless `host_access` makes a way. Pure: reads the view,
+//! never the host.
 
 use super::addressing::Plug;
 use super::{PlanError, Planner, Step};
-use crate::host::view::{DeviceKind, DeviceView, UplinkView};
+use crate::host::view::{AttachmentView, DeviceKind, DeviceView, UplinkView};
 use crate::request::{Asked, Attachment, DeviceRef, MacvlanMode, Mtu};
-use crate::rt::Macvlan;
+use crate::rt::{Macvlan, ShimKind};
 
 impl Planner<'_> {
     pub(super) fn macvlan(
@@ -16,10 +17,10 @@ impl Planner<'_> {
         attachment: &Attachment,
         parent: &DeviceRef,
         mode: MacvlanMode,
-        uplink: &UplinkView,
+        around: &AttachmentView,
     ) -> Result<(), PlanError> {
         let origin = attachment.uplink.origin.clone();
-        let view = match uplink {
+        let view = match &around.uplink {
             UplinkView::Present(view) => view,
             UplinkView::Absent => {
                 return Err(PlanError::NoSuchDevice {
@@ -35,6 +36,7 @@ impl Planner<'_> {
                 origin: asked.origin.clone(),
             });
         }
+        let access = self.host_access(attachment, around, ShimKind::Macvlan)?;
         let mtu = guest_mtu(attachment, view)?;
         let mut guest = self.guest_end(attachment, mtu);
         // In this mode the child has its parent's address (macvlan_common_newlink).
@@ -63,6 +65,7 @@ impl Planner<'_> {
             // Of no single interface: others of this request may use it too.
             self.push(None, Step::RaiseParent { ifindex, name }, &origin);
         }
+        self.make_shim(access.as_ref());
         self.push(
             place,
             Step::CreateMacvlan {
@@ -72,11 +75,12 @@ impl Planner<'_> {
             &origin,
         );
         self.finish_interface(attachment, None);
+        self.reach_from_host(attachment, access.as_ref());
         Ok(())
     }
 }
 
-fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result<(), PlanError> {
+pub(super) fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result<(), PlanError> {
     let (device, origin) = (view.name.clone(), attachment.uplink.origin.clone());
     match &view.kind {
         DeviceKind::Nic | DeviceKind::Vlan(_) | DeviceKind::Macvlan => {}
@@ -101,7 +105,7 @@ fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result<(), PlanEr
 
 /// The given MTU, which a child may not have above its parent's
 /// (`macvlan_change_mtu`).
-fn guest_mtu(attachment: &Attachment, view: &DeviceView) -> Result<Mtu, PlanError> {
+pub(super) fn guest_mtu(attachment: &Attachment, view: &DeviceView) -> Result<Mtu, PlanError> {
     match &attachment.mtu {
         Some(Asked { value, origin }) if value.get() > view.mtu => Err(PlanError::MtuAboveUplink {
             mtu: *value,

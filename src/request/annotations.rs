@@ -11,6 +11,8 @@ mod fields;
 mod key;
 mod nic;
 mod ovs;
+mod routing;
+mod suits;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -64,6 +66,7 @@ pub fn parse<'a>(
     }
     unique_names(&attachments)?;
     bandwidth.limit(&mut attachments)?;
+    routing::distinct_rules(&attachments)?;
     Ok(Some(Request { attachments, name }))
 }
 

@@ -75,6 +75,17 @@ impl IfName {
     pub fn of_ifb(ifindex: u32) -> Self {
         Self(format!("pwi{ifindex:08x}"))
     }
+
+    /// What stands for the uplink of a dummy, which has none.
+    pub fn dummy() -> Self {
+        Self("dummy".to_owned())
+    }
+
+    /// The name of the host's own child of a NIC, its index in hexadecimal
+    /// behind `pws`.
+    pub fn of_shim(ifindex: u32) -> Self {
+        Self(format!("pws{ifindex:08x}"))
+    }
 }
 
 fn is_allowed(character: char) -> bool {
