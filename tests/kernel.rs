@@ -22,22 +22,32 @@ mod bridge;
 mod bridge_vlan;
 #[path = "kernel/crowd.rs"]
 mod crowd;
+#[path = "kernel/dad.rs"]
+mod dad;
 #[path = "kernel/device.rs"]
 mod device;
+#[path = "kernel/dummy.rs"]
+mod dummy;
 #[path = "kernel/guard.rs"]
 mod guard;
 #[path = "kernel/handover.rs"]
 mod handover;
 #[path = "kernel/hook.rs"]
 mod hook;
+#[path = "kernel/host_access.rs"]
+mod host_access;
 #[path = "kernel/hosts.rs"]
 mod hosts;
 #[path = "kernel/input.rs"]
 mod input;
+#[path = "kernel/ipvlan.rs"]
+mod ipvlan;
 #[path = "kernel/kill.rs"]
 mod kill;
 #[path = "kernel/macvlan.rs"]
 mod macvlan;
+#[path = "kernel/neighbours.rs"]
+mod neighbours;
 #[path = "kernel/nic_state.rs"]
 mod nic_state;
 #[path = "kernel/nics.rs"]
@@ -62,6 +72,10 @@ mod records;
 mod refusal;
 #[path = "kernel/routes.rs"]
 mod routes;
+#[path = "kernel/rules.rs"]
+mod rules;
+#[path = "kernel/sbr.rs"]
+mod sbr;
 #[path = "kernel/several.rs"]
 mod several;
 #[path = "kernel/sharing.rs"]

@@ -6,6 +6,7 @@
 
 mod nic;
 mod ovs;
+mod routing;
 mod traffic;
 mod vlan;
 
@@ -14,13 +15,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::caller::Caller;
-use super::entry::Kind;
+use super::entry::{Kind, Mode};
 use super::error::PolicyError;
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, UplinkView};
 use crate::request::vlan::VlanRange;
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    MacvlanMode, Origin, PhysicalRef, Pkey, Rate, Route, Sysctl, Uplink,
+    Origin, PhysicalRef, Pkey, Rate, Route, Sysctl, Uplink,
 };
 
 /// One thing that is asked for.
@@ -34,8 +35,8 @@ pub enum Need {
     Lower(String),
     /// The way in which the interface is made.
     Kind(Kind),
-    /// How children of one macvlan parent reach each other.
-    Mode(MacvlanMode),
+    /// How children of one parent reach each other.
+    Mode(Mode),
     /// The VLAN that the uplink leads into; `None` is untagged.
     Vlan(Option<u16>),
     /// The device of the VLAN that is asked for on a NIC, by its primary name.
@@ -57,6 +58,16 @@ pub enum Need {
     Mac(Option<MacAddr>),
     /// The destination of a further route.
     Route(IpNet),
+    /// Rules that choose a table.
+    Rules,
+    /// A neighbour entry for this address.
+    Neighbour(IpAddr),
+    /// Replies leave by the interface that they came to.
+    SourceBased,
+    /// A probe for duplicates, of so many milliseconds.
+    Dad(u32),
+    /// A way between host and container.
+    HostAccess,
     /// The interface's name in the container.
     Ifname {
         /// The name.
@@ -143,10 +154,10 @@ pub(super) fn needs(
         trunk,
         port,
         traffic,
-        routing: _,
+        routing,
         device,
         ovs: of_ovs,
-        host_access: _,
+        host_access,
         mac,
         mtu,
         txqlen,
@@ -176,12 +187,16 @@ pub(super) fn needs(
     routes.iter().for_each(|route| of_route(route, &mut out));
     sysctls.iter().for_each(|one| out.push(of_sysctl(one)));
     out.extend(traffic::needs(port, traffic, shared.caller));
+    routing::of_routing(routing, &mut out);
     let rest = [
         of(mtu, |mtu| Need::Mtu(mtu.get())),
         of(txqlen, |length| Need::Txqlen(*length)),
         of(hostif, |name| Need::Hostif(name.to_string())),
         announce.as_ref().and_then(of_announce),
-        // `optional=false` repeats the default.
+        // `host-access=false` and `optional=false` repeat the default.
+        of(&host_access.clone().filter(|h| h.value), |_| {
+            Need::HostAccess
+        }),
         of(&optional.clone().filter(|o| o.value), |_| Need::Optional),
         shared
             .name
@@ -238,8 +253,12 @@ fn of_uplink(
         _ if ovs.is_some() => (ovs, Kind::Ovs, None),
         Uplink::Bridge { device } => (Some(device), Kind::Bridge, None),
         Uplink::Ovs { bridge } => (Some(bridge), Kind::Ovs, None),
-        Uplink::Macvlan { parent, mode } => (by_name(parent), Kind::Macvlan, Some(*mode)),
-        Uplink::Ipvlan { parent, mode: _ } => (by_name(parent), Kind::Ipvlan, None),
+        Uplink::Macvlan { parent, mode } => {
+            (by_name(parent), Kind::Macvlan, Some(Mode::Macvlan(*mode)))
+        }
+        Uplink::Ipvlan { parent, mode } => {
+            (by_name(parent), Kind::Ipvlan, Some(Mode::Ipvlan(*mode)))
+        }
         Uplink::Physical {
             device: PhysicalRef::Device(device),
         } => (by_name(device), Kind::Phys, None),
@@ -253,10 +272,15 @@ fn of_uplink(
             mode: _,
         } => (by_name(parent), Kind::Ipoib, None),
         Uplink::Wifi { device } => (by_name(device), Kind::Wifi, None),
+        Uplink::Link { device, mode: _ }
+            if view.uplink == UplinkView::Absent && device.stands_for_a_dummy() =>
+        {
+            (None, Kind::Dummy, None)
+        }
         Uplink::Link { device, mode: _ } if is_bridge => (by_name(device), Kind::Bridge, None),
         Uplink::Link { device, mode } => match nic::kind_of_link(view, is_infiniband(&view.uplink))
         {
-            Kind::Macvlan => (by_name(device), Kind::Macvlan, Some(*mode)),
+            Kind::Macvlan => (by_name(device), Kind::Macvlan, Some(Mode::Macvlan(*mode))),
             other => (by_name(device), other, None),
         },
     };
@@ -280,7 +304,15 @@ fn of_uplink(
     }
     out.push(ask(Need::Kind(kind), origin));
     out.extend(mode.map(|mode| ask(Need::Mode(mode), origin)));
-    let is_made = match kind {
+    if is_made(kind, view) {
+        out.push(ask(Need::CreateBridge, origin));
+    }
+    Some(kind)
+}
+
+/// Whether a bridge has to be made first.
+fn is_made(kind: Kind, view: &AttachmentView) -> bool {
+    match kind {
         Kind::Ovs => view.ovs_to_make().is_some(),
         Kind::Bridge => view.uplink == UplinkView::Absent,
         Kind::Macvlan
@@ -290,11 +322,7 @@ fn of_uplink(
         | Kind::Dummy
         | Kind::Ipoib
         | Kind::Wifi => false,
-    };
-    if is_made {
-        out.push(ask(Need::CreateBridge, origin));
     }
-    Some(kind)
 }
 
 fn is_infiniband(view: &UplinkView) -> bool {

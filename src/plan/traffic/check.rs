@@ -1,7 +1,7 @@
 //! What a kind of interface cannot have of limits, guard and flags: refused
 //! before anything is planned, never left out in silence.
 
-use super::super::{PlanError, bridge};
+use super::super::{PlanError, bridge, dummy};
 use super::{USUAL_MTU, frame, guard_of, on};
 use crate::host::view::{AttachmentView, UplinkView};
 use crate::request::{Asked, Attachment, MacAddr, Origin, PortOptions, Traffic, Uplink};
@@ -36,6 +36,7 @@ fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
         Uplink::Ovs { .. } => Place::Ovs,
         Uplink::Link { device, .. } => match bridge::meant_by_link(device, &view.uplink) {
             Some(_) => Place::Bridge,
+            None if dummy::meant_by_link(device, &view.uplink) => Place::Alone("a dummy"),
             None => Place::Alone("a macvlan"),
         },
         Uplink::Macvlan { .. } => Place::Alone("a macvlan"),
