@@ -166,6 +166,13 @@ impl NextCfg {
     }
 }
 
+/// Whether a name is taken: names are unique in each table, which the server
+/// sees to when it has run all of the `count` operations.
+fn is_taken(error: &OvsdbError, count: usize) -> bool {
+    matches!(error, OvsdbError::Refused { place, error, .. }
+        if *place == count && error == "constraint violation")
+}
+
 /// Ends a transaction: tells `ovs-vswitchd` that there is something to do, and
 /// asks by which number it is known.
 fn next_cfg() -> [Value; 2] {
