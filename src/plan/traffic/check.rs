@@ -64,7 +64,7 @@ pub(in crate::plan) fn check(
     check_port(&attachment.port, place)?;
     check_limits(&attachment.traffic, place)?;
     check_lines(&attachment.traffic, place)?;
-    check_guard(attachment)?;
+    check_guard(attachment, place)?;
     let mtu = match &view.uplink {
         UplinkView::Present(device) => device.mtu,
         UplinkView::Absent => USUAL_MTU,
@@ -169,9 +169,11 @@ fn check_lines(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
     Ok(())
 }
 
-fn check_guard(attachment: &Attachment) -> Result<(), PlanError> {
-    let Some(origin) = on(&attachment.port.spoofcheck) else {
-        return Ok(());
+fn check_guard(attachment: &Attachment, place: Place) -> Result<(), PlanError> {
+    let origin = match (place, on(&attachment.port.spoofcheck)) {
+        (Place::Bridge | Place::Ovs, Some(origin)) => origin,
+        // Nobody asked for it but by default, and there is none.
+        (Place::Alone(_) | Place::Lent(_), Some(_)) | (_, None) => return Ok(()),
     };
     // How long the program gets does not depend on the hardware address.
     if guard_of(attachment, MacAddr::local([0; 6])).fits() {
