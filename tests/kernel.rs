@@ -50,6 +50,8 @@ mod ovs_bridge;
 mod ovs_down;
 #[path = "kernel/ovs_ends.rs"]
 mod ovs_ends;
+#[path = "kernel/ovs_traffic.rs"]
+mod ovs_traffic;
 #[path = "kernel/ovs_undo.rs"]
 mod ovs_undo;
 #[path = "kernel/policy.rs"]

@@ -19,7 +19,7 @@ const V4: [u8; 4] = [10, 0, 0, 5];
 const OTHER_V4: [u8; 4] = [10, 0, 0, 6];
 const ROUTER: [u8; 4] = [10, 0, 0, 1];
 
-const GUARDED: [&str; 4] = [
+pub const GUARDED: [&str; 4] = [
     "pipework.bridge=br0",
     "pipework.mac=02:00:00:00:00:05",
     "pipework.ip=10.0.0.5/24,fd00::5/64",
@@ -41,7 +41,7 @@ fn guarded(lab: &Lab, asked: &[&str]) -> (Container, Container) {
 }
 
 /// Frames of the container's own.
-fn good() -> Vec<(&'static str, Vec<u8>)> {
+pub fn good() -> Vec<(&'static str, Vec<u8>)> {
     let (own, link) = (v6("fd00::5"), v6("fe80::ff:fe00:5"));
     let none = Ipv6Addr::UNSPECIFIED;
     vec![
@@ -73,7 +73,7 @@ fn good() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Frames that speak for somebody else.
-fn forged() -> Vec<(&'static str, Vec<u8>)> {
+pub fn forged() -> Vec<(&'static str, Vec<u8>)> {
     let (own, router) = (v6("fd00::5"), v6("fd00::1"));
     let none = Ipv6Addr::UNSPECIFIED;
     vec![
@@ -149,7 +149,7 @@ fn of_the_network() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[track_caller]
-fn assert_verdicts(trial: &Trial, frames: &[(&str, Vec<u8>)], passes: bool) {
+pub fn assert_verdicts(trial: &Trial, frames: &[(&str, Vec<u8>)], passes: bool) {
     let wrong = frames
         .iter()
         .filter(|(_, frame)| trial.passes(frame) != passes);

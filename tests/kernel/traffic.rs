@@ -59,7 +59,7 @@ fn is_emulated() -> bool {
 /// the bucket holds 10 ms. On a quiet one it is within a tenth; where frames are
 /// only dropped (policed), TCP comes to half at the most.
 #[track_caller]
-fn assert_rate(measured: f64, share: f64, asked: u64, what: &str) {
+pub fn assert_rate(measured: f64, share: f64, asked: u64, what: &str) {
     let ratio = measured / share / asked as f64;
     eprintln!("{what}: {ratio:.2} of {asked} bit/s");
     assert!((0.65..1.1).contains(&ratio), "{what}: {ratio}");

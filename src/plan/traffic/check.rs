@@ -24,7 +24,8 @@ pub(in crate::plan) enum Place {
     Lent(&'static str),
 }
 
-fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
+/// What an interface hangs on, once its uplink is resolved.
+pub(in crate::plan) fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
     if view.ovs_bridge(uplink).is_some() {
         return match view.ovs_in_kernel() {
             true => Place::Ovs,
@@ -173,7 +174,9 @@ fn check_guard(attachment: &Attachment, place: Place) -> Result<(), PlanError> {
     let origin = match (place, on(&attachment.port.spoofcheck)) {
         (Place::Bridge | Place::Ovs, Some(origin)) => origin,
         // Nobody asked for it but by default, and there is none.
-        (Place::Alone(_) | Place::Lent(_), Some(_)) | (_, None) => return Ok(()),
+        (Place::OvsProcess | Place::Alone(_) | Place::Lent(_), Some(_)) | (_, None) => {
+            return Ok(());
+        }
     };
     // How long the program gets does not depend on the hardware address.
     if guard_of(attachment, MacAddr::local([0; 6])).fits() {
