@@ -24,6 +24,8 @@ mod bridge_vlan;
 mod crowd;
 #[path = "kernel/device.rs"]
 mod device;
+#[path = "kernel/device_traffic.rs"]
+mod device_traffic;
 #[path = "kernel/guard.rs"]
 mod guard;
 #[path = "kernel/handover.rs"]

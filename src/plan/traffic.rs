@@ -136,7 +136,7 @@ impl Planner<'_> {
                     None,
                 );
             }
-            (Some(rate), Place::Bridge | Place::Alone(_) | Place::Lent(_)) => {
+            (Some(rate), Place::Bridge | Place::Alone(_)) => {
                 self.shape(&device, rate, burst.as_ref());
             }
             (None, _) => {}
@@ -223,7 +223,7 @@ impl Planner<'_> {
                 self.note_other_addresses(attachment);
                 Some((guard_of(attachment, mac), origin))
             }
-            Place::OvsProcess | Place::Alone(_) | Place::Lent(_) => {
+            Place::OvsProcess | Place::Alone(_) => {
                 self.note_no_guard(attachment);
                 None
             }

@@ -7,7 +7,7 @@ use crate::guard::{GUARDED, assert_verdicts, forged, good};
 use crate::support::lab::flow::{TCP_SHARE, tcp};
 use crate::support::lab::frames::{Trial, arp};
 use crate::support::lab::{Container, Lab, has, lab, run};
-use crate::support::ovs::{Ovs, ovs, reaches};
+use crate::support::ovs::{Ovs, eventually, ovs, reaches};
 use crate::support::skip;
 use crate::traffic::{assert_rate, needs_limits};
 
@@ -109,8 +109,8 @@ fn isolated_ports_of_open_vswitch_do_not_reach_each_other() {
         let one = attached(lab, &ovs, 5, &["pipework.isolate=true"]);
         let _other = attached(lab, &ovs, 6, &["pipework.isolate=true"]);
         let third = attached(lab, &ovs, 7, &[]);
-        assert!(reaches(lab, &one, "10.0.0.7"));
-        assert!(reaches(lab, &third, "10.0.0.6"));
+        eventually("one reaches a third", || reaches(lab, &one, "10.0.0.7"));
+        eventually("a third reaches one", || reaches(lab, &third, "10.0.0.6"));
         assert!(!reaches(lab, &one, "10.0.0.6"));
         let hairpin = ["pipework.ovs=ovs0", "pipework.hairpin=true"];
         lab.attach(&lab.any_container(), &hairpin).refused(19);
