@@ -26,6 +26,8 @@ mod crowd;
 mod dad;
 #[path = "kernel/device.rs"]
 mod device;
+#[path = "kernel/device_traffic.rs"]
+mod device_traffic;
 #[path = "kernel/dummy.rs"]
 mod dummy;
 #[path = "kernel/guard.rs"]
@@ -60,6 +62,8 @@ mod ovs_bridge;
 mod ovs_down;
 #[path = "kernel/ovs_ends.rs"]
 mod ovs_ends;
+#[path = "kernel/ovs_traffic.rs"]
+mod ovs_traffic;
 #[path = "kernel/ovs_undo.rs"]
 mod ovs_undo;
 #[path = "kernel/policy.rs"]

@@ -268,6 +268,8 @@ pub struct Arena {
 
 /// A start needs a quarter of this.
 const ARENA_BYTES: usize = 256 << 10;
+/// `alignof(max_align_t)` on every machine with 64 bits.
+const MALLOC_ALIGNMENT: usize = 16;
 
 // SAFETY: no two callers are given the same bytes of the block, because `used`
 // changes atomically.
@@ -308,7 +310,10 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let block = self.block.get().cast::<u8>();
         let used = self.used.load(Ordering::Relaxed);
-        let place = used + block.wrapping_add(used).align_offset(layout.align());
+        // As malloc(3) aligns, whatever is asked for: `nix::sys::socket::sendmsg`
+        // puts a cmsghdr into a vector of bytes.
+        let align = layout.align().max(MALLOC_ALIGNMENT);
+        let place = used + block.wrapping_add(used).align_offset(align);
         match place.checked_add(layout.size()) {
             Some(end) if self.moves(used, end) => block.wrapping_add(place),
             // SAFETY: the caller's promises are those that `System` wants.

@@ -18,13 +18,14 @@ pub(in crate::plan) enum Place {
     /// The same where `ovs-vswitchd` itself switches: its packet socket has a frame
     /// before any rule of the host's end sees it (`__netif_receive_skb_core`).
     OvsProcess,
-    /// A device without an end on the host, by what it is called.
+    /// A device without an end on the host, by what it is called. One that is
+    /// handed over loses its queueing disciplines on its way back
+    /// (`dev_change_net_namespace`: `dev_shutdown`).
     Alone(&'static str),
-    /// One that goes back to the host.
-    Lent(&'static str),
 }
 
-fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
+/// What an interface hangs on, once its uplink is resolved.
+pub(in crate::plan) fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
     if view.ovs_bridge(uplink).is_some() {
         return match view.ovs_in_kernel() {
             true => Place::Ovs,
@@ -43,8 +44,8 @@ fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
         Uplink::Ipvlan { .. } => Place::Alone("an ipvlan"),
         Uplink::Dummy => Place::Alone("a dummy"),
         Uplink::Ipoib { .. } => Place::Alone("an InfiniBand interface"),
-        Uplink::Physical { .. } => Place::Lent("a device that is handed over"),
-        Uplink::Wifi { .. } => Place::Lent("a radio that is handed over"),
+        Uplink::Physical { .. } => Place::Alone("a device that is handed over"),
+        Uplink::Wifi { .. } => Place::Alone("a radio that is handed over"),
     }
 }
 
@@ -65,7 +66,7 @@ pub(in crate::plan) fn check(
     check_port(&attachment.port, place)?;
     check_limits(&attachment.traffic, place)?;
     check_lines(&attachment.traffic, place)?;
-    check_guard(attachment)?;
+    check_guard(attachment, place)?;
     let mtu = match &view.uplink {
         UplinkView::Present(device) => device.mtu,
         UplinkView::Absent => USUAL_MTU,
@@ -89,7 +90,8 @@ fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
         isolate,
         hairpin,
         spoofcheck,
-        promisc,
+        // Of the interface itself; a device that goes back loses it there.
+        promisc: _,
     } = port;
     let (kind, refused) = match place {
         Place::Bridge => return Ok(()),
@@ -110,15 +112,6 @@ fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
                 (isolate, "isolate", PORT),
                 (hairpin, "hairpin", PORT),
                 (spoofcheck, "spoofcheck", PORT),
-            ],
-        ),
-        Place::Lent(kind) => (
-            kind,
-            vec![
-                (isolate, "isolate", PORT),
-                (hairpin, "hairpin", PORT),
-                (spoofcheck, "spoofcheck", PORT),
-                (promisc, "promisc", "it would come back to the host with it"),
             ],
         ),
     };
@@ -153,7 +146,7 @@ fn check_limits(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
 fn check_lines(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
     match place {
         Place::Bridge | Place::Ovs | Place::OvsProcess => return Ok(()),
-        Place::Alone(_) | Place::Lent(_) => {}
+        Place::Alone(_) => {}
     }
     for Asked { value, origin } in &traffic.tc {
         let field = match (&traffic.rate_in, &traffic.rate_out) {
@@ -170,9 +163,13 @@ fn check_lines(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
     Ok(())
 }
 
-fn check_guard(attachment: &Attachment) -> Result<(), PlanError> {
-    let Some(origin) = on(&attachment.port.spoofcheck) else {
-        return Ok(());
+fn check_guard(attachment: &Attachment, place: Place) -> Result<(), PlanError> {
+    let origin = match (place, on(&attachment.port.spoofcheck)) {
+        (Place::Bridge | Place::Ovs, Some(origin)) => origin,
+        // Nobody asked for it but by default, and there is none.
+        (Place::OvsProcess | Place::Alone(_), Some(_)) | (_, None) => {
+            return Ok(());
+        }
     };
     // How long the program gets does not depend on the hardware address.
     if guard_of(attachment, MacAddr::local([0; 6])).fits() {
