@@ -22,6 +22,8 @@ mod bridge;
 mod crowd;
 #[path = "kernel/device.rs"]
 mod device;
+#[path = "kernel/device_podman.rs"]
+mod device_podman;
 #[path = "kernel/handover.rs"]
 mod handover;
 #[path = "kernel/hook.rs"]
