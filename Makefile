@@ -8,6 +8,12 @@ BINARY := target/release/pipework
 # hashing in software saves the question what the processor can do, which under
 # a hypervisor takes 4 us each time. ARCHITECTURE.md has the figures.
 STATIC := -C target-feature=+crt-static -C relocation-model=static --cfg sha2_backend=\"soft\"
+# Constants and code in one segment: the kernel then maps whatever part of the
+# file it holds in one piece at the first touch, instead of up to that border.
+# lld's word for it; where rustc calls another linker, nothing is asked for.
+ONE_SEGMENT := -C link-arg=-Wl,--no-rosegment
+PROBED = $(shell d=$$(mktemp -d); echo 'fn main() {}' | rustc $(ONE_SEGMENT) -o $$d/it - 2>/dev/null \
+           && echo '$(ONE_SEGMENT)'; rm -r $$d)
 PREFIX ?= /usr
 DESTDIR ?=
 
@@ -19,7 +25,7 @@ help:
 # crt-static needs an explicit target: proc-macros cannot be built static.
 build: ## the static binary, target/release/pipework
 	@tests/setup toolchain
-	RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked --bin pipework --target $(HOST) --target-dir target
+	RUSTFLAGS="$(STATIC) $(PROBED)" $(CARGO) build --release --locked --bin pipework --target $(HOST) --target-dir target
 	@# A new file: the old one may be the same as cargo's own dynamic build, by hard link.
 	@install -D -m 0755 target/$(HOST)/release/pipework $(BINARY)
 

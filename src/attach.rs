@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::announce::{AnnounceError, announce};
-use crate::apply::{self, ApplyError, Kernel};
+use crate::apply::{self, ApplyError, Kernel, OvsSession};
 use crate::collect::{CollectError, Collector, NIC_PATIENCE, namespace_path};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -21,7 +21,7 @@ use crate::host::container::Sandbox;
 use crate::host::inspect::InspectError;
 use crate::host::view::HostView;
 use crate::host::{engine, machine};
-use crate::plan::{self, Identity, LOWEST_INDEX, Plan};
+use crate::plan::{self, Identity, LOWEST_INDEX, Life, Plan};
 use crate::policy::{self, Caller, Policy};
 use crate::record::{Record, RecordError, Store, fingerprint};
 use crate::reference::Reference;
@@ -187,6 +187,12 @@ fn identify(sandbox: &Sandbox, request: &Request) -> Result<Identity, Error> {
         machine_id,
         engine: named.engine,
         name: given.unwrap_or(named.name),
+        life: Life {
+            id: sandbox.id.clone(),
+            pid: sandbox.init.pid,
+            boot_id: sandbox.key.boot_id.clone(),
+            cookie: sandbox.key.cookie,
+        },
     })
 }
 
@@ -201,6 +207,7 @@ fn open<'a>(
         netns: &sandbox.netns,
         home: &sandbox.home,
         store,
+        ovs: OvsSession::default(),
         deadline,
     })
 }
@@ -245,10 +252,9 @@ async fn claim_macs(
         let (uplink, mac) = (interface.uplink, interface.mac);
         // Whoever has it may be dead, and another start may be faster than we
         // are at taking it over; three are not.
+        let mut rival = store.claim_mac(uplink, mac, &sandbox.key)?;
         for _ in 0..3 {
-            let Some(holder) = store.claim_mac(uplink, mac, &sandbox.key)? else {
-                break;
-            };
+            let Some(holder) = rival else { break };
             let _ = collector.reap_waiting(&holder).await;
             let known = store.read(&holder)?;
             if let Some(record) = known.complete.or(known.applying) {
@@ -257,8 +263,9 @@ async fn claim_macs(
                 return Err(RecordError::MacInUse { holder, mac }.into());
             }
             store.release_mac(uplink, mac, &holder)?;
+            rival = store.claim_mac(uplink, mac, &sandbox.key)?;
         }
-        if let Some(other) = store.claim_mac(uplink, mac, &sandbox.key)? {
+        if let Some(other) = rival {
             let holder = format!("a container in namespace {}", other.cookie);
             return Err(RecordError::MacInUse { holder, mac }.into());
         }

@@ -6,6 +6,8 @@
 //! took it along. A run that was killed half-way is taken back from its record.
 //! Everything here runs under the namespace's lock.
 
+mod ovs;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,14 +16,18 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::apply::{Left, Sides, take_back};
+use crate::config::ConfigError;
 use crate::deadline::Deadline;
 use crate::plan::Undo;
 use crate::record::{BridgeRecord, Known, Mode, Record, RecordError, Store};
 use crate::reference::{Keeper, NamespaceKey};
 pub use crate::sys::clock::seconds_since_boot;
 use crate::sys::netns::Netns;
+use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::proc;
 use crate::sys::rtnl::{Rtnl, RtnlError};
+
+pub use ovs::OvsSwept;
 
 /// A config.json above this is not read for the path of a namespace.
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
@@ -54,6 +60,12 @@ pub enum CollectError {
     /// The kernel.
     #[error(transparent)]
     Kernel(#[from] RtnlError),
+    /// Open vSwitch.
+    #[error(transparent)]
+    Ovs(#[from] OvsError),
+    /// The machine's settings, which say where Open vSwitch listens.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// Something could not be taken back.
     #[error("{} could not be removed: {}", .0.undo, .0.error)]
     Left(Box<Left>),

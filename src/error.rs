@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::apply::ApplyError;
+use crate::apply::{ApplyError, Cause};
 use crate::frontend::hook::StateError;
 use crate::hint;
 use crate::host::container::ContainerError;
@@ -16,6 +16,7 @@ use crate::plan::PlanError;
 use crate::policy::PolicyError;
 use crate::record::RecordError;
 use crate::request::{IfName, RequestError};
+use crate::uplink::error::{Class, UplinkError};
 
 /// A run that had no success.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,9 @@ pub enum Error {
     /// This machine cannot be told from others.
     #[error("this machine has no id, and none can be kept: {0}")]
     MachineId(#[source] std::io::Error),
+    /// An uplink of the host could not be made or unmade.
+    #[error(transparent)]
+    Uplink(Box<UplinkError>),
     /// Sockets could not be opened.
     #[error("opening a netlink socket: {0}")]
     Socket(#[source] std::io::Error),
@@ -82,6 +86,12 @@ pub enum Error {
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
         Self::Request(Box::new(error))
+    }
+}
+
+impl From<UplinkError> for Error {
+    fn from(error: UplinkError) -> Self {
+        Self::Uplink(Box::new(error))
     }
 }
 
@@ -199,6 +209,7 @@ impl Error {
             Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
             Self::Apply(error) if error.is_deadline() => ExitCode::Deadline,
             Self::Apply(_) => ExitCode::Refused,
+            Self::Uplink(error) => code_of(error.class()),
             Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
             Self::Record(_) => ExitCode::Record,
             Self::Container(ContainerError::Io { .. })
@@ -219,8 +230,19 @@ impl Error {
             Self::Container(error) => hint::for_container(error),
             Self::Policy(error) => error.hint(),
             Self::Plan(error) => Some(error.hint()),
-            Self::Apply(error) => hint::for_step(&error.step, error.cause.errno()),
+            Self::Apply(error) => match &error.cause {
+                Cause::Ovs(error) => hint::for_ovs(error),
+                Cause::Config(error) => error.hint(),
+                Cause::Rtnl(_)
+                | Cause::Sysctl(_)
+                | Cause::Record(_)
+                | Cause::Nic(_)
+                | Cause::Deadline { .. } => {
+                    hint::for_step(&error.step, error.cause.errno())
+                }
+            },
             Self::Record(error) => hint::for_record(error),
+            Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
                 "this build serves no pods of CRI-O; remove their pipework.* annotations".to_owned(),
             ),
@@ -231,26 +253,48 @@ impl Error {
             Self::SharedDiffers { .. } => Some(
                 "containers of one namespace share an interface only if they ask for the same".to_owned(),
             ),
-            Self::NicHeld { holder, .. } => {
-                Some(format!("it comes back when {holder} ends"))
-            }
-            Self::Inspect(_) | Self::MachineId(_) | Self::Socket(_) => None,
+            Self::NicHeld { holder, .. } => Some(format!("it comes back when {holder} ends")),
+            Self::Inspect(error) => match &**error {
+                InspectError::Config(error) => error.hint(),
+                InspectError::Kernel(_)
+                | InspectError::Guest(_)
+                | InspectError::Host(_)
+                | InspectError::Ambiguous { .. }
+                | InspectError::UnusableName { .. } => None,
+            },
+            Self::MachineId(_) | Self::Socket(_) => None,
         }
+    }
+}
+
+fn code_of(class: Class) -> ExitCode {
+    match class {
+        Class::Usage => ExitCode::Usage,
+        Class::Host => ExitCode::Host,
+        Class::Record => ExitCode::Record,
+        Class::Refused => ExitCode::Refused,
+        Class::Incomplete => ExitCode::RollbackIncomplete,
     }
 }
 
 impl ApplyError {
     /// Whether it was time that ran out.
     pub fn is_deadline(&self) -> bool {
-        use crate::apply::Cause;
+        use crate::sys::ovsdb::OvsdbError;
+        use crate::sys::ovsdb::vswitch::OvsError;
         use crate::sys::rtnl::RtnlError;
         match &self.cause {
             Cause::Deadline { .. } | Cause::Rtnl(RtnlError::TimedOut { .. }) => true,
             Cause::Record(RecordError::Locked { .. }) => true,
+            Cause::Ovs(OvsError::SwitchSlow { .. } | OvsError::Database(OvsdbError::TimedOut)) => {
+                true
+            }
             Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. })
             | Cause::Sysctl(_)
+            | Cause::Record(_)
+            | Cause::Ovs(_)
             | Cause::Nic(_)
-            | Cause::Record(_) => false,
+            | Cause::Config(_) => false,
         }
     }
 }
@@ -274,6 +318,10 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
     match error {
         Error::Plan(error) => fact("from", &error.origin().to_string()),
         Error::Apply(error) => apply_facts(error, &mut fact),
+        Error::Uplink(error) => error
+            .facts()
+            .iter()
+            .for_each(|(name, text)| fact(name, text)),
         Error::State(_)
         | Error::Request(_)
         | Error::Container(_)

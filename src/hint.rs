@@ -8,9 +8,12 @@ use nix::errno::Errno;
 
 use crate::host::container::ContainerError;
 use crate::plan::Step;
-use crate::plan::step::NicStep;
+use crate::plan::step::{NicStep, TrafficStep};
 use crate::record::RecordError;
+use crate::request::tc::TcObject;
 use crate::rt::Route;
+use crate::sys::ovsdb::OvsdbError;
+use crate::sys::ovsdb::vswitch::OvsError;
 
 /// The cure for a step that the kernel refused.
 pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
@@ -43,6 +46,7 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
         (Step::CreateVeth(_), Errno::EOPNOTSUPP) => kernel_without("veth"),
         (Step::CreateMacvlan { .. }, Errno::EOPNOTSUPP) => kernel_without("macvlan"),
         (Step::CreateBridge(_), Errno::EOPNOTSUPP) => kernel_without("bridge"),
+        (Step::Traffic(step), Errno::ENOENT | Errno::EOPNOTSUPP) => for_traffic(step),
         (Step::AddAddress { .. }, Errno::EACCES) => Some(
             "IPv6 is switched off in the container: remove the sysctl disable_ipv6, or the address".to_owned(),
         ),
@@ -89,6 +93,23 @@ fn kernel_without(module: &str) -> Option<String> {
     Some(format!("this kernel has no {module}: modprobe {module}"))
 }
 
+/// The kernel says so where it does not know a discipline, filter or action.
+fn for_traffic(step: &TrafficStep) -> Option<String> {
+    match step {
+        TrafficStep::CreateIfb { .. } => kernel_without("ifb"),
+        TrafficStep::Shape { .. } => kernel_without("sch_tbf"),
+        TrafficStep::SetGate { gate, .. } if gate.redirect.is_none() => kernel_without("cls_bpf"),
+        TrafficStep::SetGate { .. } => {
+            Some("this kernel has no cls_bpf or no act_mirred: modprobe both".to_owned())
+        }
+        TrafficStep::AddTc { line, .. } => match &line.object {
+            TcObject::Qdisc { kind, .. } => kernel_without(&format!("sch_{}", kind.name())),
+            TcObject::Class { .. } | TcObject::Filter(_) => None,
+        },
+        TrafficStep::RaiseIfb { .. } => None,
+    }
+}
+
 fn for_unreachable(route: &Route) -> String {
     match route.via {
         Some(via) => format!(
@@ -96,6 +117,54 @@ fn for_unreachable(route: &Route) -> String {
              is {via} in one of its addresses' networks?"
         ),
         None => "the interface must be up and have an address of that family".to_owned(),
+    }
+}
+
+/// The cure for what Open vSwitch refused.
+pub fn for_ovs(error: &OvsError) -> Option<String> {
+    match error {
+        OvsError::Database(error) => for_ovsdb(error),
+        OvsError::NoBridge { bridge } => Some(format!(
+            "ovs-vsctl list-br lists the bridges; of a fake bridge give the parent and the VLAN \
+             (ovs-vsctl br-to-parent {bridge}, ovs-vsctl br-to-vlan {bridge})"
+        )),
+        OvsError::Taken { name } => Some(format!(
+            "ovs-vsctl del-port {name} removes it if nobody needs it; pipework.hostif gives another name"
+        )),
+        OvsError::SwitchDown { .. } => {
+            Some("start it: systemctl start openvswitch-switch (or openvswitch)".to_owned())
+        }
+        OvsError::NoDatapath { bridge, datapath } if datapath == "system" => Some(format!(
+            "modprobe openvswitch, or switch in ovs-vswitchd itself: \
+             ovs-vsctl set Bridge {bridge} datapath_type=netdev (ovs-datapath = \"netdev\" in \
+             /etc/pipework/config.toml for bridges that are made)"
+        )),
+        OvsError::SwitchSlow { .. } | OvsError::Interface { .. } | OvsError::NoDatapath { .. } => {
+            Some("the log of ovs-vswitchd says more: /var/log/openvswitch".to_owned())
+        }
+    }
+}
+
+fn for_ovsdb(error: &OvsdbError) -> Option<String> {
+    match error {
+        OvsdbError::Absent { .. } | OvsdbError::Dead { .. } => Some(
+            "start it: systemctl start openvswitch-switch (or openvswitch); where its database \
+             listens elsewhere, ovsdb in /etc/pipework/config.toml says so"
+                .to_owned(),
+        ),
+        OvsdbError::ReadOnly { .. } => Some(
+            "this server only copies the database of another one: ovs-appctl -t ovsdb-server \
+             ovsdb-server/sync-status"
+                .to_owned(),
+        ),
+        OvsdbError::SchemaLacks { .. } => {
+            Some("Open vSwitch 2.8 or later is needed, and its own database".to_owned())
+        }
+        OvsdbError::Socket { .. }
+        | OvsdbError::TimedOut
+        | OvsdbError::Closed
+        | OvsdbError::Garbled { .. }
+        | OvsdbError::Refused { .. } => None,
     }
 }
 

@@ -9,6 +9,11 @@
 
 use std::ffi::{c_char, c_int};
 
+use pipework::sys::raw::Arena;
+
+#[global_allocator]
+static ARENA: Arena = Arena::new();
+
 #[unsafe(no_mangle)]
 extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
     pipework::sys::raw::settle_process();

@@ -3,7 +3,9 @@
 //! `plan` makes these, `sys::rtnl` sends them, and records hold some of them.
 //! Leaf types only, so that neither side needs the other.
 
+mod gate;
 mod nic;
+mod ovs;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{IfName, MacAddr, MacvlanMode, Mtu};
 
+pub use gate::{Gate, Guard, Hook, Ifb, PortFlags, Sources};
 pub use nic::{IpoibChild, NicId, NicSetting, VfAddress, VfSettings, VfVlan, VlanChild};
+pub use ovs::{OvsBridge, OvsOwner, OvsPort, OvsVlan};
 
 /// A link, or one end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq)]

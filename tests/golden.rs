@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use support::lab::{Lab, Outcome, PIPEWORK, feed, ip, lab};
+use support::ovs::ovs;
 
 /// Name of the file, and what is asked.
 const SESSIONS: &[(&str, &[&str])] = &[
@@ -104,12 +105,101 @@ const SESSIONS: &[(&str, &[&str])] = &[
         "mtu-above-the-parents",
         &["pipework.parent=up2", "pipework.mtu=9000"],
     ),
+    (
+        "limits-guard-and-flags",
+        &[
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,fd00::5/64",
+            "pipework.mac=02:00:00:00:00:42",
+            "pipework.rate.in=100mbit",
+            "pipework.rate.out=10mbit",
+            "pipework.spoofcheck=true",
+            "pipework.isolate=true",
+            "pipework.promisc=true",
+            "pipework.tc=qdisc add root fq_codel limit 1000; qdisc add clsact",
+        ],
+    ),
+    (
+        "limits-of-a-macvlan",
+        &[
+            "pipework.parent=up2",
+            "pipework.rate.in=10mbit",
+            "pipework.rate.out=10mbit",
+            "pipework.burst=32kb",
+        ],
+    ),
+    (
+        "limits-of-kubernetes",
+        &[
+            "pipework.bridge=br0",
+            "kubernetes.io/egress-bandwidth=10M",
+            "kubernetes.io/ingress-bandwidth=1Gi",
+        ],
+    ),
+    (
+        "guard-of-a-macvlan",
+        &["pipework.parent=up2", "pipework.spoofcheck=true"],
+    ),
+    (
+        "burst-below-a-frame",
+        &[
+            "pipework.bridge=br0",
+            "pipework.rate.in=1mbit",
+            "pipework.burst=1kb",
+        ],
+    ),
+    (
+        "tc-in-the-place-of-a-limit",
+        &[
+            "pipework.parent=up2",
+            "pipework.rate.out=1mbit",
+            "pipework.tc=qdisc add root netem loss 1%",
+        ],
+    ),
+    (
+        "ovs-not-installed",
+        &["pipework.ovs=ovs0", "pipework.vlan=100"],
+    ),
     ("typo", &["pipework.brigde=br0", "pipework.ip=10.0.0.5/24"]),
     (
         "address-without-length",
         &["pipework.bridge=br0", "pipework.ip=10.0.0.5"],
     ),
     ("nothing", &["org.example.other=1"]),
+];
+
+/// The same where Open vSwitch runs and has a bridge ovs0.
+const ON_OVS: &[(&str, &[&str])] = &[
+    (
+        "ovs",
+        &[
+            "pipework.ovs=ovs0",
+            "pipework.mac=@100",
+            "pipework.ip=10.0.0.5/24@10.0.0.1",
+        ],
+    ),
+    (
+        "ovs-made",
+        &["pipework.0.bridge=ovs7", "pipework.1.ovs=ovs7"],
+    ),
+    (
+        "ovs-trunk",
+        &[
+            "pipework.0.link=ovs0",
+            "pipework.0.vlan=5",
+            "pipework.0.trunk=10,20-30",
+            "pipework.1.ovs=ovs0",
+            "pipework.1.ovs.vlan-mode=access",
+            "pipework.2.ovs=ovs0",
+            "pipework.2.vlan=9",
+            "pipework.2.ovs.vlan-mode=dot1q-tunnel",
+        ],
+    ),
+    ("ovs-missing", &["pipework.ovs=lan7"]),
+    (
+        "ovs-field-elsewhere",
+        &["pipework.bridge=br0", "pipework.ovs.iface-id=x"],
+    ),
 ];
 
 fn golden(name: &str) -> PathBuf {
@@ -177,6 +267,22 @@ fn a_plan_reads_as_it_always_did() {
         let differing: Vec<String> = differing.collect();
         assert!(differing.is_empty(), "{}", differing.join("\n"));
         before.assert_equal(&lab.snapshot(), "planning changes nothing");
+    });
+}
+
+#[test]
+fn a_plan_on_open_vswitch_reads_as_it_always_did() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        furnish(lab);
+        let before = ovs.rows();
+        let differing = ON_OVS
+            .iter()
+            .filter_map(|(name, asked)| differs(name, &session(asked, &plan(asked))));
+        let differing: Vec<String> = differing.collect();
+        assert!(differing.is_empty(), "{}", differing.join("\n"));
+        assert_eq!(before, ovs.rows());
     });
 }
 

@@ -24,6 +24,8 @@ mod crowd;
 mod device;
 #[path = "kernel/device_podman.rs"]
 mod device_podman;
+#[path = "kernel/guard.rs"]
+mod guard;
 #[path = "kernel/handover.rs"]
 mod handover;
 #[path = "kernel/hook.rs"]
@@ -38,8 +40,20 @@ mod macvlan;
 mod nic_state;
 #[path = "kernel/nics.rs"]
 mod nics;
+#[path = "kernel/ovs.rs"]
+mod ovs;
+#[path = "kernel/ovs_bridge.rs"]
+mod ovs_bridge;
+#[path = "kernel/ovs_down.rs"]
+mod ovs_down;
+#[path = "kernel/ovs_ends.rs"]
+mod ovs_ends;
+#[path = "kernel/ovs_undo.rs"]
+mod ovs_undo;
 #[path = "kernel/policy.rs"]
 mod policy;
+#[path = "kernel/port.rs"]
+mod port;
 #[path = "kernel/records.rs"]
 mod records;
 #[path = "kernel/refusal.rs"]
@@ -51,8 +65,22 @@ mod several;
 #[path = "kernel/sharing.rs"]
 mod sharing;
 mod support;
+#[path = "kernel/tc.rs"]
+mod tc;
+#[path = "kernel/traffic.rs"]
+mod traffic;
 #[path = "kernel/unannotated.rs"]
 mod unannotated;
+#[path = "kernel/uplink.rs"]
+mod uplink;
+#[path = "kernel/uplink_kill.rs"]
+mod uplink_kill;
+#[path = "kernel/uplink_links.rs"]
+mod uplink_links;
+#[path = "kernel/uplink_refusal.rs"]
+mod uplink_refusal;
+#[path = "kernel/uplink_traffic.rs"]
+mod uplink_traffic;
 #[path = "kernel/vf.rs"]
 mod vf;
 #[path = "kernel/wifi.rs"]

@@ -32,8 +32,32 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "reference",
             "request",
             "sys",
+            "uplink",
         ],
     ),
+    // Host uplinks: a change of the host itself, with its own plan and record.
+    // Hints of the store are the same for everybody.
+    (
+        "uplink",
+        &[
+            "deadline",
+            "hint",
+            "host::ovs",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "sys",
+        ],
+    ),
+    // Pure: what the kernel told is data to them.
+    ("uplink::back", &["sys::rtnl"]),
+    ("uplink::judge", &["request", "sys::rtnl"]),
+    ("uplink::plan", &["request", "sys::rtnl"]),
+    ("uplink::rules", &["sys::rtnl"]),
+    ("uplink::settings", &["sys::rtnl"]),
+    ("uplink::snippet", &["sys::rtnl"]),
+    ("uplink::step", &["request", "sys::rtnl"]),
     (
         "attach",
         &[
@@ -53,12 +77,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "collect",
-        &["apply", "deadline", "plan", "record", "reference", "sys"],
+        &[
+            "apply",
+            "config",
+            "deadline",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "sys",
+        ],
     ),
     // What is shared is acquired and released under the lock of its record.
     (
         "apply",
         &[
+            "config",
             "deadline",
             "plan",
             "record",
@@ -75,7 +109,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "plan",
         &["host::view", "request", "rt", "sys::rtnl::NicHome"],
     ),
-    ("policy", &["host::view", "request"]),
+    // Both read a file that only root may have written.
+    ("policy", &["host::view", "request", "trust"]),
+    ("config", &["request", "trust"]),
+    ("trust", &[]),
     (
         "record",
         &[
@@ -88,7 +125,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("host::view", &["request", "rt", "sys::rtnl::NicHome"]),
-    ("host", &["deadline", "reference", "request", "rt", "sys"]),
+    // Where Open vSwitch's database listens is a setting.
+    (
+        "host",
+        &["config", "deadline", "reference", "request", "rt", "sys"],
+    ),
     ("sys", &["deadline", "request", "rt"]),
     ("request", &[]),
     ("rt", &["request"]),
@@ -99,6 +140,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "error",
         &[
             "apply",
+            "config",
             "frontend::hook",
             "hint",
             "host::container",
@@ -107,12 +149,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "policy",
             "record",
             "request",
+            "sys::ovsdb",
             "sys::rtnl",
+            "uplink::error",
         ],
     ),
     (
         "hint",
-        &["host::container", "plan", "record", "reference", "rt"],
+        &[
+            "host::container",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "rt",
+            "sys::ovsdb",
+        ],
     ),
 ];
 
@@ -130,7 +182,20 @@ const IMPURE: &[&str] = &[
     "std::time::SystemTime",
     "Instant::now",
 ];
-const PURE: &[&str] = &["plan", "request", "rt", "host::view", "reference"];
+const PURE: &[&str] = &[
+    "plan",
+    "request",
+    "rt",
+    "host::view",
+    "reference",
+    "uplink::back",
+    "uplink::judge",
+    "uplink::plan",
+    "uplink::rules",
+    "uplink::settings",
+    "uplink::snippet",
+    "uplink::step",
+];
 const MOST_LINES: usize = 400;
 
 struct Source {

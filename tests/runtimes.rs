@@ -21,6 +21,8 @@ mod lan;
 mod life;
 #[path = "runtimes/networks.rs"]
 mod networks;
+#[path = "runtimes/ovs.rs"]
+mod ovs;
 #[path = "runtimes/pods.rs"]
 mod pods;
 #[path = "runtimes/refusals.rs"]
@@ -77,6 +79,9 @@ on_every_suite! {
         the_network_of_the_host_is_refused
         an_interface_in_another_containers_namespace_stays_while_that_one_lives
         a_container_with_mapped_ids_is_attached;
+    ovs:
+        a_container_of_podman_keeps_its_vlan_over_restarts_and_leaves_no_row
+        a_created_container_that_is_deleted_leaves_no_row;
     pods:
         the_containers_of_a_pod_share_one_interface_until_the_last_is_gone;
     refusals:

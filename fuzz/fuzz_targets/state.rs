@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pipework::frontend::hook::{annotations_of, parse_state};
+use pipework::frontend::hook::parse_state;
 use pipework::policy::Caller;
 use pipework::request::annotations;
 
@@ -11,8 +11,8 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(state) = parse_state(bytes) else {
         return;
     };
-    let _ = Caller::of(annotations_of(&state));
-    if let Err(error) = annotations::parse(annotations_of(&state)) {
+    let _ = Caller::of(state.annotations());
+    if let Err(error) = annotations::parse(state.annotations()) {
         let text = error.to_string();
         assert!(!text.contains('\n'), "a report's first line is one line");
         let _ = error.hint();

@@ -5,12 +5,15 @@
 //! interface that is refused takes back that interface alone.
 
 mod nic;
+mod ovs;
 mod shared;
+mod traffic;
 mod undo;
 
 use nix::errno::Errno;
 use std::time::Duration;
 
+use crate::config::ConfigError;
 use crate::deadline::Deadline;
 use crate::plan::step::NicStep;
 use crate::plan::{Plan, PlannedStep, Step, Undo};
@@ -18,10 +21,12 @@ use crate::record::{RecordError, Store};
 use crate::reference::NamespaceKey;
 use crate::request::Origin;
 use crate::sys::netns::Netns;
+use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
-use crate::sys::{self, ethtool, proc, sysctl};
+use crate::sys::{self, proc, sysctl};
 
 pub use nic::NicError;
+pub use ovs::OvsSession;
 pub use undo::{Left, Sides, take_back};
 
 /// How long a name or a MAC may stay taken by a container that has just died:
@@ -45,6 +50,8 @@ pub struct Kernel<'a> {
     pub home: &'a Netns,
     /// The records, which say who uses what is shared.
     pub store: &'a Store,
+    /// Open vSwitch, if a step needs it.
+    pub ovs: OvsSession,
     /// When the run must have ended.
     pub deadline: Deadline,
 }
@@ -84,6 +91,12 @@ pub enum Cause {
     /// What is shared could not be written down.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Open vSwitch refused, or did not answer.
+    #[error(transparent)]
+    Ovs(#[from] OvsError),
+    /// The machine's settings, which say where Open vSwitch listens.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A device is in another container, or not back.
     #[error(transparent)]
     Nic(#[from] NicError),
@@ -101,7 +114,25 @@ impl Cause {
         match self {
             Self::Rtnl(error) => error.errno(),
             Self::Sysctl(refusal) => Some(refusal.errno),
-            Self::Record(_) | Self::Nic(_) | Self::Deadline { .. } => None,
+            Self::Record(_)
+            | Self::Ovs(_)
+            | Self::Config(_)
+            | Self::Nic(_)
+            | Self::Deadline { .. } => None,
+        }
+    }
+
+    /// Whether the step may have been taken all the same.
+    fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Ovs(error) => ovs::leaves_doubt(error),
+            // The kernel has done what it was told, or refused.
+            Self::Rtnl(_)
+            | Self::Sysctl(_)
+            | Self::Record(_)
+            | Self::Config(_)
+            | Self::Nic(_)
+            | Self::Deadline { .. } => false,
         }
     }
 
@@ -113,6 +144,8 @@ impl Cause {
             }
             Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
             | Self::Record(_)
+            | Self::Ovs(_)
+            | Self::Config(_)
             | Self::Nic(_)
             | Self::Deadline { .. } => None,
         }
@@ -164,6 +197,9 @@ pub async fn apply(plan: &Plan, kernel: &Kernel<'_>) -> Result<Vec<LeftOut>, App
             done.push(planned);
             continue;
         };
+        if cause.leaves_doubt() {
+            done.push(planned);
+        }
         let optional = planned
             .interface
             .filter(|i| plan.interfaces.get(*i).is_some_and(|i| i.optional));
@@ -290,11 +326,11 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::RaiseInterface {
             ifindex,
             ifname: _,
-            host,
+            host: port,
         } => {
             guest.set_state(*ifindex, true).await?;
             // Only makes the kernel hurry; it gets there without us.
-            let _ = host.as_ref().map(ethtool::settle_carrier);
+            let _ = port.as_ref().map(|port| host.settle_carrier(port));
         }
         Step::AddAddress { address, .. } => guest.add_address(address).await?,
         Step::AddRoute {
@@ -310,11 +346,11 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Share { object, user } => {
             shared::acquire(object, user, host, kernel.store, kernel.deadline).await?;
         }
-        Step::Port(step) => match *step {},
-        Step::Traffic(step) => match *step {},
+        Step::Port(step) => traffic::port(step, kernel).await?,
+        Step::Traffic(step) => traffic::traffic(step, kernel).await?,
         Step::Routing(step) => match *step {},
         Step::Nic(step) => nic::step(step, kernel).await?,
-        Step::Ovs(step) => match *step {},
+        Step::Ovs(step) => ovs::run(step, &kernel.ovs, host, kernel.deadline).await?,
     }
     Ok(())
 }

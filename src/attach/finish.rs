@@ -47,8 +47,7 @@ async fn lower_parents(plan: &Plan, collector: &Collector<'_>) {
 /// unless another interface of the request uses it.
 async fn remove_unused_bridges(plan: &Plan, collector: &Collector<'_>) -> Result<(), CollectError> {
     let undos = plan.undos();
-    let is_bridge = |undo: &&Undo| matches!(undo, Undo::DeleteBridge { .. });
-    let bridges: Vec<Undo> = undos.iter().filter(is_bridge).cloned().collect();
+    let bridges: Vec<Undo> = undos.into_iter().filter(Undo::is_bridge).collect();
     let sides = collector.sides(None, None);
     let (_, left) = apply::take_back(&bridges, sides).await;
     no_left(left)?;

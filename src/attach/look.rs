@@ -6,7 +6,7 @@ use crate::apply::Kernel;
 use crate::error::Error;
 use crate::host::container::Sandbox;
 use crate::host::inspect::inspect;
-use crate::host::view::{AttachmentView, HostView, UplinkView};
+use crate::host::view::{HostView, UplinkView};
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
@@ -55,8 +55,15 @@ pub(super) async fn look(
 
 fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(IfName, Mode)> {
     let mut needed: Vec<(IfName, Mode)> = Vec::new();
-    for (attachment, seen) in request.attachments.iter().zip(&view.uplinks) {
-        let AttachmentView { uplink, nic, .. } = seen;
+    for (attachment, view) in request.attachments.iter().zip(&view.uplinks) {
+        if let Some(name) = view.ovs_bridge(&attachment.uplink.value) {
+            let mode = match view.ovs_to_make() {
+                Some(_) => Mode::Exclusive,
+                None => Mode::Shared,
+            };
+            needed.push((name.clone(), mode));
+            continue;
+        }
         // Two starts must not choose the same free virtual function.
         let is_free_vf = matches!(
             attachment.uplink.value,
@@ -64,10 +71,10 @@ fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(If
                 device: PhysicalRef::FreeVf(_)
             }
         );
-        let card = nic.as_deref().and_then(|nic| nic.vf.as_ref());
+        let card = view.nic.as_deref().and_then(|nic| nic.vf.as_ref());
         let card = card.filter(|_| is_free_vf);
         needed.extend(card.map(|card| (card.function_name.clone(), Mode::Exclusive)));
-        let bridge = match uplink {
+        let bridge = match &view.uplink {
             UplinkView::Present(device) if store.has_bridge(device.ifindex) => {
                 Some((device.name.clone(), Mode::Shared))
             }

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE};
+use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE, OvsSwept};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::cli::print;
@@ -15,6 +15,7 @@ use crate::record::{DIRECTORY, Store};
 use crate::sys::block_on;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
+use crate::uplink::{self, Host};
 
 /// A thousand dead records take a few seconds.
 const TIME: Duration = Duration::from_secs(300);
@@ -26,6 +27,8 @@ pub struct Swept {
     pub ended: usize,
     /// Namespaces that are in use.
     pub living: usize,
+    /// Ports of Open vSwitch that no record spoke of.
+    pub ovs_ports: usize,
     /// Bridges that were removed.
     pub bridges: Vec<String>,
     /// What could not be removed, and why.
@@ -37,6 +40,12 @@ pub fn run() -> u8 {
     match sweep() {
         Ok(swept) => {
             print(&format!("{} ended, {} in use\n", swept.ended, swept.living));
+            if swept.ovs_ports > 0 {
+                let ports = swept.ovs_ports;
+                print(&format!(
+                    "removed {ports} ports of Open vSwitch whose containers are gone\n"
+                ));
+            }
             for bridge in &swept.bridges {
                 print(&format!("removed the bridge {bridge}, which was empty\n"));
             }
@@ -55,6 +64,8 @@ pub fn run() -> u8 {
 fn sweep() -> Result<Swept, Error> {
     let store = Store::open(Path::new(DIRECTORY))?;
     let deadline = Deadline::after(TIME);
+    // An uplink whose guard was killed must not wait for somebody to ask.
+    let uplinks = Host::open(store.clone(), deadline).and_then(|host| uplink::settle(&host));
     let home = Netns::own().map_err(Error::Socket)?;
     block_on(async {
         let host = Rtnl::open(deadline).map_err(Error::Socket)?;
@@ -65,7 +76,11 @@ fn sweep() -> Result<Swept, Error> {
             deadline,
             patience: NIC_PATIENCE,
         };
-        Ok(all(&collector).await)
+        let mut swept = all(&collector).await;
+        if let Err(error) = uplinks {
+            swept.failed.push(format!("uplinks: {error}"));
+        }
+        Ok(swept)
     })
     .map_err(Error::Socket)?
 }
@@ -97,6 +112,13 @@ async fn all(collector: &Collector<'_>) -> Swept {
             Ok(false) => {}
             Err(error) => swept.failed.push(format!("{name}: {error}")),
         }
+    }
+    match collector.sweep_ovs().await {
+        Ok(OvsSwept { ports, bridges }) => {
+            swept.ovs_ports = ports;
+            swept.bridges.extend(bridges);
+        }
+        Err(error) => swept.failed.push(error.to_string()),
     }
     swept
 }

@@ -5,20 +5,22 @@
 //! environment is relied on: not its variables, directory, umask or signal
 //! mask, which differ from runtime to runtime.
 
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
-use oci_spec::runtime::{ContainerState, State};
+use nix::unistd::read;
 
 use crate::attach::{Attached, Context, attach, detach, verify};
 use crate::collect::{Collector, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
+use crate::frontend::state::{State, Status};
 use crate::host::container::Sandbox;
 use crate::logging;
 use crate::policy::{Caller, POLICY_PATH, Policy};
@@ -29,7 +31,7 @@ use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
 
 /// A runtime's state is a few KiB; podman and runc pass values of 2 MB.
-const MAX_STATE_BYTES: u64 = 4 << 20;
+const MAX_STATE_BYTES: usize = 4 << 20;
 /// Below the timeout of 60 s in our hooks.d file, with time to clean up.
 const ATTACH_TIME: Duration = Duration::from_secs(45);
 /// Below the timeout of 30 s for poststop.
@@ -72,7 +74,7 @@ pub enum StateError {
         .pid.map_or("no pid".to_owned(), |pid| format!("pid {pid}")))]
     Ambiguous {
         /// The status.
-        status: ContainerState,
+        status: Status,
         /// The pid.
         pid: Option<i32>,
     },
@@ -110,13 +112,13 @@ impl Stage {
     /// runc's restore and youki's poststop both say `stopped` with a pid, and
     /// mean the opposite.
     fn guess(state: &State) -> Result<Self, StateError> {
-        let (status, pid) = (*state.status(), state.pid().filter(|pid| *pid > 0));
+        let (status, pid) = (state.status, state.pid.filter(|pid| *pid > 0));
         match (status, pid) {
-            (ContainerState::Creating | ContainerState::Created, Some(_)) => Ok(Self::Start),
-            (ContainerState::Stopped, None) => Ok(Self::Stop),
-            (ContainerState::Creating | ContainerState::Created, None)
-            | (ContainerState::Stopped, Some(_))
-            | (ContainerState::Running, _) => Err(StateError::Ambiguous { status, pid }),
+            (Status::Creating | Status::Created, Some(_)) => Ok(Self::Start),
+            (Status::Stopped, None) => Ok(Self::Stop),
+            (Status::Creating | Status::Created, None)
+            | (Status::Stopped, Some(_))
+            | (Status::Running, _) => Err(StateError::Ambiguous { status, pid }),
         }
     }
 }
@@ -158,57 +160,49 @@ fn settle_process() {
     umask(Mode::from_bits_truncate(0o022));
 }
 
-/// Reads stdin to its end, bounded in size and time.
-/// Reads the state from stdin.
+/// Reads the state from stdin to its end, bounded in size and time.
 pub(super) fn read_state(deadline: Deadline) -> Result<State, StateError> {
-    let mut bytes = Vec::with_capacity(8192);
-    let mut stdin = io::stdin().lock().take(MAX_STATE_BYTES + 1);
+    let stdin = io::stdin();
+    let mut bytes = vec![0; 4096];
+    let mut length = 0;
     loop {
         let wait = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::MAX);
-        match poll(
-            &mut [PollFd::new(io::stdin().as_fd(), PollFlags::POLLIN)],
-            wait,
-        ) {
+        match poll(&mut [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)], wait) {
             Ok(0) => return Err(StateError::NoEnd(deadline.total())),
             Ok(_) => {}
-            Err(nix::errno::Errno::EINTR) => continue,
+            Err(Errno::EINTR) => continue,
             Err(errno) => return Err(StateError::Read(errno.into())),
         }
-        let mut chunk = [0; 4096];
-        match stdin.read(&mut chunk) {
+        if length == bytes.len() {
+            bytes.resize(length * 2, 0);
+        }
+        // Past the buffer of the standard library, which would be one more copy.
+        match read(stdin.as_fd(), bytes.get_mut(length..).unwrap_or_default()) {
             Ok(0) => break,
-            Ok(length) => bytes.extend(chunk.iter().take(length)),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(StateError::Read(e)),
+            Ok(more) => length += more,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(StateError::Read(errno.into())),
+        }
+        if length > MAX_STATE_BYTES {
+            return Err(StateError::TooLarge);
         }
     }
-    if bytes.len() as u64 > MAX_STATE_BYTES {
-        return Err(StateError::TooLarge);
-    }
-    parse_state(&bytes)
+    parse_state(bytes.get(..length).unwrap_or_default())
 }
 
-/// Decodes a state. Lenient where runtimes differ: `ociVersion` may be `1.0`,
-/// pid and annotations may be missing, unknown keys are left alone.
+/// Decodes a state.
 pub fn parse_state(bytes: &[u8]) -> Result<State, StateError> {
     let state: State = serde_json::from_slice(bytes).map_err(StateError::Json)?;
-    if state.id().is_empty() {
+    if state.id.is_empty() {
         return Err(StateError::NoId);
     }
     Ok(state)
 }
 
-/// The annotations of a state.
-pub fn annotations_of(state: &State) -> impl Iterator<Item = (&str, &str)> {
+fn is_annotated(state: &State) -> bool {
     state
         .annotations()
-        .iter()
-        .flatten()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-}
-
-fn is_annotated(state: &State) -> bool {
-    annotations_of(state).any(|(key, _)| annotations::is_ours(key))
+        .any(|(key, _)| annotations::is_ours(key))
 }
 
 fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), Error> {
@@ -224,16 +218,19 @@ fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), 
 }
 
 fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
-    let caller = Caller::of(annotations_of(state));
+    let caller = Caller::of(state.annotations());
     if caller == Caller::CrioPod {
         return Err(Error::CrioPod);
     }
-    let Some(request) = annotations::parse(annotations_of(state))? else {
+    let Some(mut request) = annotations::parse(state.annotations())? else {
         return Ok(());
     };
-    let sandbox = Sandbox::open(state.id(), state.bundle(), *state.pid(), deadline)?;
-    let policy = Policy::load(Path::new(POLICY_PATH))?;
+    if caller.is_guarded() {
+        request.guard_by_default();
+    }
+    let sandbox = Sandbox::open(&state.id, &state.bundle, state.pid, deadline)?;
     let store = Store::open(Path::new(DIRECTORY))?;
+    let policy = Policy::load(Path::new(POLICY_PATH))?;
     let context = Context {
         store: &store,
         policy: policy.as_ref(),
@@ -245,14 +242,16 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     }
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     // A start that went well has no last failure.
-    let _ = store.drop_report(state.id());
+    let _ = store.drop_report(&state.id);
     log(&request, &attached, state);
     Ok(())
 }
 
 /// containerd's CRI: the sandbox attaches, its containers only verify.
 fn is_container_of_pod(state: &State) -> bool {
-    annotations_of(state).any(|(key, value)| key == CONTAINER_TYPE && value == "container")
+    state
+        .annotations()
+        .any(|(key, value)| key == CONTAINER_TYPE && value == "container")
 }
 
 fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
@@ -267,11 +266,11 @@ fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
             deadline,
             patience: NIC_PATIENCE,
         };
-        Ok::<_, Error>(detach(state.id(), state.bundle(), &collector).await)
+        Ok::<_, Error>(detach(&state.id, &state.bundle, &collector).await)
     })
     .map_err(Error::Socket)??;
     if let Err(error) = ended {
-        tracing::warn!(container = state.id(), %error, "what the container left behind stays for now");
+        tracing::warn!(container = state.id, %error, "what the container left behind stays for now");
     }
     Ok(())
 }
@@ -280,7 +279,7 @@ fn log(request: &Request, attached: &Attached, state: &State) {
     let container = request
         .name
         .as_ref()
-        .map_or(state.id().as_str(), |asked| &asked.value);
+        .map_or(state.id.as_str(), |asked| &asked.value);
     for notice in &attached.notices {
         tracing::info!(container, "{notice}");
     }
@@ -294,12 +293,12 @@ fn log(request: &Request, attached: &Attached, state: &State) {
 
 /// Says what went wrong where it can be found: stderr, the log, and the store.
 fn tell(error: &Error, state: Option<&State>) {
-    let text = report(error, state.map(|state| state.id().as_str()));
+    let text = report(error, state.map(|state| state.id.as_str()));
     logging::to_stderr(&text);
     logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
     if let Some(state) = state
         && let Ok(store) = Store::open(&PathBuf::from(DIRECTORY))
     {
-        let _ = store.keep_report(state.id(), &text);
+        let _ = store.keep_report(&state.id, &text);
     }
 }

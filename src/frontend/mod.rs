@@ -5,3 +5,5 @@ pub mod cli;
 pub mod gc;
 pub mod hook;
 pub mod plan;
+pub mod state;
+pub mod uplink;

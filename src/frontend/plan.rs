@@ -4,21 +4,20 @@
 //! changes nothing. Of a container whose namespace it may not enter, or that
 //! does not exist yet, it assumes that the namespace is new.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-
-use oci_spec::runtime::{State, StateBuilder};
 
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
-use crate::frontend::hook::{annotations_of, read_state};
+use crate::frontend::hook::read_state;
+use crate::frontend::state::State;
 use crate::host::container::{ContainerError, Sandbox};
 use crate::host::inspect::inspect;
 use crate::host::view::HostView;
 use crate::host::{engine, machine};
 use crate::logging::to_stderr;
-use crate::plan::{self, Identity, Plan};
+use crate::plan::{self, Identity, Life, Plan};
 use crate::policy::{self, Caller, POLICY_PATH, Policy};
 use crate::request::{Request, annotations};
 use crate::sys::block_on;
@@ -46,21 +45,23 @@ fn state(given: &[String]) -> Result<State, Error> {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (key.to_owned(), value.to_owned())
     });
-    let state = StateBuilder::default()
-        .id("NAME")
-        .annotations(pairs.collect::<std::collections::HashMap<_, _>>());
-    Ok(state.build().unwrap_or_default())
+    Ok(State::imagined(pairs))
 }
 
 fn plan_for(state: &State) -> Result<String, Error> {
-    let Some(request) = annotations::parse(annotations_of(state))? else {
-        return Ok("nothing: no annotation begins with pipework.\n".to_owned());
+    let Some(mut request) = annotations::parse(state.annotations())? else {
+        return Ok("nothing: no annotation begins with pipework.
+"
+        .to_owned());
     };
-    let caller = Caller::of(annotations_of(state));
+    let caller = Caller::of(state.annotations());
+    if caller.is_guarded() {
+        request.guard_by_default();
+    }
     let (view, assumed) = block_on(view(state, &request)).map_err(Error::Socket)??;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
     policy::judge(policy.as_ref(), &caller, &request, &view)?;
-    let named = engine::name_of(state.id(), state.bundle());
+    let named = engine::name_of(&state.id, &state.bundle);
     let identity = Identity {
         machine_id: machine::machine_id_if_kept().unwrap_or_default(),
         engine: named.engine,
@@ -68,6 +69,7 @@ fn plan_for(state: &State) -> Result<String, Error> {
             .name
             .as_ref()
             .map_or(named.name, |asked| asked.value.clone()),
+        life: Life::default(),
     };
     let mut next = plan::LOWEST_INDEX;
     let plan = plan::plan(&request, &view, &identity, &mut || {
@@ -81,8 +83,7 @@ fn plan_for(state: &State) -> Result<String, Error> {
 async fn view(state: &State, request: &Request) -> Result<(HostView, bool), Error> {
     let deadline = Deadline::after(TIME);
     let host = Rtnl::open(deadline).map_err(Error::Socket)?;
-    let bundle: &PathBuf = state.bundle();
-    let sandbox = match Sandbox::open(state.id(), bundle, *state.pid(), deadline) {
+    let sandbox = match Sandbox::open(&state.id, &state.bundle, state.pid, deadline) {
         Ok(sandbox) => Some(sandbox),
         Err(error @ ContainerError::HostNetwork) => return Err(error.into()),
         Err(_) => None,

@@ -11,6 +11,7 @@ use super::view::{
     AttachmentView, DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView,
     UplinkView,
 };
+use crate::config::ConfigError;
 use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
 use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
@@ -39,6 +40,9 @@ pub enum InspectError {
         /// The devices that have it.
         names: Vec<String>,
     },
+    /// The machine's settings, which say where Open vSwitch listens.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A device whose name we would not accept.
     #[error("the kernel calls {asked} by the name {name:?}, which no key can hold")]
     UnusableName {
@@ -71,9 +75,6 @@ pub async fn inspect(
             own_addresses.push(asked.value);
         }
     }
-    let absent = uplinks
-        .iter()
-        .any(|view| matches!(view.uplink, UplinkView::Absent));
     let namespace = match guest {
         Some(guest) => namespace(attachments, guest).await?,
         None => NamespaceView::default(),
@@ -82,7 +83,6 @@ pub async fn inspect(
         uplinks,
         namespace,
         own_addresses,
-        ovs_silent: absent && ovs::is_silent(),
     })
 }
 
@@ -109,7 +109,12 @@ async fn attachment_view(
         other => uplink(other, host).await?,
     };
     let Some(link) = found else {
-        return Ok(AttachmentView::from(UplinkView::Absent));
+        let uplink = UplinkView::Absent;
+        let ovs = ovs::look(asked, &uplink)?;
+        return Ok(AttachmentView {
+            ovs,
+            ..AttachmentView::from(uplink)
+        });
     };
     let is_handed_over = match asked {
         // A VLAN of it is born in the namespace, and it stays.
@@ -127,8 +132,10 @@ async fn attachment_view(
         true => nic::nic(&link, host, guest, asked).await?.map(Box::new),
         false => None,
     };
+    let uplink = UplinkView::Present(device(link, host).await?);
     Ok(AttachmentView {
-        uplink: UplinkView::Present(device(link, host).await?),
+        ovs: ovs::look(asked, &uplink)?,
+        uplink,
         nic,
         busy,
     })

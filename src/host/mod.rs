@@ -9,5 +9,5 @@ pub mod container;
 pub mod engine;
 pub mod inspect;
 pub mod machine;
-mod ovs;
+pub mod ovs;
 pub mod view;

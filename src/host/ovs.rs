@@ -1,45 +1,88 @@
-//! Whether Open vSwitch is here, and answers.
+//! Whether an uplink is a bridge of Open vSwitch.
 //!
 //! A bridge of Open vSwitch exists in its database before it exists in the
-//! kernel. So while the database is silent, a missing `br-int` may well be
-//! one of its own, and a Linux bridge of that name would be in its way.
+//! kernel. So a device that is missing may be one of its own, and while the
+//! database is silent a Linux bridge of that name would be in its way. A device
+//! that is there mostly says by its kind what it is: only then nobody is asked.
 
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use super::inspect::InspectError;
+use super::view::{DeviceView, OvsView, UplinkView};
+use crate::config::Config;
+use crate::deadline::Deadline;
+use crate::request::{DeviceRef, IfName, Uplink};
+use crate::sys::ovsdb::{self, Ovsdb, OvsdbError};
 
-const DATABASE: &str = "/run/openvswitch/db.sock";
-const INSTALLED: [&str; 3] = [
-    "/usr/sbin/ovs-vswitchd",
-    "/usr/local/sbin/ovs-vswitchd",
-    "/etc/openvswitch/conf.db",
-];
-/// A local socket answers within a fraction of this.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// A local server answers within a fraction of this, whatever it has to do.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Open vSwitch is installed and its database does not answer.
-pub fn is_silent() -> bool {
-    INSTALLED.iter().any(|path| Path::new(path).exists()) && !answers()
+/// Asks the database about `uplink`, if that is not clear already.
+pub(super) fn look(uplink: &Uplink, found: &UplinkView) -> Result<OvsView, InspectError> {
+    let Some(name) = in_question(uplink, found) else {
+        return Ok(OvsView::Unasked);
+    };
+    let config = Config::load()?;
+    let asked = ovsdb::open(config.ovsdb.as_deref(), Deadline::after(PATIENCE))
+        .and_then(|mut ovsdb: Ovsdb| ovsdb.bridge(name.as_str()));
+    Ok(match asked {
+        Ok(Some(bridge)) => OvsView::Bridge {
+            in_kernel: bridge.datapath == "system",
+        },
+        Ok(None) => OvsView::NoBridge {
+            datapath: config.ovs_datapath,
+        },
+        Err(OvsdbError::Absent { .. }) if config.ovsdb.is_none() && !ovsdb::is_installed() => {
+            OvsView::NotInstalled
+        }
+        Err(error) => OvsView::Silent {
+            reason: error.to_string(),
+        },
+    })
 }
 
-/// An echo as RFC 7047 §4.1.11 has it. A database that takes no connection at
-/// once is silent too: a blocking connect would wait for it without end.
-fn answers() -> bool {
-    let exchange = || -> std::io::Result<bool> {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-        connect(socket.as_raw_fd(), &UnixAddr::new(DATABASE)?)?;
-        let mut socket = UnixStream::from(socket);
-        socket.set_nonblocking(false)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.set_write_timeout(Some(PATIENCE))?;
-        socket.write_all(br#"{"method":"echo","params":[],"id":"pipework"}"#)?;
-        let mut answer = [0; 256];
-        Ok(socket.read(&mut answer)? > 0)
-    };
-    exchange().unwrap_or(false)
+/// Whether Open vSwitch is installed and does not say which bridges it has.
+pub fn is_silent() -> bool {
+    let config = Config::load().unwrap_or_default();
+    match ovsdb::open(config.ovsdb.as_deref(), Deadline::after(PATIENCE)) {
+        Ok(_) => false,
+        Err(_) => config.ovsdb.is_some() || ovsdb::is_installed(),
+    }
+}
+
+/// The name of a bridge that Open vSwitch may know.
+fn in_question<'a>(uplink: &'a Uplink, found: &'a UplinkView) -> Option<&'a IfName> {
+    match (uplink, found) {
+        (
+            Uplink::Ovs { bridge: name }
+            | Uplink::Bridge { device: name }
+            | Uplink::Link {
+                device: DeviceRef::Name(name),
+                ..
+            },
+            UplinkView::Absent,
+        ) => Some(name),
+        // What it is asked for, and it may be: the transaction will tell.
+        (Uplink::Ovs { .. }, UplinkView::Present(_)) => None,
+        (Uplink::Bridge { .. }, UplinkView::Present(device)) => {
+            let is_clear = device.kind.is_open_vswitch();
+            candidate(device).filter(|_| !is_clear)
+        }
+        // An internal port that is no bridge is as good a NIC as any.
+        (Uplink::Link { .. }, UplinkView::Present(device)) => candidate(device),
+        (
+            Uplink::Link { .. }
+            | Uplink::Macvlan { .. }
+            | Uplink::Ipvlan { .. }
+            | Uplink::Physical { .. }
+            | Uplink::Dummy
+            | Uplink::Ipoib { .. }
+            | Uplink::Wifi { .. },
+            _,
+        ) => None,
+    }
+}
+
+fn candidate(device: &DeviceView) -> Option<&IfName> {
+    device.kind.may_be_open_vswitch().then_some(&device.name)
 }

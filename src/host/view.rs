@@ -4,6 +4,7 @@
 //! touch the host. Nothing here grows with the number of containers.
 
 mod nic;
+mod ovs;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 use crate::request::{IfName, MacAddr};
 
 pub use nic::{BusyFunctions, NicView, RadioView, VfView};
+pub use ovs::{OvsView, may_be_made as ovs_may_be_made};
 
 /// The kind of a network device (`IFLA_INFO_KIND`, or what the kernel says
 /// instead where a device has none).
@@ -107,6 +109,8 @@ pub enum UplinkView {
 pub struct AttachmentView {
     /// What it is plugged into.
     pub uplink: UplinkView,
+    /// What Open vSwitch says of it.
+    pub ovs: OvsView,
     /// The device that is to be handed over, where one is.
     pub nic: Option<Box<NicView>>,
     /// Where a free virtual function was asked for: why there is none.
@@ -118,6 +122,7 @@ impl From<UplinkView> for AttachmentView {
     fn from(uplink: UplinkView) -> Self {
         Self {
             uplink,
+            ovs: OvsView::Unasked,
             nic: None,
             busy: None,
         }
@@ -159,7 +164,4 @@ pub struct HostView {
     pub namespace: NamespaceView,
     /// Those of the asked addresses that the host itself has.
     pub own_addresses: Vec<IpNet>,
-    /// Open vSwitch is installed and its database does not answer, so that a
-    /// missing `br*` may be its bridge (and is not made as a Linux one).
-    pub ovs_silent: bool,
 }

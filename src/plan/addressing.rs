@@ -86,6 +86,7 @@ impl Planner<'_> {
         self.plan.interfaces.push(PlannedInterface {
             ifname: guest.name.clone(),
             ifindex: guest.ifindex,
+            mtu: guest.mtu,
             hostif,
             mac: guest.mac,
             mac_is_stable: attachment.mac.is_none(),
@@ -111,6 +112,7 @@ impl Planner<'_> {
         let (ifname, ifindex) = (interface.ifname.clone(), interface.ifindex);
         let place = self.current();
         self.settings(attachment, &ifname);
+        self.own_traffic(attachment);
         let up = Step::RaiseInterface {
             ifindex,
             ifname: ifname.clone(),

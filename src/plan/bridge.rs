@@ -4,8 +4,9 @@
 //! `br` is made, as pipework does. Pure: reads the view, never the host.
 
 use super::addressing::Plug;
+use super::traffic::Place;
 use super::{PlanError, Planner, Step, names};
-use crate::host::view::{DeviceKind, DeviceView, UplinkView};
+use crate::host::view::{AttachmentView, DeviceKind, DeviceView, OvsView, UplinkView};
 use crate::request::{Asked, Attachment, DeviceRef, IfName, Mtu, Uplink};
 use crate::rt::{Bridge, LinkEnd, VethPair};
 
@@ -66,25 +67,14 @@ impl Planner<'_> {
         &mut self,
         attachment: &Attachment,
         device: &IfName,
-        uplink: &UplinkView,
+        view: &AttachmentView,
     ) -> Result<(), PlanError> {
-        let target = match uplink {
+        let target = match &view.uplink {
             UplinkView::Present(view) => self.present(attachment, view)?,
-            UplinkView::Absent => self.missing(attachment, device)?,
+            UplinkView::Absent => self.missing(attachment, device, view)?,
         };
-        let guest_mtu = guest_mtu(attachment, &target)?;
-        let ifname = &attachment.ifname.value;
-        let asked_name = attachment.hostif.as_ref().map(|asked| asked.value.clone());
-        let host = LinkEnd {
-            ifindex: (self.choose)(),
-            name: asked_name.unwrap_or_else(|| names::host_name(&self.identity.name, ifname)),
-            mac: names::host_mac(self.identity, ifname),
-            mtu: Mtu::clamped(target.mtu),
-            txqlen: None,
-        };
-        let guest = self.guest_end(attachment, guest_mtu);
-        let pair = VethPair { host, guest };
-
+        let guest_mtu = guest_mtu(attachment, &target.name, target.mtu)?;
+        let pair = self.veth(attachment, target.mtu, guest_mtu);
         let plug = Plug {
             uplink: target.ifindex,
             uplink_name: target.name.clone(),
@@ -93,6 +83,21 @@ impl Planner<'_> {
         self.begin_interface(attachment, &pair.guest, plug);
         self.bridge_steps(attachment, target, pair);
         Ok(())
+    }
+
+    /// The pair behind a port: the host's end has the bridge's MTU.
+    pub(super) fn veth(&mut self, attachment: &Attachment, mtu: u32, guest_mtu: Mtu) -> VethPair {
+        let ifname = &attachment.ifname.value;
+        let asked_name = attachment.hostif.as_ref().map(|asked| asked.value.clone());
+        let host = LinkEnd {
+            ifindex: (self.choose)(),
+            name: asked_name.unwrap_or_else(|| names::host_name(&self.identity.name, ifname)),
+            mac: names::host_mac(self.identity, ifname),
+            mtu: Mtu::clamped(mtu),
+            txqlen: None,
+        };
+        let guest = self.guest_end(attachment, guest_mtu);
+        VethPair { host, guest }
     }
 
     fn bridge_steps(&mut self, attachment: &Attachment, target: Target, pair: VethPair) {
@@ -122,9 +127,11 @@ impl Planner<'_> {
             bridge: target.ifindex,
             bridge_name: target.name,
         };
-        for step in [Step::CreateVeth(pair), alias, join] {
-            self.push(place, step, origin);
-        }
+        self.push(place, Step::CreateVeth(pair.clone()), origin);
+        self.push(place, alias, origin);
+        self.host_traffic(attachment, &pair.host, &pair.guest, Place::Bridge);
+        self.push(place, join, origin);
+        self.port_flags(attachment, &pair.host);
         self.finish_interface(attachment, Some(name));
     }
 
@@ -163,7 +170,12 @@ impl Planner<'_> {
         })
     }
 
-    fn missing(&mut self, asked: &Attachment, name: &IfName) -> Result<Target, PlanError> {
+    fn missing(
+        &mut self,
+        asked: &Attachment,
+        name: &IfName,
+        view: &AttachmentView,
+    ) -> Result<Target, PlanError> {
         let (device, origin) = (name.clone(), asked.uplink.origin.clone());
         if !may_be_made(name) {
             return Err(PlanError::NoSuchDevice {
@@ -171,8 +183,13 @@ impl Planner<'_> {
                 origin,
             });
         }
-        if self.view.ovs_silent {
-            return Err(PlanError::OpenVSwitchSilent { device, origin });
+        if let OvsView::Silent { reason } = &view.ovs {
+            let reason = reason.clone();
+            return Err(PlanError::OpenVSwitchSilent {
+                device,
+                reason,
+                origin,
+            });
         }
         // Made once, whichever of our interfaces asks for it first.
         let made = self
@@ -201,13 +218,17 @@ impl Planner<'_> {
 }
 
 /// The container's end takes the given MTU, if the bridge can carry it.
-fn guest_mtu(attachment: &Attachment, target: &Target) -> Result<Mtu, PlanError> {
-    let uplink = Mtu::clamped(target.mtu);
+pub(super) fn guest_mtu(
+    attachment: &Attachment,
+    bridge: &IfName,
+    mtu: u32,
+) -> Result<Mtu, PlanError> {
+    let uplink = Mtu::clamped(mtu);
     match &attachment.mtu {
         Some(Asked { value, origin }) if *value > uplink => Err(PlanError::MtuAboveUplink {
             mtu: *value,
-            uplink: target.name.clone(),
-            uplink_mtu: target.mtu,
+            uplink: bridge.clone(),
+            uplink_mtu: mtu,
             origin: origin.clone(),
         }),
         Some(Asked { value, .. }) => Ok(*value),

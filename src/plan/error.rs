@@ -5,7 +5,7 @@ mod nic;
 use ipnet::IpNet;
 
 use crate::host::view::DeviceKind;
-use crate::request::{IfName, Mtu, Origin};
+use crate::request::{Bytes, IfName, Mtu, Origin};
 
 pub use nic::{HostUse, NicPlanError};
 
@@ -94,14 +94,102 @@ pub enum PlanError {
         /// Where another was asked for.
         origin: Origin,
     },
+    /// A field that says something about what the interface is not.
+    #[error("{field} is not possible on {kind}: {why}")]
+    NotOnThisKind {
+        /// The field.
+        field: &'static str,
+        /// What the interface is.
+        kind: &'static str,
+        /// Why not.
+        why: &'static str,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// A burst that is shorter than a frame.
+    #[error("a burst of {burst} lets no full frame pass, which has {frame} bytes")]
+    BurstBelowFrame {
+        /// The burst.
+        burst: Bytes,
+        /// The frame, in bytes.
+        frame: u32,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// A line of traffic control for a place where a limit is.
+    #[error("{line} takes the place of {field}")]
+    PlaceOfTcTaken {
+        /// The line.
+        line: String,
+        /// The limit.
+        field: &'static str,
+        /// Where the line was written.
+        origin: Origin,
+    },
+    /// The guard would be longer than the kernel allows.
+    #[error("spoofcheck cannot compare {count} addresses and the tags")]
+    TooManyAddresses {
+        /// How many addresses.
+        count: usize,
+        /// Where it was asked for.
+        origin: Origin,
+    },
     /// A device that cannot be handed over.
     #[error(transparent)]
     Nic(#[from] NicPlanError),
     /// The bridge may be one of Open vSwitch, which does not answer.
-    #[error("{device} does not exist, and Open vSwitch, whose bridge it may be, does not answer")]
+    #[error(
+        "{device} does not exist, and Open vSwitch, whose bridge it may be, does not answer: {reason}"
+    )]
     OpenVSwitchSilent {
         /// The bridge.
         device: IfName,
+        /// Why.
+        reason: String,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// A bridge of Open vSwitch is asked for, and it does not answer.
+    #[error("{name} is asked for as a bridge of Open vSwitch, which does not answer: {reason}")]
+    OvsSilent {
+        /// The bridge.
+        name: IfName,
+        /// Why.
+        reason: String,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// The same, and it is not installed.
+    #[error("{name} is asked for as a bridge of Open vSwitch, which is not installed here")]
+    OvsNotInstalled {
+        /// The bridge.
+        name: IfName,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// No bridge of that name, and none that we would make.
+    #[error("Open vSwitch has no bridge {name}")]
+    NoOvsBridge {
+        /// What was asked for.
+        name: IfName,
+        /// Where.
+        origin: Origin,
+    },
+    /// A bridge of Open vSwitch was asked for, and the device is something else.
+    #[error("{device} is {kind}, not a bridge of Open vSwitch")]
+    NotAnOvsBridge {
+        /// The device.
+        device: IfName,
+        /// What it is.
+        kind: DeviceKind,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// A field of Open vSwitch, and the uplink is none of its bridges.
+    #[error("only a port of Open vSwitch has that field, and {uplink} leads to none")]
+    NotOvs {
+        /// Where the uplink was asked for.
+        uplink: String,
         /// Where it was asked for.
         origin: Origin,
     },
@@ -120,7 +208,16 @@ impl PlanError {
             | Self::OwnAddress { origin, .. }
             | Self::MtuAboveUplink { origin, .. }
             | Self::PassthruMac { origin, .. }
-            | Self::OpenVSwitchSilent { origin, .. } => origin,
+            | Self::NotOnThisKind { origin, .. }
+            | Self::BurstBelowFrame { origin, .. }
+            | Self::PlaceOfTcTaken { origin, .. }
+            | Self::TooManyAddresses { origin, .. }
+            | Self::OpenVSwitchSilent { origin, .. }
+            | Self::OvsSilent { origin, .. }
+            | Self::OvsNotInstalled { origin, .. }
+            | Self::NoOvsBridge { origin, .. }
+            | Self::NotAnOvsBridge { origin, .. }
+            | Self::NotOvs { origin, .. } => origin,
             Self::Nic(error) => error.origin(),
         }
     }
@@ -129,7 +226,8 @@ impl PlanError {
     pub fn hint(&self) -> String {
         match self {
             Self::NoSuchDevice { .. } => {
-                "`ip link` lists the devices; a missing bridge is made only if its name begins with br".to_owned()
+                "`ip link` lists the devices; a missing bridge is made only if its name begins with br \
+                 (or with ovs, as one of Open vSwitch)".to_owned()
             }
             Self::NotABridge { device, .. } => {
                 format!("for a NIC write pipework.parent={device}, which makes a macvlan on it")
@@ -149,6 +247,32 @@ impl PlanError {
             Self::PassthruMac { device, .. } => {
                 format!("leave pipework.mac out, or set it on {device}: ip link set {device} address MAC")
             }
+            Self::NotOnThisKind { field, .. } => {
+                format!("leave pipework.{field} out, or plug the interface into a bridge: pipework.bridge=br0")
+            }
+            Self::BurstBelowFrame { frame, .. } => {
+                format!("at least {frame}b, or leave pipework.burst out")
+            }
+            Self::PlaceOfTcTaken { field, .. } => format!(
+                "leave out one of both: a port of a bridge has {field} on the host's end, and both fit there"
+            ),
+            Self::TooManyAddresses { .. } => {
+                "give the interface fewer addresses, or leave pipework.spoofcheck out".to_owned()
+            }
+            Self::OvsSilent { .. } => {
+                "start it: systemctl start openvswitch-switch (or openvswitch); where its database listens \
+                 elsewhere, ovsdb in /etc/pipework/config.toml says so".to_owned()
+            }
+            Self::OvsNotInstalled { .. } => {
+                "install openvswitch-switch, or name a Linux bridge with pipework.bridge".to_owned()
+            }
+            Self::NoOvsBridge { name, .. } => format!(
+                "ovs-vsctl add-br {name} makes it; only a missing bridge whose name begins with ovs is made here"
+            ),
+            Self::NotAnOvsBridge { device, .. } => format!(
+                "pipework.bridge={device} for a Linux bridge, pipework.parent={device} for a NIC"
+            ),
+            Self::NotOvs { .. } => "leave the field out, or name a bridge with pipework.ovs".to_owned(),
             Self::Nic(error) => error.hint(),
             Self::OpenVSwitchSilent { .. } => {
                 "start openvswitch-switch first, or make the bridge yourself: ip link add NAME type bridge".to_owned()

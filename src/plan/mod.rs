@@ -12,22 +12,24 @@ mod handover;
 mod ipoib;
 mod macvlan;
 pub mod names;
+mod ovs;
 mod physical;
 pub mod shared;
 pub mod step;
+mod traffic;
 mod vf;
 mod wifi;
 
 use ipnet::IpNet;
 
 use crate::host::view::{AttachmentView, HostView};
-use crate::request::{Asked, Attachment, IfName, MacAddr, Origin, Pkey, Request, Uplink};
+use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Pkey, Request, Uplink};
 
 pub use bridge::bridge_to_make;
 pub use error::{HostUse, NicPlanError, PlanError};
-pub use names::Identity;
+pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
-pub use step::{PlannedStep, Side, Step, Undo};
+pub use step::{OvsStep, OvsUndo, PlannedStep, Side, Step, Undo};
 
 /// Everything that will be done, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct PlannedInterface {
     pub ifname: IfName,
     /// Its index there.
     pub ifindex: u32,
+    /// Its MTU.
+    pub mtu: Mtu,
     /// Name of the host's end, where there is one.
     pub hostif: Option<IfName>,
     /// Its hardware address.
@@ -109,6 +113,17 @@ pub fn plan(
     Ok(planner.plan)
 }
 
+/// What only Open vSwitch can do is asked of nothing else.
+fn check_not_ovs(attachment: &Attachment) -> Result<(), PlanError> {
+    match attachment.ovs.origin() {
+        Some(origin) => Err(PlanError::NotOvs {
+            uplink: attachment.uplink.origin.to_string(),
+            origin: origin.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
 fn is_optional(attachment: &Attachment) -> bool {
     attachment
         .optional
@@ -158,15 +173,24 @@ impl Planner<'_> {
         let AttachmentView { uplink, nic, .. } = view;
         self.check_name(&attachment.ifname)?;
         self.check_addresses(attachment)?;
+        traffic::check(attachment, view)?;
+        if let Some(bridge) = view.ovs_bridge(&attachment.uplink.value) {
+            return self.ovs(attachment, bridge, view);
+        }
+        check_not_ovs(attachment)?;
+        if attachment.vlan.is_some() || attachment.trunk.is_some() {
+            return Err(self.not_built(attachment));
+        }
         let (device, mode) = match &attachment.uplink.value {
-            Uplink::Bridge { device } => return self.bridge(attachment, device, uplink),
+            Uplink::Bridge { device } => return self.bridge(attachment, device, view),
             Uplink::Macvlan { parent, mode } => (parent, *mode),
+            Uplink::Ovs { bridge } => return self.ovs(attachment, bridge, view),
             Uplink::Physical { device } => return self.physical(attachment, device, view),
             Uplink::Wifi { device } => return self.wifi(attachment, device, view),
             Uplink::Ipoib { parent, pkey, mode } => {
                 return self.ipoib(attachment, parent, *pkey, *mode, uplink);
             }
-            Uplink::Ovs { .. } | Uplink::Ipvlan { .. } | Uplink::Dummy => {
+            Uplink::Ipvlan { .. } | Uplink::Dummy => {
                 return Err(self.not_built(attachment));
             }
             Uplink::Link { device, .. } if nic.is_some() => {
@@ -179,7 +203,7 @@ impl Planner<'_> {
             }
             Uplink::Link { device, mode } => {
                 if let Some(bridge) = bridge::meant_by_link(device, uplink) {
-                    return self.bridge(attachment, &bridge, uplink);
+                    return self.bridge(attachment, &bridge, view);
                 }
                 (device, *mode)
             }

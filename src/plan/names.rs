@@ -17,6 +17,22 @@ pub struct Identity {
     pub engine: &'static str,
     /// The container's name in that engine.
     pub name: String,
+    /// Its present life, which no name and no address may depend on.
+    pub life: Life,
+}
+
+/// One life of a container, from a start to its end: what proves that something
+/// is its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Life {
+    /// Its id in its runtime.
+    pub id: String,
+    /// Pid of its first process.
+    pub pid: i32,
+    /// This boot's random id.
+    pub boot_id: String,
+    /// The cookie of its network namespace.
+    pub cookie: u64,
 }
 
 /// SHA-256 over the parts, each ended by a NUL so that none runs into the next.
@@ -43,6 +59,7 @@ pub fn stable_mac(identity: &Identity, ifname: &IfName) -> MacAddr {
         machine_id,
         engine,
         name,
+        life: _,
     } = identity;
     local_mac(
         0x02,
@@ -66,6 +83,7 @@ pub fn host_mac(identity: &Identity, ifname: &IfName) -> MacAddr {
         machine_id,
         engine,
         name,
+        life: _,
     } = identity;
     local_mac(
         0xfe,
@@ -94,6 +112,7 @@ mod tests {
             machine_id: machine_id.into(),
             engine: "podman",
             name: name.into(),
+            life: Life::default(),
         }
     }
 

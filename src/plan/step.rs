@@ -18,7 +18,7 @@ use crate::request::{Family, IfName, MacAddr, Origin};
 use crate::rt::{Address, Bridge, Macvlan, Route, VethPair};
 
 pub use nic::{NicStep, NicUndo, Traveller};
-pub use ovs::OvsStep;
+pub use ovs::{OvsStep, OvsUndo};
 pub use port::PortStep;
 pub use routing::RoutingStep;
 pub use traffic::TrafficStep;

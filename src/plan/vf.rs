@@ -86,14 +86,10 @@ pub(super) fn vf_changes(
     }
     if let Some(asked) = max_tx_rate.as_ref().or(min_tx_rate.as_ref()) {
         let (min, max) = now.rate.unwrap_or((0, 0));
-        let rate = Some((
-            min_tx_rate
-                .as_ref()
-                .map_or(min, |asked| asked.value.mbits()),
-            max_tx_rate
-                .as_ref()
-                .map_or(max, |asked| asked.value.mbits()),
-        ));
+        let (least, most) = (min_tx_rate.as_ref(), max_tx_rate.as_ref());
+        let least = least.map_or(min, |asked| asked.value.mbits());
+        let most = most.map_or(max, |asked| asked.value.mbits());
+        let rate = Some((least, most));
         changes.push((VfSettings { rate, ..none() }, asked.origin.clone()));
     }
     let with_former = |(settings, origin): (VfSettings, Origin)| {

@@ -42,6 +42,15 @@ pub enum Caller {
 }
 
 impl Caller {
+    /// Whether its ports are guarded against forged addresses unless it asks
+    /// otherwise: those of pods, whose authors share the network.
+    pub fn is_guarded(&self) -> bool {
+        match self {
+            Self::Tenant { .. } | Self::CrioPod => true,
+            Self::Runtime | Self::Person => false,
+        }
+    }
+
     /// The caller of a hook, from the container's annotations.
     ///
     /// Never [`Caller::Person`]: the command line knows that it is one.

@@ -9,7 +9,8 @@ use ipnet::IpNet;
 
 use super::caller::Caller;
 use super::set::Entry;
-use crate::request::{MacAddr, MacvlanMode, Pkey};
+use crate::request::rate::RateError;
+use crate::request::{MacAddr, MacvlanMode, Pkey, Rate};
 
 /// A name, or the beginning of one with a trailing `*`. A name that itself
 /// ends in `*` (the kernel allows it) is written with `\*`.
@@ -211,6 +212,38 @@ impl Entry for Range {
             min: min.unwrap_or(0),
             max: max.unwrap_or(u32::MAX),
         })
+    }
+}
+
+/// The largest limit of traffic that may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// `unlimited`: there need be none.
+    Unlimited,
+    /// One that is no larger.
+    AtMost(Rate),
+}
+
+impl Limit {
+    /// Whether this limit, or its absence, is covered.
+    pub fn covers(self, asked: Option<Rate>) -> bool {
+        match (self, asked) {
+            (Self::Unlimited, _) => true,
+            (Self::AtMost(most), Some(rate)) => rate <= most,
+            (Self::AtMost(_), None) => false,
+        }
+    }
+}
+
+impl Entry for Limit {
+    const EXPECTED: &'static str = "the largest limit in bit/s: \"100mbit\", \"unlimited\"";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "unlimited" {
+            return Ok(Self::Unlimited);
+        }
+        let most = text.parse().map_err(|e: RateError| e.to_string())?;
+        Ok(Self::AtMost(most))
     }
 }
 

@@ -4,11 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 use super::caller::Caller;
-use super::file::FileFault;
 use super::need::Ask;
 use super::rule::RuleFlaw;
 use super::suggestion::Suggestion;
 use crate::request::{IfName, Origin};
+use crate::trust::FileFault;
 
 /// Why policy refuses.
 #[derive(Debug, thiserror::Error)]

@@ -4,59 +4,18 @@
 //! trusted or understood refuses everything, since it was meant to say
 //! something. The checks are made on the file that was opened, not on a path.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::libc::O_NONBLOCK;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::PolicyError;
 use super::rule::Rule;
 use super::text::position;
+use crate::trust::{self, Unread};
 
 /// Where the administrator's policy is.
 pub const POLICY_PATH: &str = "/etc/pipework/policy.toml";
-
-/// The most that is read.
-const MAX_BYTES: u64 = 1024 * 1024;
-
-/// Why a file is not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FileFault {
-    /// A directory, device, pipe or socket.
-    #[error("is not a regular file")]
-    NotRegular,
-    /// Somebody else's.
-    #[error("belongs to user {uid}, not to root")]
-    NotRoots {
-        /// The owner.
-        uid: u32,
-    },
-    /// Others may write to it.
-    #[error("may be written by others than root (its mode is {mode:04o})")]
-    Writable {
-        /// The permission bits.
-        mode: u32,
-    },
-    /// Not a policy that anybody wrote.
-    #[error("is larger than {MAX_BYTES} bytes")]
-    TooLarge,
-}
-
-impl FileFault {
-    /// The command that repairs it, if one does.
-    pub fn cure(self, path: &Path) -> Option<String> {
-        let path = path.display();
-        match self {
-            Self::NotRegular | Self::TooLarge => None,
-            Self::NotRoots { uid: _ } => Some(format!("read it, then: chown root:root {path}")),
-            Self::Writable { mode: _ } => Some(format!("read it, then: chmod go-w {path}")),
-        }
-    }
-}
 
 /// A rule, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,25 +52,11 @@ impl Policy {
             path: path.to_owned(),
             fault,
         };
-        // Opening a pipe would wait for a writer. A link that leads nowhere is a
-        // mistake, not the absence of a policy.
-        let mut options = OpenOptions::new();
-        let file = match options.read(true).custom_flags(O_NONBLOCK).open(path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
-            Err(e) => return Err(unreadable(e)),
-        };
-        if let Some(fault) = fault_of(&file.metadata().map_err(unreadable)?) {
-            return Err(untrusted(fault));
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(untrusted(FileFault::TooLarge));
-        }
-        Self::parse(path, &bytes).map(Some)
+        let bytes = trust::read(path).map_err(|unread| match unread {
+            Unread::Io(source) => unreadable(source),
+            Unread::Fault(fault) => untrusted(fault),
+        })?;
+        bytes.map(|bytes| Self::parse(path, &bytes)).transpose()
     }
 
     /// The policy in a file's content; the path is for messages.
@@ -147,24 +92,6 @@ impl Policy {
             path: path.to_owned(),
             rules,
         })
-    }
-}
-
-/// What keeps a file from being believed.
-fn fault_of(metadata: &fs::Metadata) -> Option<FileFault> {
-    let mode = metadata.mode() & 0o7777;
-    if !metadata.is_file() {
-        Some(FileFault::NotRegular)
-    } else if metadata.uid() != 0 {
-        Some(FileFault::NotRoots {
-            uid: metadata.uid(),
-        })
-    } else if mode & 0o022 != 0 {
-        Some(FileFault::Writable { mode })
-    } else if metadata.len() > MAX_BYTES {
-        Some(FileFault::TooLarge)
-    } else {
-        None
     }
 }
 

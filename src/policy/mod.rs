@@ -22,7 +22,7 @@ mod text;
 pub use caller::Caller;
 pub use criterion::Criterion;
 pub use error::PolicyError;
-pub use file::{FileFault, POLICY_PATH, Policy};
+pub use file::{POLICY_PATH, Policy};
 pub use need::{Ask, Need};
 pub use rule::RuleFlaw;
 pub use suggestion::Suggestion;
@@ -59,7 +59,6 @@ pub fn judge(
         uplinks,
         namespace: _,
         own_addresses: _,
-        ovs_silent: _,
     } = view;
     for (n, attachment) in attachments.iter().enumerate() {
         let uplink = uplinks.get(n).ok_or_else(|| PolicyError::NotLookedUp {

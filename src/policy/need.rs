@@ -5,6 +5,8 @@
 //! are judged as the host resolved them, never by the name that was written.
 
 mod nic;
+mod ovs;
+mod traffic;
 
 use std::net::IpAddr;
 
@@ -14,9 +16,10 @@ use super::caller::Caller;
 use super::entry::Kind;
 use super::error::PolicyError;
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, UplinkView};
+use crate::request::vlan::VlanRange;
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    MacvlanMode, Origin, PhysicalRef, Pkey, Route, Sysctl, Uplink,
+    MacvlanMode, Origin, PhysicalRef, Pkey, Rate, Route, Sysctl, Trunk, Uplink, VlanId,
 };
 
 /// One thing that is asked for.
@@ -34,6 +37,11 @@ pub enum Need {
     Mode(MacvlanMode),
     /// The VLAN that the uplink leads into; `None` is untagged.
     Vlan(Option<u16>),
+    /// VLANs that reach the container tagged.
+    Trunk(VlanRange),
+    /// What is written to the rows of a port of Open vSwitch, as
+    /// `iface-id=VALUE` or `external-ids.KEY=VALUE`.
+    Ovs(String),
     /// A bridge that does not exist yet.
     CreateBridge,
     /// An address.
@@ -67,6 +75,20 @@ pub enum Need {
     Metric(u32),
     /// A stable identity.
     Name(String),
+    /// A limit of the traffic to the container in bit/s; `None` is no limit.
+    RateIn(Option<Rate>),
+    /// A limit of the traffic from the container; `None` is no limit.
+    RateOut(Option<Rate>),
+    /// Bytes that may exceed a limit at once.
+    Burst(u32),
+    /// Lines of traffic control.
+    TrafficControl,
+    /// Frames that leave by the bridge port that they came from.
+    Hairpin,
+    /// All frames of the link.
+    Promisc,
+    /// A port without a guard, for who has one by default.
+    NoSpoofcheck,
     /// To start without the interface.
     Optional,
     /// A device that the host uses.
@@ -111,22 +133,16 @@ pub(super) fn needs(
     attachment: &Attachment,
     view: &AttachmentView,
 ) -> Result<Vec<Ask>, PolicyError> {
-    let AttachmentView {
-        uplink: _,
-        nic: _,
-        // A reason why there is none.
-        busy: _,
-    } = view;
     let Attachment {
         ifname,
         uplink,
         vlan,
-        trunk: _,
-        port: _,
-        traffic: _,
+        trunk,
+        port,
+        traffic,
         routing: _,
         device,
-        ovs: _,
+        ovs: of_ovs,
         host_access: _,
         mac,
         mtu,
@@ -139,19 +155,24 @@ pub(super) fn needs(
         optional,
     } = attachment;
     let mut out = vec![ask(Need::Caller(shared.caller.clone()), &uplink.origin)];
-    let Some(kind) = of_uplink(uplink, view, &mut out) else {
+    let vlans = match view.ovs_bridge(&uplink.value) {
+        Some(_) => ovs::vlans(attachment),
+        None => of_vlans(vlan.as_ref(), trunk.as_ref()),
+    };
+    let Some(kind) = of_uplink(uplink, view, &vlans, &mut out) else {
         return Err(PolicyError::NoSuchDevice {
             ifname: ifname.value.clone(),
             origin: uplink.origin.clone(),
         });
     };
+    out.extend(ovs::options(of_ovs));
     nic::of_nic(uplink, device, view, &mut out);
     out.extend(nic::of_pkey(uplink, kind, vlan.as_ref()));
-    out.extend(of(vlan, |vlan| Need::Vlan(Some(vlan.get()))));
     of_addressing(addressing, &mut out);
     out.extend([of_ifname(ifname), of_mac(mac.as_ref())]);
     routes.iter().for_each(|route| of_route(route, &mut out));
     sysctls.iter().for_each(|one| out.push(of_sysctl(one)));
+    out.extend(traffic::needs(port, traffic, shared.caller));
     let rest = [
         of(mtu, |mtu| Need::Mtu(mtu.get())),
         of(txqlen, |length| Need::Txqlen(*length)),
@@ -197,15 +218,21 @@ fn of_announce(asked: &Asked<Announce>) -> Option<Ask> {
 
 /// The kind of what will be made; `None` when nothing of the hardware that was
 /// asked for exists, so that there is no name to judge.
-fn of_uplink(uplink: &Asked<Uplink>, seen: &AttachmentView, out: &mut Vec<Ask>) -> Option<Kind> {
+fn of_uplink(
+    uplink: &Asked<Uplink>,
+    view: &AttachmentView,
+    vlans: &[Ask],
+    out: &mut Vec<Ask>,
+) -> Option<Kind> {
     let Asked { value, origin } = uplink;
-    let view = &seen.uplink;
-    let is_bridge = match view {
+    let is_bridge = match &view.uplink {
         UplinkView::Present(device) => device.kind == DeviceKind::Bridge,
         // A missing first argument of a classic line can only become a bridge.
         UplinkView::Absent => true,
     };
+    let ovs = view.ovs_bridge(value);
     let (name, kind, mode) = match value {
+        _ if ovs.is_some() => (ovs, Kind::Ovs, None),
         Uplink::Bridge { device } => (Some(device), Kind::Bridge, None),
         Uplink::Ovs { bridge } => (Some(bridge), Kind::Ovs, None),
         Uplink::Macvlan { parent, mode } => (by_name(parent), Kind::Macvlan, Some(*mode)),
@@ -224,29 +251,44 @@ fn of_uplink(uplink: &Asked<Uplink>, seen: &AttachmentView, out: &mut Vec<Ask>) 
         } => (by_name(parent), Kind::Ipoib, None),
         Uplink::Wifi { device } => (by_name(device), Kind::Wifi, None),
         Uplink::Link { device, mode: _ } if is_bridge => (by_name(device), Kind::Bridge, None),
-        Uplink::Link { device, mode } => match nic::kind_of_link(seen, is_infiniband(view)) {
+        Uplink::Link { device, mode } => match nic::kind_of_link(view, is_infiniband(&view.uplink))
+        {
             Kind::Macvlan => (by_name(device), Kind::Macvlan, Some(*mode)),
             other => (by_name(device), other, None),
         },
     };
-    match (view, name) {
+    match (&view.uplink, name) {
         (_, _) if kind == Kind::Dummy => {
             out.push(ask(Need::Uplink(kind.word().to_owned()), origin));
         }
-        (UplinkView::Present(_), _) if nic::card_of(value, seen).is_some() => {
-            let card = nic::card_of(value, seen);
+        (UplinkView::Present(_), _) if nic::card_of(value, view).is_some() => {
+            let card = nic::card_of(value, view);
             out.extend(card.map(|card| ask(Need::Uplink(card.to_string()), origin)));
         }
-        (UplinkView::Present(device), _) => of_device(device, origin, out),
+        (UplinkView::Present(device), _) => of_device(device, origin, vlans, out),
         (UplinkView::Absent, Some(name)) => {
             out.push(ask(Need::Uplink(name.to_string()), origin));
-            out.push(ask(Need::Vlan(None), origin));
+            out.extend(vlans.iter().cloned());
+            if vlans.is_empty() {
+                out.push(ask(Need::Vlan(None), origin));
+            }
         }
         (UplinkView::Absent, None) => return None,
     }
     out.push(ask(Need::Kind(kind), origin));
     out.extend(mode.map(|mode| ask(Need::Mode(mode), origin)));
-    if *view == UplinkView::Absent && matches!(kind, Kind::Bridge | Kind::Ovs) {
+    let is_made = match kind {
+        Kind::Ovs => view.ovs_to_make().is_some(),
+        Kind::Bridge => view.uplink == UplinkView::Absent,
+        Kind::Macvlan
+        | Kind::Ipvlan
+        | Kind::Phys
+        | Kind::Vf
+        | Kind::Dummy
+        | Kind::Ipoib
+        | Kind::Wifi => false,
+    };
+    if is_made {
         out.push(ask(Need::CreateBridge, origin));
     }
     Some(kind)
@@ -259,6 +301,19 @@ fn is_infiniband(view: &UplinkView) -> bool {
     }
 }
 
+/// The VLANs that are asked for; without any it is the untagged network.
+fn of_vlans(vlan: Option<&Asked<VlanId>>, trunk: Option<&Asked<Trunk>>) -> Vec<Ask> {
+    let mut out = Vec::new();
+    if let Some(Asked { value, origin }) = vlan {
+        out.push(ask(Need::Vlan(Some(value.get())), origin));
+    }
+    if let Some(Asked { value, origin }) = trunk {
+        let ranges = value.ranges().iter();
+        out.extend(ranges.map(|range| ask(Need::Trunk(*range), origin)));
+    }
+    out
+}
+
 fn by_name(device: &DeviceRef) -> Option<&IfName> {
     match device {
         DeviceRef::Name(name) => Some(name),
@@ -268,7 +323,7 @@ fn by_name(device: &DeviceRef) -> Option<&IfName> {
 
 /// The device and all that lies below it. Each tag of stacked VLANs counts:
 /// frames of eth0.100.200 leave eth0 with both.
-fn of_device(device: &DeviceView, origin: &Origin, out: &mut Vec<Ask>) {
+fn of_device(device: &DeviceView, origin: &Origin, vlans: &[Ask], out: &mut Vec<Ask>) {
     let DeviceView {
         ifindex: _,
         mac_is_loose: _,
@@ -294,9 +349,10 @@ fn of_device(device: &DeviceView, origin: &Origin, out: &mut Vec<Ask>) {
         tags.push(tag_of(kind));
     }
     let tags: Vec<u16> = tags.into_iter().flatten().collect();
-    if tags.is_empty() {
+    if tags.is_empty() && vlans.is_empty() {
         out.push(ask(Need::Vlan(None), origin));
     }
+    out.extend(vlans.iter().cloned());
     out.extend(
         tags.into_iter()
             .map(|tag| ask(Need::Vlan(Some(tag)), origin)),

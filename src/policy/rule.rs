@@ -8,10 +8,11 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::criterion::Criterion;
-use super::entry::{CallerPattern, Glob, Kind, MacPattern, Pkeys, Range, Routers, Vlan};
+use super::entry::{CallerPattern, Glob, Kind, Limit, MacPattern, Pkeys, Range, Routers, Vlan};
 use super::need::{Ask, Need};
 use super::set::Set;
-use crate::request::MacvlanMode;
+use crate::request::vlan::VlanRange;
+use crate::request::{MacvlanMode, VlanId};
 
 /// What a rule does with the attachments that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -37,6 +38,7 @@ pub struct Rule {
     kind: Option<Set<Kind>>,
     mode: Option<Set<MacvlanMode>>,
     vlan: Option<Set<Vlan>>,
+    ovs: Option<Set<Glob>>,
     create_bridge: Option<bool>,
     cidr: Option<Set<IpNet>>,
     gateway: Option<Set<Routers>>,
@@ -51,6 +53,13 @@ pub struct Rule {
     announce: Option<Set<Range>>,
     metric: Option<Set<Range>>,
     name: Option<Set<Glob>>,
+    rate_in: Option<Set<Limit>>,
+    rate_out: Option<Set<Limit>>,
+    burst: Option<Set<Range>>,
+    tc: Option<bool>,
+    hairpin: Option<bool>,
+    promisc: Option<bool>,
+    no_spoofcheck: Option<bool>,
     optional: Option<bool>,
     device_force: Option<bool>,
     vf: Option<Set<Glob>>,
@@ -78,10 +87,15 @@ impl Need {
     pub fn is_plain(&self) -> bool {
         match self {
             Self::Vlan(tag) => tag.is_none(),
+            Self::Trunk(_) | Self::Ovs(_) => false,
             Self::Mac(mac) => mac.is_none(),
             Self::Mode(mode) => *mode == MacvlanMode::Bridge,
             Self::Ifname { name: _, written } => !written,
             Self::Count(count) => *count <= 1,
+            // A limit takes from who asks for it, and nobody must have one.
+            Self::RateIn(_) | Self::RateOut(_) => true,
+            Self::Burst(_) | Self::TrafficControl => false,
+            Self::Hairpin | Self::Promisc | Self::NoSpoofcheck => false,
             Self::Caller(_) | Self::Uplink(_) | Self::Lower(_) | Self::Kind(_) => false,
             Self::Address(_) | Self::Gateway(_) | Self::Route(_) | Self::Metric(_) => false,
             Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
@@ -90,6 +104,13 @@ impl Need {
             Self::DeviceForce | Self::Vf(_) | Self::Pkey(_) => false,
         }
     }
+}
+
+/// Whether each VLAN of a range is in some entry.
+fn all_in(range: VlanRange, vlans: &Set<Vlan>) -> bool {
+    range
+        .vlans()
+        .all(|vlan| vlans.has(|entry| entry.covers(Some(vlan.get()))))
 }
 
 /// Whether what is listed has the wanted entry; `None` when nothing is listed.
@@ -126,6 +147,8 @@ impl Rule {
             Need::Kind(kind) => listed(&self.kind, |e| e == kind),
             Need::Mode(mode) => listed(&self.mode, |e| e == mode),
             Need::Vlan(tag) => listed(&self.vlan, |e| e.covers(*tag)),
+            Need::Trunk(range) => self.vlan.as_ref().map(|vlans| all_in(*range, vlans)),
+            Need::Ovs(row) => listed(&self.ovs, |e| e.covers(row)),
             Need::CreateBridge => self.create_bridge,
             Need::Address(address) => listed(&self.cidr, |e| e.contains(address)),
             Need::Gateway(gateway) => listed(&self.gateway, |e| e.0.contains(gateway)),
@@ -140,6 +163,13 @@ impl Rule {
             Need::Announce(times) => listed(&self.announce, |e| e.covers(*times)),
             Need::Metric(metric) => listed(&self.metric, |e| e.covers(*metric)),
             Need::Name(name) => listed(&self.name, |e| e.covers(name)),
+            Need::RateIn(rate) => listed(&self.rate_in, |e| e.covers(*rate)),
+            Need::RateOut(rate) => listed(&self.rate_out, |e| e.covers(*rate)),
+            Need::Burst(bytes) => listed(&self.burst, |e| e.covers(*bytes)),
+            Need::TrafficControl => self.tc,
+            Need::Hairpin => self.hairpin,
+            Need::Promisc => self.promisc,
+            Need::NoSpoofcheck => self.no_spoofcheck,
             Need::Optional => self.optional,
             Need::DeviceForce => self.device_force,
             Need::Vf(field) => listed(&self.vf, |e| e.covers(field)),
@@ -157,6 +187,11 @@ impl Rule {
             }
             (Criterion::Lower, Need::Lower(name)) => {
                 listed(&self.lower, |e| e.covers(name)) == Some(true)
+            }
+            // A ban on one VLAN bans a trunk that carries it among others.
+            (Criterion::Vlan, Need::Trunk(range)) => {
+                let is_banned = |vlan: VlanId| listed(&self.vlan, |e| e.covers(Some(vlan.get())));
+                range.vlans().any(|vlan| is_banned(vlan) == Some(true))
             }
             // A ban on 10.0.0.0/8 bans a route to all of 0.0.0.0/0 as well.
             (Criterion::Routes, Need::Route(net)) => {
@@ -186,7 +221,7 @@ impl Rule {
     }
 
     /// Every criterion, and what the rule says of it.
-    fn criteria(&self) -> [(Criterion, Stated); 25] {
+    fn criteria(&self) -> [(Criterion, Stated); 33] {
         let Self {
             action: _,
             caller,
@@ -195,6 +230,7 @@ impl Rule {
             kind,
             mode,
             vlan,
+            ovs,
             create_bridge,
             cidr,
             gateway,
@@ -209,6 +245,13 @@ impl Rule {
             announce,
             metric,
             name,
+            rate_in,
+            rate_out,
+            burst,
+            tc,
+            hairpin,
+            promisc,
+            no_spoofcheck,
             optional,
             device_force,
             vf,
@@ -222,6 +265,7 @@ impl Rule {
             (Criterion::Kind, stated(kind)),
             (Criterion::Mode, stated(mode)),
             (Criterion::Vlan, stated(vlan)),
+            (Criterion::Ovs, stated(ovs)),
             (Criterion::CreateBridge, switched(*create_bridge)),
             (Criterion::Cidr, stated(cidr)),
             (Criterion::Gateway, stated(gateway)),
@@ -236,6 +280,13 @@ impl Rule {
             (Criterion::Announce, stated(announce)),
             (Criterion::Metric, stated(metric)),
             (Criterion::Name, stated(name)),
+            (Criterion::RateIn, stated(rate_in)),
+            (Criterion::RateOut, stated(rate_out)),
+            (Criterion::Burst, stated(burst)),
+            (Criterion::TrafficControl, switched(*tc)),
+            (Criterion::Hairpin, switched(*hairpin)),
+            (Criterion::Promisc, switched(*promisc)),
+            (Criterion::NoSpoofcheck, switched(*no_spoofcheck)),
             (Criterion::Optional, switched(*optional)),
             (Criterion::DeviceForce, switched(*device_force)),
             (Criterion::Vf, stated(vf)),

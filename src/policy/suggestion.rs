@@ -45,7 +45,8 @@ impl fmt::Display for Suggestion {
         for (key, values) in self.lines() {
             let values = values.join(", ");
             match key {
-                "create-bridge" | "default-route" | "optional" | "device-force" | "count" => {
+                "create-bridge" | "default-route" | "optional" | "count" | "tc" | "hairpin"
+                | "promisc" | "no-spoofcheck" | "device-force" => {
                     write!(f, "\n{key} = {values}")?;
                 }
                 list => write!(f, "\n{list} = [{values}]")?,
@@ -71,13 +72,22 @@ fn value(need: &Need) -> String {
         Need::Mode(mode) => quoted(&mode.to_string()),
         Need::Vlan(None) => quoted("untagged"),
         Need::Vlan(Some(tag)) => tag.to_string(),
+        Need::Trunk(range) if range.first == range.last => range.to_string(),
+        Need::Trunk(range) => quoted(&range.to_string()),
+        Need::Ovs(row) => name(row),
         Need::Address(address) | Need::Gateway(address) => quoted(&address.to_string()),
         Need::Route(destination) => quoted(&destination.to_string()),
         Need::Mac(None) => quoted("stable"),
         Need::Mac(Some(mac)) => quoted(&mac.to_string()),
+        Need::RateIn(None) | Need::RateOut(None) => quoted("unlimited"),
+        Need::RateIn(Some(rate)) | Need::RateOut(Some(rate)) => quoted(&rate.to_string()),
         Need::CreateBridge | Need::DefaultRoute | Need::Optional | Need::DeviceForce => {
             "true".to_owned()
         }
+        Need::TrafficControl | Need::Hairpin | Need::Promisc | Need::NoSpoofcheck => {
+            "true".to_owned()
+        }
+        Need::Burst(number) => number.to_string(),
         Need::Vf(field) => name(field),
         Need::Pkey(pkey) => quoted(&pkey.to_string()),
         Need::Mtu(number)

@@ -15,6 +15,7 @@ mod objects;
 mod sample;
 mod shared;
 mod store;
+mod uplinks;
 
 use std::hash::Hash;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use nics::NicClaim;
 pub use objects::ObjectRecord;
 pub use shared::BridgeRecord;
 pub use store::{Known, Store};
+pub use uplinks::UplinkId;
 
 /// The version of the records that this release writes. It reads this one and
 /// the one before; a newer one is left alone.

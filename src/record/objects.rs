@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::lock::{Lock, Mode};
+use super::lock::{Lock, Locked, Mode};
 use super::store::{Store, create_in_place, io_error, remove, write_file};
 use super::{RecordError, VERSION};
 use crate::deadline::Deadline;
@@ -33,8 +33,13 @@ impl Store {
 
     /// Keeps every other run away from one object.
     pub fn lock_object(&self, key: &ObjectKey, deadline: Deadline) -> Result<Lock, RecordError> {
-        let path = self.file("locks", &["object", &key.0]);
-        Ok(Lock::wait(path, Mode::Exclusive, deadline)?.that_removes_its_file())
+        let what = Locked::Object(key);
+        Lock::wait(&self.path("lock"), what, Mode::Exclusive, deadline)
+    }
+
+    /// The same, unless another run is at it now.
+    pub fn try_lock_object(&self, key: &ObjectKey) -> Result<Option<Lock>, RecordError> {
+        Lock::attempt(&self.path("lock"), Locked::Object(key), Mode::Exclusive)
     }
 
     /// The object that is known by `key`.

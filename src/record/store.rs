@@ -1,10 +1,10 @@
 //! The files below /run/pipework, all of root and nobody else.
 //!
-//! `attachments/X/HASH` are the records; one that is being made has
+//! `attachments/X/COOKIE-BOOT` are the records; one that is being made has
 //! `.applying` behind its name. `containers/X/HASH` and `macs/X/HASH` lead
-//! to them (`index`), `shared/HASH` are bridges, `locks/HASH` keep runs apart,
-//! `reports/HASH` tell what went wrong last. Names are hashes, so no text of a
-//! user is one.
+//! to them (`index`), `shared/HASH` are bridges, `lock` keeps runs apart,
+//! `reports/HASH` tell what went wrong last. Names are numbers of the kernel and
+//! hashes, so no text of a user is one.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::codec::{encode, read_record};
-use super::lock::{Lock, Mode};
+use super::lock::{Lock, Locked, Mode};
 use super::{Record, RecordError};
 use crate::deadline::Deadline;
 use crate::reference::{NamespaceKey, Reference};
@@ -87,9 +87,13 @@ pub(super) struct Hasher(Sha256);
 impl Hasher {
     /// The first half of the digest, in hexadecimal.
     pub(super) fn hex(self) -> String {
-        let digest = self.0.finalize();
-        let bytes = digest.iter().take(16);
-        bytes.map(|byte| format!("{byte:02x}")).collect()
+        let mut text = String::with_capacity(32);
+        for byte in self.0.finalize().iter().take(16) {
+            for digit in [byte >> 4, byte & 0xf] {
+                text.extend(char::from_digit(u32::from(digit), 16));
+            }
+        }
+        text
     }
 }
 
@@ -102,10 +106,6 @@ impl std::hash::Hasher for Hasher {
     fn finish(&self) -> u64 {
         0
     }
-}
-
-fn hash_of_key(key: &NamespaceKey) -> String {
-    hash(&["namespace", &key.boot_id, &key.cookie.to_string()])
 }
 
 impl Store {
@@ -153,20 +153,14 @@ impl Store {
         key: &NamespaceKey,
         deadline: Deadline,
     ) -> Result<Lock, RecordError> {
-        let path = self.file(
-            "locks",
-            &["namespace", &key.boot_id, &key.cookie.to_string()],
-        );
-        Ok(Lock::wait(path, Mode::Exclusive, deadline)?.that_removes_its_file())
+        let what = Locked::Namespace(key);
+        Lock::wait(&self.path("lock"), what, Mode::Exclusive, deadline)
     }
 
     /// The same, unless another run is in there now.
     pub fn try_lock_namespace(&self, key: &NamespaceKey) -> Result<Option<Lock>, RecordError> {
-        let path = self.file(
-            "locks",
-            &["namespace", &key.boot_id, &key.cookie.to_string()],
-        );
-        Ok(Lock::attempt(&path, Mode::Exclusive)?.map(Lock::that_removes_its_file))
+        let what = Locked::Namespace(key);
+        Lock::attempt(&self.path("lock"), what, Mode::Exclusive)
     }
 
     /// Keeps a bridge of ours from being made twice, or removed under us.
@@ -176,15 +170,14 @@ impl Store {
         mode: Mode,
         deadline: Deadline,
     ) -> Result<Lock, RecordError> {
-        Lock::wait(
-            self.file("locks", &["bridge", name.as_str()]),
-            mode,
-            deadline,
-        )
+        Lock::wait(&self.path("lock"), Locked::Bridge(name), mode, deadline)
     }
 
+    /// The kernel's two numbers are the name: nothing in it is a user's.
     fn complete_path(&self, key: &NamespaceKey) -> PathBuf {
-        self.sharded("attachments", &hash_of_key(key))
+        let NamespaceKey { boot_id, cookie } = key;
+        let path = format!("attachments/{:x}/{cookie}-{boot_id}", cookie % 16);
+        self.root.join(path)
     }
 
     fn applying_path(&self, key: &NamespaceKey) -> PathBuf {

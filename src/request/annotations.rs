@@ -10,6 +10,8 @@ mod entry;
 mod fields;
 mod key;
 mod nic;
+mod ovs;
+mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +22,7 @@ use super::{Asked, Attachment, Request};
 use entry::Entry;
 use fields::Fields;
 use key::Selector;
+use traffic::Bandwidth;
 
 /// What every key of ours begins with.
 pub const PREFIX: &str = "pipework.";
@@ -35,8 +38,10 @@ pub fn is_ours(key: &str) -> bool {
 pub fn parse<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Option<Request>, RequestError> {
+    let mut bandwidth = Bandwidth::default();
     let mut ours: Vec<(&str, &str)> = annotations
         .into_iter()
+        .inspect(|(key, value)| bandwidth.note(key, value))
         .filter(|(key, _)| is_ours(key))
         .collect();
     ours.sort_unstable();
@@ -53,11 +58,12 @@ pub fn parse<'a>(
         .into_iter()
         .partition(|entry| entry.field.scope == Scope::Sandbox);
     let name = read_sandbox(&sandbox)?;
-    let attachments = attachments(interfaces)?;
+    let mut attachments = attachments(interfaces)?;
     if let (true, Some(first)) = (attachments.is_empty(), sandbox.first()) {
         return Err(no_uplink(first.key));
     }
     unique_names(&attachments)?;
+    bandwidth.limit(&mut attachments)?;
     Ok(Some(Request { attachments, name }))
 }
 

@@ -11,9 +11,12 @@ use super::ifname::IfNameError;
 use super::keys::FormMismatch;
 use super::mac::MacError;
 use super::mtu::MtuError;
+use super::ovs::ExternalIdError;
 use super::pkey::PkeyError;
+use super::rate::RateError;
 use super::route::RouteError;
 use super::sysctl::SysctlError;
+use super::tc::TcError;
 use super::vf::TxRateError;
 use super::vlan::VlanError;
 
@@ -64,6 +67,12 @@ pub enum ValueError {
     /// An MTU.
     #[error(transparent)]
     Mtu(#[from] MtuError),
+    /// A rate or a size.
+    #[error(transparent)]
+    Rate(#[from] RateError),
+    /// Lines of traffic control.
+    #[error(transparent)]
+    Tc(#[from] TcError),
     /// A list of routes.
     #[error(transparent)]
     Route(#[from] RouteError),
@@ -73,6 +82,9 @@ pub enum ValueError {
     /// A VLAN, or a list of them.
     #[error(transparent)]
     Vlan(#[from] VlanError),
+    /// A key of external-ids.
+    #[error(transparent)]
+    ExternalId(#[from] ExternalIdError),
     /// A partition of InfiniBand.
     #[error(transparent)]
     Pkey(#[from] PkeyError),

@@ -68,6 +68,13 @@ impl IfName {
         let [a, b, c, d, e] = hash;
         Self(format!("pw{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}"))
     }
+
+    /// The name of an intermediate device that we make: `pwi` and its index in
+    /// eight hex digits. Nothing else holds that index, so nothing that a
+    /// killed run has left holds that name.
+    pub fn of_ifb(ifindex: u32) -> Self {
+        Self(format!("pwi{ifindex:08x}"))
+    }
 }
 
 fn is_allowed(character: char) -> bool {

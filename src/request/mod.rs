@@ -14,9 +14,13 @@ pub mod keys;
 pub mod mac;
 pub mod mtu;
 pub mod options;
+pub mod ovs;
 pub mod pkey;
+pub mod rate;
 pub mod route;
 pub mod sysctl;
+pub mod tc;
+mod units;
 pub mod vf;
 pub mod vlan;
 
@@ -33,9 +37,12 @@ pub use ifname::IfName;
 pub use mac::MacAddr;
 pub use mtu::Mtu;
 pub use options::{DeviceOptions, OvsOptions, PortOptions, Routing, Traffic};
+pub use ovs::{Datapath, VlanMode};
 pub use pkey::{IpoibMode, Pkey};
+pub use rate::{Bytes, Rate};
 pub use route::{Metric, Route};
 pub use sysctl::{Family, Sysctl};
+pub use tc::TcLine;
 pub use vf::{TxRate, VfLinkState, VfOptions};
 pub use vlan::{Trunk, VlanId};
 
@@ -225,6 +232,18 @@ pub enum Announce {
     Off,
     /// Once now; IPv4's is repeated by the kernel (see `announce.rs`).
     Once,
+}
+
+impl Request {
+    /// Guards every port against forged addresses, where nothing is written.
+    pub fn guard_by_default(&mut self) {
+        for attachment in &mut self.attachments {
+            attachment.port.spoofcheck.get_or_insert(Asked {
+                value: true,
+                origin: Origin::Default,
+            });
+        }
+    }
 }
 
 /// Everything that one sandbox asks for.

@@ -1,7 +1,8 @@
 //! What may be asked of an interface besides its uplink and its addresses, in
 //! groups that belong together.
 
-use super::{Asked, VfOptions};
+use super::ovs::VlanMode;
+use super::{Asked, Bytes, Origin, Rate, TcLine, VfOptions};
 
 /// Settings of a bridge port and of the interface that hangs on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -20,7 +21,17 @@ pub struct PortOptions {
 
 /// Limits and disciplines of traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Traffic {}
+pub struct Traffic {
+    /// Limit of what goes to the container.
+    pub rate_in: Option<Asked<Rate>>,
+    /// Limit of what comes from the container.
+    pub rate_out: Option<Asked<Rate>>,
+    /// What may exceed either limit at once; `None`: what the rate carries in
+    /// 10 ms, and ten full frames at least.
+    pub burst: Option<Asked<Bytes>>,
+    /// Traffic control of the interface, in the order written.
+    pub tc: Vec<Asked<TcLine>>,
+}
 
 /// Rules, neighbours and checks beside addresses and routes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -43,6 +54,21 @@ pub struct OvsOptions {
     pub iface_id: Option<Asked<String>>,
     /// Further external-ids, by key.
     pub external_ids: Vec<Asked<(String, String)>>,
-    /// `vlan_mode`, one of the schema's words.
-    pub vlan_mode: Option<Asked<String>>,
+    /// `vlan_mode`; `None` leaves it to `vlan` and `trunk`.
+    pub vlan_mode: Option<Asked<VlanMode>>,
+}
+
+impl OvsOptions {
+    /// Where the first of them was asked for, if any was.
+    pub fn origin(&self) -> Option<&Origin> {
+        let Self {
+            iface_id,
+            external_ids,
+            vlan_mode,
+        } = self;
+        let iface_id = iface_id.as_ref().map(|asked| &asked.origin);
+        let external_id = external_ids.first().map(|asked| &asked.origin);
+        let vlan_mode = vlan_mode.as_ref().map(|asked| &asked.origin);
+        iface_id.or(external_id).or(vlan_mode)
+    }
 }

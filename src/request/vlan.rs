@@ -93,6 +93,12 @@ impl fmt::Display for VlanId {
 }
 
 impl VlanRange {
+    /// Every VLAN.
+    pub const ALL: Self = Self {
+        first: VlanId(1),
+        last: VlanId(4094),
+    };
+
     /// Whether `vlan` is one of them.
     pub fn contains(self, vlan: VlanId) -> bool {
         (self.first..=self.last).contains(&vlan)

@@ -4,11 +4,15 @@
 //! values; nothing here decides anything.
 #![allow(unsafe_code)]
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::UnsafeCell;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::libc;
+use nix::sys::signal::{SigHandler, Signal};
 
 /// `SO_NETNS_COOKIE` (include/uapi/asm-generic/socket.h, since Linux 5.14).
 const SO_NETNS_COOKIE: libc::c_int = 71;
@@ -144,6 +148,13 @@ pub fn random(bytes: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Ignores a signal from now on (signal(2)).
+pub fn ignore_signal(signal: Signal) -> io::Result<()> {
+    // SAFETY: SIG_IGN is no handler that could run.
+    unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) }?;
+    Ok(())
+}
+
 /// What the standard library does before `main`, as far as it matters here:
 /// the first three descriptors are open, so that no file of ours becomes one of
 /// them and receives what is meant for people; and a closed pipe is an error
@@ -160,4 +171,96 @@ pub fn settle_process() {
     }
     // SAFETY: SIG_IGN is no handler that could run.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// Memory for a process that lives for two milliseconds: pieces of one block,
+/// one behind the other, so that no page is touched but for what is in it. What
+/// is larger, or comes when the block is full, is the C library's.
+#[derive(Debug)]
+pub struct Arena {
+    used: AtomicUsize,
+    block: UnsafeCell<[u8; ARENA_BYTES]>,
+}
+
+/// A start needs a quarter of this.
+const ARENA_BYTES: usize = 256 << 10;
+
+// SAFETY: no two callers are given the same bytes of the block, because `used`
+// changes atomically.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    /// An empty one.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self {
+            used: AtomicUsize::new(0),
+            block: UnsafeCell::new([0; ARENA_BYTES]),
+        }
+    }
+
+    /// Where in the block `piece` is; `None` for one of the C library.
+    fn place(&self, piece: *mut u8) -> Option<usize> {
+        let place = piece.addr().wrapping_sub(self.block.get().addr());
+        (place < ARENA_BYTES).then_some(place)
+    }
+
+    /// Moves the end of what is used, if it still is where it was.
+    fn moves(&self, from: usize, to: usize) -> bool {
+        let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+        to <= ARENA_BYTES
+            && self
+                .used
+                .compare_exchange(from, to, success, failure)
+                .is_ok()
+    }
+}
+
+// SAFETY: a piece lies in the block, is aligned, and overlaps no other: the end
+// of what is used moves beyond it before it is handed out, and back only over
+// the last piece, by its owner.
+unsafe impl GlobalAlloc for Arena {
+    // SAFETY: asks for nothing that `GlobalAlloc` does not.
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let block = self.block.get().cast::<u8>();
+        let used = self.used.load(Ordering::Relaxed);
+        let place = used + block.wrapping_add(used).align_offset(layout.align());
+        match place.checked_add(layout.size()) {
+            Some(end) if self.moves(used, end) => block.wrapping_add(place),
+            // SAFETY: the caller's promises are those that `System` wants.
+            _ => unsafe { System.alloc(layout) },
+        }
+    }
+
+    // SAFETY: the same; `piece` came from `alloc` or `realloc`.
+    unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+        match self.place(piece) {
+            Some(place) => {
+                self.moves(place + layout.size(), place);
+            }
+            // SAFETY: it is none of ours, so `System` made it.
+            None => unsafe { System.dealloc(piece, layout) },
+        }
+    }
+
+    // SAFETY: the same; `piece` came from `alloc` or `realloc`.
+    unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let Some(place) = self.place(piece) else {
+            // SAFETY: it is none of ours, so `System` made it.
+            return unsafe { System.realloc(piece, layout, size) };
+        };
+        if size <= layout.size() || self.moves(place + layout.size(), place + size) {
+            return piece;
+        }
+        // SAFETY: `size` is a size that the caller may ask for at this alignment.
+        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        // SAFETY: the new piece is larger than the old one and not the same.
+        unsafe {
+            let grown = self.alloc(wanted);
+            if !grown.is_null() {
+                grown.copy_from_nonoverlapping(piece, layout.size());
+            }
+            grown
+        }
+    }
 }

@@ -105,6 +105,35 @@ fn only_the_containers_end_takes_the_mtu() {
 }
 
 #[test]
+fn the_hosts_end_has_no_ipv6_address_of_its_own() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        // The kernel's own default, which a lab changes.
+        fs::write("/proc/sys/net/ipv6/conf/default/addr_gen_mode", "0").unwrap();
+        let _container = attach_low(lab);
+        let port = ip_json("address show up master br0 type veth");
+        let ours = port.as_array().unwrap().iter();
+        let ours: Vec<&Value> = ours
+            .filter(|port| port["ifname"].as_str().unwrap().starts_with("pw"))
+            .collect();
+        assert_eq!(ours.len(), 1, "{port}");
+        assert_eq!(ours[0]["addr_info"], Value::Array(Vec::new()));
+    });
+}
+
+#[test]
+fn a_bridge_whose_mtu_is_too_small_for_ipv6_takes_the_port_all_the_same() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        ip("link set br0 mtu 1000");
+        let container = lab.any_container();
+        let annotations = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+        lab.attach(&container, &annotations).ok();
+        assert_eq!(ports("br0").len(), 1);
+    });
+}
+
+#[test]
 fn a_missing_bridge_is_made_without_spanning_tree_and_delay() {
     lab!(|lab| {
         let container = lab.any_container();

@@ -14,10 +14,11 @@ use crate::support::lab::{
     Container, Lab, Outcome, PIPEWORK, bundle_of, feed, has, ip_json, lab, run,
 };
 use crate::support::skip;
+use crate::traffic::needs_limits;
 
 /// Everything that changes the kernel or the store, and what stands between.
 const CALLS: &str = "sendto,sendmsg,setns,openat,write,mkdir,rename,renameat,renameat2,\
-                     symlink,symlinkat,unlink,unlinkat,link,linkat,flock";
+                     symlink,symlinkat,unlink,unlinkat,fcntl";
 /// No run has so many of them.
 pub const MANY: usize = 400;
 const PATH: &str = "/run/netns-of-web";
@@ -27,6 +28,16 @@ const ASKED: [&str; 4] = [
     "pipework.0.ip=10.0.7.5/24@10.0.7.1",
     "pipework.1.bridge=br0",
     "pipework.1.ip=10.0.0.5/24,fd00::5/64",
+];
+
+/// What leaves more than a veth pair behind.
+const LIMITED: [&str; 6] = [
+    "pipework.bridge=br0",
+    "pipework.ip=10.0.0.5/24",
+    "pipework.rate.in=10mbit",
+    "pipework.rate.out=10mbit",
+    "pipework.spoofcheck=true",
+    "pipework.isolate=true",
 ];
 
 /// Whether strace can stop a program here.
@@ -58,7 +69,7 @@ pub fn was_killed(outcome: &Outcome) -> bool {
 }
 
 /// A bridge of ours that is empty goes only after a minute; it is one.
-fn age_bridges() {
+pub fn age_bridges() {
     for path in Records::take().of("shared") {
         let mut record: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         record["empty_since"] = Value::from(0);
@@ -70,6 +81,7 @@ fn age_bridges() {
 /// namespace outlives it, by a path in its bundle's config.json.
 fn at_every_call(
     lab: &Lab,
+    asked: &[&str],
     first: usize,
     round: impl Fn(&Lab, Container, &Snapshot, bool) -> bool,
 ) {
@@ -87,7 +99,7 @@ fn at_every_call(
             &format!("--bind /proc/{}/ns/net {PATH}", container.pid()),
         );
         let guest = lab.snapshot_of(&container);
-        let killed = was_killed(&attach_killed_at(lab, &container, &ASKED, call));
+        let killed = was_killed(&attach_killed_at(lab, &container, asked, call));
         let goes_on = round(lab, container, &guest, killed);
         host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
         if !Records::take().is_empty() {
@@ -174,21 +186,28 @@ fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
 }
 
 macro_rules! at_every_second_call {
-    ($($name:ident: $first:literal $round:ident;)*) => { $(
+    ($($name:ident: $first:literal $asked:ident $round:ident;)*) => { $(
         #[test]
         fn $name() {
             if !strace_works() {
                 skip!("there is no strace that may trace");
             }
-            lab!(|lab| at_every_call(lab, $first, $round));
+            lab!(|lab| {
+                if $asked.len() == LIMITED.len() {
+                    needs_limits!();
+                }
+                at_every_call(lab, &$asked, $first, $round)
+            });
         }
     )* };
 }
 
 // Two tests each, so that both processors have something to do.
 at_every_second_call! {
-    a_hook_killed_in_an_odd_call_is_cleared_up_by_gc: 1 collected;
-    a_hook_killed_in_an_even_call_is_cleared_up_by_gc: 2 collected;
-    a_hook_killed_in_an_odd_call_can_be_run_again: 1 tried_again;
-    a_hook_killed_in_an_even_call_can_be_run_again: 2 tried_again;
+    a_hook_killed_in_an_odd_call_is_cleared_up_by_gc: 1 ASKED collected;
+    a_hook_killed_in_an_even_call_is_cleared_up_by_gc: 2 ASKED collected;
+    a_hook_killed_in_an_odd_call_can_be_run_again: 1 ASKED tried_again;
+    a_hook_killed_in_an_even_call_can_be_run_again: 2 ASKED tried_again;
+    a_hook_that_limits_killed_in_an_odd_call_is_cleared_up_by_gc: 1 LIMITED collected;
+    a_hook_that_limits_killed_in_an_even_call_is_cleared_up_by_gc: 2 LIMITED collected;
 }

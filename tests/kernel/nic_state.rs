@@ -10,7 +10,7 @@ use crate::support::lab::snapshot::Snapshot;
 use crate::support::lab::{Container, Lab, ip, ip_json, lab, sleeper};
 
 /// Everything that a NIC can have, with a bit of each family.
-fn furnish(lab: &Lab, nic: &str) -> Container {
+pub fn furnish(lab: &Lab, nic: &str) -> Container {
     let machine = lab.nic(nic);
     for line in [
         "link set NIC mtu 1400 txqueuelen 77",
@@ -54,16 +54,16 @@ fn furnish(lab: &Lab, nic: &str) -> Container {
     machine
 }
 
-fn rtnl() -> Rtnl {
+pub fn rtnl() -> Rtnl {
     Rtnl::open(Deadline::after(Duration::from_secs(20))).unwrap()
 }
 
-fn index_of(nic: &str) -> u32 {
+pub fn index_of(nic: &str) -> u32 {
     let index = ip_json(&format!("link show {nic}"))[0]["ifindex"].as_u64();
     u32::try_from(index.unwrap()).unwrap()
 }
 
-fn capture(nic: &str) -> NicState {
+pub fn capture(nic: &str) -> NicState {
     let captured = block_on(NicState::capture(&rtnl(), index_of(nic))).unwrap();
     captured.unwrap().unwrap()
 }

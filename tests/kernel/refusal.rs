@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pipework::apply::{Kernel, apply};
+use pipework::apply::{Kernel, OvsSession, apply};
 use pipework::deadline::Deadline;
 use pipework::host::inspect::inspect;
-use pipework::plan::{self, Identity, LOWEST_INDEX, Plan, PlannedStep, Step};
+use pipework::plan::{self, Identity, LOWEST_INDEX, Life, Plan, PlannedStep, Step};
 use pipework::record::Store;
 use pipework::request::{Origin, annotations};
 use pipework::sys::netns::Netns;
@@ -17,7 +17,9 @@ use pipework::sys::rtnl::Rtnl;
 
 use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
-use crate::support::lab::{Container, Lab, RECORDS, ip, ip_json, lab};
+use crate::support::lab::{Container, Lab, RECORDS, add_ipv6_address, ip, ip_json, lab};
+use crate::support::skip;
+use crate::traffic::needs_limits;
 
 /// A step on a link that nobody has.
 fn refused() -> Step {
@@ -37,6 +39,7 @@ async fn plan_of(kernel: &Kernel<'_>, asked: &[&str]) -> Plan {
         machine_id: "m".to_owned(),
         engine: "oci",
         name: "web".to_owned(),
+        life: Life::default(),
     };
     let mut next = LOWEST_INDEX;
     let mut choose = || {
@@ -46,7 +49,7 @@ async fn plan_of(kernel: &Kernel<'_>, asked: &[&str]) -> Plan {
     plan::plan(&request, &view, &identity, &mut choose).unwrap()
 }
 
-fn with_refusal_at(plan: &Plan, place: usize) -> Plan {
+pub fn with_refusal_at(plan: &Plan, place: usize) -> Plan {
     let mut plan = plan.clone();
     match plan.steps.get_mut(place) {
         Some(planned) => planned.step = refused(),
@@ -61,7 +64,7 @@ fn with_refusal_at(plan: &Plan, place: usize) -> Plan {
 
 /// Does something with a real plan for `asked`, before the deadline `time`
 /// from now.
-fn with_plan<T>(
+pub fn with_plan<T>(
     container: &Container,
     asked: &[&str],
     time: Duration,
@@ -72,7 +75,7 @@ fn with_plan<T>(
         .enable_time()
         .build()
         .unwrap();
-    let looking = Deadline::after(Duration::from_secs(60));
+    let looking = Deadline::after(Duration::from_secs(600));
     // The namespace of this thread, which is not that of the process.
     let home = Netns::open(&PathBuf::from("/proc/thread-self/ns/net")).unwrap();
     let path = PathBuf::from(format!("/proc/{}/ns/net", container.pid()));
@@ -85,6 +88,7 @@ fn with_plan<T>(
             netns: &netns,
             home: &home,
             store: &store,
+            ovs: OvsSession::default(),
             deadline: Deadline::after(time),
         };
         let plan = plan_of(&kernel, asked).await;
@@ -245,7 +249,7 @@ fn a_replaced_default_route_is_put_back_from_every_step() {
         let _machine = lab.lan("br0");
         let container = with_network_of_an_engine(lab);
         lab.inside(&container, || {
-            ip("addr add fd00:17::2/64 dev eth0 nodad");
+            add_ipv6_address("fd00:17::2", "eth0");
             ip("route add default via fd00:17::1 dev eth0");
         });
         let asked = [
@@ -267,6 +271,42 @@ fn gateways_off_the_link_routes_and_settings_are_taken_back_from_every_step() {
             "pipework.sysctl.ipv4.conf.arp_ignore=1",
             "pipework.txqlen=77",
             "pipework.mtu=1400",
+        ];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn limits_guard_and_flags_are_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_limits!();
+        let _machine = lab.lan("br0");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,fd00::5/64",
+            "pipework.rate.in=10mbit",
+            "pipework.rate.out=20mbit",
+            "pipework.tc=qdisc add root pfifo limit 10; qdisc add clsact",
+            "pipework.spoofcheck=true",
+            "pipework.isolate=true",
+            "pipework.hairpin=true",
+            "pipework.promisc=true",
+        ];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn limits_of_a_macvlan_are_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_limits!();
+        needs_macvlan!();
+        let _machine = lab.nic("up1");
+        let asked = [
+            "pipework.parent=up1",
+            "pipework.rate.in=10mbit",
+            "pipework.rate.out=20mbit",
+            "pipework.promisc=true",
         ];
         refuse_each(lab, &lab.any_container(), &asked);
     });

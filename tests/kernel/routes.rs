@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::lab::{Container, Lab, ip, ip_json, lab};
+use crate::support::lab::{Container, Lab, add_ipv6_address, ip, ip_json, lab};
 
 fn routes(lab: &Lab, container: &Container, what: &str) -> Vec<Value> {
     let routes = lab.inside(container, || ip_json(what));
@@ -155,7 +155,7 @@ fn the_replaced_default_route_is_back_after_a_refusal() {
         // What stands in the way of the very last route but one: that to the
         // IPv6 gateway, which comes after IPv4's default route.
         lab.inside(&container, || {
-            ip("addr add fd00:17::2/64 dev eth0 nodad");
+            add_ipv6_address("fd00:17::2", "eth0");
             ip("route add fd09::1/128 dev eth0 metric 1024");
         });
         let guest = lab.snapshot_of(&container);

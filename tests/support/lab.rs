@@ -6,6 +6,8 @@
 //! outlives a test that fails or is killed. The initial network namespace is
 //! refused before anything is made.
 
+pub mod flow;
+pub mod frames;
 mod mounts;
 pub mod snapshot;
 pub mod wire;
@@ -96,6 +98,20 @@ pub fn run(program: &str, arguments: &str) -> String {
 #[track_caller]
 pub fn ip(arguments: &str) -> String {
     run("ip", arguments)
+}
+
+/// Gives a device an address of a /64, and waits for the route to it, which the
+/// kernel adds from a work queue (net/ipv6/addrconf.c, addrconf_dad_start).
+#[track_caller]
+pub fn add_ipv6_address(address: &str, device: &str) {
+    ip(&format!("addr add {address}/64 dev {device} nodad"));
+    for _ in 0..1000 {
+        if ip(&format!("-6 route show table local dev {device}")).contains(address) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("{address} has no route within 10 s");
 }
 
 /// What `ip -j` says.

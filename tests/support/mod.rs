@@ -13,6 +13,7 @@
 
 pub mod bundle;
 pub mod lab;
+pub mod ovs;
 pub mod vm;
 pub mod world;
 

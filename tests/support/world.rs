@@ -282,7 +282,7 @@ fn support(file: &str) -> PathBuf {
 }
 
 /// The cached root of `suite`, made by the first test that asks for it.
-fn root(suite: &str) -> Result<String, Skip> {
+pub fn root(suite: &str) -> Result<String, Skip> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/roots/make-root");
     let output = Command::new(script)
         .arg(suite)

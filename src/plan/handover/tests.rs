@@ -28,7 +28,7 @@ fn seen(nic: Option<NicView>) -> AttachmentView {
     AttachmentView {
         uplink: UplinkView::Present(device("eth2", DeviceKind::Nic)),
         nic: nic.map(Box::new),
-        busy: None,
+        ..AttachmentView::from(UplinkView::Absent)
     }
 }
 
@@ -46,12 +46,12 @@ fn planned(asked: &[&str], views: Vec<AttachmentView>) -> Result<Plan, PlanError
             ..NamespaceView::default()
         },
         own_addresses: Vec::new(),
-        ovs_silent: false,
     };
     let identity = Identity {
         machine_id: "m".to_owned(),
         engine: "oci",
         name: "web".to_owned(),
+        life: crate::plan::names::Life::default(),
     };
     let mut next = crate::plan::LOWEST_INDEX;
     plan(&request, &view, &identity, &mut || {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::OvsUndo;
 use super::nic::NicUndo;
 use crate::plan::shared::{SharedObject, User};
 use crate::rt::Route;
@@ -57,6 +58,8 @@ pub enum Undo {
         /// Who does not use it any more.
         user: User,
     },
+    /// Something in the database of Open vSwitch.
+    Ovs(OvsUndo),
     /// Bring a device of the host back.
     Nic(NicUndo),
 }
@@ -68,8 +71,22 @@ impl Undo {
     pub fn is_part_of_detach(&self) -> bool {
         match self {
             Self::DeleteLink { .. } | Self::RestoreRoute { .. } | Self::Release { .. } => true,
-            Self::Nic(undo) => undo.is_part_of_detach(),
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
+            Self::Ovs(undo) => undo.is_part_of_detach(),
+            Self::Nic(undo) => undo.is_part_of_detach(),
+        }
+    }
+
+    /// Whether it takes back a bridge that we made.
+    pub fn is_bridge(&self) -> bool {
+        match self {
+            Self::DeleteBridge { .. } | Self::Ovs(OvsUndo::DeleteBridge { .. }) => true,
+            Self::DeleteLink { .. }
+            | Self::LowerLoopback
+            | Self::RestoreRoute { .. }
+            | Self::Release { .. }
+            | Self::Nic(_)
+            | Self::Ovs(OvsUndo::DeletePort { .. }) => false,
         }
     }
 }
@@ -81,6 +98,7 @@ impl fmt::Display for Undo {
             Self::LowerLoopback => f.write_str("lo is down again"),
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
             Self::Release { object, .. } => object.fmt(f),
+            Self::Ovs(undo) => undo.fmt(f),
             Self::Nic(undo) => undo.fmt(f),
         }
     }

@@ -112,6 +112,31 @@ fn host_settings() -> Vec<Case> {
     ]
 }
 
+fn port_and_traffic() -> Vec<Case> {
+    vec![
+        case(
+            "burst",
+            |r| first(r).traffic.burst = Some(asked("64kb".parse().unwrap())),
+            ["{ max = 65536 }", "", "{ max = 65535 }"],
+        ),
+        case(
+            "tc",
+            |r| first(r).traffic.tc = vec![asked("qdisc add root fq".parse().unwrap())],
+            ["true", "", "false"],
+        ),
+        case(
+            "hairpin",
+            |r| first(r).port.hairpin = Some(asked(true)),
+            ["true", "", "false"],
+        ),
+        case(
+            "promisc",
+            |r| first(r).port.promisc = Some(asked(true)),
+            ["true", "", "false"],
+        ),
+    ]
+}
+
 fn addressing() -> Vec<Case> {
     let with_gateway = |r: &mut Request| {
         first(r).addressing.gateway4 = Some(asked("10.0.0.1".parse().unwrap()));
@@ -160,6 +185,13 @@ fn addressing() -> Vec<Case> {
     ]
 }
 
+fn every_field() -> Vec<Case> {
+    [host_settings(), port_and_traffic(), addressing()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 fn host_of(request: &Request) -> HostView {
     let br0 = || UplinkView::Present(device("br0", DeviceKind::Bridge));
     view(request.attachments.iter().map(|_| br0()).collect())
@@ -178,28 +210,28 @@ fn judged(case: &Case, listing: Option<&str>) -> bool {
 
 #[test]
 fn a_field_that_is_not_listed_is_denied() {
-    for case in host_settings().iter().chain(&addressing()) {
+    for case in &every_field() {
         assert!(!judged(case, None), "{}", case.key);
     }
 }
 
 #[test]
 fn a_field_that_is_listed_is_allowed() {
-    for case in host_settings().iter().chain(&addressing()) {
+    for case in &every_field() {
         assert!(judged(case, Some(case.enough)), "{}", case.key);
     }
 }
 
 #[test]
 fn a_value_beyond_what_is_listed_is_denied() {
-    for case in host_settings().iter().chain(&addressing()) {
+    for case in &every_field() {
         assert!(!judged(case, Some(case.too_little)), "{}", case.key);
     }
 }
 
 #[test]
 fn a_deny_rule_on_any_single_field_refuses_what_asks_for_it() {
-    for case in host_settings().iter().chain(&addressing()) {
+    for case in &every_field() {
         if case.key == "count" {
             continue;
         }

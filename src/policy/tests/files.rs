@@ -5,7 +5,8 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::PathBuf;
 
 use super::fixtures::parse;
-use crate::policy::{FileFault, Policy, PolicyError};
+use crate::policy::{Policy, PolicyError};
+use crate::trust::FileFault;
 
 /// A directory of this test's own, gone when dropped.
 struct Scratch(PathBuf);

@@ -102,7 +102,6 @@ pub fn view(uplinks: Vec<UplinkView>) -> HostView {
         uplinks: uplinks.into_iter().map(AttachmentView::from).collect(),
         namespace: NamespaceView::default(),
         own_addresses: Vec::new(),
-        ovs_silent: false,
     }
 }
 

@@ -7,3 +7,4 @@ mod fixtures;
 mod judging;
 mod nics;
 mod suggesting;
+mod traffic;

@@ -29,7 +29,7 @@ fn seen(device_name: &str, nic: NicView) -> HostView {
     view.uplinks.push(AttachmentView {
         uplink: UplinkView::Present(device),
         nic: Some(Box::new(nic)),
-        busy: None,
+        ..AttachmentView::from(UplinkView::Absent)
     });
     view
 }

@@ -10,8 +10,8 @@ use crate::host::view::{DeviceKind, DeviceView, HostView, UplinkView};
 use crate::policy::need::{Need, Shared, needs};
 use crate::policy::{Caller, PolicyError, judge};
 use crate::request::{
-    Addressing, Announce, Attachment, DefaultRoute, Family, MacvlanMode, Origin, Request, Route,
-    Sysctl, Uplink,
+    Addressing, Announce, Attachment, DefaultRoute, Family, MacvlanMode, Origin, PortOptions,
+    Request, Route, Sysctl, Traffic, Uplink,
 };
 
 fn name() -> impl Strategy<Value = crate::request::IfName> {
@@ -93,6 +93,31 @@ fn uplink() -> impl Strategy<Value = (Uplink, UplinkView)> {
     })
 }
 
+fn port_and_traffic() -> impl Strategy<Value = (PortOptions, Traffic)> {
+    let switch = || option::of(any::<bool>().prop_map(asked));
+    let rate = || option::of((8u64..1 << 40).prop_map(|bits| asked(bits.try_into().unwrap())));
+    let burst = option::of((1u64..1 << 32).prop_map(|bytes| asked(bytes.try_into().unwrap())));
+    let port = (switch(), switch(), switch(), switch()).prop_map(
+        |(isolate, hairpin, spoofcheck, promisc)| PortOptions {
+            isolate,
+            hairpin,
+            spoofcheck,
+            promisc,
+        },
+    );
+    let line = Just(asked("qdisc add root fq".parse().unwrap()));
+    let traffic =
+        (rate(), rate(), burst, vec(line, 0..2)).prop_map(|(rate_in, rate_out, burst, tc)| {
+            Traffic {
+                rate_in,
+                rate_out,
+                burst,
+                tc,
+            }
+        });
+    (port, traffic)
+}
+
 fn options() -> impl Strategy<Value = Attachment> {
     let sysctl = prop_oneof![Just(Family::Ipv4), Just(Family::Ipv6)].prop_map(|family| Sysctl {
         family,
@@ -131,8 +156,17 @@ fn options() -> impl Strategy<Value = Attachment> {
 }
 
 fn one() -> impl Strategy<Value = (Attachment, UplinkView)> {
-    (uplink(), options(), addressing(), vec(route(), 0..3)).prop_map(
-        |((uplink, seen), mut attachment, addressing, routes)| {
+    let parts = (
+        uplink(),
+        options(),
+        addressing(),
+        vec(route(), 0..3),
+        port_and_traffic(),
+    );
+    parts.prop_map(
+        |((uplink, seen), mut attachment, addressing, routes, (port, traffic))| {
+            attachment.port = port;
+            attachment.traffic = traffic;
             attachment.uplink = asked(uplink);
             attachment.addressing = addressing;
             attachment.routes = routes.into_iter().map(asked).collect();
@@ -192,6 +226,8 @@ fn replace_field(ours: &mut Attachment, field: usize, other: Attachment) {
         7 => ours.routes = other.routes,
         8 => ours.sysctls = other.sysctls,
         9 => ours.announce = other.announce,
+        10 => ours.port = other.port,
+        11 => ours.traffic = other.traffic,
         _ => ours.optional = other.optional,
     }
 }
@@ -235,7 +271,7 @@ proptest! {
     fn a_suggested_rule_allows_nothing_that_was_not_asked(
         (caller, mut request, mut view) in everything(),
         (other, other_view) in one(),
-        field in 0usize..11,
+        field in 0usize..13,
     ) {
         request.attachments.truncate(1);
         view.uplinks.truncate(1);

@@ -4,6 +4,8 @@
 use super::entry::Entry;
 use super::fields::{Fields, Plug, Read};
 use super::key::Selector;
+use super::ovs;
+use super::traffic::check_lines;
 use super::{nic, no_uplink};
 use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
@@ -21,6 +23,7 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     check_hostif(fields, plug)?;
     let asked = uplink(fields, plug);
     check_vlan(fields, asked.as_ref().ok())?;
+    ovs::check(fields, plug)?;
     if let Some(error) = &fields.unsupported {
         return Err(error.clone());
     }
@@ -36,8 +39,10 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     nic::check(fields, plug.entry, &asked.value)?;
     let addressing = addressing(fields)?;
     check_ipv6(fields, &addressing)?;
+    let ifname = ifname(selector, fields, plug.entry, &asked.value)?;
+    check_lines(&fields.traffic, &ifname.value)?;
     Ok(Attachment {
-        ifname: ifname(selector, fields, plug.entry, &asked.value)?,
+        ifname,
         vlan: vlan(fields, &asked.value),
         uplink: asked,
         trunk: fields.trunk.as_ref().map(Read::asked),
@@ -108,11 +113,11 @@ fn check_mode(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestE
     };
     let kind = fields.kind.as_ref().map(|kind| kind.value);
     let why = match plug.value {
-        Plug::Bridge(_) | Plug::Device(_) | Plug::Ipoib(_) | Plug::Later => {
+        Plug::Bridge(_) | Plug::Ovs(_) | Plug::Device(_) | Plug::Ipoib(_) | Plug::Later => {
             "only parent and link have a mode"
         }
         Plug::Parent(_) | Plug::Link(_) => match (kind, &mode.value) {
-            (Some("bridge"), _) => "a port of a bridge has no mode",
+            (Some("bridge" | "ovs"), _) => "a port of a bridge has no mode",
             (Some("phys" | "wifi" | "ipoib"), _) => "that type has no mode",
             (Some("macvlan"), None) => "that mode is one of ipvlan",
             (Some("ipvlan"), Some(_)) => "that mode is one of macvlan",
@@ -204,6 +209,15 @@ fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Asked<Uplink>, R
         return Ok(plug.entry.asked(uplink));
     }
     let uplink = match &plug.value {
+        Plug::Ovs(bridge) => Uplink::Ovs {
+            bridge: bridge.clone(),
+        },
+        Plug::Bridge(bridge) if kind == Some("ovs") => Uplink::Ovs {
+            bridge: bridge.clone(),
+        },
+        Plug::Link(_) if kind == Some("ovs") => Uplink::Ovs {
+            bridge: plug.entry.ask(plug.entry.value.parse())?.value,
+        },
         Plug::Bridge(device) => Uplink::Bridge {
             device: device.clone(),
         },

@@ -8,10 +8,11 @@ use crate::request::error::RequestError;
 use crate::request::keys::form::{IPVLAN_MODES, TYPES, boolean, within};
 use crate::request::keys::{Engine, Scope};
 use crate::request::mac::MacError;
-use crate::request::vlan::VlanError;
+use crate::request::ovs::external_id;
 use crate::request::{
     Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, IfName, MacAddr, MacvlanMode, Metric,
     Mtu, OvsOptions, PhysicalRef, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId,
+    VlanMode,
 };
 
 /// A field's value with the annotation that it comes from.
@@ -32,6 +33,8 @@ pub enum Plug {
     Parent(DeviceRef),
     /// `link`.
     Link(DeviceRef),
+    /// `ovs`.
+    Ovs(IfName),
     /// `device`.
     Device(PhysicalRef),
     /// `ipoib`.
@@ -95,6 +98,10 @@ pub struct Fields<'e> {
     pub ipoib: IpoibFields<'e>,
     /// `ovs.…`.
     pub ovs: OvsOptions,
+    /// The first `ovs.…`.
+    pub of_ovs: Option<&'e Entry<'e>>,
+    /// `ovs.vlan-mode`.
+    pub vlan_mode: Option<&'e Entry<'e>>,
     /// `host-access`.
     pub host_access: Option<Asked<bool>>,
     /// `announce`.
@@ -127,8 +134,11 @@ impl<'e> Fields<'e> {
             "bridge" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Bridge),
             "parent" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Parent),
             "link" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Link),
+            "ovs" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Ovs),
             "ifname" => self.ifname = Some(read(entry, entry.ask(value.parse())?)),
             "hostif" => self.hostif = Some(read(entry, entry.ask(value.parse())?)),
+            "vlan" => self.vlan = Some(read(entry, entry.ask(value.parse())?)),
+            "trunk" => self.trunk = Some(read(entry, entry.ask(value.parse())?)),
             "mtu" => self.mtu = Some(read(entry, entry.ask(value.parse())?)),
             "txqlen" => self.txqlen = Some(number(entry)?),
             "metric" => self.metric = Some(read(entry, number(entry)?)),
@@ -159,7 +169,8 @@ impl<'e> Fields<'e> {
             "mode" => self.read_mode(entry),
             "default" => self.read_default(entry),
             "announce" => self.read_announce(entry),
-            _ if self.read_nic(entry, name)? => Ok(()),
+            "ovs.iface-id" | "ovs.external-ids" | "ovs.vlan-mode" => self.read_ovs(entry, name),
+            _ if self.read_nic(entry, name)? || self.read_traffic(entry, name)? => Ok(()),
             // A field of the table without a reader is not carried out.
             _ => Err(entry.not_supported(entry.field.name)),
         }
@@ -185,9 +196,6 @@ impl<'e> Fields<'e> {
                 value: Plug::Later,
                 entry,
             });
-        }
-        if field.name == "vlan" {
-            self.vlan = Some(read(entry, entry.ask(entry.value.parse())?));
         }
         let repeats = |default| field.form.same(default, entry.value);
         if !field.default.is_some_and(repeats) {
@@ -218,9 +226,9 @@ impl<'e> Fields<'e> {
         };
         if !tag.is_empty() {
             self.mac_tag = Some(Read { value: tag, entry });
-            match tag.parse() {
+            match tag.parse::<VlanId>() {
                 Ok(value) => self.mac_vlan = Some(Read { value, entry }),
-                Err(e) => self.mac_no_vlan = Some(entry.wrong(VlanError::from(e))),
+                Err(error) => self.mac_no_vlan = Some(entry.wrong(error)),
             }
         }
         Ok(())
@@ -230,7 +238,10 @@ impl<'e> Fields<'e> {
         let kind = TYPES.iter().find(|kind| **kind == entry.value);
         let value = *kind.ok_or_else(|| entry.mismatch())?;
         self.kind = Some(Read { value, entry });
-        if !matches!(value, "macvlan" | "bridge" | "phys" | "wifi" | "ipoib") {
+        if !matches!(
+            value,
+            "macvlan" | "bridge" | "ovs" | "phys" | "wifi" | "ipoib"
+        ) {
             self.later(entry, value);
         }
         Ok(())
@@ -259,6 +270,25 @@ impl<'e> Fields<'e> {
             value: DefaultRoute { v4, v6 },
             entry,
         });
+        Ok(())
+    }
+
+    fn read_ovs(&mut self, entry: &'e Entry<'e>, name: &str) -> Result<(), RequestError> {
+        entry.check_form()?;
+        let text = entry.value.to_owned();
+        match name {
+            "ovs.iface-id" => self.ovs.iface_id = Some(entry.asked(text)),
+            "ovs.vlan-mode" => {
+                let mode = VlanMode::of_word(&text).ok_or_else(|| entry.mismatch())?;
+                self.ovs.vlan_mode = Some(entry.asked(mode));
+                self.vlan_mode = Some(entry);
+            }
+            _ => {
+                let key = entry.ask(external_id(entry.rest))?.value;
+                self.ovs.external_ids.push(entry.asked((key, text)));
+            }
+        }
+        self.of_ovs.get_or_insert(entry);
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Behaviour of the annotation parser.
 
+mod traffic;
+
 use super::*;
 use crate::request::{Announce, DefaultRoute, MacvlanMode, Uplink};
 
@@ -190,16 +192,12 @@ fn a_feature_without_engine_is_named_with_key_and_value() {
     for (key, value, what) in [
         ("pipework.ip", "dhcp", "DHCP"),
         ("pipework.ip", "pool:lan", "an address pool"),
-        ("pipework.mac", "@100", "VLAN"),
-        ("pipework.mac", "02:00:00:00:00:05@200@300", "VLAN"),
-        ("pipework.vlan", "100", "VLAN"),
         (
             "pipework.announce",
             "3",
             "announcing an address more than once",
         ),
-        ("pipework.isolate", "yes", "a setting of the bridge port"),
-        ("pipework.type", "ovs", "ovs"),
+        ("pipework.wait", "30s", "waiting for an uplink"),
         ("pipework.net", "lan", "a named network"),
         ("pipework.cmd", "br1 10.0.0.5/24", "a pipework line"),
     ] {
@@ -213,7 +211,6 @@ fn a_feature_without_engine_is_named_with_key_and_value() {
 #[test]
 fn a_default_of_a_feature_without_engine_is_accepted() {
     for (key, value) in [
-        ("pipework.isolate", "OFF"),
         ("pipework.wait", "0m"),
         ("pipework.dhcp.keep", "yes"),
         ("pipework.dad", "off"),
@@ -372,6 +369,9 @@ fn every_field_of_the_table_is_either_carried_out_or_named_as_missing() {
         }
         if matches!(name, "default" | "metric" | "gw") {
             map.insert("pipework.ip", "10.0.0.5/24@10.0.0.1");
+        }
+        if name == "burst" {
+            map.insert("pipework.rate.in", "10mbit");
         }
         map.extend(super::nic::companions(name));
         let parsed = parse(map);

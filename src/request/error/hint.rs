@@ -73,8 +73,11 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         | ValueError::IpvlanMode(_)
         | ValueError::Vlan(_)
         | ValueError::Mtu(_)
+        | ValueError::Rate(_)
+        | ValueError::Tc(_)
         | ValueError::Route(_)
         | ValueError::Sysctl(_)
+        | ValueError::ExternalId(_)
         | ValueError::Pkey(_)
         | ValueError::TxRate(_)
         | ValueError::Mismatch(_) => None,

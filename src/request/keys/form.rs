@@ -17,6 +17,7 @@ use crate::request::mtu::Mtu;
 use crate::request::pkey::Pkey;
 use crate::request::route::Route;
 use crate::request::vf::TxRate;
+use crate::request::{Bytes, Rate, TcLine};
 
 /// The form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub enum Form {
     Pkey,
     /// Bytes.
     Size,
+    /// Lines of traffic control.
+    TrafficControl,
     /// One of these words.
     Words(&'static [&'static str]),
     /// `off` or `arp[:ms]`.
@@ -110,6 +113,9 @@ impl Form {
             },
             Self::Routes => Ok(Route::parse_list(value).map(drop)?),
             Self::Mtu => Ok(value.parse::<Mtu>().map(drop)?),
+            Self::Rate => Ok(value.parse::<Rate>().map(drop)?),
+            Self::Size => Ok(value.parse::<Bytes>().map(drop)?),
+            Self::TrafficControl => Ok(TcLine::parse_list(value).map(drop)?),
             // Every other form is a plain yes or no.
             other @ (Self::Type
             | Self::Mode
@@ -124,8 +130,6 @@ impl Form {
             | Self::Vlan
             | Self::Trunk
             | Self::Duration
-            | Self::Rate
-            | Self::Size
             | Self::Words(_)
             | Self::Dad
             | Self::Dns
@@ -157,7 +161,10 @@ impl Form {
             | Self::TxRate
             | Self::Ip
             | Self::Routes
-            | Self::Mtu => self.check(value).is_ok(),
+            | Self::Mtu
+            | Self::Rate
+            | Self::Size
+            | Self::TrafficControl => self.check(value).is_ok(),
             Self::Type => TYPES.contains(&value),
             Self::Mode => value.parse::<MacvlanMode>().is_ok() || IPVLAN_MODES.contains(&value),
             Self::Gateways => value.split([',', ';']).all(is_address),
@@ -171,8 +178,6 @@ impl Form {
             Self::Vlan => vlan(value).is_some(),
             Self::Trunk => value.split(',').all(is_vlan_range),
             Self::Duration => duration_ms(value).is_some(),
-            Self::Rate => has_unit(value, RATE_UNITS),
-            Self::Size => has_unit(value, SIZE_UNITS),
             Self::Words(words) => words.contains(&value),
             Self::Dad => is_dad(value),
             Self::Dns => {
@@ -207,10 +212,6 @@ pub const TYPES: &[&str] = &[
 ];
 /// drivers/net/ipvlan: the words of ip-link(8).
 pub const IPVLAN_MODES: &[&str] = &["l2", "l3", "l3s"];
-const RATE_UNITS: &[&str] = &[
-    "", "bit", "k", "kbit", "m", "mbit", "g", "gbit", "t", "tbit",
-];
-const SIZE_UNITS: &[&str] = &["", "b", "k", "kb", "m", "mb"];
 
 /// true, yes, on, 1 and their opposites in any case.
 pub fn boolean(value: &str) -> Option<bool> {
@@ -274,17 +275,6 @@ fn duration_ms(value: &str) -> Option<u32> {
     (ms <= 600_000).then_some(ms)
 }
 
-fn has_unit(value: &str, units: &[&str]) -> bool {
-    let unit_at = value
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(value.len());
-    let Some((number, unit)) = value.split_at_checked(unit_at) else {
-        return false;
-    };
-    let known = units.iter().any(|known| unit.eq_ignore_ascii_case(known));
-    known && number.parse::<u64>().is_ok_and(|number| number > 0)
-}
-
 fn is_dad(value: &str) -> bool {
     match value.split_once(':') {
         None => matches!(value, "off" | "arp"),
@@ -333,6 +323,7 @@ impl fmt::Display for Form {
             Self::TxRate => "a rate in whole Mbit/s such as 100mbit",
             Self::Pkey => "a partition key in hexadecimal such as 0x8001",
             Self::Size => "a number of bytes such as 64kb",
+            Self::TrafficControl => "qdisc add, class add or filter add with their words",
             Self::Words(words) => return write!(f, "one of {}", words.join(", ")),
             Self::Dad => "off or arp[:MILLISECONDS] up to 10000",
             Self::Dns => "auto, lease, keep or a list of addresses",

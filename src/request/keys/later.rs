@@ -4,21 +4,11 @@ use super::{Engine, Form, Key, Scope, table};
 
 const DHCP: Engine = Engine::NotYet("DHCP");
 const DNS: Engine = Engine::NotYet("DNS configuration");
-const OVS: Engine = Engine::NotYet("Open vSwitch");
-const PORT: Engine = Engine::NotYet("a setting of the bridge port");
-const RATE: Engine = Engine::NotYet("rate limiting");
 const ROUTING: Engine = Engine::NotYet("policy routing");
-const VLAN: Engine = Engine::NotYet("VLAN");
 
 table! {
-    Uplink "ovs" Form::IfName, "", "ovs0", OVS;
-        "a port of this Open vSwitch bridge; a missing ovs* is made"
     Uplink "dummy" Form::Device, "", "dummy", Engine::NotYet("a dummy interface");
         "an interface that leads nowhere"
-    Interface "vlan" Form::Vlan, "", "100", VLAN;
-        "the VLAN of the interface, untagged in the container"
-    Interface "trunk" Form::Trunk, "", "10,20-30", VLAN;
-        "VLANs that reach the container tagged"
     Interface "rule" Form::Text(4096), "", "from 10.0.0.5 table 100", ROUTING;
         "routing policy rules"
     Interface "neigh" Form::Text(4096), "", "10.0.0.1 lladdr 02:00:00:00:00:01", Engine::NotYet("a permanent neighbour");
@@ -47,34 +37,12 @@ table! {
         "search domains"
     Interface "hosts" Form::Words(&["auto", "keep"]), "auto", "keep", DNS;
         "whether the container's own name is written to /etc/hosts"
-    Interface "isolate" Form::Bool, "false", "true", PORT;
-        "no traffic with the other isolated ports of the bridge"
-    Interface "spoofcheck" Form::Bool, "false", "true", Engine::NotYet("a guard against forged addresses");
-        "only the interface's own addresses leave it"
-    Interface "hairpin" Form::Bool, "false", "true", PORT;
-        "frames may leave by the port that they came from"
-    Interface "promisc" Form::Bool, "false", "true", PORT;
-        "receive all frames"
-    Interface "rate.in" Form::Rate, "", "10mbit", RATE;
-        "limit of traffic to the container, in bit/s"
-    Interface "rate.out" Form::Rate, "", "10mbit", RATE;
-        "limit of traffic from the container, in bit/s"
-    Interface "burst" Form::Size, "", "64kb", RATE;
-        "bytes that may exceed the limit at once"
-    Interface "tc" Form::Text(4096), "", "qdisc add root fq", Engine::NotYet("traffic control");
-        "traffic control in the words of tc"
     Interface "dad" Form::Dad, "off", "arp:200", Engine::NotYet("duplicate address detection");
         "off or arp[:MILLISECONDS]: refuse an address that another host has"
     Interface "host-access" Form::Bool, "false", "true", Engine::NotYet("a path between host and container");
         "host and container reach each other in spite of macvlan"
     Interface "wait" Form::Duration, "0s", "30s", Engine::NotYet("waiting for an uplink");
         "how long to wait for an uplink that is absent or without carrier"
-    Interface "ovs.iface-id" Form::Text(255), "", "port-1", OVS;
-        "external-ids:iface-id of the port"
-    Interface "ovs.external-ids.<k>" Form::Text(255), "", "value", OVS;
-        "another of the port's external-ids"
-    Interface "ovs.vlan-mode" Form::Words(&["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]), "", "trunk", OVS;
-        "VLAN mode of the port"
     Sandbox "net" Form::NetworkName, "", "lan", Engine::NotYet("a named network");
         "a network that the administrator has defined"
     Sandbox "cmd" Form::Command, "", "br0 10.0.0.5/24", Engine::NotYet("a pipework line");

@@ -1,16 +1,19 @@
 //! The fields that this build carries out.
 
 use super::{Engine, Form, Key, Scope, table};
+use crate::request::ovs::VlanMode;
 
 const FIRST: Engine = Engine::Now { since: "0.1.0" };
 
 table! {
     Uplink "bridge" Form::IfName, "", "br0", FIRST;
-        "a port of this bridge; a missing br* is made"
+        "a port of this bridge, of Linux or Open vSwitch; a missing br* or ovs* is made"
     Uplink "parent" Form::Device, "", "eth1", FIRST;
         "a macvlan on this network card, or what type says"
     Uplink "link" Form::Device, "", "eth1", FIRST;
         "pipework's first argument: a port of a bridge, a macvlan on a network card"
+    Uplink "ovs" Form::IfName, "", "ovs0", FIRST;
+        "a port of this Open vSwitch bridge; a missing ovs* is made"
     Uplink "device" Form::DeviceOrPf, "", "eth2", FIRST;
         "this network card itself, or pf:NAME for a free virtual function of it; given back at the end"
     Uplink "ipoib" Form::Device, "", "ib0", FIRST;
@@ -31,6 +34,10 @@ table! {
         "which gateways become the default route"
     Interface "mac" Form::Mac, "", "U:web", FIRST;
         "hardware address, or U:STRING to derive one; without it a stable one"
+    Interface "vlan" Form::Vlan, "", "100", FIRST;
+        "the VLAN of the interface, untagged in the container"
+    Interface "trunk" Form::Trunk, "", "10,20-30", FIRST;
+        "VLANs that reach the container tagged, by a port of a bridge"
     Interface "ifname" Form::IfName, "eth1", "lan0", FIRST;
         "the interface's name in the container; eth<n+1> for interface n"
     Interface "hostif" Form::IfName, "", "web0", FIRST;
@@ -43,6 +50,22 @@ table! {
         "an IPv4 setting of this interface"
     Interface "sysctl.ipv6.conf.<leaf>" Form::Sysctl, "", "1", FIRST;
         "an IPv6 setting of this interface"
+    Interface "isolate" Form::Bool, "false", "true", FIRST;
+        "no traffic with the other isolated ports of the bridge"
+    Interface "spoofcheck" Form::Bool, "false", "true", FIRST;
+        "only the interface's own addresses leave it, and nothing that routers and DHCP servers send; true for pods"
+    Interface "hairpin" Form::Bool, "false", "true", FIRST;
+        "frames may leave by the bridge port that they came from"
+    Interface "promisc" Form::Bool, "false", "true", FIRST;
+        "receive all frames"
+    Interface "rate.in" Form::Rate, "", "10mbit", FIRST;
+        "limit of traffic to the container, in bit/s"
+    Interface "rate.out" Form::Rate, "", "10mbit", FIRST;
+        "limit of traffic from the container, in bit/s"
+    Interface "burst" Form::Size, "", "64kb", FIRST;
+        "bytes that may exceed the limits at once; without it 10 ms of the rate, at least ten frames"
+    Interface "tc" Form::TrafficControl, "", "qdisc add root netem loss 30%", FIRST;
+        "traffic control of the interface in the words of tc(8), separated by ;"
     Interface "device.force" Form::Bool, "false", "true", FIRST;
         "move a device although the host uses it"
     Interface "vf.vlan" Form::Number(0, 4094), "", "100", FIRST;
@@ -67,6 +90,12 @@ table! {
         "how often the address is announced on the link"
     Interface "optional" Form::Bool, "false", "true", FIRST;
         "start without this interface when it cannot be made"
+    Interface "ovs.iface-id" Form::Text(255), "", "port-1", FIRST;
+        "external-ids:iface-id of the port"
+    Interface "ovs.external-ids.<k>" Form::Text(255), "", "value", FIRST;
+        "another of the port's external-ids"
+    Interface "ovs.vlan-mode" Form::Words(&VlanMode::WORDS), "", "trunk", FIRST;
+        "VLAN mode of the port; without it what vlan and trunk say"
     Sandbox "name" Form::Name, "", "web", FIRST;
         "the stable identity of the container; without it the engine's name for it"
 }

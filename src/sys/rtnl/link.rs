@@ -4,18 +4,20 @@
 //! numbered, by one RTM_NEWLINK each: creating on the host and moving would
 //! wait for RCU grace periods.
 
+use nix::libc;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute,
+    AfSpecInet6, AfSpecUnspec, BridgeStpState, In6AddrGenMode, InfoBridge, InfoBridgePort,
+    InfoData, InfoKind, InfoMacVlan, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
     LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::link_facts::LinkFacts;
 use super::{Rtnl, RtnlError};
-use crate::request::{MacAddr, MacvlanMode};
-use crate::rt::{Bridge, LinkEnd, Macvlan, VethPair};
+use crate::request::{MacAddr, MacvlanMode, Mtu};
+use crate::rt::{Bridge, Ifb, LinkEnd, Macvlan, PortFlags, VethPair};
 use crate::sys::netns::Netns;
 
 pub(super) fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
@@ -95,6 +97,18 @@ impl Rtnl {
             .await
     }
 
+    /// Makes an intermediate device, down. Its MTU is below what IPv6 works
+    /// with, so that the kernel gives it no address and sends nothing by it
+    /// (`addrconf_notify`); what is led through it may be longer.
+    pub async fn create_ifb(&self, ifb: &Ifb) -> Result<(), RtnlError> {
+        let attributes = vec![
+            LinkAttribute::IfName(ifb.name.to_string()),
+            LinkAttribute::Mtu(Mtu::IPV6_MIN - 1),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Ifb)]),
+        ];
+        self.create(message(ifb.ifindex, attributes)).await
+    }
+
     pub(super) async fn create(&self, message: LinkMessage) -> Result<(), RtnlError> {
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change("RTM_NEWLINK", RouteNetlinkMessage::NewLink(message), flags)
@@ -122,9 +136,56 @@ impl Rtnl {
         self.change("RTM_SETLINK", message, 0).await
     }
 
-    /// Sets a device's alias, the text that `ip link` and monitoring show.
+    /// Sets flags of a port of a bridge.
+    pub async fn set_port_flags(&self, ifindex: u32, flags: PortFlags) -> Result<(), RtnlError> {
+        let PortFlags { isolated, hairpin } = flags;
+        let isolated = isolated.then_some(InfoBridgePort::Isolated(true));
+        let hairpin = hairpin.then_some(InfoBridgePort::HairpinMode(true));
+        let data = isolated.into_iter().chain(hairpin).collect();
+        let info = vec![
+            LinkInfo::PortKind(InfoPortKind::Bridge),
+            LinkInfo::PortData(InfoPortData::BridgePort(data)),
+        ];
+        let message = message(ifindex, vec![LinkAttribute::LinkInfo(info)]);
+        // RTM_SETLINK does not look at what is below IFLA_LINKINFO.
+        self.change("RTM_NEWLINK", RouteNetlinkMessage::NewLink(message), 0)
+            .await
+    }
+
+    /// Makes a device receive all frames.
+    pub async fn set_promisc(&self, ifindex: u32) -> Result<(), RtnlError> {
+        let mut message = message(ifindex, Vec::new());
+        message.header.flags = LinkFlags::Promisc;
+        message.header.change_mask = LinkFlags::Promisc;
+        self.change("RTM_SETLINK", RouteNetlinkMessage::SetLink(message), 0)
+            .await
+    }
+
+    /// Gives the host's end of a pair its alias, the text that `ip link` and
+    /// monitoring show, and no IPv6 address of its own: nobody would speak to it,
+    /// and the kernel goes through all such addresses and their routes whenever a
+    /// port comes up (`addrconf_notify`, `rt6_sync_up`). For one that is not up.
     pub async fn set_alias(&self, ifindex: u32, alias: &str) -> Result<(), RtnlError> {
-        let message = message(ifindex, vec![LinkAttribute::IfAlias(alias.to_owned())]);
+        let alias = LinkAttribute::IfAlias(alias.to_owned());
+        let no_address = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        let no_address = vec![AfSpecUnspec::Inet6(vec![no_address])];
+        let attributes = vec![alias.clone(), LinkAttribute::AfSpecUnspec(no_address)];
+        match self.set_attributes(ifindex, attributes).await {
+            // Said before anything is changed (`validate_linkmsg`): the kernel, or
+            // a device with this MTU, has no IPv6 at all.
+            Err(RtnlError::Refused(r)) if r.errno == libc::EAFNOSUPPORT => {
+                self.set_attributes(ifindex, vec![alias]).await
+            }
+            other => other,
+        }
+    }
+
+    async fn set_attributes(
+        &self,
+        ifindex: u32,
+        attributes: Vec<LinkAttribute>,
+    ) -> Result<(), RtnlError> {
+        let message = message(ifindex, attributes);
         self.change("RTM_SETLINK", RouteNetlinkMessage::SetLink(message), 0)
             .await
     }

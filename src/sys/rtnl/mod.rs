@@ -6,6 +6,8 @@
 //! is kept, because it often says what errno cannot.
 
 mod address;
+mod device_routes;
+mod host_links;
 mod link;
 mod link_facts;
 mod link_settings;
@@ -23,6 +25,7 @@ mod raw_rule;
 mod replay;
 mod route;
 pub(in crate::sys) mod socket;
+mod tc;
 mod vf;
 
 use std::fmt;
@@ -33,6 +36,7 @@ use nix::errno::Errno;
 use rtnetlink::packet_core::{ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
+pub use host_links::{BridgePolicy, NewLink};
 pub use link_facts::LinkFacts;
 pub use nic_home::{NicHome, absent, id_of, only_one};
 pub use nic_state::{NicState, NotRestored, Setting};
@@ -46,6 +50,7 @@ pub use route::RouteFacts;
 use super::netns::Netns;
 use super::raw;
 use crate::deadline::Deadline;
+use crate::request::IfName;
 use socket::{Answer, Exchange, PromptSocket};
 
 /// Why a request had no success.
@@ -137,6 +142,17 @@ impl Rtnl {
     /// (netdevice(7)), which unlike RTM_GETLINK needs no lock of the kernel.
     pub fn is_up(&self, name: &str) -> io::Result<Option<bool>> {
         raw::interface_is_up(self.socket.as_ref(), name.as_bytes())
+    }
+
+    /// Lets the kernel finish a pending carrier change of `name` now.
+    ///
+    /// After a veth pair comes up, the kernel tells the bridge of the new
+    /// carrier from a work queue (net/core/link_watch.c); until then the port
+    /// forwards nothing, and the first frame of a fast workload is lost. Asking
+    /// by ethtool makes it do that work before it answers. `EOPNOTSUPP` from a
+    /// driver without the operation.
+    pub fn settle_carrier(&self, name: &IfName) -> io::Result<()> {
+        raw::ethtool_link(self.socket.as_ref(), name.as_str().as_bytes()).map(drop)
     }
 
     /// Sends a request that changes something and waits for its end.

@@ -233,27 +233,30 @@ impl NicState {
                 .await;
             failures.note(|| format!("address {address}"), put);
         }
-        for nexthop in &self.nexthops {
-            let put = rtnl.put_nexthop(&nexthop.on(self.ifindex, ifindex)).await;
-            failures.note(|| format!("nexthop {nexthop}"), put);
-        }
+        let addresses = self.addresses.iter().filter_map(|a| a.aged(age)?.address());
+        let addresses: Vec<_> = addresses.collect();
+        // One that the kernel does not take up leaves the rest of it as it is.
+        rtnl.await_served(ifindex, &addresses).await?;
         let routes = self.routes.iter().filter_map(|route| route.aged(age));
         let routes: Vec<_> = routes
             .map(|route| route.on(self.ifindex, ifindex))
             .collect();
-        for route in &routes {
+        // What says who is on the link comes before what goes through them.
+        for route in routes.iter().filter(|route| route.is_on_link()) {
+            let put = rtnl.put_route(route).await;
+            failures.note(|| format!("route {route}"), put);
+        }
+        for nexthop in &self.nexthops {
+            let put = rtnl.put_nexthop(&nexthop.on(self.ifindex, ifindex)).await;
+            failures.note(|| format!("nexthop {nexthop}"), put);
+        }
+        for route in routes.iter().filter(|route| !route.is_on_link()) {
             let put = rtnl.put_route(route).await;
             failures.note(|| format!("route {route}"), put);
         }
         if self.up {
-            // The kernel makes a route for each address, which somebody may have
-            // taken away or changed.
-            let extra = rtnl.routes_of(ifindex).await?.into_iter();
-            let extra = extra.filter(|r| r.is_kernels() && !routes.iter().any(|o| o.is_same_as(r)));
-            for route in extra {
-                let dropped = rtnl.drop_route(&route).await;
-                failures.note(|| format!("superfluous route {route}"), dropped);
-            }
+            let tidied = rtnl.tidy_routes(ifindex, &self.addresses, &routes).await;
+            failures.note(|| "superfluous routes".to_owned(), tidied);
         }
         let there = rtnl.rules().await?;
         for rule in &self.rules {

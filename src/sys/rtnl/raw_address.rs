@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use nix::libc;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,14 @@ impl RawAddress {
         self.0.byte(PREFIX_LENGTH)
     }
 
+    /// The network that the kernel makes a route to for its sake: that of the
+    /// peer where there is one.
+    pub fn network(&self) -> Option<IpNet> {
+        let address = address_of(self.0.value(IFA_ADDRESS)?)?;
+        let network = IpNet::new(address, self.prefix_length()).ok()?;
+        Some(network.trunc())
+    }
+
     /// Whether it belongs to IPv6.
     pub fn is_v6(&self) -> bool {
         i32::from(self.0.byte(0)) == libc::AF_INET6
@@ -116,6 +125,17 @@ impl RawAddress {
     /// Whether it ends by itself, unless somebody renews it.
     pub fn is_finite(&self) -> bool {
         self.flags() & IFA_F_PERMANENT == 0 && self.lifetimes().valid.is_some()
+    }
+
+    /// Whether it is `other`, whatever is told of it besides.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let same = |kind| self.0.value(kind) == other.0.value(kind);
+        let at = |place| self.0.byte(place) == other.0.byte(place);
+        self.0.number(INDEX) == other.0.number(INDEX)
+            && at(0)
+            && at(PREFIX_LENGTH)
+            && same(IFA_ADDRESS)
+            && same(IFA_LOCAL)
     }
 
     /// The same address `seconds` later; `None` when it has ended by then.

@@ -5,19 +5,18 @@
 //! of `RTA_MULTIPATH`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
 use nix::libc;
-use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE};
+use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 use serde::{Deserialize, Serialize};
 
 use super::object::{Object, address_of, number_of};
-use super::replay::{RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE};
-use super::{Rtnl, RtnlError};
 
 /// struct rtmsg: family, two prefix lengths, TOS, table, protocol, scope, type,
 /// flags (include/uapi/linux/rtnetlink.h).
-const HEADER_BYTES: usize = 12;
+pub(super) const HEADER_BYTES: usize = 12;
 const DESTINATION_LENGTH: usize = 1;
 const TOS: usize = 3;
 const TABLE: usize = 4;
@@ -27,25 +26,28 @@ const FLAGS: usize = 8;
 const RTA_DST: u16 = 1;
 const RTA_SRC: u16 = 2;
 const RTA_IIF: u16 = 3;
-const RTA_OIF: u16 = 4;
+pub(super) const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
+const RTA_METRICS: u16 = 8;
 const RTA_MULTIPATH: u16 = 9;
 const RTA_CACHEINFO: u16 = 12;
-const RTA_TABLE: u16 = 15;
+pub(super) const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 const RTA_ENCAP_TYPE: u16 = 21;
 const RTA_ENCAP: u16 = 22;
-const RTA_EXPIRES: u16 = 23;
+pub(super) const RTA_EXPIRES: u16 = 23;
 const RTA_PAD: u16 = 24;
 const RTA_NH_ID: u16 = 30;
 
 const RT_TABLE_MAIN: u32 = 254;
-const RT_TABLE_LOCAL: u32 = 255;
+pub(super) const RT_TABLE_LOCAL: u32 = 255;
 const RTPROT_KERNEL: u8 = 2;
 const RTPROT_RA: u8 = 9;
+const RTPROT_DHCP: u8 = 16;
 const RTN_UNICAST: u8 = 1;
+const RTN_LOCAL: u8 = 2;
 const RTN_MULTICAST: u8 = 5;
 /// The one flag that is a wish; the others tell of a state.
 const RTNH_F_ONLINK: u8 = 4;
@@ -57,11 +59,11 @@ const NEXTHOP_BYTES: usize = 8;
 /// A route, whole, as it can be told to the kernel again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RawRoute(Object);
+pub struct RawRoute(pub(super) Object);
 
 /// What two routes have in common of which the kernel uses the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Rank {
+pub(super) struct Rank {
     family: u8,
     table: u32,
     destination: Option<Vec<u8>>,
@@ -75,7 +77,7 @@ struct Rank {
 
 impl RawRoute {
     /// Leaves out what tells of a state, and turns a moment into a time.
-    fn of(mut told: Object) -> Self {
+    pub(super) fn of(mut told: Object) -> Self {
         told.set_header(FLAGS, &[told.byte(FLAGS) & RTNH_F_ONLINK, 0, 0, 0]);
         // struct rta_cacheinfo: the third number is when it ends, in ticks.
         let expires = told.value(RTA_CACHEINFO).and_then(|told| told.get(8..));
@@ -112,6 +114,50 @@ impl RawRoute {
         self.0.byte(DESTINATION_LENGTH) == 0 && self.0.byte(TYPE) == RTN_UNICAST
     }
 
+    /// Where it leads to.
+    pub fn destination(&self) -> Option<IpNet> {
+        let zero: IpAddr = if self.is_v6() {
+            Ipv6Addr::UNSPECIFIED.into()
+        } else {
+            Ipv4Addr::UNSPECIFIED.into()
+        };
+        let address = self.0.value(RTA_DST).map_or(Some(zero), address_of)?;
+        IpNet::new(address, self.0.byte(DESTINATION_LENGTH)).ok()
+    }
+
+    /// Its metric; `None` is the kernel's default.
+    pub fn metric(&self) -> Option<u32> {
+        self.0.value_number(RTA_PRIORITY)
+    }
+
+    /// Whether the next hop is on the link although no prefix says so.
+    pub fn is_onlink(&self) -> bool {
+        self.0.byte(FLAGS) & RTNH_F_ONLINK != 0
+    }
+
+    /// The address that packets leave with, where it is given.
+    pub fn source(&self) -> Option<IpAddr> {
+        address_of(self.0.value(RTA_PREFSRC)?)
+    }
+
+    /// Whether it says no more than what the accessors of this type tell.
+    pub fn is_plain(&self) -> bool {
+        let more = [
+            RTA_MULTIPATH,
+            RTA_VIA,
+            RTA_ENCAP,
+            RTA_NH_ID,
+            RTA_METRICS,
+            RTA_SRC,
+        ];
+        self.0.byte(TYPE) == RTN_UNICAST && !more.iter().any(|kind| self.0.value(*kind).is_some())
+    }
+
+    /// Whether it ends by itself.
+    pub fn is_finite(&self) -> bool {
+        self.0.value(RTA_EXPIRES).is_some()
+    }
+
     /// Its next hop, where there is exactly one and it is of the same family.
     pub fn gateway(&self) -> Option<IpAddr> {
         address_of(self.0.value(RTA_GATEWAY)?)
@@ -133,6 +179,18 @@ impl RawRoute {
         self.0.byte(PROTOCOL) == RTPROT_KERNEL
     }
 
+    /// Whether it says who is on the link itself, which the next hops of other
+    /// routes and of nexthop objects are looked up in (`fib_check_nh`).
+    pub fn is_on_link(&self) -> bool {
+        let through = [RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID];
+        !through.iter().any(|kind| self.0.value(*kind).is_some())
+    }
+
+    /// Whether a DHCP client made it.
+    pub fn is_leased(&self) -> bool {
+        self.0.byte(PROTOCOL) == RTPROT_DHCP
+    }
+
     /// Whether a router advertised it.
     pub fn is_advertised(&self) -> bool {
         self.is_v6() && self.0.byte(PROTOCOL) == RTPROT_RA
@@ -149,8 +207,13 @@ impl RawRoute {
 
     /// Whether it is in the kernel's own table, and comes and goes with an
     /// address: to oneself, to a broadcast or an anycast address.
-    fn is_part_of_an_address(&self) -> bool {
+    pub(super) fn is_part_of_an_address(&self) -> bool {
         self.is_kernels() && self.table() == RT_TABLE_LOCAL && self.0.byte(TYPE) != RTN_MULTICAST
+    }
+
+    /// Whether it leads to an address of the host itself.
+    pub(super) fn is_to_oneself(&self) -> bool {
+        self.0.byte(TYPE) == RTN_LOCAL
     }
 
     /// The same route `seconds` later; `None` when it has ended by then.
@@ -195,7 +258,7 @@ impl RawRoute {
         lasting(self) == lasting(other)
     }
 
-    fn rank(&self) -> Rank {
+    pub(super) fn rank(&self) -> Rank {
         Rank {
             family: self.0.byte(0),
             table: self.table(),
@@ -209,7 +272,7 @@ impl RawRoute {
         }
     }
 
-    fn create_flags(&self) -> u16 {
+    pub(super) fn create_flags(&self) -> u16 {
         if self.is_v6() {
             NLM_F_CREATE
         } else {
@@ -237,16 +300,10 @@ fn hops_with(hops: &[u8], change: impl Fn(&mut [u8])) -> Vec<u8> {
 
 impl fmt::Display for RawRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (
-            self.0.value(RTA_DST).and_then(address_of),
-            self.0.byte(DESTINATION_LENGTH),
-        ) {
-            (None, _) => f.write_str(if self.is_v6() {
-                "default (IPv6)"
-            } else {
-                "default"
-            })?,
-            (Some(destination), length) => write!(f, "{destination}/{length}")?,
+        match self.destination() {
+            Some(destination) if destination.prefix_len() > 0 => write!(f, "{destination}")?,
+            Some(_) | None if self.is_v6() => f.write_str("default (IPv6)")?,
+            Some(_) | None => f.write_str("default")?,
         }
         if let Some(gateway) = self.gateway() {
             write!(f, " via {gateway}")?;
@@ -257,10 +314,10 @@ impl fmt::Display for RawRoute {
         if let Some(id) = self.nexthop() {
             write!(f, " by nexthop {id}")?;
         }
-        if let Some(source) = self.0.value(RTA_PREFSRC).and_then(address_of) {
+        if let Some(source) = self.source() {
             write!(f, " from {source}")?;
         }
-        if let Some(metric) = self.0.value_number(RTA_PRIORITY) {
+        if let Some(metric) = self.metric() {
             write!(f, " metric {metric}")?;
         }
         match self.table() {
@@ -269,71 +326,4 @@ impl fmt::Display for RawRoute {
             table => write!(f, " in table {table}"),
         }
     }
-}
-
-impl Rtnl {
-    /// The routes out of a device, of all tables and both families, in the
-    /// kernel's order. Left out: those that come and go with an address.
-    pub async fn routes_of(&self, ifindex: u32) -> Result<Vec<RawRoute>, RtnlError> {
-        let mut routes = Vec::new();
-        for family in [libc::AF_INET, libc::AF_INET6] {
-            let mut filter = family_filter(family);
-            filter.set(RTA_OIF, &ifindex.to_ne_bytes());
-            let listed = self.list(RTM_GETROUTE, &filter, HEADER_BYTES).await?;
-            routes.extend(listed.into_iter().map(RawRoute::of));
-        }
-        routes.retain(|route| !route.is_part_of_an_address());
-        Ok(routes)
-    }
-
-    /// Which of `routes` are the first of those for the same destination with
-    /// the same metric in their table. The kernel uses that one.
-    pub async fn leading(&self, routes: &[RawRoute]) -> Result<Vec<bool>, RtnlError> {
-        let mut lists: Vec<(u8, u32, Vec<RawRoute>)> = Vec::new();
-        for route in routes {
-            let (family, table) = (route.0.byte(0), route.table());
-            if lists.iter().all(|list| (list.0, list.1) != (family, table)) {
-                let mut filter = family_filter(i32::from(family));
-                filter.set(RTA_TABLE, &table.to_ne_bytes());
-                let listed = self.list(RTM_GETROUTE, &filter, HEADER_BYTES).await?;
-                let listed = listed.into_iter().map(RawRoute::of).collect();
-                lists.push((family, table, listed));
-            }
-        }
-        let leads = |route: &RawRoute| {
-            let mut listed = lists.iter().flat_map(|list| &list.2);
-            let first = listed.find(|other| other.rank() == route.rank());
-            first.is_some_and(|first| first.is_same_as(route))
-        };
-        Ok(routes.iter().map(leads).collect())
-    }
-
-    /// Adds a route behind those of the same rank, unless it is there.
-    pub async fn put_route(&self, route: &RawRoute) -> Result<(), RtnlError> {
-        let flags = route.create_flags();
-        self.tell(RTM_NEWROUTE, &route.0, flags, &[libc::EEXIST])
-            .await
-    }
-
-    /// Puts a route in the place of the first one of the same rank, in one
-    /// moment: no packet finds none.
-    pub async fn replace_leading(&self, route: &RawRoute) -> Result<(), RtnlError> {
-        let flags = NLM_F_CREATE | NLM_F_REPLACE;
-        self.tell(RTM_NEWROUTE, &route.0, flags, &[libc::EEXIST])
-            .await
-    }
-
-    /// Deletes exactly this route, if it is there.
-    pub async fn drop_route(&self, route: &RawRoute) -> Result<(), RtnlError> {
-        let mut wish = route.0.clone();
-        wish.keep(|kind| kind != RTA_EXPIRES);
-        let fine = [libc::ESRCH, libc::ENODEV];
-        self.tell(RTM_DELROUTE, &wish, 0, &fine).await
-    }
-}
-
-fn family_filter(family: i32) -> Object {
-    let mut filter = Object::new(&[0; HEADER_BYTES]);
-    filter.set_header(0, &[u8::try_from(family).unwrap_or(0)]);
-    filter
 }

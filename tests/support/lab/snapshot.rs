@@ -125,7 +125,7 @@ pub fn steady(entry: Value) -> Value {
     }
 }
 
-/// The files of the store, but for locks, the cursor and reports.
+/// The files of the store, but for the lock, the cursor and reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Records(Vec<String>);
 
@@ -136,7 +136,7 @@ impl Records {
         list(Path::new(RECORDS), &mut files);
         files.retain(|file| {
             let name = file.trim_start_matches(RECORDS);
-            !["/locks", "/reports", "/cursor"]
+            !["/lock", "/reports", "/cursor"]
                 .iter()
                 .any(|other| name.starts_with(other))
         });

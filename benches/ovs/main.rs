@@ -1,0 +1,198 @@
+//! A port of Open vSwitch: the whole hook, against the database's own time and
+//! against `ovs-vsctl add-port`, in turns, in one run.
+//!
+//!     cargo bench --bench ovs -- [ROUNDS] [PORTS…]
+//!
+//! For each number of ports that the bridge has already, medians in
+//! milliseconds: *raw* is one transaction and one wait by an open connection,
+//! for a device that has been there for a while; *floor* the same for a veth pair
+//! that is made just before, which `ovs-vswitchd` takes for a reason to look at
+//! every port of its own accord; *vsctl* is `ovs-vsctl add-port` for a device
+//! that is there; *hook* the start of a container, all of it; *bridge* the same
+//! start on a Linux bridge without ports.
+
+// A bench fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use pipework::deadline::Deadline;
+use pipework::request::MacAddr;
+use pipework::rt::{LinkEnd, OvsOwner, OvsPort, OvsVlan, VethPair};
+use pipework::sys::block_on;
+use pipework::sys::netns::Netns;
+use pipework::sys::ovsdb::Ovsdb;
+use pipework::sys::rtnl::Rtnl;
+use support::lab::{Container, Lab, ip, lab, run};
+use support::ovs::{Ovs, SOCKET, ovs};
+
+/// What `ovs-vswitchd` does of its own accord after a change is over by then.
+const REST: Duration = Duration::from_millis(150);
+
+fn main() {
+    let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
+    let rounds = numbers.first().copied().unwrap_or(20);
+    let steps = match numbers.get(1..) {
+        Some([]) | None => vec![0, 100, 500],
+        Some(steps) => steps.to_vec(),
+    };
+    lab!(move |lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        lab.bridge("br0");
+        let far = lab.container("far");
+        println!("datapath {}, {rounds} rounds", ovs.datapath());
+        println!(
+            "{:>6} {:>8} {:>8} {:>8} {:>8}",
+            "ports", "raw", "vsctl", "hook", "bridge"
+        );
+        let mut ports = 0;
+        for step in steps {
+            add_ports(&ovs, &far, ports..step);
+            ports = step;
+            let mut times: [Vec<f64>; 5] = Default::default();
+            for _ in 0..rounds {
+                times[0].push(raw(&ovs, &far));
+                times[1].push(floor(&ovs, &far));
+                times[2].push(vsctl(&ovs, &far));
+                times[3].push(hook(lab, "pipework.ovs=ovs0"));
+                times[4].push(hook(lab, "pipework.bridge=br0"));
+            }
+            let [raw, floor, vsctl, hook, bridge] = times.map(median);
+            println!("{ports:>6} {raw:>8.2} {floor:>8.2} {vsctl:>8.2} {hook:>8.2} {bridge:>8.2}");
+        }
+    });
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+/// Ports as those of other containers: the far ends are not on the host.
+fn add_ports(ovs: &Ovs, far: &Container, range: std::ops::Range<usize>) {
+    let mut words = vec!["--no-wait".to_owned()];
+    for number in range {
+        let name = format!("x{number}");
+        device(far, &name);
+        words.extend(["--", "add-port", "ovs0", &name].map(str::to_owned));
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    for some in words.get(1..).unwrap_or_default().chunks(4 * 200) {
+        let all: Vec<&str> = [words[0]].iter().chain(some).copied().collect();
+        ovs.vsctl_words(&all);
+    }
+    ovs.vsctl("add-port ovs0 last -- set Interface last type=internal");
+    ovs.vsctl("del-port ovs0 last");
+    sleep(Duration::from_secs(1));
+}
+
+fn device(far: &Container, name: &str) {
+    let pid = far.pid();
+    ip(&format!(
+        "link add {name} type veth peer name {name} netns {pid}"
+    ));
+    ip(&format!("link set {name} up"));
+}
+
+fn raw(ovs: &Ovs, far: &Container) -> f64 {
+    device(far, "raw0");
+    sleep(REST);
+    let mut ovsdb = connect();
+    let begin = Instant::now();
+    plug(&mut ovsdb);
+    let time = milliseconds(begin);
+    remove(ovs, "raw0");
+    time
+}
+
+fn floor(ovs: &Ovs, far: &Container) -> f64 {
+    let deadline = Deadline::after(Duration::from_secs(60));
+    let rtnl = Rtnl::open(deadline).unwrap();
+    let netns = Netns::open(Path::new(&format!("/proc/{}/ns/net", far.pid()))).unwrap();
+    let end = |ifindex, last| LinkEnd {
+        ifindex,
+        name: "raw0".parse().unwrap(),
+        mac: MacAddr::try_from([2, 0, 0, 0, 0, last]).unwrap(),
+        mtu: "1500".parse().unwrap(),
+        txqlen: None,
+    };
+    let pair = VethPair {
+        host: end(1 << 21, 1),
+        guest: end((1 << 21) + 1, 2),
+    };
+    sleep(REST);
+    let mut ovsdb = connect();
+    let begin = Instant::now();
+    block_on(rtnl.create_veth(&pair, &netns)).unwrap().unwrap();
+    plug(&mut ovsdb);
+    let time = milliseconds(begin);
+    remove(ovs, "raw0");
+    time
+}
+
+fn connect() -> Ovsdb {
+    let deadline = Deadline::after(Duration::from_secs(60));
+    Ovsdb::connect(Path::new(SOCKET), deadline).unwrap()
+}
+
+fn plug(ovsdb: &mut Ovsdb) {
+    let port = OvsPort {
+        bridge: "ovs0".parse().unwrap(),
+        name: "raw0".parse().unwrap(),
+        vlan: OvsVlan::default(),
+        protected: false,
+        external_ids: Vec::new(),
+        owner: OvsOwner {
+            boot_id: "bench".to_owned(),
+            cookie: 1,
+            ifname: "eth1".parse().unwrap(),
+        },
+    };
+    let wish = ovsdb.add_port(&port).unwrap();
+    ovsdb.settle("raw0", "ovs0", wish).unwrap();
+}
+
+fn vsctl(ovs: &Ovs, far: &Container) -> f64 {
+    device(far, "raw0");
+    sleep(REST);
+    let begin = Instant::now();
+    ovs.vsctl("add-port ovs0 raw0");
+    let time = milliseconds(begin);
+    remove(ovs, "raw0");
+    time
+}
+
+fn remove(ovs: &Ovs, name: &str) {
+    ovs.vsctl(&format!("del-port ovs0 {name}"));
+    ip(&format!("link delete {name}"));
+    sleep(REST);
+}
+
+fn hook(lab: &Lab, asked: &str) -> f64 {
+    let container = lab.any_container();
+    sleep(REST);
+    let annotations = [asked, "pipework.ip=10.0.0.5/24"];
+    let begin = Instant::now();
+    lab.attach(&container, &annotations).ok();
+    let time = milliseconds(begin);
+    let id = container.id.clone();
+    container.end();
+    lab.poststop(&id).ok();
+    run("sleep", "0.1");
+    time
+}

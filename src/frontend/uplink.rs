@@ -1,0 +1,277 @@
+//! `pipework uplink`: puts a bridge in a NIC's place, and gives it back.
+//!
+//! The words of the command line become what the library wants; what it did, or
+//! would do, becomes lines. `guard` is for ourselves.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::deadline::Deadline;
+use crate::error::{Error, report};
+use crate::frontend::cli::print;
+use crate::logging::{self, to_stderr};
+use crate::record::{DIRECTORY, Store, UplinkId};
+use crate::request::IfName;
+use crate::sys::block_on;
+use crate::sys::clock::seconds_since_boot;
+use crate::uplink::record::{Phase, PortPart, UplinkRecord};
+use crate::uplink::snippet::{self, Facts, Kind};
+use crate::uplink::wanted::{CONFIRM_SECONDS, ConfirmWithin, Finite, Managed, Wanted};
+use crate::uplink::{self, Added, Host, UplinkError, guard};
+
+/// A change is a few milliseconds of messages; a bond waits for carriers.
+const TIME: Duration = Duration::from_secs(45);
+
+const USAGE: &str = "\
+usage: pipework uplink add BRIDGE NIC [NIC...]    give the bridge the NIC's place
+           [--vlan ID]                            plug in that VLAN of the NIC instead
+           [--bond active-backup|802.3ad]         bond several NICs
+           [--confirm-within TIME]                go back unless confirmed; default 60s, 0 never
+           [--keep-lifetimes] [--force]           move leased addresses; pass over a manager
+           [--dry-run] [--print-config KIND]      change nothing: say what would be done, or configured
+       pipework uplink confirm [BRIDGE]           keep it
+       pipework uplink del BRIDGE [--dry-run]     give the NIC its place back
+       pipework uplink list
+       pipework uplink snippet BRIDGE KIND        configuration that makes it at every boot
+KIND is networkd, networkmanager, ifupdown or netplan.
+";
+
+/// What is to be done with what was asked for.
+enum Mode {
+    Make,
+    Preview,
+    Configuration(Kind),
+}
+
+/// Why a word cannot be understood.
+enum Fault {
+    /// The synopsis says enough.
+    Synopsis,
+    /// A value is wrong.
+    Value(String),
+}
+
+impl<E: std::error::Error> From<E> for Fault {
+    fn from(error: E) -> Self {
+        Self::Value(error.to_string())
+    }
+}
+
+/// Runs the command that `words` name, `uplink` left out.
+pub fn run(words: &[&str]) -> u8 {
+    let outcome = match words {
+        ["add", rest @ ..] => match asked(rest) {
+            Ok((wanted, mode)) => add(&wanted, &mode),
+            Err(fault) => return usage(&fault),
+        },
+        ["confirm"] => confirm(None),
+        ["confirm", bridge] => named(bridge).and_then(|bridge| confirm(Some(&bridge))),
+        ["del", bridge] => named(bridge).and_then(|bridge| delete(&bridge)),
+        ["del", bridge, "--dry-run"] | ["del", "--dry-run", bridge] => {
+            named(bridge).and_then(|bridge| preview_delete(&bridge))
+        }
+        ["list"] => list(),
+        ["snippet", bridge, kind] => match kind.parse() {
+            Ok(kind) => named(bridge).and_then(|bridge| configuration(&bridge, kind)),
+            Err(error) => return usage(&snippet::KindError::into(error)),
+        },
+        ["guard", id] => return watch(id),
+        ["--help" | "-h" | "help"] => Ok(USAGE.to_owned()),
+        _ => return usage(&Fault::Synopsis),
+    };
+    match outcome {
+        Ok(text) => print(&text),
+        Err(error) => {
+            to_stderr(&report(&error, None));
+            error.exit_code() as u8
+        }
+    }
+}
+
+fn usage(fault: &Fault) -> u8 {
+    if let Fault::Value(text) = fault {
+        to_stderr(&format!("pipework: {text}"));
+    } else {
+        to_stderr(USAGE.trim_end());
+    }
+    crate::error::ExitCode::Usage as u8
+}
+
+fn named(text: &str) -> Result<IfName, Error> {
+    let name = text.parse::<IfName>();
+    name.map_err(|_| UplinkError::UnusableName(text.chars().take(32).collect()).into())
+}
+
+/// The words behind `add`: names in order, flags anywhere.
+fn asked(words: &[&str]) -> Result<(Wanted, Mode), Fault> {
+    let mut names: Vec<IfName> = Vec::new();
+    let mut mode = Mode::Make;
+    let (mut vlan, mut bond) = (None, None);
+    let mut confirm = ConfirmWithin::Seconds(CONFIRM_SECONDS);
+    let (mut managed, mut lifetimes) = (Managed::Refused, Finite::Refused);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, Some(value)),
+            None => (*word, None),
+        };
+        let mut value = || {
+            value
+                .or_else(|| words.next().copied())
+                .ok_or(Fault::Synopsis)
+        };
+        match flag {
+            "--vlan" => vlan = Some(value()?.parse()?),
+            "--bond" => bond = Some(value()?.parse()?),
+            "--confirm-within" => confirm = value()?.parse()?,
+            "--print-config" => mode = Mode::Configuration(value()?.parse()?),
+            "--dry-run" => mode = Mode::Preview,
+            "--force" => managed = Managed::Forced,
+            "--keep-lifetimes" => lifetimes = Finite::Moved,
+            _ if word.starts_with('-') => return Err(Fault::Synopsis),
+            _ => names.push(word.parse()?),
+        }
+    }
+    let mut names = names.into_iter();
+    let (Some(bridge), Some(nic)) = (names.next(), names.next()) else {
+        return Err(Fault::Synopsis);
+    };
+    let wanted = Wanted {
+        bridge,
+        nic,
+        others: names.collect(),
+        bond,
+        vlan,
+        confirm,
+        managed,
+        lifetimes,
+    };
+    Ok((wanted, mode))
+}
+
+fn host() -> Result<Host, Error> {
+    let store = Store::open(Path::new(DIRECTORY))?;
+    Ok(Host::open(store, Deadline::after(TIME))?)
+}
+
+/// Runs `work`, and first what another run could not end.
+fn settled<T>(work: impl AsyncFnOnce(&Host) -> Result<T, UplinkError>) -> Result<T, Error> {
+    let host = host()?;
+    uplink::settle(&host)?;
+    let done = block_on(work(&host)).map_err(Error::Socket)?;
+    Ok(done?)
+}
+
+fn add(wanted: &Wanted, mode: &Mode) -> Result<String, Error> {
+    match mode {
+        Mode::Make => settled(async |host| uplink::add(host, wanted).await).map(|a| made(&a)),
+        Mode::Preview => settled(async |host| uplink::preview(host, wanted).await).map(|preview| {
+            let notices = preview.notices.iter().map(|n| format!("note: {n}\n"));
+            numbered(&preview.steps) + &notices.collect::<String>()
+        }),
+        Mode::Configuration(kind) => settled(async |host| uplink::facts(host, wanted).await)
+            .map(|facts| snippet::text(*kind, &facts)),
+    }
+}
+
+fn numbered(steps: &[String]) -> String {
+    let lines = steps.iter().enumerate();
+    lines
+        .map(|(place, step)| format!("{:3}. {step}\n", place + 1))
+        .collect()
+}
+
+fn made(added: &Added) -> String {
+    let record = &added.known.record;
+    let (bridge, nic) = (&record.bridge.device.name, &record.nic.name);
+    let mut text = match record.moved {
+        true => format!("{bridge} has the place of {nic}\n"),
+        false => format!("{} is a port of {bridge}\n", record.port_device().name),
+    };
+    for notice in &added.notices {
+        text.push_str(&format!("note: {notice}\n"));
+    }
+    if record.confirm_within > 0 {
+        let seconds = record.confirm_within;
+        text.push_str(&format!(
+            "In {seconds} s it goes back, unless you say: pipework uplink confirm {bridge}\n"
+        ));
+    }
+    text.push_str(&format!(
+        "It lasts until the machine starts anew. What makes it again: pipework uplink snippet {bridge} KIND, \
+         with KIND networkd, networkmanager, ifupdown or netplan\n"
+    ));
+    text
+}
+
+fn confirm(bridge: Option<&IfName>) -> Result<String, Error> {
+    let host = host()?;
+    let bridge = uplink::confirm(&host, bridge)?;
+    Ok(format!("{bridge} stays as it is\n"))
+}
+
+fn delete(bridge: &IfName) -> Result<String, Error> {
+    let nic = settled(async |host| uplink::delete(host, bridge).await)?;
+    Ok(format!("{nic} has its place back\n"))
+}
+
+fn preview_delete(bridge: &IfName) -> Result<String, Error> {
+    let preview = settled(async |host| uplink::preview_delete(host, bridge).await)?;
+    Ok(numbered(&preview.steps))
+}
+
+fn configuration(bridge: &IfName, kind: Kind) -> Result<String, Error> {
+    let known = settled(async |host| host.find(bridge))?;
+    let known = known.ok_or_else(|| UplinkError::Unknown(bridge.to_string()))?;
+    Ok(snippet::text(kind, &Facts::of_record(&known.record)))
+}
+
+fn list() -> Result<String, Error> {
+    let known = settled(async |host| host.known())?;
+    Ok(known.iter().map(|known| line(&known.record)).collect())
+}
+
+/// `br0  eth0  confirmed`.
+fn line(record: &UplinkRecord) -> String {
+    let bridge = &record.bridge.device.name;
+    let port = match &record.port {
+        PortPart::Nic => record.nic.name.clone(),
+        PortPart::Vlan { device, .. } => device.name.clone(),
+        PortPart::Bond { device, others, .. } => {
+            let others = others.iter().map(|other| other.name.as_str());
+            let members: Vec<&str> = std::iter::once(record.nic.name.as_str())
+                .chain(others)
+                .collect();
+            format!("{} ({})", device.name, members.join(", "))
+        }
+    };
+    let state = match record.phase {
+        Phase::Applying => "being made".to_owned(),
+        Phase::GoingBack => "going back; what is left is in the system's log".to_owned(),
+        Phase::Confirmed => "confirmed".to_owned(),
+        Phase::Unconfirmed { until } => format!(
+            "goes back in {} s; to keep it: pipework uplink confirm {bridge}",
+            until.saturating_sub(seconds_since_boot())
+        ),
+    };
+    format!("{bridge}  {port}  {state}\n")
+}
+
+/// The guard's own process.
+fn watch(id: &str) -> u8 {
+    logging::start();
+    let Some(id) = UplinkId::parse(id) else {
+        return usage(&Fault::Synopsis);
+    };
+    let watched = Store::open(Path::new(DIRECTORY))
+        .map_err(UplinkError::from)
+        .and_then(|store| guard::watch(&store, &id));
+    match watched {
+        Ok(()) => 0,
+        Err(error) => {
+            let error = Error::from(error);
+            logging::to_system_log(tracing::Level::ERROR, &report(&error, None));
+            error.exit_code() as u8
+        }
+    }
+}

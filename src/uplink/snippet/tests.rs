@@ -1,0 +1,122 @@
+//! What is printed for each manager, in full, and names that are refused.
+
+use super::*;
+
+fn facts() -> Facts {
+    Facts {
+        bridge: "br0".to_owned(),
+        mac: "02:00:00:00:00:05".to_owned(),
+        mtu: Some(9000),
+        port: Port::Nic("eth0".to_owned()),
+        dhcp4: false,
+        advertised: true,
+        addresses: vec!["10.0.0.5/24".to_owned(), "fd00::5/64".to_owned()],
+        routes: vec![Route {
+            to: "0.0.0.0/0".parse().unwrap(),
+            via: Some("10.0.0.1".parse().unwrap()),
+            metric: Some(100),
+            table: None,
+            source: None,
+            onlink: false,
+        }],
+        unsaid: Vec::new(),
+    }
+}
+
+#[test]
+fn every_kind_says_bridge_port_address_and_gateway() {
+    for (kind, word) in Kind::ALL {
+        let text = text(kind, &facts());
+        for needed in [
+            "br0",
+            "eth0",
+            "10.0.0.5/24",
+            "10.0.0.1",
+            "02:00:00:00:00:05",
+            "9000",
+        ] {
+            assert!(text.contains(needed), "{word} lacks {needed}:\n{text}");
+        }
+        assert_eq!(word.parse::<Kind>(), Ok(kind));
+    }
+}
+
+#[test]
+fn a_name_that_would_have_to_be_quoted_is_in_no_command() {
+    for name in ["a;reboot", "$(id)", "a'b", "a\"b", "a[b", "a#b", "a,b"] {
+        let mut facts = facts();
+        facts.port = Port::Nic(name.to_owned());
+        for (kind, _) in Kind::ALL {
+            let text = text(kind, &facts);
+            assert!(
+                text.starts_with("# ") && text.lines().count() == 1,
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn networkd_gets_three_files() {
+    let text = text(Kind::Networkd, &facts());
+    assert_eq!(
+        text,
+        "# /etc/systemd/network/10-br0.netdev\n[NetDev]\nName=br0\nKind=bridge\nMACAddress=02:00:00:00:00:05\n\
+         MTUBytes=9000\n\n[Bridge]\nSTP=no\nForwardDelaySec=0\n\n# /etc/systemd/network/10-eth0.network\n[Match]\n\
+         Name=eth0\n\n[Network]\nBridge=br0\nLinkLocalAddressing=no\n\n# /etc/systemd/network/10-br0.network\n\
+         [Match]\nName=br0\n\n[Network]\nIPv6AcceptRA=yes\nAddress=10.0.0.5/24\nAddress=fd00::5/64\n\n[Route]\n\
+         Destination=0.0.0.0/0\nGateway=10.0.0.1\nMetric=100\n"
+    );
+}
+
+#[test]
+fn a_lease_stays_a_lease() {
+    let facts = Facts {
+        dhcp4: true,
+        addresses: Vec::new(),
+        routes: Vec::new(),
+        ..facts()
+    };
+    for (kind, line) in [
+        (Kind::Networkd, "DHCP=ipv4"),
+        (Kind::NetworkManager, "ipv4.method auto"),
+        (Kind::Ifupdown, "iface br0 inet dhcp"),
+        (Kind::Netplan, "dhcp4: true"),
+    ] {
+        assert!(text(kind, &facts).contains(line), "{kind}");
+    }
+}
+
+#[test]
+fn vlans_and_bonds_are_made_as_well() {
+    let mut facts = facts();
+    facts.port = Port::Vlan {
+        name: "eth0.100".to_owned(),
+        parent: "eth0".to_owned(),
+        vlan: 100,
+    };
+    for (kind, line) in [
+        (Kind::Networkd, "Kind=vlan\n\n[VLAN]\nId=100"),
+        (
+            Kind::NetworkManager,
+            "type vlan con-name eth0.100 ifname eth0.100 dev eth0 id 100 master br0",
+        ),
+        (Kind::Ifupdown, "vlan-raw-device eth0"),
+        (Kind::Netplan, "eth0.100: {id: 100, link: eth0"),
+    ] {
+        assert!(text(kind, &facts).contains(line), "{kind}");
+    }
+    facts.port = Port::Bond {
+        name: "bond-br0".to_owned(),
+        mode: BondMode::ActiveBackup,
+        members: vec!["eth0".to_owned(), "eth1".to_owned()],
+    };
+    for (kind, line) in [
+        (Kind::Networkd, "Mode=active-backup"),
+        (Kind::NetworkManager, "mode=active-backup,miimon=100"),
+        (Kind::Ifupdown, "bond-mode active-backup"),
+        (Kind::Netplan, "interfaces: [eth0, eth1]"),
+    ] {
+        assert!(text(kind, &facts).contains(line), "{kind}");
+    }
+}

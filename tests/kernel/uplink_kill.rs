@@ -1,0 +1,171 @@
+//! A change that is killed, or refused, in any call leaves the host as it was.
+
+use std::process::{Command, Stdio};
+
+use crate::kill::{strace_works, was_killed};
+use crate::nic_state::furnish;
+use crate::support::lab::{Lab, Outcome, PIPEWORK, lab};
+use crate::support::skip;
+use crate::uplink::{Guards, is_recorded, uplink, wait_for};
+
+/// Calls by which the kernel, the store and the guard are reached. strace counts
+/// each of them by itself.
+const SEND: &str = "sendto";
+const OTHERS: [&str; 5] = ["write", "rename", "flock", "vfork", "clone3"];
+
+fn traced(options: &[&str], arguments: &str) -> Outcome {
+    let mut command = Command::new("strace");
+    command
+        // Cargo's makes the loader look in many places first.
+        .env_remove("LD_LIBRARY_PATH")
+        .arg("-qq")
+        .args(options)
+        .args([PIPEWORK, "uplink"])
+        .args(arguments.split_whitespace())
+        .stdin(Stdio::null());
+    Outcome(command.output().unwrap())
+}
+
+fn injected(call: &str, what: &str, arguments: &str) -> Outcome {
+    let trace = format!("trace={call}");
+    let inject = format!("inject={call}:{what}");
+    traced(&["-o", "/dev/null", "-e", &trace, "-e", &inject], arguments)
+}
+
+/// How often `pipework uplink ARGUMENTS` makes a call when nothing is in its
+/// way.
+fn count(call: &str, arguments: &str) -> usize {
+    let trace = format!("trace={call}");
+    traced(&["-o", "/run/calls", "-e", &trace], arguments).ok();
+    let calls = std::fs::read_to_string("/run/calls").unwrap();
+    calls.lines().filter(|line| line.starts_with(call)).count()
+}
+
+/// Makes what `arguments` need, or takes away what they made.
+fn prepare(arguments: &str) {
+    let is_there = !String::from_utf8_lossy(&uplink("list").0.stdout).is_empty();
+    match arguments.starts_with("del") {
+        true if !is_there => drop(uplink("add br0 eth0 --confirm-within 0").ok()),
+        // Its time may be over in this moment.
+        false if is_there => drop(uplink("del br0")),
+        true | false => {}
+    }
+    wait_for(arguments, || is_recorded() == arguments.starts_with("del"));
+    wait_for("the guard's end", || Guards::all().is_empty());
+}
+
+/// Kills `pipework uplink ARGUMENTS` in every `step`th of each of the `calls`,
+/// from the first; what is left is cleared up by `clear`.
+fn at_calls(
+    lab: &Lab,
+    arguments: &str,
+    (calls, first, step): (&[&str], usize, usize),
+    clear: impl Fn(),
+) {
+    let _machine = furnish(lab, "eth0");
+    let nic = lab.snapshot();
+    for call in calls {
+        prepare(arguments);
+        let count = count(call, arguments);
+        for number in (first..=count).step_by(step) {
+            let what = format!("{call} {number} of {count}, {arguments}");
+            prepare(arguments);
+            let outcome = injected(call, &format!("signal=SIGKILL:when={number}"), arguments);
+            // It waits for the kernel now and then, so it may make a few calls less.
+            if !was_killed(&outcome) {
+                assert!(number + 20 > count, "{what}");
+                break;
+            }
+            clear();
+            wait_for(&what, || !is_recorded());
+            nic.assert_equal(&lab.snapshot(), &what);
+            wait_for("the guard's end", || Guards::all().is_empty());
+        }
+    }
+}
+
+/// The guard alone does it, unless it was not armed yet.
+fn by_the_guard() {
+    if Guards::all().is_empty() && is_recorded() {
+        uplink("list").ok();
+    }
+}
+
+/// The guard was killed, too; the next command does it.
+fn by_the_next_command() {
+    Guards::kill();
+    if uplink("list").0.stdout.is_empty() {
+        return;
+    }
+    // Whoever survived is unconfirmed, or confirmed and about to be gone.
+    uplink("del br0").ok();
+}
+
+macro_rules! killed {
+    ($($name:ident: $arguments:literal $calls:expr, $clear:ident;)*) => { $(
+        #[test]
+        fn $name() {
+            if !strace_works() {
+                skip!("there is no strace that may trace");
+            }
+            lab!(|lab| {
+                let _guards = Guards;
+                at_calls(lab, $arguments, $calls, $clear);
+            });
+        }
+    )* };
+}
+
+killed! {
+    a_change_that_is_killed_in_any_message_is_taken_back_by_its_guard:
+        "add br0 eth0 --confirm-within 1s" (&[SEND], 1, 4), by_the_guard;
+    a_change_that_is_killed_with_its_guard_is_taken_back_by_the_next_command:
+        "add br0 eth0 --confirm-within 60s" (&[SEND], 3, 4), by_the_next_command;
+    a_change_that_is_killed_between_its_messages_is_taken_back:
+        "add br0 eth0 --confirm-within 1s" (&OTHERS, 1, 2), by_the_guard;
+    a_way_back_that_is_killed_in_any_message_is_gone_to_its_end_by_the_next_command:
+        "del br0" (&[SEND], 2, 3), by_the_next_command;
+}
+
+#[test]
+fn a_change_of_which_any_message_is_refused_takes_itself_back() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let _guards = Guards;
+        let _machine = furnish(lab, "eth0");
+        let before = lab.snapshot();
+        let arguments = "add br0 eth0";
+        let count = count(SEND, arguments);
+        for number in (1..=count).step_by(2) {
+            prepare(arguments);
+            let outcome = injected(SEND, &format!("error=EPERM:when={number}"), arguments);
+            before_or_made(lab, &before, &outcome, number);
+        }
+    });
+}
+
+/// A neighbour that is not told is learned; every other refusal undoes it all.
+fn before_or_made(
+    lab: &Lab,
+    before: &crate::support::lab::snapshot::Snapshot,
+    outcome: &Outcome,
+    call: usize,
+) {
+    if outcome.code() == Some(0) {
+        uplink("del br0").ok();
+    } else {
+        let text = outcome.stderr();
+        assert!(
+            matches!(outcome.code(), Some(16 | 19)),
+            "call {call}: {text}"
+        );
+    }
+    assert!(!is_recorded(), "call {call}");
+    before.assert_equal(
+        &lab.snapshot(),
+        &format!("call {call}: {}", outcome.stderr()),
+    );
+    wait_for("the guard's end", || Guards::all().is_empty());
+}
