@@ -9,6 +9,7 @@ mod ovs;
 mod shared;
 mod traffic;
 mod undo;
+mod vf;
 
 use nix::errno::Errno;
 use std::time::Duration;

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+pub mod bus;
 pub mod clock;
 pub mod genl;
 pub mod ndisc;

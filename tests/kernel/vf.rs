@@ -307,3 +307,17 @@ fn a_hook_killed_in_any_call_leaves_a_function_that_comes_back() {
         panic!("the hook never survived");
     });
 }
+
+#[test]
+fn a_function_that_is_switched_off_meanwhile_leaves_nothing_to_be_put_back() {
+    vm!(|vm| {
+        let card = card(vm, 1);
+        let container = vm.container("web");
+        vm.attach(&container, &[&pf(&card), "pipework.vf.vlan=100"])
+            .ok();
+        fs::write(card.device.join("sriov_numvfs"), "0").unwrap();
+        container.end();
+        vm.gc().ok();
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
