@@ -1,8 +1,11 @@
 /*
- * floor NAMESPACE BRIDGE HOSTIF IFNAME ADDRESS PREFIXLEN GATEWAY: one
- * attachment in four netlink messages, and nothing that a user would miss
+ * floor KIND UPLINK NAMESPACE HOSTIF IFNAME ADDRESS PREFIXLEN GATEWAY: one
+ * attachment in the fewest netlink messages, and nothing that a user would miss
  * only later (no checks, no record, no report). No program that does the work
  * can be much faster, so it is the unit that the others are measured in.
+ *
+ * KIND is `bridge`: a port of UPLINK; `bridge-vlan=100`: the same, in that VLAN
+ * and in no other; `macvlan`: a child of UPLINK, a NIC or a VLAN device on one.
  *
  * The veth is born with its peer inside NAMESPACE, its host end up and in the
  * bridge, and the peer's index is chosen here, so nothing has to be looked up
@@ -13,6 +16,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -25,6 +29,7 @@
 #include <unistd.h>
 
 enum { PEER_INDEX = 1 << 20 };
+enum { KIND = 1, UPLINK, NAMESPACE, HOSTIF, IFNAME, ADDRESS, PREFIXLEN, GATEWAY, WORDS };
 
 struct message {
 	struct nlmsghdr header;
@@ -87,29 +92,89 @@ static int rtnetlink(void)
 	return fd;
 }
 
-static void make_veth(int namespace, char **argv)
+static void make_veth(int fd, int namespace, char **argv)
 {
 	struct ifinfomsg host = {
 		.ifi_index = PEER_INDEX + getpid(), .ifi_flags = IFF_UP, .ifi_change = IFF_UP,
 	};
 	struct ifinfomsg peer = { .ifi_index = PEER_INDEX };
-	int bridge = if_nametoindex(argv[2]);
+	int bridge = if_nametoindex(argv[UPLINK]);
 	struct rtattr *info, *data, *end_of_pair;
 	struct message m;
 
 	start(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &host, sizeof host);
-	put(&m, IFLA_IFNAME, argv[3], strlen(argv[3]) + 1);
+	put(&m, IFLA_IFNAME, argv[HOSTIF], strlen(argv[HOSTIF]) + 1);
 	put(&m, IFLA_MASTER, &bridge, sizeof bridge);
 	info = put(&m, IFLA_LINKINFO, NULL, 0);
 	put(&m, IFLA_INFO_KIND, "veth", 5);
 	data = put(&m, IFLA_INFO_DATA, NULL, 0);
 	end_of_pair = put(&m, VETH_INFO_PEER, &peer, sizeof peer);
-	put(&m, IFLA_IFNAME, argv[4], strlen(argv[4]) + 1);
+	put(&m, IFLA_IFNAME, argv[IFNAME], strlen(argv[IFNAME]) + 1);
 	put(&m, IFLA_NET_NS_FD, &namespace, sizeof namespace);
 	end(&m, end_of_pair);
 	end(&m, data);
 	end(&m, info);
-	ask(rtnetlink(), &m, "veth");
+	ask(fd, &m, "veth");
+}
+
+static void set_vlan(int fd, int type, struct bridge_vlan_info vlan)
+{
+	struct ifinfomsg port = { .ifi_family = AF_BRIDGE, .ifi_index = PEER_INDEX + getpid() };
+	struct rtattr *specification;
+	struct message m;
+
+	start(&m, type, 0, &port, sizeof port);
+	specification = put(&m, IFLA_AF_SPEC, NULL, 0);
+	put(&m, IFLA_BRIDGE_VLAN_INFO, &vlan, sizeof vlan);
+	end(&m, specification);
+	ask(fd, &m, "VLAN");
+}
+
+static void make_port_in_vlan(int fd, int namespace, char **argv, int vlan)
+{
+	struct bridge_vlan_info own = {
+		.flags = BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, .vid = vlan,
+	};
+	struct bridge_vlan_info given = { .vid = 1 };
+
+	make_veth(fd, namespace, argv);
+	set_vlan(fd, RTM_SETLINK, own);
+	set_vlan(fd, RTM_DELLINK, given);
+}
+
+static void make_macvlan(int fd, int namespace, char **argv)
+{
+	struct ifinfomsg link = { .ifi_index = PEER_INDEX };
+	int parent = if_nametoindex(argv[UPLINK]), mode = MACVLAN_MODE_BRIDGE;
+	struct rtattr *info, *data;
+	struct message m;
+
+	start(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
+	put(&m, IFLA_IFNAME, argv[IFNAME], strlen(argv[IFNAME]) + 1);
+	put(&m, IFLA_LINK, &parent, sizeof parent);
+	put(&m, IFLA_NET_NS_FD, &namespace, sizeof namespace);
+	info = put(&m, IFLA_LINKINFO, NULL, 0);
+	put(&m, IFLA_INFO_KIND, "macvlan", 8);
+	data = put(&m, IFLA_INFO_DATA, NULL, 0);
+	put(&m, IFLA_MACVLAN_MODE, &mode, sizeof mode);
+	end(&m, data);
+	end(&m, info);
+	ask(fd, &m, "macvlan");
+}
+
+static int make(int fd, int namespace, char **argv)
+{
+	int vlan;
+
+	if (!strcmp(argv[KIND], "bridge"))
+		make_veth(fd, namespace, argv);
+	else if (sscanf(argv[KIND], "bridge-vlan=%d", &vlan) == 1)
+		make_port_in_vlan(fd, namespace, argv, vlan);
+	else if (!strcmp(argv[KIND], "macvlan"))
+		make_macvlan(fd, namespace, argv);
+	else
+		return -1;
+	return 0;
 }
 
 static void set_up(int fd)
@@ -124,13 +189,13 @@ static void set_up(int fd)
 static void add_address(int fd, char **argv)
 {
 	struct ifaddrmsg address = {
-		.ifa_family = AF_INET, .ifa_prefixlen = atoi(argv[6]), .ifa_index = PEER_INDEX,
+		.ifa_family = AF_INET, .ifa_prefixlen = atoi(argv[PREFIXLEN]), .ifa_index = PEER_INDEX,
 	};
 	struct in_addr local, broadcast;
 	struct message m;
 
-	if (!inet_aton(argv[5], &local))
-		die(argv[5]);
+	if (!inet_aton(argv[ADDRESS], &local))
+		die(argv[ADDRESS]);
 	broadcast.s_addr = local.s_addr | htonl(0xffffffffU >> address.ifa_prefixlen);
 	start(&m, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &address, sizeof address);
 	put(&m, IFA_LOCAL, &local, sizeof local);
@@ -149,8 +214,8 @@ static void add_default_route(int fd, char **argv)
 	struct in_addr gateway;
 	struct message m;
 
-	if (!inet_aton(argv[7], &gateway))
-		die(argv[7]);
+	if (!inet_aton(argv[GATEWAY], &gateway))
+		die(argv[GATEWAY]);
 	start(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
 	put(&m, RTA_GATEWAY, &gateway, sizeof gateway);
 	put(&m, RTA_OIF, &index, sizeof index);
@@ -161,12 +226,13 @@ int main(int argc, char **argv)
 {
 	int namespace, fd;
 
-	if (argc != 8)
+	if (argc != WORDS)
 		return 2;
-	namespace = open(argv[1], O_RDONLY | O_CLOEXEC);
+	namespace = open(argv[NAMESPACE], O_RDONLY | O_CLOEXEC);
 	if (namespace < 0)
-		die(argv[1]);
-	make_veth(namespace, argv);
+		die(argv[NAMESPACE]);
+	if (make(rtnetlink(), namespace, argv))
+		return 2;
 	if (setns(namespace, CLONE_NEWNET))
 		die("setns");
 	fd = rtnetlink();

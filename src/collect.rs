@@ -6,6 +6,7 @@
 //! took it along. A run that was killed half-way is taken back from its record.
 //! Everything here runs under the namespace's lock.
 
+mod objects;
 mod ovs;
 
 use std::fs::File;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::apply::{Left, Sides, take_back};
+use crate::apply::{Cause, Left, Sides, take_back};
 use crate::config::ConfigError;
 use crate::deadline::Deadline;
 use crate::plan::Undo;
@@ -69,6 +70,14 @@ pub enum CollectError {
     /// Something could not be taken back.
     #[error("{} could not be removed: {}", .0.undo, .0.error)]
     Left(Box<Left>),
+    /// What attachments share could not be made good.
+    #[error("{object} could not be made good: {error}")]
+    Shared {
+        /// The object.
+        object: String,
+        /// Why.
+        error: Box<Cause>,
+    },
     /// A namespace could not be entered.
     #[error("entering the namespace: {0}")]
     Enter(#[source] std::io::Error),

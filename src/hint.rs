@@ -7,8 +7,8 @@
 use nix::errno::Errno;
 
 use crate::host::container::ContainerError;
-use crate::plan::Step;
 use crate::plan::step::{NicStep, TrafficStep};
+use crate::plan::{SharedObject, Step};
 use crate::record::RecordError;
 use crate::request::tc::TcObject;
 use crate::rt::Route;
@@ -45,12 +45,17 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
         }
         (Step::CreateVeth(_), Errno::EOPNOTSUPP) => kernel_without("veth"),
         (Step::CreateMacvlan { .. }, Errno::EOPNOTSUPP) => kernel_without("macvlan"),
+        (Step::CreateBridge(bridge), Errno::EOPNOTSUPP) if bridge.vlan_filtering => Some(
+            "this kernel has no bridge that filters by VLAN: CONFIG_BRIDGE and CONFIG_BRIDGE_VLAN_FILTERING"
+                .to_owned(),
+        ),
         (Step::CreateBridge(_), Errno::EOPNOTSUPP) => kernel_without("bridge"),
         (Step::Traffic(step), Errno::ENOENT | Errno::EOPNOTSUPP) => for_traffic(step),
         (Step::AddAddress { .. }, Errno::EACCES) => Some(
             "IPv6 is switched off in the container: remove the sysctl disable_ipv6, or the address".to_owned(),
         ),
         (Step::Nic(step), errno) => for_nic(step, errno),
+        (Step::Share { object, .. }, errno) => for_shared(object, errno),
         (_, Errno::EPERM) => Some("the runtime must be root, with CAP_NET_ADMIN over the host".to_owned()),
         _ => None,
     }
@@ -85,6 +90,22 @@ fn for_nic(step: &NicStep, errno: Errno) -> Option<String> {
         (NicStep::CreateVlan { .. }, Errno::EOPNOTSUPP) => kernel_without("8021q"),
         (NicStep::CreateIpoib { .. }, Errno::EOPNOTSUPP) => kernel_without("ib_ipoib"),
         (_, Errno::EPERM) => Some("the runtime must be root, with CAP_NET_ADMIN over the host".to_owned()),
+        _ => None,
+    }
+}
+
+fn for_shared(object: &SharedObject, errno: Errno) -> Option<String> {
+    match (object, errno) {
+        (SharedObject::VlanDevice { .. }, Errno::EOPNOTSUPP) => kernel_without("8021q"),
+        (SharedObject::VlanDevice { parent_name, .. }, Errno::EEXIST) => Some(format!(
+            "somebody made that VLAN of {parent_name} at the same moment; start the container again"
+        )),
+        (SharedObject::VlanDevice { parent_name, .. }, Errno::ENODEV | Errno::ENETDOWN) => Some(
+            format!("{parent_name} went away, or down, at the same moment"),
+        ),
+        (SharedObject::Membership { .. }, Errno::EOPNOTSUPP) => {
+            Some("the driver of an uplink port refuses the VLAN; uplink-ports in the policy names others".to_owned())
+        }
         _ => None,
     }
 }

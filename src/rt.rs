@@ -6,13 +6,16 @@
 mod gate;
 mod nic;
 mod ovs;
+mod port;
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::request::{IfName, MacAddr, MacvlanMode, Mtu};
+use crate::request::{IfName, MacAddr, MacvlanMode, Mtu, VlanId};
+
+pub use port::{PortRole, PortVlans, UplinkPorts};
 
 pub use gate::{Gate, Guard, Hook, Ifb, PortFlags, Sources};
 pub use nic::{IpoibChild, NicId, NicSetting, VfAddress, VfSettings, VfVlan, VlanChild};
@@ -64,6 +67,21 @@ pub struct Bridge {
     /// Its hardware address. Set by us, it stays whatever ports come and go
     /// (`br_stp_recalculate_bridge_id`).
     pub mac: MacAddr,
+    /// It sorts frames by VLAN from the beginning.
+    pub vlan_filtering: bool,
+}
+
+/// A device for one VLAN of IEEE 802.1Q on a NIC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VlanDevice {
+    /// The index that it shall have.
+    pub ifindex: u32,
+    /// Its name.
+    pub name: IfName,
+    /// Index of the NIC.
+    pub parent: u32,
+    /// The tag.
+    pub vlan: VlanId,
 }
 
 /// An address to be added to a device.

@@ -49,6 +49,30 @@ const SESSIONS: &[(&str, &[&str])] = &[
         &["pipework.parent=up1", "pipework.ip=10.0.0.5/24"],
     ),
     (
+        "vlan-of-a-nic",
+        &[
+            "pipework.parent=up2",
+            "pipework.vlan=100",
+            "pipework.ip=10.0.0.5/24@10.0.0.1",
+        ],
+    ),
+    (
+        "vlan-of-a-nic-that-is-down",
+        &["pipework.link=up1", "pipework.mac=@100"],
+    ),
+    (
+        "trunk-of-a-nic",
+        &["pipework.link=up2", "pipework.trunk=10,20-30"],
+    ),
+    (
+        "bridge-made-for-a-vlan",
+        &[
+            "pipework.bridge=br7",
+            "pipework.vlan=100",
+            "pipework.trunk=10,20-30",
+        ],
+    ),
+    (
         "link-to-a-bridge-and-to-a-nic",
         &["pipework.0.link=br0", "pipework.1.link=up1"],
     ),
@@ -267,6 +291,28 @@ fn a_plan_reads_as_it_always_did() {
         let differing: Vec<String> = differing.collect();
         assert!(differing.is_empty(), "{}", differing.join("\n"));
         before.assert_equal(&lab.snapshot(), "planning changes nothing");
+    });
+}
+
+/// A bridge that filters, which not every kernel has.
+fn furnish_with_vlans() -> bool {
+    let filtering = "link set br0 type bridge vlan_filtering 1".split(' ');
+    let set = Command::new("ip").args(filtering).output();
+    set.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_plan_for_a_vlan_of_a_bridge_reads_as_it_always_did() {
+    lab!(|lab| {
+        furnish(lab);
+        let asked = ["pipework.bridge=br0", "pipework.vlan=100"];
+        let off = session(&asked, &plan(&asked));
+        if !furnish_with_vlans() {
+            support::skip!("kernel has no bridge VLAN filtering");
+        }
+        assert_eq!(differs("bridge-without-vlan-filtering", &off), None);
+        let on = session(&asked, &plan(&asked));
+        assert_eq!(differs("bridge-vlan", &on), None);
     });
 }
 

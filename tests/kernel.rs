@@ -18,6 +18,8 @@ mod addresses;
 mod announcement;
 #[path = "kernel/bridge.rs"]
 mod bridge;
+#[path = "kernel/bridge_vlan.rs"]
+mod bridge_vlan;
 #[path = "kernel/crowd.rs"]
 mod crowd;
 #[path = "kernel/device.rs"]
@@ -30,6 +32,8 @@ mod guard;
 mod handover;
 #[path = "kernel/hook.rs"]
 mod hook;
+#[path = "kernel/hosts.rs"]
+mod hosts;
 #[path = "kernel/input.rs"]
 mod input;
 #[path = "kernel/kill.rs"]
@@ -83,5 +87,9 @@ mod uplink_refusal;
 mod uplink_traffic;
 #[path = "kernel/vf.rs"]
 mod vf;
+#[path = "kernel/vlan.rs"]
+mod vlan;
+#[path = "kernel/vlan_kill.rs"]
+mod vlan_kill;
 #[path = "kernel/wifi.rs"]
 mod wifi;

@@ -2,10 +2,12 @@
 //! which each makes the same attachment: eth1 on br0, an address, a default
 //! route.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::uplinks::{ON_BRIDGE, Uplink};
 use crate::world::{BRIDGE, GATEWAY, World};
 
 /// A program that attaches.
@@ -83,8 +85,8 @@ impl Contestant {
     pub fn start(self, world: &World, pid: u32) -> Result<Start, &'static str> {
         let netns = format!("/run/netns/{}", self.namespace());
         match self {
-            Self::Floor => Ok(floor(world, &netns, "vfloor", self.address())),
-            Self::Pipework => attach(world, "contestant", pid, self.address())
+            Self::Floor => Ok(floor(world, ON_BRIDGE, &netns, ("vfloor", self.address()))),
+            Self::Pipework => attach(world, ON_BRIDGE, ("contestant", pid), self.address())
                 .ok_or("absent: target/release/pipework is not built"),
             Self::IpBatch => Ok(self.ip_batch()),
             Self::Netavark => self.netavark(world, &netns),
@@ -169,11 +171,13 @@ impl Contestant {
 
 const NO_ROOT: &str = "SKIP: no cached Debian root (tests/roots/make-root trixie)";
 
-/// floor.c for a namespace given by path.
-pub fn floor(world: &World, netns: &str, host_end: &str, address: &str) -> Start {
+/// floor.c for a namespace given by path; the host's end and the address.
+pub fn floor(world: &World, uplink: Uplink, netns: &str, (host, address): (&str, &str)) -> Start {
     let program = world.tools.join("floor").to_string_lossy().into_owned();
-    let words = [netns, BRIDGE, host_end, "eth1", address, "16", GATEWAY];
+    let words = [host, "eth1", address, "16", GATEWAY];
     let mut command = vec![program];
+    command.extend(uplink.floor.map(String::from));
+    command.push(netns.to_owned());
     command.extend(words.map(String::from));
     Start {
         command,
@@ -183,16 +187,24 @@ pub fn floor(world: &World, netns: &str, host_end: &str, address: &str) -> Start
     }
 }
 
-/// The createRuntime hook for a container; none while the binary is absent.
-pub fn attach(world: &World, id: &str, pid: u32, address: &str) -> Option<Start> {
+/// The createRuntime hook for a container, by id and first process; none while
+/// the binary is absent.
+pub fn attach(
+    world: &World,
+    uplink: Uplink,
+    (id, pid): (&str, u32),
+    address: &str,
+) -> Option<Start> {
+    let ip = format!("{address}/16@{GATEWAY}");
+    let others = [
+        ("org.opencontainers.image.stopSignal", "15"),
+        ("pipework.ip", &ip),
+    ];
+    let annotations: BTreeMap<&str, &str> =
+        uplink.annotations.iter().copied().chain(others).collect();
     let state = json!({
         "ociVersion": "1.2.0", "id": id, "status": "creating", "pid": pid,
-        "bundle": world.tools.join("bundle"),
-        "annotations": {
-            "org.opencontainers.image.stopSignal": "15",
-            "pipework.bridge": BRIDGE,
-            "pipework.ip": format!("{address}/16@{GATEWAY}"),
-        },
+        "bundle": world.tools.join("bundle"), "annotations": annotations,
     });
     hook(world, "createRuntime", state.to_string())
 }
@@ -205,6 +217,17 @@ pub fn detach(world: &World, id: &str) -> Option<Start> {
         "annotations": {"pipework.bridge": BRIDGE},
     });
     hook(world, "poststop", state.to_string())
+}
+
+/// The sweep of what dead containers left.
+pub fn gc(world: &World) -> Option<Start> {
+    let program = world.ours.as_ref()?.to_string_lossy().into_owned();
+    Some(Start {
+        command: vec![program, "gc".to_owned()],
+        environment: Vec::new(),
+        stdin: String::new(),
+        root: None,
+    })
 }
 
 /// The createRuntime hook for a container that asks for nothing.

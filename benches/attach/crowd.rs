@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::contestant;
 use crate::error::BenchError;
 use crate::stopwatch;
+use crate::uplinks::{ON_BRIDGE, Uplink};
 use crate::world::World;
 
 /// A container's first process, asleep; killed and reaped when dropped.
@@ -70,7 +71,7 @@ impl Crowd {
         let began = Instant::now();
         for index in self.len()..size {
             let holder = Holder::start(world, None)?;
-            join(world, index, holder.pid())?;
+            join(world, ON_BRIDGE, index, holder.pid())?;
             self.0.push(holder);
         }
         eprintln!(
@@ -82,17 +83,19 @@ impl Crowd {
     }
 }
 
-fn join(world: &World, index: usize, pid: u32) -> Result<(), BenchError> {
+/// Attaches one of them.
+pub fn join(world: &World, uplink: Uplink, index: usize, pid: u32) -> Result<(), BenchError> {
     let address = format!("10.77.{}.{}", 1 + index / 250, 1 + index % 250);
-    let start = contestant::attach(world, &format!("crowd{index}"), pid, &address);
+    let start = contestant::attach(world, uplink, (&format!("crowd{index}"), pid), &address);
     let start = start.unwrap_or_else(|| {
         let netns = format!("/proc/{pid}/ns/net");
-        contestant::floor(world, &netns, &format!("vcrowd{index}"), &address)
+        contestant::floor(world, uplink, &netns, (&format!("vcrowd{index}"), &address))
     });
     stopwatch::time(world, &start).map(drop)
 }
 
-fn wait_until_quiet(limit: Duration) {
+/// Waits until the processors have little to do.
+pub fn wait_until_quiet(limit: Duration) {
     let began = Instant::now();
     let mut before = processor_time();
     while began.elapsed() < limit {

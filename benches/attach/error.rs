@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum BenchError {
     /// An argument that we do not know.
-    #[error("unknown argument {0}; known: --quick, --assert")]
+    #[error("unknown argument {0}; known: --quick, --uplinks, --assert")]
     Argument(String),
     /// Not root, or a sandbox without these namespaces.
     #[error("making private namespaces: {0} (root is needed)")]

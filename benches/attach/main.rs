@@ -1,4 +1,5 @@
-//! The cost of one attachment, as whole processes: `cargo bench [-- --quick] [-- --assert]`.
+//! The cost of one attachment, as whole processes: `cargo bench [-- --quick | --uplinks]
+//! [-- --assert]`.
 //!
 //! A minimal C program (floor.c) is the unit; pipework, netavark, the CNI
 //! bridge plugin and iproute2 do the same work in the same namespaces, in
@@ -16,6 +17,7 @@ mod report;
 mod stopwatch;
 mod trace;
 mod unannotated;
+mod uplinks;
 mod world;
 
 use std::process::ExitCode;
@@ -61,6 +63,10 @@ fn measure(options: Options) -> Result<ExitCode, BenchError> {
             report.unannotated(unannotated::run(&world, stage.rounds)?);
             trace::print(&world)?;
         }
+    }
+    drop(crowd);
+    for uplink in uplinks::ALL {
+        report.uplink(uplink, uplinks::run(&world, *uplink, options.uplink())?);
     }
     // Without a binary nothing is missed, and nothing is shown either.
     let missed = report.targets(&world) || world.ours.is_none();

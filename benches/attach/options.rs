@@ -9,6 +9,8 @@ use crate::error::BenchError;
 pub struct Options {
     /// A missed target becomes exit status 1.
     pub assert: bool,
+    /// Only the other uplinks, without the great race.
+    pub uplinks: bool,
     quick: bool,
 }
 
@@ -40,6 +42,7 @@ impl Options {
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, BenchError> {
         let mut options = Self {
             assert: false,
+            uplinks: false,
             quick: false,
         };
         let mut asked = false;
@@ -48,14 +51,27 @@ impl Options {
                 "--bench" => asked = true,
                 "--quick" => options.quick = true,
                 "--assert" => options.assert = true,
+                "--uplinks" => options.uplinks = true,
                 _ => return Err(BenchError::Argument(argument)),
             }
         }
         Ok(asked.then_some(options))
     }
 
+    /// How often each other uplink is timed, and beside how many of its own.
+    pub fn uplink(self) -> Stage {
+        match self.quick {
+            true => stage(20, 5, 8),
+            false => stage(500, 100, 30),
+        }
+    }
+
     /// The tables to fill, smallest crowd first.
     pub fn stages(self) -> &'static [Stage] {
-        if self.quick { &QUICK } else { &FULL }
+        match (self.uplinks, self.quick) {
+            (true, _) => &[],
+            (false, true) => &QUICK,
+            (false, false) => &FULL,
+        }
     }
 }

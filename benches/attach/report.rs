@@ -4,6 +4,7 @@ use crate::contestant::Contestant;
 use crate::race::Row;
 use crate::stopwatch::{Sample, median, quantile};
 use crate::unannotated::Unannotated;
+use crate::uplinks::{Outcome, Samples, Uplink};
 use crate::world::World;
 
 /// What is remembered from table to table for the targets at the end.
@@ -11,6 +12,7 @@ use crate::world::World;
 pub struct Report {
     races: Vec<(usize, Vec<Row>)>,
     unannotated: Option<f64>,
+    uplinks: Vec<Target>,
 }
 
 fn wall(sample: &Sample) -> f64 {
@@ -59,12 +61,36 @@ impl Report {
         }
     }
 
+    /// Prints the figures of another uplink, and keeps its targets.
+    pub fn uplink(&mut self, uplink: &Uplink, outcome: Outcome) {
+        let rows = match outcome {
+            Ok(rows) => rows,
+            Err(reason) => return println!("\n{}: {reason}", uplink.title),
+        };
+        println!("\n{}", uplink.title);
+        headings("x floor");
+        for (size, Samples { floor, hook }) in &rows {
+            line(&format!("floor, beside {size}"), floor, floor);
+            line(&format!("pipework hook, beside {size}"), hook, floor);
+            let what = format!("{}, beside {size}, x floor", uplink.title);
+            self.uplinks
+                .push(Target::new(what, 1.5, ratio(hook, floor)));
+        }
+        if let [(_, few), .., (size, many)] = rows.as_slice() {
+            let what = format!("{}, {size}, x own alone", uplink.title);
+            let floor = ratio(&many.floor, &few.floor);
+            let growth = Target::new(what, 1.1, ratio(&many.hook, &few.hook));
+            self.uplinks.push(growth.with_floor(floor));
+        }
+    }
+
     /// Prints the targets; whether one was missed that can be met.
     pub fn targets(&self, world: &World) -> bool {
         println!("\ntargets                                    limit     here");
         let binary = world.ours.as_ref().and_then(|path| path.metadata().ok());
         let mut targets: Vec<Target> = self.races.iter().flat_map(beside).collect();
         targets.extend(self.growth_targets());
+        targets.extend_from_slice(&self.uplinks);
         targets.push(Target::new("unannotated, x true", 1.3, self.unannotated));
         targets.push(Target::new("peak memory, KiB", 4096.0, self.peak_memory()));
         targets.push(Target::new(
@@ -155,7 +181,7 @@ fn line(title: &str, theirs: &[Sample], unit: &[Sample]) {
 }
 
 /// A figure with the limit that it should keep.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Target {
     what: String,
     limit: f64,

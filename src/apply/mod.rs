@@ -4,8 +4,10 @@
 //! applies and one loop undoes, for every kind of uplink. A step of an optional
 //! interface that is refused takes back that interface alone.
 
+mod membership;
 mod nic;
 mod ovs;
+mod port;
 mod shared;
 mod traffic;
 mod undo;
@@ -28,6 +30,7 @@ use crate::sys::{self, proc, sysctl};
 
 pub use nic::NicError;
 pub use ovs::OvsSession;
+pub use shared::refresh;
 pub use undo::{Left, Sides, take_back};
 
 /// How long a name or a MAC may stay taken by a container that has just died:
@@ -347,7 +350,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Share { object, user } => {
             shared::acquire(object, user, host, kernel.store, kernel.deadline).await?;
         }
-        Step::Port(step) => traffic::port(step, kernel).await?,
+        Step::Port(step) => port::once(step, kernel).await?,
         Step::Traffic(step) => traffic::traffic(step, kernel).await?,
         Step::Routing(step) => match *step {},
         Step::Nic(step) => nic::step(step, kernel).await?,

@@ -7,9 +7,12 @@
 use nix::errno::Errno;
 
 use super::Cause;
+use super::membership::Membership;
+use super::undo::{Sides, gone_is_fine};
 use crate::deadline::Deadline;
 use crate::plan::{SharedObject, User};
 use crate::record::Store;
+use crate::rt::VlanDevice;
 use crate::sys::rtnl::{LinkFacts, Refusal, Rtnl, RtnlError};
 
 /// Enters `user` among those who use `object`, and makes it if it is missing.
@@ -20,16 +23,10 @@ pub(super) async fn acquire(
     store: &Store,
     deadline: Deadline,
 ) -> Result<(), Cause> {
-    let key = object.key();
-    let _lock = store.lock_object(&key, deadline)?;
+    let _lock = store.lock_object(object, deadline)?;
     store.use_object(object, user)?;
-    let made = match object {
-        SharedObject::VlanDevice { .. } => vlan_device(object, host).await,
-    };
-    if let Err(cause) = made {
-        if store.leave_object(&key, user)? {
-            store.forget_object(&key)?;
-        }
+    if let Err(cause) = make(object, host, store).await {
+        leave(object, user, host, store).await?;
         return Err(cause);
     }
     Ok(())
@@ -43,44 +40,145 @@ pub(super) async fn release(
     store: &Store,
     deadline: Deadline,
 ) -> Result<(), Cause> {
-    let key = object.key();
-    let _lock = store.lock_object(&key, deadline)?;
-    if !store.leave_object(&key, user)? {
+    let _lock = store.lock_object(object, deadline)?;
+    leave(object, user, host, store).await
+}
+
+/// Makes good what has changed about an object while it is used: a NIC that
+/// left its bridge and came back is in no VLAN, and one that is new neither.
+pub async fn refresh(object: &SharedObject, sides: Sides<'_>) -> Result<(), Cause> {
+    let Sides {
+        host,
+        store,
+        deadline,
+        ..
+    } = sides;
+    let _lock = store.lock_object(object, deadline)?;
+    // The last user may have gone by now.
+    if store.users(&object.key())?.is_empty() {
         return Ok(());
     }
     match object {
-        SharedObject::VlanDevice { ifindex, name, .. } => {
-            let link = host.link_by_index(*ifindex).await?;
-            // An index that we chose and a name that is ours: anything else is
-            // not what we made.
-            if link.is_some_and(|link| link.name == name.as_str()) {
-                host.delete_link(*ifindex).await?;
-            }
+        SharedObject::VlanDevice { .. } => Ok(()),
+        SharedObject::Membership {
+            bridge,
+            bridge_name: _,
+            vlans,
+            ports,
+        } => {
+            let membership = Membership {
+                object,
+                bridge: *bridge,
+                vlans,
+                ports,
+            };
+            membership.refresh(host, store).await
         }
     }
+}
+
+async fn leave(
+    object: &SharedObject,
+    user: &User,
+    host: &Rtnl,
+    store: &Store,
+) -> Result<(), Cause> {
+    let key = object.key();
+    if !store.leave_object(&key, user)? {
+        return Ok(());
+    }
+    remove(object, host, store).await?;
     Ok(store.forget_object(&key)?)
 }
 
-async fn vlan_device(object: &SharedObject, host: &Rtnl) -> Result<(), Cause> {
-    let SharedObject::VlanDevice {
-        ifindex,
-        name: _,
-        parent,
-        parent_name: _,
-        vlan,
-    } = object;
-    let is_it = |link: &LinkFacts| link.vlan == Some(vlan.get()) && link.lower == Some(*parent);
-    match host.link_by_index(*ifindex).await? {
-        Some(link) if is_it(&link) => Ok(()),
-        Some(_) => Err(Cause::Rtnl(RtnlError::Refused(Refusal {
+async fn make(object: &SharedObject, host: &Rtnl, store: &Store) -> Result<(), Cause> {
+    match object {
+        SharedObject::VlanDevice {
+            ifindex,
+            name,
+            parent,
+            parent_name: _,
+            vlan,
+        } => {
+            let device = VlanDevice {
+                ifindex: *ifindex,
+                name: name.clone(),
+                parent: *parent,
+                vlan: *vlan,
+            };
+            make_vlan_device(&device, host).await
+        }
+        SharedObject::Membership {
+            bridge,
+            bridge_name: _,
+            vlans,
+            ports,
+        } => {
+            let membership = Membership {
+                object,
+                bridge: *bridge,
+                vlans,
+                ports,
+            };
+            membership.join(host, store).await
+        }
+    }
+}
+
+async fn remove(object: &SharedObject, host: &Rtnl, store: &Store) -> Result<(), Cause> {
+    match object {
+        SharedObject::VlanDevice {
+            ifindex,
+            name: _,
+            parent,
+            parent_name: _,
+            vlan,
+        } => {
+            let is_it = |link: &LinkFacts| link.is_vlan_of(*parent, *vlan);
+            remove_vlan_device(*ifindex, is_it, host).await
+        }
+        SharedObject::Membership {
+            bridge,
+            bridge_name: _,
+            vlans,
+            ports,
+        } => {
+            let membership = Membership {
+                object,
+                bridge: *bridge,
+                vlans,
+                ports,
+            };
+            membership.leave(host, store).await
+        }
+    }
+}
+
+async fn make_vlan_device(device: &VlanDevice, host: &Rtnl) -> Result<(), Cause> {
+    match host.link_by_index(device.ifindex).await? {
+        Some(link) if link.is_vlan_of(device.parent, device.vlan) => Ok(()),
+        Some(link) => Err(Cause::Rtnl(RtnlError::Refused(Refusal {
             operation: "RTM_NEWLINK",
             errno: Errno::EEXIST as i32,
-            kernel_says: None,
+            kernel_says: Some(format!("{} has its index", link.name)),
         }))),
-        None => Err(Cause::Rtnl(RtnlError::Refused(Refusal {
-            operation: "RTM_NEWLINK",
-            errno: Errno::EOPNOTSUPP as i32,
-            kernel_says: None,
-        }))),
+        None => Ok(host.create_vlan(device).await?),
     }
+}
+
+/// Removes a VLAN device of ours, unless the host has come to use it itself: it
+/// has an address, or is a port of a bridge.
+async fn remove_vlan_device(
+    ifindex: u32,
+    is_it: impl Fn(&LinkFacts) -> bool,
+    host: &Rtnl,
+) -> Result<(), Cause> {
+    let link = host.link_by_index(ifindex).await?;
+    let Some(link) = link.filter(is_it) else {
+        return Ok(());
+    };
+    if link.controller.is_some() || host.has_global_address(ifindex).await? {
+        return Ok(());
+    }
+    Ok(gone_is_fine(host.delete_link(ifindex).await)?)
 }

@@ -1,8 +1,8 @@
-//! Steps about traffic and about the flags of a port.
+//! Steps about traffic.
 
 use super::{Cause, Kernel};
 use crate::plan::Side;
-use crate::plan::step::{PortStep, TrafficStep};
+use crate::plan::step::TrafficStep;
 use crate::request::tc::{Parent, QdiscKind, TcObject};
 use crate::sys::rtnl::Rtnl;
 
@@ -13,16 +13,6 @@ impl Kernel<'_> {
             Side::Guest => &self.guest,
         }
     }
-}
-
-pub(super) async fn port(step: &PortStep, kernel: &Kernel<'_>) -> Result<(), Cause> {
-    match step {
-        PortStep::SetFlags { ifindex, flags, .. } => {
-            kernel.host.set_port_flags(*ifindex, *flags).await?;
-        }
-        PortStep::SetPromisc { ifindex, .. } => kernel.guest.set_promisc(*ifindex).await?,
-    }
-    Ok(())
 }
 
 pub(super) async fn traffic(step: &TrafficStep, kernel: &Kernel<'_>) -> Result<(), Cause> {

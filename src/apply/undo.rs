@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{Cause, nic, ovs, shared};
+use super::{Cause, nic, ovs, port, shared};
 use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
 use crate::record::Store;
@@ -85,6 +85,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             Some(guest) => restore_route(guest, ours, former).await,
             None => Ok(()),
         },
+        Undo::Port(undo) => port::take_back(undo, sides.host).await,
         Undo::Release { object, user } => {
             let Sides {
                 host,
@@ -101,7 +102,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
 }
 
 /// The kernel's answer for what is not there any more.
-fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlError> {
+pub(super) fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlError> {
     match result {
         Err(RtnlError::Refused(r)) if r.errno == Errno::ENODEV as i32 => Ok(()),
         other => other,

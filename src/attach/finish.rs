@@ -5,7 +5,7 @@ use super::present::remains;
 use crate::apply::{self, ApplyError, LeftOut};
 use crate::collect::{CollectError, Collector, no_left};
 use crate::error::Error;
-use crate::plan::{Plan, Step, Undo};
+use crate::plan::{Plan, PortUndo, Step, Undo};
 use crate::record::Record;
 
 /// The kernel refused, and everything was taken back: so is the record.
@@ -33,21 +33,35 @@ async fn lower_parents(plan: &Plan, collector: &Collector<'_>) {
         let Step::RaiseParent { ifindex, .. } = planned.step else {
             continue;
         };
-        let records = collector.store.all().into_iter().flatten();
-        let is_used = records
-            .flat_map(|record| record.attachments)
-            .any(|attachment| attachment.uplink_ifindex == ifindex);
-        if !is_used {
+        if !is_used(ifindex, collector).await {
             let _ = collector.host.set_state(ifindex, false).await;
         }
     }
 }
 
+/// Whether another container's uplink is this device, or a VLAN device on it.
+async fn is_used(ifindex: u32, collector: &Collector<'_>) -> bool {
+    let records = collector.store.all().into_iter().flatten();
+    let attachments = records.flat_map(|record| record.attachments);
+    let uplinks: Vec<u32> = attachments.map(|a| a.uplink_ifindex).collect();
+    let Ok(devices) = collector.host.vlan_devices().await else {
+        return true;
+    };
+    let below = |uplink: u32| devices.iter().find(|link| link.ifindex == uplink)?.lower;
+    uplinks.into_iter().any(|uplink| {
+        let mut chain = std::iter::successors(Some(uplink), |device| below(*device));
+        chain.any(|device| device == ifindex)
+    })
+}
+
 /// A bridge that was made for an interface which was left out goes with it,
-/// unless another interface of the request uses it.
+/// unless another interface of the request uses it; so does its filtering.
 async fn remove_unused_bridges(plan: &Plan, collector: &Collector<'_>) -> Result<(), CollectError> {
     let undos = plan.undos();
-    let bridges: Vec<Undo> = undos.into_iter().filter(Undo::is_bridge).collect();
+    let is_bridge = |undo: &Undo| {
+        undo.is_bridge() || matches!(undo, Undo::Port(PortUndo::StopFiltering { .. }))
+    };
+    let bridges: Vec<Undo> = undos.into_iter().filter(is_bridge).collect();
     let sides = collector.sides(None, None);
     let (_, left) = apply::take_back(&bridges, sides).await;
     no_left(left)?;

@@ -5,12 +5,13 @@
 use crate::apply::Kernel;
 use crate::error::Error;
 use crate::host::container::Sandbox;
-use crate::host::inspect::inspect;
-use crate::host::view::{HostView, UplinkView};
+use crate::host::inspect::{self, inspect};
+use crate::host::view::{AttachmentView, Grant, HostView, PortsView, UplinkView, VlanView};
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
-use crate::request::{IfName, PhysicalRef, Request, Uplink};
+use crate::request::{Attachment, IfName, PhysicalRef, Request, Uplink};
+use crate::sys::rtnl::Rtnl;
 
 /// Looks at the host, and keeps bridges of ours from changing under us: one
 /// that is to be made is locked exclusively, one that we made is shared.
@@ -22,7 +23,7 @@ pub(super) async fn look(
     wanted: &Request,
     kernel: &Kernel<'_>,
     store: &Store,
-    judge: impl Fn(&HostView) -> Result<(), PolicyError>,
+    judge: impl Fn(&HostView) -> Result<Vec<Grant>, PolicyError>,
 ) -> Result<(HostView, Vec<Lock>), Error> {
     let mut locks: Vec<(IfName, Mode, Lock)> = Vec::new();
     loop {
@@ -33,7 +34,7 @@ pub(super) async fn look(
                 .iter()
                 .any(|attachment| attachment.ifname.value == *name)
         });
-        judge(&view)?;
+        view.enter(judge(&view)?);
         let needed = bridges_to_lock(request, &view, store);
         let missing = needed.iter().any(|(name, mode)| {
             !locks
@@ -41,6 +42,7 @@ pub(super) async fn look(
                 .any(|(held, how, _)| held == name && (how == mode || *how == Mode::Exclusive))
         });
         if !missing {
+            look_at_ports(request, &mut view, &kernel.host, store).await?;
             return Ok((view, locks.into_iter().map(|(_, _, lock)| lock).collect()));
         }
         // All of them anew and in order of name, so that no two runs wait for
@@ -75,18 +77,62 @@ fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(If
         let card = card.filter(|_| is_free_vf);
         needed.extend(card.map(|card| (card.function_name.clone(), Mode::Exclusive)));
         let bridge = match &view.uplink {
-            UplinkView::Present(device) if store.has_bridge(device.ifindex) => {
-                Some((device.name.clone(), Mode::Shared))
-            }
-            UplinkView::Present(_) => None,
+            UplinkView::Present(device) => filtering_mode(attachment, view)
+                .or(store.has_bridge(device.ifindex).then_some(Mode::Shared))
+                .map(|mode| (device.name.clone(), mode)),
             UplinkView::Absent => plan::bridge_to_make(&attachment.uplink.value)
                 .map(|name| (name.clone(), Mode::Exclusive)),
         };
         needed.extend(bridge);
     }
-    needed.sort_by(|a, b| a.0.cmp(&b.0));
+    // The stronger one first where two of the request need the same bridge.
+    needed.sort_by(|a, b| (&a.0, a.1 == Mode::Shared).cmp(&(&b.0, b.1 == Mode::Shared)));
     needed.dedup_by(|a, b| a.0 == b.0);
     needed
+}
+
+/// Who switches the filtering of a bridge on may have to switch it off again:
+/// nobody who relies on it comes in between.
+fn filtering_mode(attachment: &Attachment, view: &AttachmentView) -> Option<Mode> {
+    plan::membership(attachment, view)?;
+    match &view.vlan {
+        Some(VlanView::Bridge(bridge)) => match bridge.filtering {
+            Some(true) => Some(Mode::Shared),
+            Some(false) => view.grant.vlan_filtering.then_some(Mode::Exclusive),
+            None => None,
+        },
+        Some(VlanView::Device(_)) | None => None,
+    }
+}
+
+/// Looks at the ports of bridges whose VLANs nobody of ours uses yet, or whose
+/// filtering may be switched on.
+async fn look_at_ports(
+    request: &Request,
+    view: &mut HostView,
+    host: &Rtnl,
+    store: &Store,
+) -> Result<(), Error> {
+    for (attachment, view) in request.attachments.iter().zip(&mut view.uplinks) {
+        let Some(object) = plan::membership(attachment, view) else {
+            continue;
+        };
+        let AttachmentView {
+            uplink: UplinkView::Present(device),
+            vlan: Some(VlanView::Bridge(bridge)),
+            ..
+        } = view
+        else {
+            continue;
+        };
+        match store.joined(&object.key())? {
+            Some(ports) if bridge.filtering == Some(true) => {
+                bridge.ports = PortsView::Joined(ports);
+            }
+            Some(_) | None => inspect::look_at_ports(device.ifindex, bridge, host).await?,
+        }
+    }
+    Ok(())
 }
 
 /// The view of those interfaces that are still wanted.

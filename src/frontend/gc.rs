@@ -31,6 +31,8 @@ pub struct Swept {
     pub ovs_ports: usize,
     /// Bridges that were removed.
     pub bridges: Vec<String>,
+    /// What attachments shared that nobody uses any more.
+    pub objects: Vec<String>,
     /// What could not be removed, and why.
     pub failed: Vec<String>,
 }
@@ -48,6 +50,9 @@ pub fn run() -> u8 {
             }
             for bridge in &swept.bridges {
                 print(&format!("removed the bridge {bridge}, which was empty\n"));
+            }
+            for object in &swept.objects {
+                print(&format!("removed {object}, which nobody used\n"));
             }
             for failure in &swept.failed {
                 to_stderr(&format!("pipework: {failure}"));
@@ -100,6 +105,12 @@ async fn all(collector: &Collector<'_>) -> Swept {
     }
     if let Err(error) = collector.store.sweep_ways() {
         swept.failed.push(error.to_string());
+    }
+    for object in collector.sweep_objects().await {
+        match object {
+            Ok(gone) => swept.objects.extend(gone),
+            Err(error) => swept.failed.push(error.to_string()),
+        }
     }
     let bridges = collector.store.bridges().unwrap_or_else(|error| {
         swept.failed.push(error.to_string());

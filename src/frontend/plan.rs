@@ -13,8 +13,8 @@ use crate::frontend::cli::print;
 use crate::frontend::hook::read_state;
 use crate::frontend::state::State;
 use crate::host::container::{ContainerError, Sandbox};
-use crate::host::inspect::inspect;
-use crate::host::view::HostView;
+use crate::host::inspect::{self, inspect};
+use crate::host::view::{HostView, UplinkView, VlanView};
 use crate::host::{engine, machine};
 use crate::logging::to_stderr;
 use crate::plan::{self, Identity, Life, Plan};
@@ -58,9 +58,10 @@ fn plan_for(state: &State) -> Result<String, Error> {
     if caller.is_guarded() {
         request.guard_by_default();
     }
-    let (view, assumed) = block_on(view(state, &request)).map_err(Error::Socket)??;
+    let (mut view, assumed) = block_on(view(state, &request)).map_err(Error::Socket)??;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
-    policy::judge(policy.as_ref(), &caller, &request, &view)?;
+    view.enter(policy::judge(policy.as_ref(), &caller, &request, &view)?);
+    block_on(look_at_ports(&request, &mut view)).map_err(Error::Socket)??;
     let named = engine::name_of(&state.id, &state.bundle);
     let identity = Identity {
         machine_id: machine::machine_id_if_kept().unwrap_or_default(),
@@ -91,6 +92,20 @@ async fn view(state: &State, request: &Request) -> Result<(HostView, bool), Erro
     let guest = sandbox.map(|sandbox| sandbox.guest);
     let view = inspect(&request.attachments, &host, guest.as_ref()).await?;
     Ok((view, guest.is_none()))
+}
+
+/// The ports of bridges whose VLANs are asked for.
+async fn look_at_ports(request: &Request, view: &mut HostView) -> Result<(), Error> {
+    let host = Rtnl::open(Deadline::after(TIME)).map_err(Error::Socket)?;
+    for (attachment, view) in request.attachments.iter().zip(&mut view.uplinks) {
+        let is_needed = plan::membership(attachment, view).is_some();
+        if let (UplinkView::Present(device), Some(VlanView::Bridge(bridge)), true) =
+            (&view.uplink, &mut view.vlan, is_needed)
+        {
+            inspect::look_at_ports(device.ifindex, bridge, &host).await?;
+        }
+    }
+    Ok(())
 }
 
 fn in_words(plan: &Plan, assumed: bool) -> String {

@@ -5,17 +5,20 @@
 //! an uplink that is named by its hardware or bus address.
 
 mod nic;
+mod vlan;
 
 use super::ovs;
 use super::view::{
     AttachmentView, DefaultRouteView, DeviceKind, DeviceView, HostView, LowerDevice, NamespaceView,
-    UplinkView,
+    UplinkView, VlanView,
 };
 use crate::config::ConfigError;
 use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
 use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
 use nic::FreeVf;
+
+pub use vlan::look_at_ports;
 
 /// Devices stacked on devices: more than this is no sane host.
 const MAX_LOWER: usize = 16;
@@ -132,12 +135,22 @@ async fn attachment_view(
         true => nic::nic(&link, host, guest, asked).await?.map(Box::new),
         false => None,
     };
-    let uplink = UplinkView::Present(device(link, host).await?);
+    let bridge = vlan::bridge(&link);
+    let device = device(link, host).await?;
+    let vlan = match &attachment.vlan {
+        _ if device.kind == DeviceKind::Bridge => Some(VlanView::Bridge(bridge)),
+        Some(vlan) if vlan::may_be_on(&device.kind) => {
+            Some(vlan::on_nic(&device, vlan.value, host).await?)
+        }
+        Some(_) | None => None,
+    };
+    let uplink = UplinkView::Present(device);
     Ok(AttachmentView {
         ovs: ovs::look(asked, &uplink)?,
-        uplink,
         nic,
         busy,
+        vlan,
+        ..uplink.into()
     })
 }
 
@@ -208,11 +221,15 @@ async fn device(facts: LinkFacts, host: &Rtnl) -> Result<DeviceView, InspectErro
             kind: kind_of(&link),
         });
     }
+    described(&facts, lower)
+}
+
+fn described(facts: &LinkFacts, lower: Vec<LowerDevice>) -> Result<DeviceView, InspectError> {
     let mac = facts.mac.and_then(|mac| MacAddr::try_from(mac).ok());
     Ok(DeviceView {
         ifindex: facts.ifindex,
-        name: name_of(&facts)?,
-        kind: kind_of(&facts),
+        name: name_of(facts)?,
+        kind: kind_of(facts),
         mac,
         mac_is_loose: mac.is_some() && facts.bridge_id_mac == Some([0; 6]),
         permanent_mac: facts

@@ -5,6 +5,7 @@
 
 mod nic;
 mod ovs;
+mod vlan;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,6 +16,10 @@ use crate::request::{IfName, MacAddr};
 
 pub use nic::{BusyFunctions, NicView, RadioView, VfView};
 pub use ovs::{OvsView, may_be_made as ovs_may_be_made};
+pub use vlan::{
+    BridgePortView, BridgePortsView, BridgeVlanView, Grant, PortRole, PortsView, UplinkPorts,
+    VlanDeviceView, VlanView,
+};
 
 /// The kind of a network device (`IFLA_INFO_KIND`, or what the kernel says
 /// instead where a device has none).
@@ -115,6 +120,11 @@ pub struct AttachmentView {
     pub nic: Option<Box<NicView>>,
     /// Where a free virtual function was asked for: why there is none.
     pub busy: Option<BusyFunctions>,
+    /// How its bridge treats VLANs, or what is there of the VLAN that it asks
+    /// of a NIC.
+    pub vlan: Option<VlanView>,
+    /// What policy lets it do to the host; nothing until it was judged.
+    pub grant: Grant,
 }
 
 impl From<UplinkView> for AttachmentView {
@@ -125,6 +135,8 @@ impl From<UplinkView> for AttachmentView {
             ovs: OvsView::Unasked,
             nic: None,
             busy: None,
+            vlan: None,
+            grant: Grant::default(),
         }
     }
 }
@@ -164,4 +176,13 @@ pub struct HostView {
     pub namespace: NamespaceView,
     /// Those of the asked addresses that the host itself has.
     pub own_addresses: Vec<IpNet>,
+}
+
+impl HostView {
+    /// Enters what policy lets each attachment do to the host.
+    pub fn enter(&mut self, grants: Vec<Grant>) {
+        for (view, grant) in self.uplinks.iter_mut().zip(grants) {
+            view.grant = grant;
+        }
+    }
 }

@@ -4,9 +4,10 @@
 //! `br` is made, as pipework does. Pure: reads the view, never the host.
 
 use super::addressing::Plug;
+use super::bridge_vlan::{self, BridgeVlans, Trunking};
 use super::traffic::Place;
 use super::{PlanError, Planner, Step, names};
-use crate::host::view::{AttachmentView, DeviceKind, DeviceView, OvsView, UplinkView};
+use crate::host::view::{AttachmentView, DeviceKind, DeviceView, OvsView, UplinkView, VlanView};
 use crate::request::{Asked, Attachment, DeviceRef, IfName, Mtu, Uplink};
 use crate::rt::{Bridge, LinkEnd, VethPair};
 
@@ -69,9 +70,10 @@ impl Planner<'_> {
         device: &IfName,
         view: &AttachmentView,
     ) -> Result<(), PlanError> {
+        let vlans = bridge_vlan::vlans(attachment, trunking(device, view))?;
         let target = match &view.uplink {
             UplinkView::Present(view) => self.present(attachment, view)?,
-            UplinkView::Absent => self.missing(attachment, device, view)?,
+            UplinkView::Absent => self.missing(attachment, device, view, vlans.is_some())?,
         };
         let guest_mtu = guest_mtu(attachment, &target.name, target.mtu)?;
         let pair = self.veth(attachment, target.mtu, guest_mtu);
@@ -81,7 +83,12 @@ impl Planner<'_> {
             hostif: Some(pair.host.name.clone()),
         };
         self.begin_interface(attachment, &pair.guest, plug);
-        self.bridge_steps(attachment, target, pair);
+        let trunking = trunking(device, view);
+        match &vlans {
+            Some(vlans) => self.vlan_notices(attachment, trunking, vlans),
+            None => self.no_vlan_notice(trunking),
+        }
+        self.bridge_steps(attachment, target, pair, vlans);
         Ok(())
     }
 
@@ -100,7 +107,13 @@ impl Planner<'_> {
         VethPair { host, guest }
     }
 
-    fn bridge_steps(&mut self, attachment: &Attachment, target: Target, pair: VethPair) {
+    fn bridge_steps(
+        &mut self,
+        attachment: &Attachment,
+        target: Target,
+        pair: VethPair,
+        vlans: Option<BridgeVlans>,
+    ) {
         let origin = &attachment.uplink.origin;
         let place = self.current();
         if let Some(Step::CreateBridge(bridge)) = &target.first {
@@ -111,6 +124,11 @@ impl Planner<'_> {
         if let Some(step) = target.first {
             // Of no single interface: others of this request may use it too.
             self.push(None, step, origin);
+        }
+        let bridge_name = target.name;
+        let bridge = (target.ifindex, &bridge_name);
+        if let Some(vlans) = &vlans {
+            self.before_port(bridge, vlans);
         }
         let (ifindex, name) = (pair.host.ifindex, pair.host.name.clone());
         let alias = names::alias(&self.identity.name, &attachment.ifname.value);
@@ -125,13 +143,16 @@ impl Planner<'_> {
             ifindex,
             name: name.clone(),
             bridge: target.ifindex,
-            bridge_name: target.name,
+            bridge_name: bridge_name.clone(),
         };
         self.push(place, Step::CreateVeth(pair.clone()), origin);
         self.push(place, alias, origin);
         self.host_traffic(attachment, &pair.host, &pair.guest, Place::Bridge);
         self.push(place, join, origin);
         self.port_flags(attachment, &pair.host);
+        if let Some(vlans) = vlans {
+            self.after_port(bridge, (ifindex, &name), vlans);
+        }
         self.finish_interface(attachment, Some(name));
     }
 
@@ -175,6 +196,7 @@ impl Planner<'_> {
         asked: &Attachment,
         name: &IfName,
         view: &AttachmentView,
+        filters: bool,
     ) -> Result<Target, PlanError> {
         let (device, origin) = (name.clone(), asked.uplink.origin.clone());
         if !may_be_made(name) {
@@ -192,28 +214,48 @@ impl Planner<'_> {
             });
         }
         // Made once, whichever of our interfaces asks for it first.
-        let made = self
-            .plan
-            .steps
-            .iter()
-            .find_map(|planned| match &planned.step {
-                Step::CreateBridge(bridge) if bridge.name == *name => Some(bridge.clone()),
-                _ => None,
-            });
-        let is_new = made.is_none();
-        let bridge = made.unwrap_or_else(|| Bridge {
-            ifindex: (self.choose)(),
-            name: device.clone(),
-            mac: names::bridge_mac(&self.identity.machine_id, name),
+        let mut steps = self.plan.steps.iter_mut();
+        let made = steps.find_map(|planned| match &mut planned.step {
+            Step::CreateBridge(bridge) if bridge.name == *name => Some(bridge),
+            _ => None,
         });
-        let ifindex = bridge.ifindex;
-        let first = is_new.then_some(Step::CreateBridge(bridge));
+        let (ifindex, first) = match made {
+            Some(bridge) => {
+                bridge.vlan_filtering |= filters;
+                (bridge.ifindex, None)
+            }
+            None => {
+                let bridge = Bridge {
+                    ifindex: (self.choose)(),
+                    name: device.clone(),
+                    mac: names::bridge_mac(&self.identity.machine_id, name),
+                    vlan_filtering: filters,
+                };
+                (bridge.ifindex, Some(Step::CreateBridge(bridge)))
+            }
+        };
         Ok(Target {
             ifindex,
             name: device,
             mtu: NEW_BRIDGE_MTU,
             first,
         })
+    }
+}
+
+/// The bridge as VLANs see it.
+fn trunking<'a>(device: &'a IfName, view: &'a AttachmentView) -> Trunking<'a> {
+    let bridge = match &view.uplink {
+        UplinkView::Present(view) => &view.name,
+        UplinkView::Absent => device,
+    };
+    Trunking {
+        bridge,
+        view: match &view.vlan {
+            Some(VlanView::Bridge(view)) => Some(view),
+            Some(VlanView::Device(_)) | None => None,
+        },
+        grant: &view.grant,
     }
 }
 

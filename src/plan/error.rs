@@ -1,6 +1,7 @@
 //! Why a request cannot be planned on this host.
 
 mod nic;
+mod vlan;
 
 use ipnet::IpNet;
 
@@ -8,6 +9,8 @@ use crate::host::view::DeviceKind;
 use crate::request::{Bytes, IfName, Mtu, Origin};
 
 pub use nic::{HostUse, NicPlanError};
+
+pub use vlan::VlanPlanError;
 
 /// Something that the user or the administrator can mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -193,6 +196,15 @@ pub enum PlanError {
         /// Where it was asked for.
         origin: Origin,
     },
+    /// A VLAN cannot be had.
+    #[error(transparent)]
+    Vlan(Box<VlanPlanError>),
+}
+
+impl From<VlanPlanError> for PlanError {
+    fn from(error: VlanPlanError) -> Self {
+        Self::Vlan(Box::new(error))
+    }
 }
 
 impl PlanError {
@@ -219,6 +231,7 @@ impl PlanError {
             | Self::NotAnOvsBridge { origin, .. }
             | Self::NotOvs { origin, .. } => origin,
             Self::Nic(error) => error.origin(),
+            Self::Vlan(error) => error.origin(),
         }
     }
 
@@ -274,6 +287,7 @@ impl PlanError {
             ),
             Self::NotOvs { .. } => "leave the field out, or name a bridge with pipework.ovs".to_owned(),
             Self::Nic(error) => error.hint(),
+            Self::Vlan(error) => error.hint(),
             Self::OpenVSwitchSilent { .. } => {
                 "start openvswitch-switch first, or make the bridge yourself: ip link add NAME type bridge".to_owned()
             }

@@ -5,8 +5,9 @@
 //! each other by it. Pure: reads the view, never the host.
 
 use super::addressing::Plug;
+use super::vlan::{self, Parent};
 use super::{PlanError, Planner, Step};
-use crate::host::view::{DeviceKind, DeviceView, UplinkView};
+use crate::host::view::{AttachmentView, DeviceKind, DeviceView, UplinkView};
 use crate::request::{Asked, Attachment, DeviceRef, MacvlanMode, Mtu};
 use crate::rt::Macvlan;
 
@@ -16,11 +17,11 @@ impl Planner<'_> {
         attachment: &Attachment,
         parent: &DeviceRef,
         mode: MacvlanMode,
-        uplink: &UplinkView,
+        view: &AttachmentView,
     ) -> Result<(), PlanError> {
         let origin = attachment.uplink.origin.clone();
-        let view = match uplink {
-            UplinkView::Present(view) => view,
+        let nic = match &view.uplink {
+            UplinkView::Present(nic) => nic,
             UplinkView::Absent => {
                 return Err(PlanError::NoSuchDevice {
                     device: parent.to_string(),
@@ -28,49 +29,39 @@ impl Planner<'_> {
                 });
             }
         };
-        check_parent(attachment, view)?;
+        check_parent(attachment, nic)?;
+        let on = vlan::parent(attachment, nic, view.vlan.as_ref())?;
         if let (MacvlanMode::Passthru, Some(asked)) = (mode, &attachment.mac) {
             return Err(PlanError::PassthruMac {
-                device: view.name.clone(),
+                device: on.name,
                 origin: asked.origin.clone(),
             });
         }
-        let mtu = guest_mtu(attachment, view)?;
+        let mtu = guest_mtu(attachment, &on)?;
         let mut guest = self.guest_end(attachment, mtu);
         // In this mode the child has its parent's address (macvlan_common_newlink).
-        if let (MacvlanMode::Passthru, Some(mac)) = (mode, view.mac) {
+        if let (MacvlanMode::Passthru, Some(mac)) = (mode, on.mac) {
             guest.mac = mac;
         }
         let macvlan = Macvlan {
             guest,
-            parent: view.ifindex,
+            parent: on.ifindex,
             mode,
         };
 
-        let (uplink, uplink_name) = (view.ifindex, view.name.clone());
         let plug = Plug {
-            uplink,
-            uplink_name,
+            uplink: on.ifindex,
+            uplink_name: on.name.clone(),
             hostif: None,
         };
         self.begin_interface(attachment, &macvlan.guest, plug);
         if let (MacvlanMode::Passthru, Some(interface)) = (mode, self.plan.interfaces.last_mut()) {
             interface.mac_is_stable = false;
         }
+        self.prepare(attachment, &on);
         let place = self.current();
-        if !view.up {
-            let (ifindex, name) = (view.ifindex, view.name.clone());
-            // Of no single interface: others of this request may use it too.
-            self.push(None, Step::RaiseParent { ifindex, name }, &origin);
-        }
-        self.push(
-            place,
-            Step::CreateMacvlan {
-                macvlan,
-                parent: view.name.clone(),
-            },
-            &origin,
-        );
+        let parent = on.name;
+        self.push(place, Step::CreateMacvlan { macvlan, parent }, &origin);
         self.finish_interface(attachment, None);
         Ok(())
     }
@@ -101,15 +92,15 @@ fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result<(), PlanEr
 
 /// The given MTU, which a child may not have above its parent's
 /// (`macvlan_change_mtu`).
-fn guest_mtu(attachment: &Attachment, view: &DeviceView) -> Result<Mtu, PlanError> {
+fn guest_mtu(attachment: &Attachment, on: &Parent) -> Result<Mtu, PlanError> {
     match &attachment.mtu {
-        Some(Asked { value, origin }) if value.get() > view.mtu => Err(PlanError::MtuAboveUplink {
+        Some(Asked { value, origin }) if value.get() > on.mtu => Err(PlanError::MtuAboveUplink {
             mtu: *value,
-            uplink: view.name.clone(),
-            uplink_mtu: view.mtu,
+            uplink: on.name.clone(),
+            uplink_mtu: on.mtu,
             origin: origin.clone(),
         }),
         Some(Asked { value, .. }) => Ok(*value),
-        None => Ok(Mtu::clamped(view.mtu)),
+        None => Ok(Mtu::clamped(on.mtu)),
     }
 }

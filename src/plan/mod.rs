@@ -7,6 +7,7 @@
 
 mod addressing;
 mod bridge;
+mod bridge_vlan;
 mod error;
 mod handover;
 mod ipoib;
@@ -18,6 +19,7 @@ pub mod shared;
 pub mod step;
 mod traffic;
 mod vf;
+mod vlan;
 mod wifi;
 
 use ipnet::IpNet;
@@ -26,10 +28,11 @@ use crate::host::view::{AttachmentView, HostView};
 use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Pkey, Request, Uplink};
 
 pub use bridge::bridge_to_make;
-pub use error::{HostUse, NicPlanError, PlanError};
+pub use bridge_vlan::membership;
+pub use error::{HostUse, NicPlanError, PlanError, VlanPlanError};
 pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
-pub use step::{OvsStep, OvsUndo, PlannedStep, Side, Step, Undo};
+pub use step::{OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo, Side, Step, Undo};
 
 /// Everything that will be done, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +181,11 @@ impl Planner<'_> {
             return self.ovs(attachment, bridge, view);
         }
         check_not_ovs(attachment)?;
-        if attachment.vlan.is_some() || attachment.trunk.is_some() {
+        let is_bridged = matches!(
+            attachment.uplink.value,
+            Uplink::Bridge { .. } | Uplink::Macvlan { .. }
+        );
+        if is_bridged && (attachment.vlan.is_some() || attachment.trunk.is_some()) {
             return Err(self.not_built(attachment));
         }
         let (device, mode) = match &attachment.uplink.value {
@@ -208,7 +215,7 @@ impl Planner<'_> {
                 (device, *mode)
             }
         };
-        self.macvlan(attachment, device, mode, uplink)
+        self.macvlan(attachment, device, mode, view)
     }
 
     fn not_built(&self, attachment: &Attachment) -> PlanError {

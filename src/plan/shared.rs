@@ -7,12 +7,14 @@
 //! record names it before it exists. Who uses it is a set, never a counter.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::LOWEST_INDEX;
-use crate::request::{IfName, MacAddr, VlanId};
+use crate::request::{IfName, MacAddr, VlanId, VlanSet};
+use crate::rt::UplinkPorts;
 
 /// An object, with all that making it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,10 +33,21 @@ pub enum SharedObject {
         /// The tag.
         vlan: VlanId,
     },
+    /// The membership of a bridge's uplink ports in VLANs, tagged.
+    Membership {
+        /// Index of the bridge.
+        bridge: u32,
+        /// Name of the bridge.
+        bridge_name: IfName,
+        /// The VLANs.
+        vlans: VlanSet,
+        /// Which ports these are.
+        ports: UplinkPorts,
+    },
 }
 
 /// What an object is known by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey(pub String);
 
 /// An attachment that uses an object, as a set holds it: the index that was
@@ -47,9 +60,26 @@ pub struct User {
     pub mac: MacAddr,
 }
 
+/// The text names no user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a user of a shared object")]
+pub struct NoUser;
+
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{}", self.ifindex, self.mac)
+    }
+}
+
+impl FromStr for User {
+    type Err = NoUser;
+
+    fn from_str(text: &str) -> Result<Self, NoUser> {
+        let (ifindex, mac) = text.split_once('-').ok_or(NoUser)?;
+        Ok(Self {
+            ifindex: u32::from_str_radix(ifindex, 16).map_err(|_| NoUser)?,
+            mac: mac.parse().map_err(|_| NoUser)?,
+        })
     }
 }
 
@@ -58,6 +88,21 @@ impl SharedObject {
     pub fn key(&self) -> ObjectKey {
         match self {
             Self::VlanDevice { parent, vlan, .. } => ObjectKey(format!("vlan {parent} {vlan}")),
+            Self::Membership {
+                bridge,
+                vlans,
+                ports,
+                ..
+            } => ObjectKey(format!("membership {bridge} {vlans} {ports}")),
+        }
+    }
+
+    /// What is locked while users of the object come and go: the memberships of
+    /// one bridge share their ports.
+    pub fn lock_key(&self) -> ObjectKey {
+        match self {
+            Self::VlanDevice { .. } => self.key(),
+            Self::Membership { bridge, .. } => ObjectKey(format!("memberships {bridge}")),
         }
     }
 }
@@ -71,6 +116,12 @@ impl fmt::Display for SharedObject {
                 vlan,
                 ..
             } => write!(f, "{name}, VLAN {vlan} of {parent_name}"),
+            Self::Membership {
+                bridge_name,
+                vlans,
+                ports,
+                ..
+            } => write!(f, "VLAN {vlans} at {ports} of {bridge_name}"),
         }
     }
 }
@@ -89,6 +140,17 @@ pub fn index_of(kind: &str, parent: u32, number: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_read_as_it_is_written() {
+        let mac = MacAddr::local([2, 0, 0, 0, 0, 1]);
+        let user = User {
+            ifindex: 0xabcdef,
+            mac,
+        };
+        assert_eq!(user.to_string().parse(), Ok(user));
+        assert_eq!("x".parse::<User>(), Err(NoUser));
+    }
 
     #[test]
     fn two_starts_plan_the_same_index_for_the_same_object() {

@@ -19,7 +19,7 @@ use crate::rt::{Address, Bridge, Macvlan, Route, VethPair};
 
 pub use nic::{NicStep, NicUndo, Traveller};
 pub use ovs::{OvsStep, OvsUndo};
-pub use port::PortStep;
+pub use port::{PortStep, PortUndo};
 pub use routing::RoutingStep;
 pub use traffic::TrafficStep;
 pub use undo::{Side, Undo};
@@ -200,8 +200,14 @@ impl fmt::Display for Step {
             Self::RaiseLoopback => f.write_str("bringing up lo"),
             Self::CreateBridge(bridge) => write!(
                 f,
-                "making the bridge {} (STP off, forward delay 0, {})",
-                bridge.name, bridge.mac
+                "making the bridge {} (STP off, forward delay 0{}, {})",
+                bridge.name,
+                if bridge.vlan_filtering {
+                    ", VLAN filtering on"
+                } else {
+                    ""
+                },
+                bridge.mac
             ),
             Self::KeepBridgeMac { name, mac, .. } => {
                 write!(f, "keeping {mac} as the MAC of {name}")

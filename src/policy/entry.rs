@@ -9,51 +9,15 @@ use ipnet::IpNet;
 
 use super::caller::Caller;
 use super::set::Entry;
+use crate::request::glob::GlobError;
 use crate::request::rate::RateError;
-use crate::request::{MacAddr, MacvlanMode, Pkey, Rate};
-
-/// A name, or the beginning of one with a trailing `*`. A name that itself
-/// ends in `*` (the kernel allows it) is written with `\*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Glob {
-    /// This name only.
-    Exact(String),
-    /// Every name that begins so.
-    Prefix(String),
-}
-
-impl Glob {
-    /// Whether the name is covered.
-    pub fn covers(&self, name: &str) -> bool {
-        match self {
-            Self::Exact(exact) => name == exact,
-            Self::Prefix(prefix) => name.starts_with(prefix.as_str()),
-        }
-    }
-
-    /// The pattern that covers this name and no other.
-    pub fn exactly(name: &str) -> String {
-        match name.strip_suffix('*') {
-            Some(rest) => format!("{rest}\\*"),
-            None => name.to_owned(),
-        }
-    }
-}
+use crate::request::{Glob, MacAddr, MacvlanMode, Pkey, Rate};
 
 impl Entry for Glob {
     const EXPECTED: &'static str = "names, each exact or with a trailing *";
 
     fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            return Err("a name is empty".to_owned());
-        }
-        Ok(match text.strip_suffix('*') {
-            None => Self::Exact(text.to_owned()),
-            Some(rest) => match rest.strip_suffix('\\') {
-                Some(name) => Self::Exact(format!("{name}*")),
-                None => Self::Prefix(rest.to_owned()),
-            },
-        })
+        text.parse().map_err(|error: GlobError| error.to_string())
     }
 }
 

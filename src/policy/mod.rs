@@ -29,7 +29,7 @@ pub use suggestion::Suggestion;
 
 use std::path::PathBuf;
 
-use crate::host::view::HostView;
+use crate::host::view::{Grant, HostView};
 use crate::request::{Attachment, Request};
 use need::Shared;
 use rule::Action;
@@ -37,16 +37,19 @@ use rule::Action;
 /// Whether the caller may have everything that the request asks for.
 ///
 /// `None` is the absence of a policy file: root gets what it asks, pods
-/// nothing. Fails with the first attachment that is refused.
+/// nothing. What comes back is what each may do to the host besides, in the
+/// order of the request. Fails with the first attachment that is refused.
 pub fn judge(
     policy: Option<&Policy>,
     caller: &Caller,
     request: &Request,
     view: &HostView,
-) -> Result<(), PolicyError> {
+) -> Result<Vec<Grant>, PolicyError> {
     match (caller, policy) {
         (Caller::CrioPod, _) => return Err(PolicyError::CrioPod),
-        (Caller::Runtime | Caller::Person, None) => return Ok(()),
+        (Caller::Runtime | Caller::Person, None) => {
+            return Ok(vec![Grant::default(); request.attachments.len()]);
+        }
         (Caller::Runtime | Caller::Person | Caller::Tenant { .. }, _) => {}
     }
     let Request { attachments, name } = request;
@@ -60,6 +63,7 @@ pub fn judge(
         namespace: _,
         own_addresses: _,
     } = view;
+    let mut grants = Vec::with_capacity(attachments.len());
     for (n, attachment) in attachments.iter().enumerate() {
         let uplink = uplinks.get(n).ok_or_else(|| PolicyError::NotLookedUp {
             ifname: attachment.ifname.value.clone(),
@@ -67,11 +71,11 @@ pub fn judge(
         let asks = need::needs(&shared, attachment, uplink)?;
         never_for_tenants(caller, attachment, &asks)?;
         match policy {
-            Some(policy) => policy.judge_one(attachment, &asks)?,
+            Some(policy) => grants.push(policy.judge_one(attachment, &asks)?),
             None => return Err(unlisted(caller, attachment, &asks)),
         }
     }
-    Ok(())
+    Ok(grants)
 }
 
 /// What no rule can give to a pod: whoever may create pods would take the host
@@ -105,11 +109,11 @@ fn unlisted(caller: &Caller, attachment: &Attachment, asks: &[Ask]) -> PolicyErr
 
 impl Policy {
     /// The first rule that matches decides; none: refused.
-    fn judge_one(&self, attachment: &Attachment, asks: &[Ask]) -> Result<(), PolicyError> {
+    fn judge_one(&self, attachment: &Attachment, asks: &[Ask]) -> Result<Grant, PolicyError> {
         for placed in &self.rules {
             match placed.rule.action {
                 Action::Allow if asks.iter().all(|ask| placed.rule.covers(&ask.need)) => {
-                    return Ok(());
+                    return Ok(placed.rule.grant());
                 }
                 Action::Deny if placed.rule.denies(asks) => {
                     return Err(PolicyError::Denied {

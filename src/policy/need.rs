@@ -7,6 +7,7 @@
 mod nic;
 mod ovs;
 mod traffic;
+mod vlan;
 
 use std::net::IpAddr;
 
@@ -19,7 +20,7 @@ use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, Upl
 use crate::request::vlan::VlanRange;
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    MacvlanMode, Origin, PhysicalRef, Pkey, Rate, Route, Sysctl, Trunk, Uplink, VlanId,
+    MacvlanMode, Origin, PhysicalRef, Pkey, Rate, Route, Sysctl, Uplink,
 };
 
 /// One thing that is asked for.
@@ -37,6 +38,8 @@ pub enum Need {
     Mode(MacvlanMode),
     /// The VLAN that the uplink leads into; `None` is untagged.
     Vlan(Option<u16>),
+    /// The device of the VLAN that is asked for on a NIC, by its primary name.
+    VlanDevice(String),
     /// VLANs that reach the container tagged.
     Trunk(VlanRange),
     /// What is written to the rows of a port of Open vSwitch, as
@@ -157,7 +160,7 @@ pub(super) fn needs(
     let mut out = vec![ask(Need::Caller(shared.caller.clone()), &uplink.origin)];
     let vlans = match view.ovs_bridge(&uplink.value) {
         Some(_) => ovs::vlans(attachment),
-        None => of_vlans(vlan.as_ref(), trunk.as_ref()),
+        None => vlan::needs(vlan.as_ref(), trunk.as_ref(), view.vlan.as_ref()),
     };
     let Some(kind) = of_uplink(uplink, view, &vlans, &mut out) else {
         return Err(PolicyError::NoSuchDevice {
@@ -299,19 +302,6 @@ fn is_infiniband(view: &UplinkView) -> bool {
         UplinkView::Present(device) => device.kind.is_infiniband(),
         UplinkView::Absent => false,
     }
-}
-
-/// The VLANs that are asked for; without any it is the untagged network.
-fn of_vlans(vlan: Option<&Asked<VlanId>>, trunk: Option<&Asked<Trunk>>) -> Vec<Ask> {
-    let mut out = Vec::new();
-    if let Some(Asked { value, origin }) = vlan {
-        out.push(ask(Need::Vlan(Some(value.get())), origin));
-    }
-    if let Some(Asked { value, origin }) = trunk {
-        let ranges = value.ranges().iter();
-        out.extend(ranges.map(|range| ask(Need::Trunk(*range), origin)));
-    }
-    out
 }
 
 fn by_name(device: &DeviceRef) -> Option<&IfName> {

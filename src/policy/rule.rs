@@ -8,11 +8,12 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::criterion::Criterion;
-use super::entry::{CallerPattern, Glob, Kind, Limit, MacPattern, Pkeys, Range, Routers, Vlan};
+use super::entry::{CallerPattern, Kind, Limit, MacPattern, Pkeys, Range, Routers, Vlan};
 use super::need::{Ask, Need};
 use super::set::Set;
+use crate::host::view::{Grant, UplinkPorts};
 use crate::request::vlan::VlanRange;
-use crate::request::{MacvlanMode, VlanId};
+use crate::request::{Glob, MacvlanMode, VlanId};
 
 /// What a rule does with the attachments that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -65,6 +66,8 @@ pub struct Rule {
     vf: Option<Set<Glob>>,
     pkey: Option<Set<Pkeys>>,
     count: Option<u32>,
+    vlan_filtering: Option<bool>,
+    uplink_ports: Option<Set<Glob>>,
 }
 
 /// Why a rule cannot mean what its author thinks.
@@ -79,6 +82,12 @@ pub enum RuleFlaw {
     /// A deny rule with a limit, which says nothing there.
     #[error("count is a limit of allow rules")]
     CountInDeny,
+    /// A deny rule that gives something.
+    #[error("{0} is what an allow rule grants")]
+    GrantInDeny(&'static str),
+    /// Every port of a bridge, those of other containers too.
+    #[error("uplink-ports lists the ports that lead out of this host; \"any\" would be every one")]
+    AnyUplinkPort,
 }
 
 impl Need {
@@ -87,6 +96,8 @@ impl Need {
     pub fn is_plain(&self) -> bool {
         match self {
             Self::Vlan(tag) => tag.is_none(),
+            // Who may have the NIC and the VLAN may have its device.
+            Self::VlanDevice(_) => true,
             Self::Trunk(_) | Self::Ovs(_) => false,
             Self::Mac(mac) => mac.is_none(),
             Self::Mode(mode) => *mode == MacvlanMode::Bridge,
@@ -147,6 +158,7 @@ impl Rule {
             Need::Kind(kind) => listed(&self.kind, |e| e == kind),
             Need::Mode(mode) => listed(&self.mode, |e| e == mode),
             Need::Vlan(tag) => listed(&self.vlan, |e| e.covers(*tag)),
+            Need::VlanDevice(name) => listed(&self.uplink, |e| e.covers(name)).filter(|yes| *yes),
             Need::Trunk(range) => self.vlan.as_ref().map(|vlans| all_in(*range, vlans)),
             Need::Ovs(row) => listed(&self.ovs, |e| e.covers(row)),
             Need::CreateBridge => self.create_bridge,
@@ -188,6 +200,13 @@ impl Rule {
             (Criterion::Lower, Need::Lower(name)) => {
                 listed(&self.lower, |e| e.covers(name)) == Some(true)
             }
+            // A ban on eth0.100 bans the VLAN 100 that is asked of eth0.
+            (Criterion::Uplink, Need::VlanDevice(name)) => {
+                listed(&self.uplink, |e| e.covers(name)) == Some(true)
+            }
+            (Criterion::Lower, Need::VlanDevice(name)) => {
+                listed(&self.lower, |e| e.covers(name)) == Some(true)
+            }
             // A ban on one VLAN bans a trunk that carries it among others.
             (Criterion::Vlan, Need::Trunk(range)) => {
                 let is_banned = |vlan: VlanId| listed(&self.vlan, |e| e.covers(Some(vlan.get())));
@@ -201,8 +220,22 @@ impl Rule {
         }
     }
 
+    /// What an attachment that the rule allows may do to the host.
+    pub fn grant(&self) -> Grant {
+        Grant {
+            vlan_filtering: self.vlan_filtering == Some(true),
+            uplink_ports: match &self.uplink_ports {
+                None | Some(Set::Any) => UplinkPorts::Physical,
+                Some(Set::Of(names)) => UplinkPorts::Named(names.clone()),
+            },
+        }
+    }
+
     /// What is wrong with the rule in itself.
     pub fn flaw(&self) -> Option<RuleFlaw> {
+        if self.uplink_ports == Some(Set::Any) {
+            return Some(RuleFlaw::AnyUplinkPort);
+        }
         match self.action {
             Action::Allow => [
                 (Criterion::Caller, self.caller.is_none()),
@@ -212,6 +245,12 @@ impl Rule {
             .find(|(_, missing)| *missing)
             .map(|(criterion, _)| RuleFlaw::Unlimited(criterion)),
             Action::Deny if self.count.is_some() => Some(RuleFlaw::CountInDeny),
+            Action::Deny if self.vlan_filtering.is_some() => {
+                Some(RuleFlaw::GrantInDeny("vlan-filtering"))
+            }
+            Action::Deny if self.uplink_ports.is_some() => {
+                Some(RuleFlaw::GrantInDeny("uplink-ports"))
+            }
             Action::Deny => self
                 .criteria()
                 .into_iter()
@@ -257,6 +296,9 @@ impl Rule {
             vf,
             pkey,
             count,
+            // Granted, and not asked for.
+            vlan_filtering: _,
+            uplink_ports: _,
         } = self;
         [
             (Criterion::Caller, stated(caller)),

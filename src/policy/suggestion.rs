@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::caller::Caller;
-use super::entry::Glob;
 use super::need::{Ask, Need};
 use super::text::quoted;
+use crate::request::Glob;
 
 /// A rule to paste into the policy file; `Display` prints it over several
 /// lines, ready for use.
@@ -61,7 +61,10 @@ fn value(need: &Need) -> String {
     let name = |name: &str| quoted(&Glob::exactly(name));
     match need {
         Need::Caller(caller) => of_caller(caller),
-        Need::Uplink(device) | Need::Lower(device) | Need::Hostif(device) => name(device),
+        Need::Uplink(device)
+        | Need::VlanDevice(device)
+        | Need::Lower(device)
+        | Need::Hostif(device) => name(device),
         Need::Ifname {
             name: ifname,
             written: _,

@@ -5,11 +5,14 @@
 //! with the set of containers that refer to it, and what takes it back.
 //! `store` keeps the files, `codec` gives them their form, `index` leads to
 //! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
-//! the bridges that we made, `objects` what several attachments share, `nics` the NICs that are away. Every file begins with a version.
+//! the bridges that we made, `objects` what several attachments share, `membership`
+//! what we did to the ports of bridges for it, `nics` the NICs that are away. Every
+//! file begins with a version.
 
 mod codec;
 mod index;
 mod lock;
+mod membership;
 mod nics;
 mod objects;
 mod sample;
@@ -28,6 +31,7 @@ use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, IfName, MacAddr};
 
 pub use lock::{Lock, Mode};
+pub use membership::Ledger;
 pub use nics::NicClaim;
 pub use objects::ObjectRecord;
 pub use shared::BridgeRecord;

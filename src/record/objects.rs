@@ -16,6 +16,8 @@ use super::store::{Store, create_in_place, io_error, remove, write_file};
 use super::{RecordError, VERSION};
 use crate::deadline::Deadline;
 use crate::plan::{ObjectKey, SharedObject, User};
+use crate::request::IfName;
+use crate::sys::proc;
 
 /// A shared object as it stands on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,18 @@ pub struct ObjectRecord {
     pub version: u32,
     /// The object.
     pub object: SharedObject,
+    /// Of a membership: that it was made, in which boot and at which ports.
+    #[serde(default)]
+    pub joined: Option<Joined>,
+}
+
+/// A membership that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The boot in which it was.
+    boot_id: String,
+    /// The ports.
+    ports: Vec<IfName>,
 }
 
 impl Store {
@@ -32,13 +46,22 @@ impl Store {
     }
 
     /// Keeps every other run away from one object.
-    pub fn lock_object(&self, key: &ObjectKey, deadline: Deadline) -> Result<Lock, RecordError> {
+    pub fn lock_object(
+        &self,
+        object: &SharedObject,
+        deadline: Deadline,
+    ) -> Result<Lock, RecordError> {
+        self.lock_key(&object.lock_key(), deadline)
+    }
+
+    /// The same for what is known by a key of its own.
+    pub fn lock_key(&self, key: &ObjectKey, deadline: Deadline) -> Result<Lock, RecordError> {
         let what = Locked::Object(key);
         Lock::wait(&self.path("lock"), what, Mode::Exclusive, deadline)
     }
 
     /// The same, unless another run is at it now.
-    pub fn try_lock_object(&self, key: &ObjectKey) -> Result<Option<Lock>, RecordError> {
+    pub fn try_lock_key(&self, key: &ObjectKey) -> Result<Option<Lock>, RecordError> {
         Lock::attempt(&self.path("lock"), Locked::Object(key), Mode::Exclusive)
     }
 
@@ -52,17 +75,41 @@ impl Store {
         let path = self.object_path(&object.key());
         let known = read(&path)?.is_some_and(|record| record.object == *object);
         if !known {
-            let new = path.with_extension("new");
-            let record = ObjectRecord {
-                version: VERSION,
-                object: object.clone(),
-            };
-            let bytes = serde_json::to_vec(&record).unwrap_or_default();
-            create_in_place(&new, |new| write_file(new, &bytes))?;
-            fs::rename(&new, &path).map_err(|e| io_error(&path, e))?;
+            write(&path, object, None)?;
         }
         let entry = users_of(&path).join(user.to_string());
         create_in_place(&entry, |entry| write_file(entry, &[]))
+    }
+
+    /// The ports that were made members for the users of an object; `None`
+    /// when that is still to be done, or was done in another boot.
+    pub fn joined(&self, key: &ObjectKey) -> Result<Option<Vec<IfName>>, RecordError> {
+        let path = self.object_path(key);
+        let Some(joined) = read(&path)?.and_then(|record| record.joined) else {
+            return Ok(None);
+        };
+        let boot_id = proc::boot_id().map_err(|e| io_error(&path, e))?;
+        Ok((joined.boot_id == boot_id).then_some(joined.ports))
+    }
+
+    /// Writes down that these ports are members for the users of `object`.
+    pub fn note_joined(
+        &self,
+        object: &SharedObject,
+        ports: Vec<IfName>,
+    ) -> Result<(), RecordError> {
+        let path = self.object_path(&object.key());
+        let boot_id = proc::boot_id().map_err(|e| io_error(&path, e))?;
+        write(&path, object, Some(Joined { boot_id, ports }))
+    }
+
+    /// Writes down that this is to be done again, if it was done at all.
+    pub fn note_unjoined(&self, object: &SharedObject) -> Result<(), RecordError> {
+        let path = self.object_path(&object.key());
+        match read(&path)?.and_then(|record| record.joined) {
+            Some(_) => write(&path, object, None),
+            None => Ok(()),
+        }
     }
 
     /// Takes a user away; true when none is left.
@@ -102,6 +149,18 @@ impl Store {
         }
         Ok(objects)
     }
+}
+
+fn write(path: &Path, object: &SharedObject, joined: Option<Joined>) -> Result<(), RecordError> {
+    let new = path.with_extension("new");
+    let record = ObjectRecord {
+        version: VERSION,
+        object: object.clone(),
+        joined,
+    };
+    let bytes = serde_json::to_vec(&record).unwrap_or_default();
+    create_in_place(&new, |new| write_file(new, &bytes))?;
+    fs::rename(&new, path).map_err(|e| io_error(path, e))
 }
 
 fn users_of(object: &Path) -> PathBuf {

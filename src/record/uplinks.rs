@@ -58,23 +58,23 @@ impl Store {
 
     /// Keeps every other run away from all uplinks.
     pub fn lock_uplinks(&self, deadline: Deadline) -> Result<Lock, RecordError> {
-        self.lock_object(&all_uplinks(), deadline)
+        self.lock_key(&all_uplinks(), deadline)
     }
 
     /// The same, unless another run is at work now.
     pub fn try_lock_uplinks(&self) -> Result<Option<Lock>, RecordError> {
-        self.try_lock_object(&all_uplinks())
+        self.try_lock_key(&all_uplinks())
     }
 
     /// Makes the caller the guard of an uplink for as long as the lock is held.
     pub fn guard_uplink(&self, id: &UplinkId, deadline: Deadline) -> Result<Lock, RecordError> {
-        self.lock_object(&guard_of(id), deadline)
+        self.lock_key(&guard_of(id), deadline)
     }
 
     /// Whether an uplink has a guard. Only for who holds [`Store::lock_uplinks`],
     /// because a guard that is just being armed would find the lock taken.
     pub fn has_guard(&self, id: &UplinkId) -> Result<bool, RecordError> {
-        Ok(self.try_lock_object(&guard_of(id))?.is_none())
+        Ok(self.try_lock_key(&guard_of(id))?.is_none())
     }
 
     /// Writes an uplink down: a reader sees the former text or this one.

@@ -12,6 +12,7 @@ mod key;
 mod nic;
 mod ovs;
 mod traffic;
+mod vlan;
 
 use std::collections::BTreeMap;
 

@@ -75,6 +75,13 @@ impl IfName {
     pub fn of_ifb(ifindex: u32) -> Self {
         Self(format!("pwi{ifindex:08x}"))
     }
+
+    /// The name of a VLAN device that we make on a NIC with a long name: `pw`,
+    /// eight hex digits and the tag, which has at most four digits.
+    pub(super) fn of_vlan(hash: [u8; 4], tag: u16) -> Self {
+        let [a, b, c, d] = hash;
+        Self(format!("pw{a:02x}{b:02x}{c:02x}{d:02x}.{tag}"))
+    }
 }
 
 fn is_allowed(character: char) -> bool {

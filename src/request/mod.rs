@@ -9,6 +9,7 @@ pub mod address;
 pub mod annotations;
 pub mod device;
 pub mod error;
+pub mod glob;
 pub mod ifname;
 pub mod keys;
 pub mod mac;
@@ -33,6 +34,7 @@ use ipnet::IpNet;
 pub use address::AddressWithGateway;
 pub use device::{DeviceRef, IpvlanMode, MacvlanMode, PciAddress};
 pub use error::RequestError;
+pub use glob::Glob;
 pub use ifname::IfName;
 pub use mac::MacAddr;
 pub use mtu::Mtu;
@@ -44,7 +46,7 @@ pub use route::{Metric, Route};
 pub use sysctl::{Family, Sysctl};
 pub use tc::TcLine;
 pub use vf::{TxRate, VfLinkState, VfOptions};
-pub use vlan::{Trunk, VlanId};
+pub use vlan::{Trunk, VlanId, VlanSet};
 
 /// Where a value came from, so that a refusal names what the user wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,13 +3,19 @@
 //! 0 means "no VLAN" (priority tag) and 4095 is reserved (table 9-2), so
 //! neither can be held here.
 
+mod set;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::error::cut;
+use super::ifname::{IfName, MAX_LEN};
+
+pub use set::VlanSet;
 
 /// The identifier of a VLAN, 1 to 4094.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,6 +57,21 @@ impl VlanId {
     /// The number, 1 to 4094.
     pub fn get(self) -> u16 {
         self.0
+    }
+
+    /// The name of the device for this VLAN on a NIC: `NIC.TAG` as people write
+    /// it, or `pwHHHHHHHH.TAG` with a hash of the NIC's name where that is
+    /// longer than the kernel takes.
+    pub fn device_on(self, nic: &IfName) -> IfName {
+        let plain = format!("{nic}.{self}");
+        if plain.len() <= MAX_LEN
+            && let Ok(name) = plain.parse()
+        {
+            return name;
+        }
+        let hash = Sha256::digest(format!("pipework vlan {nic}").as_bytes());
+        let [a, b, c, d, ..] = <[u8; 32]>::from(hash);
+        IfName::of_vlan([a, b, c, d], self.0)
     }
 }
 
@@ -150,31 +171,17 @@ impl FromStr for Trunk {
     type Err = VlanError;
 
     fn from_str(text: &str) -> Result<Self, VlanError> {
-        let mut asked = text
+        let asked = text
             .split(',')
             .map(str::parse)
             .collect::<Result<Vec<VlanRange>, _>>()?;
-        asked.sort_unstable();
-        let mut ranges: Vec<VlanRange> = Vec::with_capacity(asked.len());
-        for range in asked {
-            match ranges.last_mut() {
-                Some(before) if range.first.0 <= before.last.0 + 1 => {
-                    before.last = before.last.max(range.last);
-                }
-                Some(_) | None => ranges.push(range),
-            }
-        }
-        Ok(Self(ranges))
+        Ok(Self(set::merged(asked)))
     }
 }
 
 impl fmt::Display for Trunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, range) in self.0.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
-            write!(f, "{comma}{range}")?;
-        }
-        Ok(())
+        set::write_ranges(f, &self.0)
     }
 }
 
@@ -192,6 +199,24 @@ mod tests {
             assert!(text.parse::<VlanId>().is_err(), "{text}");
         }
         assert_eq!("4094".parse::<VlanId>().unwrap().get(), 4094);
+    }
+
+    #[test]
+    fn a_device_is_called_nic_and_tag_where_that_fits() {
+        let name = |nic: &str, tag: u16| {
+            let vlan = VlanId::try_from(tag).unwrap();
+            vlan.device_on(&nic.parse().unwrap()).to_string()
+        };
+        assert_eq!(name("eth0", 100), "eth0.100");
+        assert_eq!(name("averylongni", 100), "averylongni.100");
+        let hashed = name("averylongnic01", 100);
+        assert!(
+            hashed.starts_with("pw") && hashed.ends_with(".100"),
+            "{hashed}"
+        );
+        assert_eq!(hashed.len(), 14);
+        assert_eq!(name("averylongnic01", 4094).len(), 15);
+        assert_ne!(name("averylongnic02", 100), hashed);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::traffic::needs_limits;
 
 /// Everything that changes the kernel or the store, and what stands between.
 const CALLS: &str = "sendto,sendmsg,setns,openat,write,mkdir,rename,renameat,renameat2,\
-                     symlink,symlinkat,unlink,unlinkat,fcntl";
+                     symlink,symlinkat,unlink,unlinkat,rmdir,fcntl";
 /// No run has so many of them.
 pub const MANY: usize = 400;
 const PATH: &str = "/run/netns-of-web";

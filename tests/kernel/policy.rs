@@ -19,7 +19,7 @@ cidr = ["10.0.0.0/24"]
 "#;
 
 /// Writes the policy, in the lab's own /etc.
-fn write(text: &str) {
+pub fn write(text: &str) {
     fs::create_dir_all("/etc/pipework").unwrap();
     fs::write(FILE, text).unwrap();
     fs::set_permissions(FILE, fs::Permissions::from_mode(0o644)).unwrap();

@@ -8,6 +8,7 @@
 
 pub mod flow;
 pub mod frames;
+pub mod host;
 mod mounts;
 pub mod snapshot;
 pub mod wire;

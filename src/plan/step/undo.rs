@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OvsUndo;
 use super::nic::NicUndo;
+use super::port::PortUndo;
 use crate::plan::shared::{SharedObject, User};
 use crate::rt::Route;
 
@@ -62,6 +63,8 @@ pub enum Undo {
     Ovs(OvsUndo),
     /// Bring a device of the host back.
     Nic(NicUndo),
+    /// Something about a Linux bridge and its ports.
+    Port(PortUndo),
 }
 
 impl Undo {
@@ -73,6 +76,7 @@ impl Undo {
             Self::DeleteLink { .. } | Self::RestoreRoute { .. } | Self::Release { .. } => true,
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
             Self::Ovs(undo) => undo.is_part_of_detach(),
+            Self::Port(undo) => undo.is_part_of_detach(),
             Self::Nic(undo) => undo.is_part_of_detach(),
         }
     }
@@ -86,6 +90,7 @@ impl Undo {
             | Self::RestoreRoute { .. }
             | Self::Release { .. }
             | Self::Nic(_)
+            | Self::Port(_)
             | Self::Ovs(OvsUndo::DeletePort { .. }) => false,
         }
     }
@@ -100,6 +105,7 @@ impl fmt::Display for Undo {
             Self::Release { object, .. } => object.fmt(f),
             Self::Ovs(undo) => undo.fmt(f),
             Self::Nic(undo) => undo.fmt(f),
+            Self::Port(undo) => undo.fmt(f),
         }
     }
 }

@@ -8,3 +8,4 @@ mod judging;
 mod nics;
 mod suggesting;
 mod traffic;
+mod vlans;

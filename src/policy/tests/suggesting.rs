@@ -195,7 +195,7 @@ fn suggested(caller: &Caller, request: &Request, view: &HostView) -> String {
     let mut text = String::new();
     for _ in &request.attachments {
         match judge(Some(&parse(&text).unwrap()), caller, request, view) {
-            Ok(()) => break,
+            Ok(_) => break,
             Err(error) => text = format!("{text}{}\n", rule_of(&error)),
         }
     }

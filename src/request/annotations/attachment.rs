@@ -6,6 +6,7 @@ use super::fields::{Fields, Plug, Read};
 use super::key::Selector;
 use super::ovs;
 use super::traffic::check_lines;
+use super::vlan as vlans;
 use super::{nic, no_uplink};
 use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
@@ -24,6 +25,7 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     let asked = uplink(fields, plug);
     check_vlan(fields, asked.as_ref().ok())?;
     ovs::check(fields, plug)?;
+    vlans::check(fields, plug)?;
     if let Some(error) = &fields.unsupported {
         return Err(error.clone());
     }

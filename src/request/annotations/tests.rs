@@ -124,7 +124,7 @@ fn forms_do_not_mix() {
 fn a_lone_address_is_refused_with_the_uplinks() {
     assert_eq!(
         refused(&[("pipework.ip", "10.0.0.5/24")]),
-        "annotation pipework.ip asks for an interface without an uplink: one of bridge, parent, link, device, ipoib, ovs, dummy is needed"
+        "annotation pipework.ip asks for an interface without an uplink: one of bridge, parent, link, ovs, device, ipoib, dummy is needed"
     );
 }
 

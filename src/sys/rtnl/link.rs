@@ -37,7 +37,7 @@ pub(super) fn message(ifindex: u32, attributes: Vec<LinkAttribute>) -> LinkMessa
     message
 }
 
-fn with_state(mut message: LinkMessage, up: bool) -> LinkMessage {
+pub(super) fn with_state(mut message: LinkMessage, up: bool) -> LinkMessage {
     message.header.flags = if up {
         LinkFlags::Up
     } else {
@@ -84,10 +84,14 @@ impl Rtnl {
 
     /// Makes a bridge, up.
     pub async fn create_bridge(&self, bridge: &Bridge) -> Result<(), RtnlError> {
-        let settings = vec![
+        let mut settings = vec![
             InfoBridge::StpState(BridgeStpState::Disabled),
             InfoBridge::ForwardDelay(0),
         ];
+        // A kernel that cannot filter refuses the word itself.
+        if bridge.vlan_filtering {
+            settings.push(InfoBridge::VlanFiltering(true));
+        }
         let attributes = vec![
             LinkAttribute::IfName(bridge.name.to_string()),
             LinkAttribute::Address(bridge.mac.octets().to_vec()),

@@ -6,6 +6,9 @@
 use nix::libc;
 use rtnetlink::packet_core::{NlaBuffer, NlasIterator};
 
+use crate::request::VlanId;
+use crate::rt::PortRole;
+
 /// `IFLA_PARENT_DEV_NAME` (include/uapi/linux/if_link.h).
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 /// `IFLA_PARENT_DEV_BUS_NAME`.
@@ -24,8 +27,19 @@ const IFLA_PERM_ADDRESS: u16 = 54;
 /// `IFLA_BR_BRIDGE_ID`, of a bridge's `IFLA_INFO_DATA`: two bytes of priority
 /// and the address.
 const IFLA_BR_BRIDGE_ID: u16 = 11;
+/// `IFLA_BR_VLAN_FILTERING`.
+const IFLA_BR_VLAN_FILTERING: u16 = 7;
+/// `IFLA_BR_VLAN_DEFAULT_PVID`, which a kernel without VLAN filtering leaves
+/// out (`br_fill_info`).
+const IFLA_BR_VLAN_DEFAULT_PVID: u16 = 39;
 /// `IFLA_VLAN_ID`, of a VLAN device's `IFLA_INFO_DATA`.
 const IFLA_VLAN_ID: u16 = 1;
+/// `IFLA_VLAN_PROTOCOL`, in network byte order.
+const IFLA_VLAN_PROTOCOL: u16 = 5;
+/// `ETH_P_8021Q`.
+const ETH_P_8021Q: [u8; 2] = [0x81, 0x00];
+/// What the alias of every port that we make begins with.
+const OUR_ALIAS: &str = "pipework:";
 /// struct ifinfomsg.
 const HEADER_BYTES: usize = 16;
 
@@ -40,6 +54,12 @@ pub struct LinkFacts {
     pub kind: Option<String>,
     /// The tag, when it is a VLAN device.
     pub vlan: Option<u16>,
+    /// Its tag is one of IEEE 802.1Q, and not an outer one of 802.1ad.
+    pub is_8021q: bool,
+    /// Of a bridge: whether it filters by VLAN, where the kernel can.
+    pub vlan_filtering: Option<bool>,
+    /// Of a bridge: the VLAN of a new port; 0 is none.
+    pub default_pvid: Option<u16>,
     /// Of a bridge: the address in its bridge id.
     pub bridge_id_mac: Option<[u8; 6]>,
     /// True for loopback.
@@ -133,6 +153,24 @@ impl LinkFacts {
         self.altnames = names.map(|name| text_of(name.value())).collect();
     }
 
+    /// What it is for, as a port of a bridge. A NIC has no kind
+    /// (`rtnl_link_ops`).
+    pub fn port_role(&self) -> PortRole {
+        let alias = self.alias.as_deref().unwrap_or_default();
+        if alias.starts_with(OUR_ALIAS) {
+            return PortRole::Ours;
+        }
+        match self.kind.as_deref() {
+            None | Some("bond" | "team" | "dsa") => PortRole::Uplink,
+            Some(_) => PortRole::Other,
+        }
+    }
+
+    /// Whether it is this VLAN of this NIC, whatever its name.
+    pub fn is_vlan_of(&self, nic: u32, vlan: VlanId) -> bool {
+        self.is_8021q && self.vlan == Some(vlan.get()) && self.lower == Some(nic)
+    }
+
     fn read_info(&mut self, info: &[u8]) -> Option<()> {
         for attribute in NlasIterator::new(info) {
             let attribute = attribute.ok()?;
@@ -152,8 +190,17 @@ impl LinkFacts {
             Some("bridge") => {
                 let id = nested(data, IFLA_BR_BRIDGE_ID, |id| id.get(2..8)?.try_into().ok());
                 self.bridge_id_mac = id;
+                self.default_pvid = nested(data, IFLA_BR_VLAN_DEFAULT_PVID, u16_of);
+                let filters = |value: &[u8]| value.first().map(|byte| *byte != 0);
+                // Said in any case, and true to say only where it can be changed.
+                let filtering = nested(data, IFLA_BR_VLAN_FILTERING, filters);
+                self.vlan_filtering = filtering.filter(|_| self.default_pvid.is_some());
             }
-            Some("vlan") => self.vlan = nested(data, IFLA_VLAN_ID, u16_of),
+            Some("vlan") => {
+                self.vlan = nested(data, IFLA_VLAN_ID, u16_of);
+                let protocol = |value: &[u8]| Some(value == ETH_P_8021Q);
+                self.is_8021q = nested(data, IFLA_VLAN_PROTOCOL, protocol).unwrap_or(false);
+            }
             _ => {}
         }
     }

@@ -1,11 +1,12 @@
 //! rtnetlink: one socket in one namespace, and the kernel's own words when it
 //! refuses.
 //!
-//! `link`, `address`, `route` and `neighbour` hold the messages. Every request
+//! `link`, `vlan`, `bridge_vlan`, `address`, `route` and `neighbour` hold the messages. Every request
 //! ends by the deadline. The kernel's extended acknowledgement (`NETLINK_EXT_ACK`)
 //! is kept, because it often says what errno cannot.
 
 mod address;
+mod bridge_vlan;
 mod device_routes;
 mod host_links;
 mod link;
@@ -27,6 +28,7 @@ mod route;
 pub(in crate::sys) mod socket;
 mod tc;
 mod vf;
+mod vlan;
 
 use std::fmt;
 use std::io;
@@ -36,6 +38,7 @@ use nix::errno::Errno;
 use rtnetlink::packet_core::{ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
+pub use bridge_vlan::PortVlanFacts;
 pub use host_links::{BridgePolicy, NewLink};
 pub use link_facts::LinkFacts;
 pub use nic_home::{NicHome, absent, id_of, only_one};

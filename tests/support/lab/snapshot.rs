@@ -74,6 +74,7 @@ impl Snapshot {
             entries.extend(list);
         }
         assert!(!entries.is_empty(), "every namespace has lo");
+        entries.extend(vlans());
         Self(entries)
     }
 
@@ -82,6 +83,16 @@ impl Snapshot {
     pub fn assert_equal(&self, now: &Snapshot, what: &str) {
         assert_lines(&self.0, &now.0, what);
     }
+}
+
+/// The VLANs of bridges and their ports.
+fn vlans() -> Vec<String> {
+    let shown = Command::new("bridge")
+        .args(["-compressvlans", "-j", "vlan", "show"])
+        .output();
+    let text = shown.map(|output| output.stdout).unwrap_or_default();
+    let ports: Vec<Value> = serde_json::from_slice(&text).unwrap_or_default();
+    ports.iter().map(|port| format!("VLANs {port}")).collect()
 }
 
 #[track_caller]

@@ -6,15 +6,18 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, recv, sendto,
-    setsockopt, socket, sockopt,
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, recvfrom,
+    sendto, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeVal;
 
 use super::{Container, Lab};
 
-/// A capture of everything that a machine's only interface sees.
-pub struct Capture(OwnedFd);
+/// A capture of everything that a machine's interfaces see, or one of them.
+pub struct Capture {
+    socket: OwnedFd,
+    only: Option<usize>,
+}
 
 impl Capture {
     /// Starts capturing in `machine`.
@@ -30,7 +33,18 @@ impl Capture {
         });
         let socket = made.unwrap();
         setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(0, 20_000)).unwrap();
-        Self(socket)
+        Self { socket, only: None }
+    }
+
+    /// Starts capturing what `device` in `machine` sees. A device for a VLAN
+    /// sees its frames with the tag taken off.
+    pub fn start_on(lab: &Lab, machine: &Container, device: &str) -> Self {
+        let link = lab.inside(machine, || super::ip_json(&format!("link show {device}")));
+        let index = link[0]["ifindex"].as_u64().unwrap();
+        Self {
+            only: Some(index as usize),
+            ..Self::start(lab, machine)
+        }
     }
 
     /// Whether a frame that `is_wanted` comes within `time`.
@@ -38,7 +52,11 @@ impl Capture {
         let end = Instant::now() + time;
         let mut frame = [0; 2048];
         while Instant::now() < end {
-            if let Ok(length) = recv(self.0.as_raw_fd(), &mut frame, MsgFlags::empty())
+            let received = recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut frame);
+            if let Ok((length, from)) = received
+                && self
+                    .only
+                    .is_none_or(|only| from.is_some_and(|from| from.ifindex() == only))
                 && is_wanted(&frame[..length])
             {
                 return true;

@@ -1,0 +1,66 @@
+//! VLAN devices on a NIC (net/8021q): making and finding them.
+//!
+//! One RTM_NEWLINK makes one, up. The kernel knows a VLAN of a NIC by its tag
+//! alone and refuses a second one of any name (`vlan_check_real_dev`: EEXIST).
+
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVlan, LinkAttribute, LinkExtentMask, LinkInfo,
+};
+use std::os::fd::{AsFd, AsRawFd};
+
+use super::link::{end_attributes, info, message, with_state};
+use super::{LinkFacts, Rtnl, RtnlError};
+use crate::request::VlanId;
+use crate::rt::{LinkEnd, VlanDevice};
+use crate::sys::netns::Netns;
+
+fn vlan_info(vlan: VlanId) -> LinkAttribute {
+    let tag = vec![InfoVlan::Id(vlan.get())];
+    info(InfoKind::Vlan, InfoData::Vlan(tag))
+}
+
+impl Rtnl {
+    /// Makes a VLAN device, up, with the MAC and the MTU of its NIC.
+    ///
+    /// `ENETDOWN` when the NIC is down, `EEXIST` when it has that VLAN.
+    pub async fn create_vlan(&self, new: &VlanDevice) -> Result<(), RtnlError> {
+        let attributes = vec![
+            LinkAttribute::IfName(new.name.to_string()),
+            LinkAttribute::Link(new.parent),
+            vlan_info(new.vlan),
+        ];
+        self.create(with_state(message(new.ifindex, attributes), true))
+            .await
+    }
+
+    /// Makes a VLAN device of `parent` inside `guest`, down: it is nobody
+    /// else's, and goes with that namespace.
+    pub async fn create_vlan_in(
+        &self,
+        guest: &Netns,
+        end: &LinkEnd,
+        parent: u32,
+        vlan: VlanId,
+    ) -> Result<(), RtnlError> {
+        let mut attributes = end_attributes(end);
+        attributes.push(LinkAttribute::Link(parent));
+        attributes.push(LinkAttribute::NetNsFd(guest.as_fd().as_raw_fd()));
+        attributes.push(vlan_info(vlan));
+        self.create(message(end.ifindex, attributes)).await
+    }
+
+    /// The VLAN devices of the namespace, as the kernel filters them: only for
+    /// who is the first to use a VLAN, and for clean-up.
+    pub async fn vlan_devices(&self) -> Result<Vec<LinkFacts>, RtnlError> {
+        let kind = LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Vlan)]);
+        let mask = LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]);
+        let filter = RouteNetlinkMessage::GetLink(message(0, vec![kind, mask]));
+        let answers = self.dump("RTM_GETLINK", filter).await?;
+        let devices = answers
+            .into_iter()
+            .filter_map(|answer| LinkFacts::read(&answer.payload));
+        // A kernel that has not loaded the module yet does not filter.
+        Ok(devices.filter(|link| link.vlan.is_some()).collect())
+    }
+}

@@ -1,0 +1,530 @@
+//! VLANs of a NIC: the device that is made once and shared, and whose it is.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use pipework::deadline::Deadline;
+use pipework::request::VlanId;
+use pipework::rt::LinkEnd;
+use pipework::sys::block_on;
+use pipework::sys::netns::Netns;
+use pipework::sys::rtnl::Rtnl;
+use serde_json::Value;
+
+use crate::macvlan::needs_macvlan;
+use crate::support::lab::snapshot::Records;
+use crate::support::lab::wire::Capture;
+use crate::support::lab::{Container, Lab, Outcome, ip, ip_json, lab};
+
+/// Whether this kernel has VLAN devices; to be asked inside a lab.
+pub fn is_here() -> bool {
+    ip("link add probe0 type veth peer name probe1");
+    let made = Command::new("ip")
+        .args("link add link probe0 name probe2 type vlan id 2".split(' '))
+        .output();
+    ip("link del probe0");
+    made.is_ok_and(|output| output.status.success())
+}
+
+/// Skips the rest of a test where the kernel has no VLAN devices.
+macro_rules! needs_8021q {
+    () => {
+        if !$crate::vlan::is_here() {
+            $crate::support::skip!("kernel has no 8021q");
+        }
+    };
+}
+pub(crate) use needs_8021q;
+
+const ASKED: [&str; 3] = [
+    "pipework.parent=up0",
+    "pipework.vlan=100",
+    "pipework.ip=10.0.0.5/24",
+];
+
+/// The devices of the lab called `name`, none or one.
+fn link(name: &str) -> Option<Value> {
+    let output = Command::new("ip")
+        .args(["-d", "-j", "link", "show", "dev", name])
+        .output()
+        .unwrap();
+    let shown: Vec<Value> = serde_json::from_slice(&output.stdout).ok()?;
+    shown.into_iter().next()
+}
+
+fn vlans_of(nic: &str) -> Vec<String> {
+    let shown = ip_json("link show type vlan");
+    let links = shown.as_array().unwrap().iter();
+    let on_it = links.filter(|link| link["link"] == nic);
+    let names = on_it.map(|link| link["ifname"].as_str().unwrap().to_owned());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+/// The machine behind a NIC, which has 10.0.0.2/24 in VLAN 100.
+fn cable_in_vlan_100(lab: &Lab) -> Container {
+    let machine = lab.nic("up0");
+    lab.inside(&machine, || {
+        ip("link add link wire name wire.100 type vlan id 100");
+        ip("addr add 10.0.0.2/24 dev wire.100");
+        ip("link set wire.100 up");
+    });
+    machine
+}
+
+fn pings(lab: &Lab, container: &Container) -> bool {
+    lab.inside(container, || {
+        let mut ping = Command::new("ping");
+        ping.args(["-c1", "-W1", "10.0.0.2"]).stdout(Stdio::null());
+        ping.status().unwrap().success()
+    })
+}
+
+#[test]
+fn a_child_of_a_nic_is_in_the_vlan_that_it_asks_for() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = cable_in_vlan_100(lab);
+        for (uplink, vlan) in [
+            ("pipework.parent=up0", "pipework.vlan=100"),
+            ("pipework.link=up0", "pipework.vlan=100"),
+            ("pipework.link=up0", "pipework.mac=02:00:00:00:00:07@100"),
+        ] {
+            let container = lab.any_container();
+            lab.attach(&container, &[uplink, vlan, ASKED[2]]).ok();
+            assert!(pings(lab, &container), "{uplink} {vlan}");
+            let device = link("up0.100").unwrap();
+            assert_eq!(device["linkinfo"]["info_data"]["id"], 100);
+            assert_eq!(device["linkinfo"]["info_data"]["protocol"], "802.1Q");
+            container.end();
+        }
+        let container = lab.any_container();
+        let other = [ASKED[0], "pipework.vlan=200", ASKED[2]];
+        lab.attach(&container, &other).ok();
+        assert!(!pings(lab, &container), "VLAN 200 is another network");
+    });
+}
+
+#[test]
+fn the_announcement_leaves_with_the_tag() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let machine = lab.nic("up0");
+        // A device for the VLAN, so that the frame comes with its tag taken off.
+        lab.inside(&machine, || {
+            ip("link add link wire name wire.100 type vlan id 100");
+            ip("link set wire.100 up");
+        });
+        let seen = Capture::start_on(lab, &machine, "wire.100");
+        let container = lab.any_container();
+        let mac = "pipework.mac=02:00:00:00:00:42";
+        lab.attach(&container, &[ASKED[0], ASKED[1], ASKED[2], mac])
+            .ok();
+        let time = Duration::from_secs(5);
+        assert!(seen.sees(time, |frame| {
+            crate::support::lab::wire::is_arp_announcement(
+                frame,
+                [2, 0, 0, 0, 0, 0x42],
+                [10, 0, 0, 5],
+            )
+        }));
+    });
+}
+
+#[test]
+fn the_device_is_made_once_and_goes_with_its_last_user() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let before = lab.snapshot();
+        let first = lab.any_container();
+        lab.attach(&first, &ASKED[..2]).ok();
+        let index = link("up0.100").unwrap()["ifindex"].clone();
+        let second = lab.any_container();
+        lab.attach(&second, &ASKED[..2]).ok();
+        assert_eq!(link("up0.100").unwrap()["ifindex"], index);
+        first.end();
+        lab.poststop("c0").ok();
+        assert!(link("up0.100").is_some(), "the second one uses it");
+        lab.gc().ok();
+        assert!(link("up0.100").is_some(), "the second one uses it still");
+        second.end();
+        lab.poststop("c1").ok();
+        before.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn two_interfaces_of_one_container_share_it_too() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let before = lab.snapshot();
+        let container = lab.any_container();
+        let asked = [
+            "pipework.0.parent=up0",
+            "pipework.0.vlan=100",
+            "pipework.1.parent=up0",
+            "pipework.1.vlan=100",
+            "pipework.2.parent=up0",
+            "pipework.2.vlan=200",
+        ];
+        lab.attach(&container, &asked).ok();
+        assert_eq!(vlans_of("up0"), ["up0.100", "up0.200"]);
+        container.end();
+        lab.poststop("c0").ok();
+        before.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn a_device_that_was_there_before_us_is_used_under_any_name_and_left() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = cable_in_vlan_100(lab);
+        for name in ["up0.100", "office"] {
+            ip(&format!("link add link up0 name {name} type vlan id 100"));
+            let container = lab.any_container();
+            lab.attach(&container, &ASKED).ok();
+            assert!(pings(lab, &container), "{name}");
+            assert_eq!(vlans_of("up0"), [name]);
+            let id = container.id.clone();
+            container.end();
+            lab.poststop(&id).ok();
+            lab.gc().ok();
+            assert_eq!(vlans_of("up0"), [name]);
+            assert!(Records::take().is_empty());
+            ip(&format!("link del {name}"));
+        }
+    });
+}
+
+#[test]
+fn something_else_under_its_name_is_refused_and_named() {
+    lab!(|lab| {
+        needs_8021q!();
+        let _machine = lab.nic("up0");
+        let container = lab.any_container();
+        for (make, what) in [
+            (
+                "link add link up0 name up0.100 type vlan id 200",
+                "up0.100 is a VLAN device with tag 200 on up0, not VLAN 100 of up0",
+            ),
+            (
+                "link add up0.100 type bridge",
+                "up0.100 is a bridge, not VLAN 100 of up0",
+            ),
+        ] {
+            ip(make);
+            let before = lab.snapshot();
+            let text = lab.attach(&container, &ASKED).refused(19);
+            assert!(text.contains(what), "{text}");
+            assert!(text.contains("hint: "), "{text}");
+            before.assert_equal(&lab.snapshot(), "host");
+            ip("link del up0.100");
+        }
+    });
+}
+
+#[test]
+fn a_nic_with_a_long_name_has_its_vlan_under_a_short_one() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("averylongnic01");
+        let asked = ["pipework.parent=averylongnic01", "pipework.vlan=100"];
+        let container = lab.any_container();
+        lab.attach(&container, &asked).ok();
+        let names = vlans_of("averylongnic01");
+        assert!(names[0].starts_with("pw") && names[0].ends_with(".100"));
+        assert_eq!(names.len(), 1);
+    });
+}
+
+#[test]
+fn a_nic_that_is_down_comes_up_and_goes_down_again_only_when_nobody_uses_a_vlan_of_it() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = cable_in_vlan_100(lab);
+        ip("link set up0 down");
+        let before = lab.snapshot();
+        let wrong = [
+            ASKED[0],
+            ASKED[1],
+            "pipework.route=10.9.0.0/16 via 10.8.0.1",
+        ];
+        lab.attach(&lab.any_container(), &wrong).refused(16);
+        before.assert_equal(&lab.snapshot(), "host");
+        let container = lab.any_container();
+        lab.attach(&container, &ASKED).ok();
+        assert!(pings(lab, &container));
+        // Down beside a container: the next start raises it, and fails.
+        ip("link set up0 down");
+        lab.attach(&lab.any_container(), &wrong).refused(16);
+        let flags = ip_json("link show up0")[0]["flags"].to_string();
+        assert!(
+            flags.contains("\"UP\""),
+            "another container uses it: {flags}"
+        );
+    });
+}
+
+#[test]
+fn the_device_and_its_children_have_the_mtu_of_the_nic() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        ip("link set up0 mtu 1400");
+        let container = lab.any_container();
+        lab.attach(&container, &ASKED).ok();
+        assert_eq!(link("up0.100").unwrap()["mtu"], 1400);
+        lab.inside(&container, || {
+            assert_eq!(ip_json("link show eth1")[0]["mtu"], 1400);
+        });
+        let above = [ASKED[0], ASKED[1], "pipework.mtu=1500"];
+        let text = lab.attach(&lab.any_container(), &above).refused(19);
+        assert!(text.contains("1400"), "{text}");
+    });
+}
+
+#[test]
+fn what_goes_with_its_nic_is_gone() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let container = lab.any_container();
+        lab.attach(&container, &ASKED).ok();
+        ip("link del up0");
+        container.end();
+        lab.poststop("c0").ok();
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn a_device_of_ours_that_was_renamed_is_ours_and_one_that_the_host_uses_stays() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let round = |change: &dyn Fn()| {
+            let container = lab.any_container();
+            lab.attach(&container, &ASKED[..2]).ok();
+            change();
+            let second = lab.any_container();
+            lab.attach(&second, &ASKED[..2]).ok();
+            for container in [container, second] {
+                let id = container.id.clone();
+                container.end();
+                lab.poststop(&id).ok();
+            }
+            assert!(Records::take().is_empty());
+        };
+        round(&|| {
+            ip("link set up0.100 down");
+            ip("link set up0.100 name office");
+        });
+        assert!(vlans_of("up0").is_empty());
+        round(&|| {
+            ip("addr add 10.7.0.1/24 dev up0.100");
+        });
+        assert_eq!(vlans_of("up0"), ["up0.100"]);
+    });
+}
+
+#[test]
+fn a_user_in_no_record_does_not_keep_the_device_from_the_sweep() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let before = lab.snapshot();
+        let container = lab.any_container();
+        lab.attach(&container, &ASKED[..2]).ok();
+        for kind in ["attachments", "containers", "macs"] {
+            for path in Records::take().of(kind) {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        let said = lab.gc();
+        let said = String::from_utf8_lossy(&said.ok().0.stdout).into_owned();
+        assert!(said.contains("up0.100"), "{said}");
+        before.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn a_vlan_device_can_be_born_in_a_container_and_goes_with_it() {
+    lab!(|lab| {
+        needs_8021q!();
+        let _machine = cable_in_vlan_100(lab);
+        let container = lab.any_container();
+        let before = lab.snapshot();
+        let home = Netns::own().unwrap();
+        let path = format!("/proc/{}/ns/net", container.pid());
+        let guest = Netns::open(Path::new(&path)).unwrap();
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let end = LinkEnd {
+            ifindex: 1 << 21,
+            name: "eth1".parse().unwrap(),
+            mac: "02:00:00:00:00:07".parse().unwrap(),
+            mtu: "1400".parse().unwrap(),
+            txqlen: None,
+        };
+        let nic = ip_json("link show up0")[0]["ifindex"].as_u64().unwrap();
+        let vlan = VlanId::try_from(100).unwrap();
+        block_on(async {
+            let host = Rtnl::open(deadline).unwrap();
+            let made = host.create_vlan_in(&guest, &end, nic as u32, vlan);
+            made.await.unwrap();
+            let inside = Rtnl::open_in(&guest, &home, deadline).unwrap();
+            inside.set_state(end.ifindex, true).await.unwrap();
+        })
+        .unwrap();
+        before.assert_equal(&lab.snapshot(), "nothing of it is on the host");
+        lab.inside(&container, || ip("addr add 10.0.0.5/24 dev eth1"));
+        assert!(pings(lab, &container));
+    });
+}
+
+#[test]
+fn a_trunk_of_a_nic_is_refused() {
+    lab!(|lab| {
+        let _machine = lab.nic("up0");
+        let container = lab.any_container();
+        let asked = ["pipework.link=up0", "pipework.trunk=10,20"];
+        let text = lab.attach(&container, &asked).refused(19);
+        assert!(text.contains("only a port of a bridge"), "{text}");
+        let asked = ["pipework.parent=up0", "pipework.trunk=10,20"];
+        lab.attach(&container, &asked).refused(10);
+    });
+}
+
+/// Starts `count` hooks that wait for each other, and waits for all.
+pub fn all_at_once(lab: &Lab, containers: &[Container], asked: &[&str]) -> Vec<Outcome> {
+    use std::io::Write;
+    let mut runs = Vec::new();
+    for container in containers {
+        let state = lab.state(container, asked);
+        let mut run = Command::new(crate::support::lab::PIPEWORK)
+            .args(["hook", "--stage", "createRuntime"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // They wait for the end of stdin, which comes to all at once.
+        let mut stdin = run.stdin.take().unwrap();
+        stdin.write_all(state.to_string().as_bytes()).unwrap();
+        runs.push((run, stdin));
+    }
+    let runs: Vec<_> = runs.into_iter().map(|(run, _stdin)| run).collect();
+    let ended = runs.into_iter().map(|run| run.wait_with_output().unwrap());
+    ended.map(Outcome).collect()
+}
+
+#[test]
+fn a_hundred_starts_at_once_make_one_device_and_their_ends_remove_it() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let before = lab.snapshot();
+        let containers: Vec<Container> = (0..100).map(|_| lab.any_container()).collect();
+        for outcome in all_at_once(lab, &containers, &ASKED[..2]) {
+            outcome.ok();
+        }
+        assert_eq!(vlans_of("up0"), ["up0.100"]);
+        assert_eq!(Records::take().of("attachments").len(), 100);
+        let ids: Vec<String> = containers.iter().map(|c| c.id.clone()).collect();
+        drop(containers);
+        std::thread::scope(|scope| {
+            for id in &ids {
+                let state = format!(
+                    r#"{{"ociVersion":"1.0.2","id":"{id}","status":"stopped","bundle":"/run/bundles/{id}","annotations":{{"pipework.vlan":"1"}}}}"#
+                );
+                let mut command = Command::new(crate::support::lab::PIPEWORK);
+                command.args(["hook", "--stage", "poststop"]);
+                scope.spawn(move || {
+                    crate::support::lab::feed(&mut command, state.as_bytes()).ok();
+                });
+            }
+        });
+        before.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn starts_and_ends_at_once_leave_every_running_container_its_vlan() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = cable_in_vlan_100(lab);
+        for round in 0..20 {
+            let old = lab.container("old");
+            lab.attach(&old, &ASKED[..2]).ok();
+            drop(old);
+            let new = lab.container("new");
+            let state = lab.state(&new, &ASKED).to_string();
+            let mut start = Command::new(crate::support::lab::PIPEWORK);
+            start.args(["hook", "--stage", "createRuntime"]);
+            std::thread::scope(|scope| {
+                let started =
+                    scope.spawn(move || crate::support::lab::feed(&mut start, state.as_bytes()));
+                lab.poststop("old").ok();
+                started.join().unwrap().ok();
+            });
+            assert!(pings(lab, &new), "round {round}");
+            drop(new);
+            lab.poststop("new").ok();
+            assert!(vlans_of("up0").is_empty(), "round {round}");
+        }
+    });
+}
+
+#[test]
+fn a_rule_for_the_nic_and_the_vlan_covers_it_and_no_ban_is_evaded() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let rule = |more: &str| {
+            crate::policy::write(&format!(
+                "[[rule]]\naction = \"deny\"\ncaller = \"any\"\n{more}\n\
+                 [[rule]]\ncaller = \"runtime\"\nuplink = \"up0\"\nkind = \"macvlan\"\nvlan = [100]\n"
+            ));
+        };
+        rule("uplink = \"other\"");
+        let container = lab.any_container();
+        lab.attach(&container, &ASKED[..2]).ok();
+        let text = lab
+            .attach(&lab.any_container(), &[ASKED[0], "pipework.vlan=200"])
+            .refused(12);
+        assert!(text.contains("VLAN 200"), "{text}");
+        for ban in [
+            "uplink = \"up0.100\"",
+            "vlan = [\"90-110\"]",
+            "uplink = \"up0\"",
+        ] {
+            rule(ban);
+            lab.attach(&lab.any_container(), &ASKED[..2]).refused(12);
+        }
+        ip("link set up0.100 name office");
+        rule("uplink = \"office\"");
+        lab.attach(&lab.any_container(), &ASKED[..2]).refused(12);
+    });
+}
