@@ -181,13 +181,6 @@ impl Planner<'_> {
             return self.ovs(attachment, bridge, view);
         }
         check_not_ovs(attachment)?;
-        let is_bridged = matches!(
-            attachment.uplink.value,
-            Uplink::Bridge { .. } | Uplink::Macvlan { .. }
-        );
-        if is_bridged && (attachment.vlan.is_some() || attachment.trunk.is_some()) {
-            return Err(self.not_built(attachment));
-        }
         let (device, mode) = match &attachment.uplink.value {
             Uplink::Bridge { device } => return self.bridge(attachment, device, view),
             Uplink::Macvlan { parent, mode } => (parent, *mode),

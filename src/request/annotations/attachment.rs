@@ -30,14 +30,6 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
         return Err(error.clone());
     }
     let asked = asked?;
-    let is_phys = matches!(asked.value, Uplink::Physical { .. });
-    if let Some(tag) = fields
-        .mac_vlan
-        .as_ref()
-        .filter(|_| !is_phys && !is_ipoib(&asked.value))
-    {
-        return Err(tag.entry.not_supported("VLAN"));
-    }
     nic::check(fields, plug.entry, &asked.value)?;
     let addressing = addressing(fields)?;
     check_ipv6(fields, &addressing)?;
