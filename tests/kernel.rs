@@ -26,6 +26,8 @@ mod crowd;
 mod dad;
 #[path = "kernel/device.rs"]
 mod device;
+#[path = "kernel/device_podman.rs"]
+mod device_podman;
 #[path = "kernel/device_traffic.rs"]
 mod device_traffic;
 #[path = "kernel/dummy.rs"]

@@ -16,6 +16,7 @@ mod routing;
 mod shared;
 mod traffic;
 mod undo;
+mod vf;
 
 use nix::errno::Errno;
 use std::time::Duration;

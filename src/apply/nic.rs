@@ -5,15 +5,16 @@ use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 
+use super::vf::{reset_vf, tune_vf};
 use super::{Cause, Kernel, Sides};
 use crate::plan::step::{NicStep, NicUndo, Traveller};
 use crate::record::{NicClaim, VERSION};
 use crate::request::IfName;
-use crate::rt::{NicId, NicSetting, VfAddress, VfSettings};
+use crate::rt::{NicId, NicSetting};
 use crate::sys::netns::Netns;
 use crate::sys::nl80211::Nl80211;
 use crate::sys::rtnl::{LinkFacts, NicHome, NotRestored, Rtnl, RtnlError, absent};
-use crate::sys::{self, proc};
+use crate::sys::{self, bus, proc};
 
 /// Between two looks at whether the kernel has given a device back.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -33,7 +34,7 @@ pub enum NicError {
         holder: String,
     },
     /// The kernel has not given it back yet: something holds the namespace.
-    #[error("{name} is not back on the host: its namespace still exists")]
+    #[error("{name} is not back on the host: something holds the namespace that it is in")]
     NotBack {
         /// The device.
         name: String,
@@ -204,12 +205,6 @@ async fn set(ifindex: u32, setting: NicSetting, guest: &Rtnl) -> Result<(), Caus
     Ok(())
 }
 
-/// The physical function of a virtual one.
-async fn function(vf: &VfAddress, host: &Rtnl) -> Result<LinkFacts, RtnlError> {
-    let function = host.nic(&vf.function).await?;
-    function.ok_or_else(|| absent("RTM_SETLINK"))
-}
-
 /// Brings the device home, or waits until the kernel has.
 async fn fetch(traveller: &Traveller, radio: Option<u32>, sides: Sides<'_>) -> Result<(), Cause> {
     let mut pause = FIRST_PAUSE;
@@ -237,9 +232,19 @@ async fn fetch(traveller: &Traveller, radio: Option<u32>, sides: Sides<'_>) -> R
     }
     match sides.host.nic(&traveller.id).await? {
         Some(_) => Ok(()),
+        None if is_gone(&traveller.id) => Ok(()),
         None => Err(Cause::Nic(NicError::NotBack {
             name: traveller.name.clone(),
         })),
+    }
+}
+
+/// Whether there is nothing that could come back: a card that was unplugged, a
+/// virtual function that was switched off.
+pub(super) fn is_gone(id: &NicId) -> bool {
+    match (&id.parent_bus, &id.parent_device) {
+        (Some(bus), Some(device)) => bus::has_no_network_device(bus, device),
+        (_, _) => false,
     }
 }
 
@@ -278,67 +283,19 @@ fn bring_radio_home(radio: u32, netns: &Netns, sides: Sides<'_>) -> Result<(), C
     }
 }
 
-/// Tells the card what is asked for.
-///
-/// An address is set by the function first: a card that was told holds it to
-/// that, and some refuse it even the same address from then on.
-async fn tune_vf(
-    traveller: &Traveller,
-    vf: &VfAddress,
-    settings: &VfSettings,
-    host: &Rtnl,
-) -> Result<(), Cause> {
-    let function = function(vf, host).await?.ifindex;
-    if let Some(mac) = &settings.mac {
-        // Where the card holds it to another one, it is the card that decides.
-        let _ = host.set_hardware_address(traveller.ifindex, mac).await;
-    }
-    Ok(host
-        .set_virtual_function(function, vf.number, settings)
-        .await?)
-}
-
-/// Tells the card what held before, as far as it does not.
-async fn reset_vf(
-    traveller: &Traveller,
-    vf: &VfAddress,
-    former: &VfSettings,
-    host: &Rtnl,
-) -> Result<(), Cause> {
-    let function = function(vf, host).await?.ifindex;
-    // Somebody has switched the functions off: then nothing of it is left.
-    let Some(now) = host.virtual_function(function, vf.number).await? else {
-        return Ok(());
-    };
-    if now.of_same_kind(former) == *former {
-        return Ok(());
-    }
-    if former.mac.is_some() {
-        // Held to no address, the function can have its own again.
-        let none = VfSettings {
-            mac: Some([0; 6]),
-            ..VfSettings::default()
-        };
-        let freed = host.set_virtual_function(function, vf.number, &none).await;
-        let link = host.nic(&traveller.id).await?;
-        if let (Ok(()), Some(link), Some(mac)) = (freed, link, &traveller.mac) {
-            let _ = host.set_hardware_address(link.ifindex, mac).await;
-        }
-        if former.mac == Some([0; 6]) {
-            return Ok(());
-        }
-    }
-    Ok(host
-        .set_virtual_function(function, vf.number, former)
-        .await?)
-}
-
 /// Makes a device that is back what it was, and ends the claim.
 ///
 /// What cannot be given back now, because there is no carrier yet or because
 /// somebody has it by now, is told in the log: to keep the claim for it would keep
 /// the device from everybody.
 async fn restore(home: &NicHome, claim: u32, sides: Sides<'_>) -> Result<(), Cause> {
+    if is_gone(&home.id) {
+        tracing::warn!(
+            nic = home.state.name,
+            "a network card is gone from this machine"
+        );
+        return Ok(sides.store.release_nic(&home.id, claim)?);
+    }
     let mut waited = Duration::ZERO;
     loop {
         let missing = restore_once(home, sides.host).await?;

@@ -191,6 +191,7 @@ mod tests {
             claim: number,
             id: NicId {
                 parent_device: Some("0000:03:00.0".to_owned()),
+                parent_bus: None,
                 permanent_mac: Some([0x52, 0, 0, 0, 0, 2]),
             },
             name: "eth2".to_owned(),

@@ -14,6 +14,9 @@ pub struct NicId {
     /// The device that it is part of (`IFLA_PARENT_DEV_NAME`): `0000:3b:02.0`,
     /// `virtio3`.
     pub parent_device: Option<String>,
+    /// The bus that it is on (`IFLA_PARENT_DEV_BUS_NAME`): `pci`, `virtio`.
+    #[serde(default)]
+    pub parent_bus: Option<String>,
     /// The address that it was made with (`IFLA_PERM_ADDRESS`).
     pub permanent_mac: Option<[u8; 6]>,
 }
@@ -190,6 +193,7 @@ mod tests {
     fn id(parent: Option<&str>, mac: Option<u8>) -> NicId {
         NicId {
             parent_device: parent.map(str::to_owned),
+            parent_bus: None,
             permanent_mac: mac.map(|last| [0x52, 0, 0, 0, 0, last]),
         }
     }

@@ -13,6 +13,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+pub mod bus;
 pub mod arp;
 pub mod clock;
 pub mod filter;

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::libc;
 use serde_json::Value;
 
 use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
@@ -456,5 +457,64 @@ fn a_vlan_of_a_nic_is_born_inside_and_the_nic_stays() {
         container.end();
         vm.poststop("web").ok();
         assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+/// Pins a program of XDP that lets every frame pass (bpf(2)).
+#[allow(
+    unsafe_code,
+    reason = "no program of Debian loads one without a compiler"
+)]
+fn pin_a_program(mount: &str, path: &str) {
+    const BPF_PROG_LOAD: libc::c_long = 5;
+    const BPF_OBJ_PIN: libc::c_long = 6;
+    const BPF_PROG_TYPE_XDP: u32 = 6;
+    fs::create_dir_all(mount).unwrap();
+    run("mount", &format!("-t bpf bpf {mount}"));
+    // r0 = XDP_PASS; exit.
+    let program: [u64; 2] = [0x0000_0002_0000_00b7, 0x95];
+    let license = c"GPL";
+    let mut load = [0u64; 16];
+    load[0] = u64::from(BPF_PROG_TYPE_XDP) | (program.len() as u64) << 32;
+    load[1] = program.as_ptr() as u64;
+    load[2] = license.as_ptr() as u64;
+    // SAFETY: the kernel reads 48 bytes of `load`, and the program and the
+    // license that it points to; all of them outlive the call.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_LOAD, load.as_ptr(), 48) };
+    assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+    let path = std::ffi::CString::new(path).unwrap();
+    let pin = [path.as_ptr() as u64, u64::try_from(fd).unwrap()];
+    // SAFETY: the kernel reads 16 bytes of `pin` and the path that it points to.
+    let pinned = unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_PIN, pin.as_ptr(), 16) };
+    assert_eq!(pinned, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn a_program_that_a_container_left_on_a_nic_does_not_see_the_hosts_frames() {
+    vm!(|vm| {
+        let nic = vm.nics("virtio_net").remove(0);
+        let host = Furnished::new(&nic);
+        pin_a_program("/run/bpf", "/run/bpf/pass");
+        let container = vm.container("web");
+        vm.attach(&container, &[&device(&nic)]).ok();
+        let attached = vm.inside(&container, || {
+            let arguments = [
+                "link",
+                "set",
+                "eth1",
+                "xdpgeneric",
+                "obj",
+                "/run/pass.o",
+                "sec",
+                "xdp",
+            ];
+            let output = Command::new("ip").args(arguments).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            link("eth1")
+        });
+        assert!(attached.get("xdp").is_some(), "{attached}");
+        container.end();
+        vm.poststop("web").ok();
+        host.assert_back("after poststop");
     });
 }

@@ -7,8 +7,11 @@ use std::thread;
 use serde_json::Value;
 
 use crate::device::{link, link_in};
+use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
+use crate::refusal::refuse_each;
 use crate::support::lab::snapshot::{Records, Snapshot, steady};
 use crate::support::lab::{ip, ip_json};
+use crate::support::skip;
 use crate::support::vm::{Nic, Vm, vm};
 
 /// The first card with so many virtual functions, up.
@@ -247,5 +250,74 @@ fn a_function_has_its_own_address_again_although_nobody_told_of_the_end() {
         vm.gc().ok();
         assert_eq!(told(&card, 0), before.0);
         assert_eq!(host(), before.1);
+    });
+}
+
+#[test]
+fn a_function_and_what_its_card_was_told_are_taken_back_from_every_step() {
+    vm!(|vm| {
+        let card = card(vm, 1);
+        let asked = [
+            pf(&card).leak(),
+            "pipework.mac=02:00:00:00:00:88",
+            "pipework.vf.vlan=100",
+            "pipework.vf.trust=true",
+            "pipework.ip=10.0.0.5/24@10.0.0.1",
+        ];
+        // The driver takes the last address that it was told for its own.
+        let name = name_of(&card, 0).unwrap();
+        ip(&format!("link set {} vf 0 trust on", card.name));
+        ip(&format!("link set {name} address 02:00:00:00:00:88"));
+        ip(&format!("link set {name} up"));
+        ip(&format!("link set {name} down"));
+        refuse_each(vm, &vm.any_container(), &asked);
+    });
+}
+
+#[test]
+fn a_hook_killed_in_any_call_leaves_a_function_that_comes_back() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    vm!(|vm| {
+        let card = card(vm, 1);
+        let before = (told(&card, 0), host());
+        let asked = [
+            pf(&card).leak(),
+            "pipework.mac=02:00:00:00:00:88",
+            "pipework.vf.vlan=100",
+        ];
+        // The calls before the first change are those of every NIC.
+        for call in (20..MANY).step_by(4) {
+            let container = vm.container("web");
+            let killed = was_killed(&attach_killed_at(vm, &container, &asked, call));
+            container.end();
+            vm.gc().ok();
+            assert_eq!(told(&card, 0), before.0, "call {call}");
+            assert_eq!(host(), before.1, "call {call}");
+            assert!(
+                Records::take().is_empty(),
+                "call {call}: {:?}",
+                Records::take()
+            );
+            if !killed {
+                return;
+            }
+        }
+        panic!("the hook never survived");
+    });
+}
+
+#[test]
+fn a_function_that_is_switched_off_meanwhile_leaves_nothing_to_be_put_back() {
+    vm!(|vm| {
+        let card = card(vm, 1);
+        let container = vm.container("web");
+        vm.attach(&container, &[&pf(&card), "pipework.vf.vlan=100"])
+            .ok();
+        fs::write(card.device.join("sriov_numvfs"), "0").unwrap();
+        container.end();
+        vm.gc().ok();
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
     });
 }

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use crate::device::{link, link_in};
+use crate::refusal::refuse_each;
 use crate::support::lab::snapshot::{Records, Snapshot};
 use crate::support::lab::{ip, ip_json, run};
 use crate::support::skip;
@@ -126,5 +127,14 @@ fn a_start_that_fails_brings_the_radio_back() {
             .attach(&container, &["pipework.device=wlan0"])
             .refused(19);
         assert!(report.contains("pipework.type=wifi"), "{report}");
+    });
+}
+
+#[test]
+fn a_radio_is_taken_back_from_every_step() {
+    radios!(|vm| {
+        ip("addr add 10.9.0.1/24 dev wlan0");
+        let asked = [WLAN0[0], WLAN0[1], "pipework.ip=10.0.0.5/24@10.0.0.1"];
+        refuse_each(vm, &vm.any_container(), &asked);
     });
 }

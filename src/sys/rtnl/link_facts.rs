@@ -11,6 +11,11 @@ use crate::rt::PortRole;
 
 /// `IFLA_PARENT_DEV_NAME` (include/uapi/linux/if_link.h).
 const IFLA_PARENT_DEV_NAME: u16 = 56;
+/// `IFLA_PARENT_DEV_BUS_NAME`.
+const IFLA_PARENT_DEV_BUS_NAME: u16 = 57;
+/// `IFLA_XDP`, and in it what is attached.
+const IFLA_XDP: u16 = 43;
+const IFLA_XDP_ATTACHED: u16 = 2;
 /// `IFLA_PROP_LIST`, which holds alternative names.
 const IFLA_PROP_LIST: u16 = 52;
 /// `IFLA_ALT_IFNAME`.
@@ -89,6 +94,11 @@ pub struct LinkFacts {
     pub lower: Option<u32>,
     /// `IFLA_PARENT_DEV_NAME`: the address on its bus, for PCI `0000:3b:02.0`.
     pub parent_device: Option<String>,
+    /// `IFLA_PARENT_DEV_BUS_NAME`: the bus that this is on.
+    pub parent_bus: Option<String>,
+    /// A program is attached to it that sees frames before the kernel does
+    /// (`IFLA_XDP_ATTACHED`).
+    pub has_xdp: bool,
     /// `IFLA_IFALIAS`.
     pub alias: Option<String>,
     /// `IFLA_ALT_IFNAME`, all of them.
@@ -131,6 +141,11 @@ impl LinkFacts {
                 libc::IFLA_LINK => facts.lower = u32_of(value),
                 libc::IFLA_LINK_NETNSID => lower_is_elsewhere = true,
                 libc::IFLA_IFALIAS => facts.alias = Some(text_of(value)),
+                IFLA_PARENT_DEV_BUS_NAME => facts.parent_bus = Some(text_of(value)),
+                IFLA_XDP => {
+                    let attached = nested(value, IFLA_XDP_ATTACHED, |mode| mode.first().copied());
+                    facts.has_xdp = attached.is_some_and(|mode| mode != 0);
+                }
                 IFLA_PARENT_DEV_NAME => facts.parent_device = Some(text_of(value)),
                 libc::IFLA_LINKINFO => facts.read_info(value)?,
                 _ => {}

@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, Prop};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, LinkXdp, Prop};
 
 use super::link::message;
 use super::{Rtnl, RtnlError};
@@ -67,6 +67,24 @@ impl Rtnl {
             message.header.flags.set(flag, wanted);
         }
         self.set(message).await
+    }
+
+    /// Takes every program of XDP off a device, in whichever mode it is.
+    pub async fn detach_xdp(&self, ifindex: u32) -> Result<(), RtnlError> {
+        const NO_PROGRAM: i32 = -1;
+        // XDP_FLAGS_SKB_MODE, _DRV_MODE and _HW_MODE (include/uapi/linux/if_link.h).
+        let mut refusal = None;
+        for mode in [1 << 1, 1 << 2, 1 << 3] {
+            let program = vec![LinkXdp::Fd(NO_PROGRAM), LinkXdp::Flags(mode)];
+            let link = message(ifindex, vec![LinkAttribute::Xdp(program)]);
+            // A driver without this mode refuses to take a program off it.
+            refusal = self.set(link).await.err().or(refusal);
+        }
+        let now = self.link_by_index(ifindex).await?;
+        match refusal.filter(|_| now.is_some_and(|now| now.has_xdp)) {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        }
     }
 
     async fn set(&self, message: LinkMessage) -> Result<(), RtnlError> {

@@ -24,6 +24,9 @@ pub struct NicHome {
     pub promisc: bool,
     /// It received all multicast frames.
     pub allmulti: bool,
+    /// A program was attached to it that sees frames before the kernel does.
+    #[serde(default)]
+    pub has_xdp: bool,
     /// The bridge or bond that it was a port of, by index and name.
     pub controller: Option<(u32, String)>,
 }
@@ -32,6 +35,7 @@ pub struct NicHome {
 pub fn id_of(link: &LinkFacts) -> NicId {
     NicId {
         parent_device: link.parent_device.clone(),
+        parent_bus: link.parent_bus.clone(),
         permanent_mac: link.permanent_mac.filter(|mac| *mac != [0; 6]),
     }
 }
@@ -79,6 +83,7 @@ impl NicHome {
             alias: link.alias.clone(),
             promisc: link.promisc,
             allmulti: link.allmulti,
+            has_xdp: link.has_xdp,
             controller: controller.map(|controller| (controller.ifindex, controller.name)),
         }))
     }
@@ -116,6 +121,12 @@ impl NicHome {
         if (link.promisc, link.allmulti) != (self.promisc, self.allmulti) {
             let set = rtnl.set_receives_all(ifindex, self.promisc, self.allmulti);
             note("which frames it receives".to_owned(), set.await);
+        }
+        if link.has_xdp && !self.has_xdp {
+            // Whoever had it left a program on it, which would see the host's
+            // frames.
+            let detached = rtnl.detach_xdp(ifindex).await;
+            note("being without a program of XDP".to_owned(), detached);
         }
         if let Some((controller, name)) = &self.controller
             && link.controller.is_none()
@@ -172,6 +183,7 @@ impl NicHome {
         Self {
             id: NicId {
                 parent_device: Some("0000:03:00.0".to_owned()),
+                parent_bus: Some("pci".to_owned()),
                 permanent_mac: Some(mac),
             },
             state: NicState {
@@ -194,6 +206,7 @@ impl NicHome {
             alias: None,
             promisc: false,
             allmulti: false,
+            has_xdp: false,
             controller: None,
         }
     }

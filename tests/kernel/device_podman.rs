@@ -1,0 +1,86 @@
+//! podman and a NIC: started, restarted, killed, removed by force.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::device::{Furnished, device};
+use crate::support::lab::{PIPEWORK, has, run};
+use crate::support::skip;
+use crate::support::vm::{Nic, vm};
+
+/// podman ends a container in the background; this machine is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+const HOOKS: &str = "/run/hooks.d";
+
+fn podman(arguments: &str) -> String {
+    let own = "--root /run/podman-root --runroot /run/podman-run --storage-driver vfs";
+    run("podman", &format!("{own} --hooks-dir {HOOKS} {arguments}"))
+}
+
+fn install_hooks() {
+    fs::create_dir_all(HOOKS).unwrap();
+    for stage in ["createRuntime", "poststop"] {
+        let hook = json!({
+            "version": "1.0.0",
+            "hook": { "path": PIPEWORK, "args": ["pipework", "hook", "--stage", stage], "timeout": 60 },
+            "when": { "annotations": { "^pipework\\.": ".*" } },
+            "stages": [stage],
+        });
+        fs::write(format!("{HOOKS}/{stage}.json"), hook.to_string()).unwrap();
+    }
+}
+
+fn import_image() {
+    fs::create_dir_all("/run/image/bin").unwrap();
+    fs::copy("/usr/bin/busybox", "/run/image/bin/busybox").unwrap();
+    symlink("busybox", "/run/image/bin/sleep").unwrap();
+    run("tar", "cf /run/image.tar -C /run/image .");
+    podman("import -q /run/image.tar bb:1");
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn is_claimed() -> bool {
+    fs::read_dir("/run/pipework/nics").is_ok_and(|claims| claims.count() > 0)
+}
+
+fn is_home(nic: &Nic) -> bool {
+    nic.present_name().as_ref() == Some(&nic.name) && !is_claimed()
+}
+
+#[test]
+fn podman_has_the_nic_after_each_start_and_the_host_after_each_end() {
+    if !has("podman", "--version") {
+        skip!("there is no podman");
+    }
+    vm!(|vm| {
+        install_hooks();
+        import_image();
+        let nic = vm.nics("igb").remove(0);
+        let host = Furnished::new(&nic);
+        let asked = format!("--annotation {}", device(&nic));
+        podman(&format!(
+            "run -d --name web --cgroups=disabled --network none {asked} bb:1 sleep 1000"
+        ));
+        assert_eq!(nic.present_name(), None);
+        podman("restart -t 0 web");
+        assert_eq!(nic.present_name(), None, "after a restart");
+        podman("kill web");
+        wait_until("the NIC is home after a kill", || is_home(&nic));
+        podman("start web");
+        assert_eq!(nic.present_name(), None, "after a start");
+        podman("rm -f -t 0 web");
+        wait_until("the NIC is home after a removal", || is_home(&nic));
+        host.assert_back("after all");
+    });
+}
