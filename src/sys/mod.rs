@@ -13,8 +13,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-pub mod bus;
 pub mod arp;
+pub mod bus;
 pub mod clock;
 pub mod filter;
 pub mod genl;
