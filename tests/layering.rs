@@ -116,7 +116,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // A view of a NIC in a test holds what the NIC was.
     (
         "policy::tests",
-        &["host::view", "request", "sys::rtnl::NicHome"],
+        &["host::view", "request", "sys::rtnl::NicHome", "trust"],
     ),
     ("policy", &["host::view", "request", "trust"]),
     ("config", &["request", "trust"]),

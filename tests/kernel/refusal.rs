@@ -255,7 +255,6 @@ fn a_replaced_default_route_is_put_back_from_every_step() {
         let container = with_network_of_an_engine(lab);
         lab.inside(&container, || {
             add_ipv6_address("fd00:17::2", "eth0");
-            add_ipv6_address("fd00:17::2", "eth0");
             ip("route add default via fd00:17::1 dev eth0");
         });
         let asked = [

@@ -194,7 +194,6 @@ fn the_replaced_default_route_is_back_after_a_refusal() {
         // IPv6 gateway, which comes after IPv4's default route.
         lab.inside(&container, || {
             add_ipv6_address("fd00:17::2", "eth0");
-            add_ipv6_address("fd00:17::2", "eth0");
             ip("route add fd09::1/128 dev eth0 metric 1024");
         });
         let guest = lab.snapshot_of(&container);
