@@ -17,6 +17,7 @@ pub mod apply;
 pub mod attach;
 pub mod collect;
 pub mod deadline;
+pub mod dhcp;
 pub mod error;
 pub mod frontend;
 pub mod hint;
