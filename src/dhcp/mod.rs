@@ -7,4 +7,5 @@
 pub mod lease;
 mod names;
 pub mod options;
+pub mod v4;
 pub mod wire;
