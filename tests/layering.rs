@@ -139,6 +139,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["config", "deadline", "reference", "request", "rt", "sys"],
     ),
     ("sys", &["deadline", "request", "rt"]),
+    ("dhcp", &["deadline", "request", "rt", "sys"]),
     ("request", &[]),
     ("rt", &["request"]),
     ("reference", &[]),

@@ -1,0 +1,211 @@
+//! A lease that is in use: renewed, rebound, ended, verified, given back.
+
+use super::*;
+
+#[test]
+fn a_renewal_names_the_address_and_neither_option_50_nor_54() {
+    let mut machine = bound(machine());
+    let (due, actions) = wait(&mut machine);
+    assert_eq!(due, secs(1800));
+    assert!(matches!(
+        actions.as_slice(),
+        [Action::Unicast { server: SERVER, .. }]
+    ));
+    let request = sent(&actions);
+    assert_eq!(request.ciaddr, HOST);
+    assert_eq!(request.options.get(code::REQUESTED_ADDRESS), None);
+    assert_eq!(request.options.get(code::SERVER_ID), None);
+    let ack = reply(&request, MessageType::Ack, |_| {});
+    receive(&mut machine, &ack, due);
+    assert_eq!(machine.wakes_at(), Some(secs(3600)));
+}
+
+#[test]
+fn another_server_may_answer_a_rebind_and_is_the_server_from_then_on() {
+    let mut machine = bound(machine());
+    let (due, request) = loop {
+        let (due, actions) = wait(&mut machine);
+        if let [Action::Broadcast(message)] = actions.as_slice() {
+            break (due, message.clone());
+        }
+    };
+    assert_eq!(due, secs(3150));
+    assert_eq!(
+        (request.ciaddr, request.options.get(code::SERVER_ID)),
+        (HOST, None)
+    );
+    let ack = reply(&request, MessageType::Ack, |m| {
+        m.options.set(code::SERVER_ID, OTHER.octets());
+    });
+    receive(&mut machine, &ack, due);
+    let (_, actions) = wait(&mut machine);
+    assert!(matches!(
+        actions.as_slice(),
+        [Action::Unicast { server: OTHER, .. }]
+    ));
+}
+
+#[test]
+fn an_address_is_used_no_more_at_the_second_at_which_its_lease_ends() {
+    let mut machine = bound(machine());
+    let (due, actions) = loop {
+        let (due, actions) = wait(&mut machine);
+        if actions.contains(&Action::Withdraw) {
+            break (due, actions);
+        }
+    };
+    assert_eq!(due, secs(3600));
+    assert_eq!(kind(&sent(&actions)), MessageType::Discover);
+}
+
+#[test]
+fn a_refused_renewal_ends_the_lease_at_once() {
+    let mut machine = bound(machine());
+    let (due, actions) = wait(&mut machine);
+    let nak = reply(&sent(&actions), MessageType::Nak, |_| {});
+    let actions = receive(&mut machine, &nak, due);
+    assert_eq!(actions.first(), Some(&Action::Withdraw));
+    assert_eq!(kind(&sent(&actions)), MessageType::Discover);
+}
+
+#[test]
+fn another_servers_nak_does_not_end_a_renewal() {
+    let mut machine = bound(machine());
+    let (due, actions) = wait(&mut machine);
+    let nak = reply(&sent(&actions), MessageType::Nak, |m| {
+        m.options.set(code::SERVER_ID, OTHER.octets());
+    });
+    assert!(receive(&mut machine, &nak, due).is_empty());
+    assert!(machine.state().in_use().is_some());
+}
+
+#[test]
+fn a_renewal_that_brings_another_address_takes_the_former_one_away_first() {
+    let mut machine = bound(machine());
+    let (due, actions) = wait(&mut machine);
+    let ack = reply(&sent(&actions), MessageType::Ack, |m| {
+        m.yiaddr = Ipv4Addr::new(10, 0, 0, 77)
+    });
+    let actions = receive(&mut machine, &ack, due);
+    let [Action::Withdraw, Action::Apply(lease)] = actions.as_slice() else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(lease.address.to_string(), "10.0.0.77/24");
+}
+
+#[test]
+fn a_lease_for_ever_is_never_renewed() {
+    let mut machine = machine();
+    let discover = sent(&machine.on(&Event::Start, secs(0)));
+    let forever = |m: &mut Message| m.options.set(code::LEASE_TIME, [0xff; 4]);
+    let offer = reply(&discover, MessageType::Offer, forever);
+    let request = sent(&receive(&mut machine, &offer, secs(0)));
+    receive(
+        &mut machine,
+        &reply(&request, MessageType::Ack, forever),
+        secs(0),
+    );
+    assert_eq!(machine.wakes_at(), None);
+}
+
+#[test]
+fn days_of_renewals_go_by_without_a_gap() {
+    let mut machine = bound(machine());
+    let mut renewals = 0;
+    loop {
+        let (due, actions) = wait(&mut machine);
+        assert!(machine.state().in_use().is_some());
+        let ack = reply(&sent(&actions), MessageType::Ack, |_| {});
+        receive(&mut machine, &ack, due);
+        renewals += 1;
+        if due > secs(7 * 86_400) {
+            break;
+        }
+    }
+    assert_eq!(renewals, 7 * 48 + 1);
+}
+
+#[test]
+fn a_remembered_lease_is_asked_for_outright_and_a_refusal_begins_anew() {
+    let remembered = Remembered {
+        address: HOST,
+        holds: true,
+    };
+    let mut machine = Machine::new(config(), Some(remembered), 7);
+    let request = sent(&machine.on(&Event::Start, secs(0)));
+    assert_eq!(kind(&request), MessageType::Request);
+    assert_eq!(request.options.address(code::REQUESTED_ADDRESS), Some(HOST));
+    assert_eq!(request.options.get(code::SERVER_ID), None);
+    assert_eq!(request.ciaddr, Ipv4Addr::UNSPECIFIED);
+
+    let mut refused = machine.clone();
+    let nak = reply(&request, MessageType::Nak, |_| {});
+    let discover = sent(&receive(&mut refused, &nak, secs(0)));
+    assert_eq!(kind(&discover), MessageType::Discover);
+    assert_eq!(discover.options.get(code::REQUESTED_ADDRESS), None);
+
+    let mut silent = machine.clone();
+    let kinds: Vec<MessageType> = (0..2).map(|_| kind(&sent(&wait(&mut silent).1))).collect();
+    assert_eq!(kinds, [MessageType::Request, MessageType::Discover]);
+
+    let ack = reply(&request, MessageType::Ack, |_| {});
+    assert!(matches!(
+        receive(&mut machine, &ack, secs(0)).as_slice(),
+        [Action::Apply(_)]
+    ));
+}
+
+#[test]
+fn an_address_that_another_host_has_is_declined_and_never_used() {
+    let probing = Config {
+        probes: true,
+        ..config()
+    };
+    let mut machine = Machine::new(probing, None, 7);
+    let discover = sent(&machine.on(&Event::Start, secs(0)));
+    let request = sent(&receive(
+        &mut machine,
+        &reply(&discover, MessageType::Offer, |_| {}),
+        secs(0),
+    ));
+    let ack = reply(&request, MessageType::Ack, |_| {});
+    assert_eq!(receive(&mut machine, &ack, secs(0)), [Action::Probe(HOST)]);
+    let mac = "02:00:00:00:00:99".parse().unwrap();
+    let decline = sent(&machine.on(&Event::Conflict { mac }, secs(1)));
+    assert_eq!(kind(&decline), MessageType::Decline);
+    assert_eq!(decline.options.address(code::REQUESTED_ADDRESS), Some(HOST));
+    assert_eq!(decline.options.address(code::SERVER_ID), Some(SERVER));
+    assert_eq!(decline.ciaddr, Ipv4Addr::UNSPECIFIED);
+    let (due, actions) = wait(&mut machine);
+    assert_eq!(due, secs(11));
+    assert_eq!(kind(&sent(&actions)), MessageType::Discover);
+    assert_eq!(machine.progress().conflict, Some((HOST, mac)));
+}
+
+#[test]
+fn a_lease_is_given_back_to_its_server() {
+    let mut machine = bound(machine());
+    let actions = machine.on(&Event::Release, secs(5));
+    let release = sent(&actions);
+    assert_eq!(kind(&release), MessageType::Release);
+    assert_eq!(
+        (release.ciaddr, release.options.address(code::SERVER_ID)),
+        (HOST, Some(SERVER))
+    );
+    assert_eq!(release.options.get(code::REQUESTED_ADDRESS), None);
+    assert_eq!(actions.last(), Some(&Action::Withdraw));
+    assert_eq!(machine.wakes_at(), None);
+}
+
+#[test]
+fn after_a_loss_of_carrier_the_lease_is_verified_and_used_meanwhile() {
+    let mut machine = bound(machine());
+    let request = sent(&machine.on(&Event::LinkUp, secs(60)));
+    assert_eq!(request.options.address(code::REQUESTED_ADDRESS), Some(HOST));
+    assert!(machine.state().in_use().is_some());
+    // Nobody answers: the lease still holds.
+    wait(&mut machine);
+    let (due, actions) = wait(&mut machine);
+    assert_eq!(due, secs(1800));
+    assert_eq!(sent(&actions).ciaddr, HOST);
+}
