@@ -140,7 +140,7 @@ impl Planner<'_> {
                     None,
                 );
             }
-            (Some(rate), Place::Bridge | Place::Alone(_) | Place::Lent(_)) => {
+            (Some(rate), Place::Bridge | Place::Alone(_)) => {
                 self.shape(&device, rate, burst.as_ref());
             }
             (None, _) => {}

@@ -1,7 +1,7 @@
 //! What a kind of interface cannot have of limits, guard and flags: refused
 //! before anything is planned, never left out in silence.
 
-use super::super::{PlanError, bridge};
+use super::super::{PlanError, bridge, ipoib};
 use super::{USUAL_MTU, frame, guard_of, on};
 use crate::host::view::{AttachmentView, UplinkView};
 use crate::request::{Asked, Attachment, MacAddr, Origin, PortOptions, Traffic, Uplink};
@@ -20,8 +20,6 @@ pub(in crate::plan) enum Place {
     OvsProcess,
     /// A device without an end on the host, by what it is called.
     Alone(&'static str),
-    /// One that goes back to the host.
-    Lent(&'static str),
 }
 
 fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
@@ -34,6 +32,10 @@ fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
     match uplink {
         Uplink::Bridge { .. } => Place::Bridge,
         Uplink::Ovs { .. } => Place::Ovs,
+        Uplink::Link { .. } if view.nic.is_some() => Place::Alone("a radio that is handed over"),
+        Uplink::Link { .. } if ipoib::is_meant_by_link(&view.uplink) => {
+            Place::Alone("an InfiniBand interface")
+        }
         Uplink::Link { device, .. } => match bridge::meant_by_link(device, &view.uplink) {
             Some(_) => Place::Bridge,
             None => Place::Alone("a macvlan"),
@@ -42,8 +44,8 @@ fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
         Uplink::Ipvlan { .. } => Place::Alone("an ipvlan"),
         Uplink::Dummy => Place::Alone("a dummy"),
         Uplink::Ipoib { .. } => Place::Alone("an InfiniBand interface"),
-        Uplink::Physical { .. } => Place::Lent("a device that is handed over"),
-        Uplink::Wifi { .. } => Place::Lent("a radio that is handed over"),
+        Uplink::Physical { .. } => Place::Alone("a device that is handed over"),
+        Uplink::Wifi { .. } => Place::Alone("a radio that is handed over"),
     }
 }
 
@@ -88,7 +90,8 @@ fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
         isolate,
         hairpin,
         spoofcheck,
-        promisc,
+        // What is handed over gets its own back with the rest.
+        promisc: _,
     } = port;
     let (kind, refused) = match place {
         Place::Bridge => return Ok(()),
@@ -109,15 +112,6 @@ fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
                 (isolate, "isolate", PORT),
                 (hairpin, "hairpin", PORT),
                 (spoofcheck, "spoofcheck", PORT),
-            ],
-        ),
-        Place::Lent(kind) => (
-            kind,
-            vec![
-                (isolate, "isolate", PORT),
-                (hairpin, "hairpin", PORT),
-                (spoofcheck, "spoofcheck", PORT),
-                (promisc, "promisc", "it would come back to the host with it"),
             ],
         ),
     };
@@ -152,7 +146,7 @@ fn check_limits(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
 fn check_lines(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
     match place {
         Place::Bridge | Place::Ovs | Place::OvsProcess => return Ok(()),
-        Place::Alone(_) | Place::Lent(_) => {}
+        Place::Alone(_) => {}
     }
     for Asked { value, origin } in &traffic.tc {
         let field = match (&traffic.rate_in, &traffic.rate_out) {
