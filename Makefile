@@ -50,7 +50,7 @@ install: build ## binary, hooks.d files, manual pages, timer, example of a polic
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/containers/oci/hooks.d hooks/*.json
 	for section in 1 5 7; do \
 	  install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section packaging/man/*.$$section || exit 1; done
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/pipework packaging/policy.toml.example
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/pipework packaging/policy.toml.example packaging/config.toml.example
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/*
 
 lint: ## format and lints only

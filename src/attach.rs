@@ -28,7 +28,7 @@ use crate::reference::Reference;
 use crate::request::{Attachment, IfName, Request};
 use crate::sys::rtnl::Rtnl;
 use crate::sys::{proc, raw};
-use finish::{abandon, finish};
+use finish::{abandon, await_served, finish};
 use look::{keep_bridges, look, only_of};
 use present::{end_former_life, present_record, split};
 
@@ -121,6 +121,7 @@ pub async fn attach(
         attached
             .unannounced
             .extend(announce(interface, &kernel).await);
+        await_served(interface, &kernel).await;
         attached.interfaces.push((interface.ifname.clone(), false));
     }
     attached

@@ -140,6 +140,20 @@ mod tests {
     }
 
     #[test]
+    fn the_example_holds_the_defaults() {
+        let example = include_str!("../packaging/config.toml.example");
+        let lines = example.lines().filter_map(|line| line.strip_prefix("#: "));
+        let lines: Vec<&str> = lines.collect();
+        let config = parse(&lines.join("\n")).unwrap();
+        assert_eq!(
+            config.ovsdb.as_deref(),
+            Some(Path::new("/run/openvswitch/db.sock"))
+        );
+        assert_eq!(config.ovs_datapath, Datapath::default());
+        assert_eq!(parse(example), Ok(Config::default()));
+    }
+
+    #[test]
     fn a_slip_is_an_error_that_names_the_file() {
         for text in [
             "ovsbd = \"/x\"",

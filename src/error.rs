@@ -147,11 +147,13 @@ pub enum ExitCode {
     Host = 19,
     /// The records could not be kept.
     Record = 20,
+    /// Another host has the address; everything was taken back.
+    AddressInUse = 21,
 }
 
 impl ExitCode {
     /// Every code with its meaning, for the documentation.
-    pub const TABLE: [(ExitCode, &'static str); 12] = [
+    pub const TABLE: [(ExitCode, &'static str); 13] = [
         (Self::Usage, "the command line is wrong"),
         (
             Self::Request,
@@ -191,6 +193,10 @@ impl ExitCode {
             Self::Record,
             "the records below /run/pipework cannot be kept",
         ),
+        (
+            Self::AddressInUse,
+            "another host has the address; everything was taken back",
+        ),
     ];
 }
 
@@ -208,6 +214,7 @@ impl Error {
             Self::Policy(_) | Self::CrioPod => ExitCode::Policy,
             Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
             Self::Apply(error) if error.is_deadline() => ExitCode::Deadline,
+            Self::Apply(error) if error.is_address_in_use() => ExitCode::AddressInUse,
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),
             Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
@@ -233,6 +240,8 @@ impl Error {
             Self::Apply(error) => match &error.cause {
                 Cause::Ovs(error) => hint::for_ovs(error),
                 Cause::Config(error) => error.hint(),
+                Cause::Shared(error) => Some(error.hint()),
+                Cause::Probe(error) => error.hint(),
                 Cause::Rtnl(_)
                 | Cause::Sysctl(_)
                 | Cause::Record(_)
@@ -292,10 +301,18 @@ impl ApplyError {
             Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. })
             | Cause::Sysctl(_)
             | Cause::Record(_)
+            | Cause::Shared(_)
+            | Cause::Probe(_)
             | Cause::Ovs(_)
             | Cause::Nic(_)
             | Cause::Config(_) => false,
         }
+    }
+
+    /// Whether another host answered for an address.
+    pub fn is_address_in_use(&self) -> bool {
+        use crate::apply::ProbeError;
+        matches!(&self.cause, Cause::Probe(ProbeError::InUse { .. }))
     }
 }
 
@@ -345,6 +362,9 @@ fn apply_facts(error: &ApplyError, fact: &mut dyn FnMut(&str, &str)) {
     fact("from", &error.origin.to_string());
     if let Some(text) = error.cause.kernel_says() {
         fact("kernel", text);
+    }
+    if !error.holders.is_empty() {
+        fact("in use by", &error.holders.join(", "));
     }
     let names = |undos: Vec<String>| {
         if undos.is_empty() {

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use crate::host::container::ContainerError;
 use crate::plan::step::{NicStep, TrafficStep};
-use crate::plan::{SharedObject, Step};
+use crate::plan::{RoutingStep, SharedObject, Step};
 use crate::record::RecordError;
 use crate::request::tc::TcObject;
 use crate::rt::Route;
@@ -36,6 +36,20 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
             "another device on that NIC has this MAC; leave pipework.mac out, or stop the other container"
                 .to_owned(),
         ),
+        (Step::CreateIpvlan { parent, .. }, Errno::EBUSY) => Some(format!(
+            "{parent} is a port of a bridge or bond, or carries macvlan devices; \
+             a NIC can be only one of these"
+        )),
+        (Step::AddAddress { .. }, Errno::EADDRINUSE) => Some(
+            "no two ipvlan devices on one NIC can have the same address".to_owned(),
+        ),
+        (Step::Routing(RoutingStep::AddRule(_)), Errno::EEXIST) => {
+            Some("the container has that very rule already; give this one a priority".to_owned())
+        }
+        (Step::Share { object: SharedObject::HostRoute { .. }, .. }, Errno::EEXIST) => Some(
+            "the host has a route to that address already, by another device: see `ip route`"
+                .to_owned(),
+        ),
         (Step::CreateVeth(pair), Errno::EEXIST) => Some(format!(
             "the host has a device {} already; pipework.hostif gives another name",
             pair.host.name
@@ -49,6 +63,8 @@ pub fn for_step(step: &Step, errno: Option<i32>) -> Option<String> {
             "this kernel has no bridge that filters by VLAN: CONFIG_BRIDGE and CONFIG_BRIDGE_VLAN_FILTERING"
                 .to_owned(),
         ),
+        (Step::CreateIpvlan { .. }, Errno::EOPNOTSUPP) => kernel_without("ipvlan"),
+        (Step::CreateDummy(_), Errno::EOPNOTSUPP) => kernel_without("dummy"),
         (Step::CreateBridge(_), Errno::EOPNOTSUPP) => kernel_without("bridge"),
         (Step::Traffic(step), Errno::ENOENT | Errno::EOPNOTSUPP) => for_traffic(step),
         (Step::AddAddress { .. }, Errno::EACCES) => Some(

@@ -18,6 +18,7 @@ pub mod attach;
 pub mod collect;
 pub mod config;
 pub mod deadline;
+pub mod dhcp;
 pub mod error;
 pub mod frontend;
 pub mod hint;

@@ -13,7 +13,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::request::{IfName, MacAddr, MacvlanMode, Mtu, VlanId};
+use crate::request::{
+    IfName, IpvlanMode, MacAddr, MacvlanMode, Mtu, NeighbourEntry, Selector, VlanId,
+};
 
 pub use port::{PortRole, PortVlans, UplinkPorts};
 
@@ -55,6 +57,42 @@ pub struct Macvlan {
     pub parent: u32,
     /// How children of the parent reach each other.
     pub mode: MacvlanMode,
+}
+
+/// An ipvlan to be born in the container's namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ipvlan {
+    /// The device in the namespace; its MAC is the parent's.
+    pub guest: LinkEnd,
+    /// Index of the parent device.
+    pub parent: u32,
+    /// Where packets are switched: one mode for all children of the parent.
+    pub mode: IpvlanMode,
+}
+
+/// The host's own child of a NIC, by which it reaches the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shim {
+    /// The index that it shall have.
+    pub ifindex: u32,
+    /// Its name.
+    pub name: IfName,
+    /// Index of the NIC.
+    pub parent: u32,
+    /// Its hardware address; an ipvlan's is the NIC's.
+    pub mac: MacAddr,
+    /// What it is.
+    pub kind: ShimKind,
+}
+
+/// What the host's own child of a NIC is: the same as the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShimKind {
+    /// A macvlan in mode bridge.
+    Macvlan,
+    /// An ipvlan in this mode.
+    Ipvlan(IpvlanMode),
 }
 
 /// A bridge without spanning tree and without forward delay.
@@ -112,4 +150,30 @@ pub struct Route {
     pub source: Option<IpAddr>,
     /// The next hop is on the link although no prefix says so.
     pub onlink: bool,
+}
+
+/// A rule that chooses a routing table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Which packets it is for.
+    pub selector: Selector,
+    /// True for IPv6's rules.
+    pub v6: bool,
+    /// The table.
+    pub table: u32,
+    /// Its place among the rules, the lowest first.
+    pub priority: u32,
+    /// Routes whose prefix is not longer than this are passed over.
+    pub suppress_prefixlength: Option<u8>,
+}
+
+/// An entry in a device's neighbour table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// Index of the device.
+    pub ifindex: u32,
+    /// The neighbour's address.
+    pub address: IpAddr,
+    /// What is known of it.
+    pub entry: NeighbourEntry,
 }

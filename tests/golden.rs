@@ -2,7 +2,7 @@
 //!
 //! Each file is a session: what was asked, then all that was said. The host is
 //! a lab with a bridge br0, which has the NIC up0 as its port, a NIC up1 that
-//! is down and a NIC up2 that is up. `UPDATE_GOLDEN=1 cargo test --test golden` writes them anew.
+//! is down and a NIC up2 that is up and has addresses. `UPDATE_GOLDEN=1 cargo test --test golden` writes them anew.
 
 // A test fails by panicking.
 #![allow(
@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::lab::{Lab, Outcome, PIPEWORK, feed, ip, lab};
+use support::lab::{Lab, Outcome, PIPEWORK, add_ipv6_address, feed, ip, lab};
 use support::ovs::ovs;
 
 /// Name of the file, and what is asked.
@@ -184,6 +184,95 @@ const SESSIONS: &[(&str, &[&str])] = &[
         "ovs-not-installed",
         &["pipework.ovs=ovs0", "pipework.vlan=100"],
     ),
+    (
+        "ipvlan",
+        &[
+            "pipework.parent=up2",
+            "pipework.type=ipvlan",
+            "pipework.ip=10.0.0.5/24@10.0.0.1",
+        ],
+    ),
+    (
+        "ipvlan-that-routes",
+        &[
+            "pipework.link=up1",
+            "pipework.type=ipvlan",
+            "pipework.mode=l3",
+            "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
+        ],
+    ),
+    (
+        "dummy",
+        &["pipework.dummy=dummy", "pipework.ip=10.0.0.5/24@10.0.0.1"],
+    ),
+    (
+        "link-to-a-dummy",
+        &["pipework.link=dummy0", "pipework.dad=arp"],
+    ),
+    (
+        "host-access",
+        &[
+            "pipework.parent=up2",
+            "pipework.host-access=true",
+            "pipework.ip=10.0.0.5/24,10.7.0.5/32,fd00::5/64@10.0.0.254",
+        ],
+    ),
+    (
+        "host-access-of-an-ipvlan-that-routes",
+        &[
+            "pipework.parent=up2",
+            "pipework.type=ipvlan",
+            "pipework.mode=l3s",
+            "pipework.host-access=true",
+            "pipework.ip=10.0.0.5/24",
+        ],
+    ),
+    (
+        "host-access-without-an-address-of-the-host",
+        &[
+            "pipework.parent=up1",
+            "pipework.host-access=true",
+            "pipework.ip=10.0.0.5/24",
+        ],
+    ),
+    (
+        "host-access-on-a-bridge",
+        &["pipework.link=br0", "pipework.host-access=true"],
+    ),
+    (
+        "rules-and-neighbours",
+        &[
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24",
+            "pipework.rule=from 10.0.0.5 lookup 100; from ::/0 fwmark 1/0xff lookup 101 suppress_prefixlength 0; not to 10.9.0.0/16 iif eth1 ipproto tcp dport 80-90 lookup main priority 7",
+            "pipework.neigh=10.0.0.1 lladdr 02:00:00:00:00:01; proxy 10.0.0.9",
+        ],
+    ),
+    (
+        "replies-by-the-same-interface",
+        &[
+            "pipework.0.bridge=br0",
+            "pipework.0.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
+            "pipework.0.sbr=true",
+            "pipework.0.route=10.1.0.0/16 via 10.0.0.2",
+            "pipework.1.parent=up2",
+            "pipework.1.ip=10.1.0.5/32@10.1.0.1",
+            "pipework.1.default=false",
+            "pipework.1.sbr=true",
+        ],
+    ),
+    (
+        "asked-for-first",
+        &[
+            "pipework.0.bridge=br0",
+            "pipework.0.ip=10.0.0.5/24,fd00::5/64",
+            "pipework.0.dad=arp",
+            "pipework.1.parent=up2",
+            "pipework.1.type=ipvlan",
+            "pipework.1.ip=10.0.0.6/24",
+            "pipework.1.dad=arp:1000",
+        ],
+    ),
     ("typo", &["pipework.brigde=br0", "pipework.ip=10.0.0.5/24"]),
     (
         "address-without-length",
@@ -278,6 +367,8 @@ fn furnish(lab: &Lab) {
     ip("link set up0 master br0");
     ip("link set up0 up");
     ip("link set up2 up");
+    ip("addr add 10.0.0.9/24 dev up2");
+    add_ipv6_address("fd00::9", "up2");
 }
 
 #[test]

@@ -22,24 +22,36 @@ mod bridge;
 mod bridge_vlan;
 #[path = "kernel/crowd.rs"]
 mod crowd;
+#[path = "kernel/dad.rs"]
+mod dad;
 #[path = "kernel/device.rs"]
 mod device;
 #[path = "kernel/device_podman.rs"]
 mod device_podman;
+#[path = "kernel/device_traffic.rs"]
+mod device_traffic;
+#[path = "kernel/dummy.rs"]
+mod dummy;
 #[path = "kernel/guard.rs"]
 mod guard;
 #[path = "kernel/handover.rs"]
 mod handover;
 #[path = "kernel/hook.rs"]
 mod hook;
+#[path = "kernel/host_access.rs"]
+mod host_access;
 #[path = "kernel/hosts.rs"]
 mod hosts;
 #[path = "kernel/input.rs"]
 mod input;
+#[path = "kernel/ipvlan.rs"]
+mod ipvlan;
 #[path = "kernel/kill.rs"]
 mod kill;
 #[path = "kernel/macvlan.rs"]
 mod macvlan;
+#[path = "kernel/neighbours.rs"]
+mod neighbours;
 #[path = "kernel/nic_state.rs"]
 mod nic_state;
 #[path = "kernel/nics.rs"]
@@ -52,6 +64,8 @@ mod ovs_bridge;
 mod ovs_down;
 #[path = "kernel/ovs_ends.rs"]
 mod ovs_ends;
+#[path = "kernel/ovs_traffic.rs"]
+mod ovs_traffic;
 #[path = "kernel/ovs_undo.rs"]
 mod ovs_undo;
 #[path = "kernel/policy.rs"]
@@ -64,6 +78,10 @@ mod records;
 mod refusal;
 #[path = "kernel/routes.rs"]
 mod routes;
+#[path = "kernel/rules.rs"]
+mod rules;
+#[path = "kernel/sbr.rs"]
+mod sbr;
 #[path = "kernel/several.rs"]
 mod several;
 #[path = "kernel/sharing.rs"]
@@ -81,6 +99,8 @@ mod uplink;
 mod uplink_kill;
 #[path = "kernel/uplink_links.rs"]
 mod uplink_links;
+#[path = "kernel/uplink_ovs.rs"]
+mod uplink_ovs;
 #[path = "kernel/uplink_refusal.rs"]
 mod uplink_refusal;
 #[path = "kernel/uplink_traffic.rs"]

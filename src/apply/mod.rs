@@ -4,10 +4,15 @@
 //! applies and one loop undoes, for every kind of uplink. A step of an optional
 //! interface that is refused takes back that interface alone.
 
+mod cause;
+mod host_access;
+mod in_the_way;
 mod membership;
 mod nic;
 mod ovs;
 mod port;
+mod probe;
+mod routing;
 mod shared;
 mod traffic;
 mod undo;
@@ -16,20 +21,22 @@ mod vf;
 use nix::errno::Errno;
 use std::time::Duration;
 
-use crate::config::ConfigError;
 use crate::deadline::Deadline;
 use crate::plan::step::NicStep;
 use crate::plan::{Plan, PlannedStep, Step, Undo};
-use crate::record::{RecordError, Store};
+use crate::record::Store;
 use crate::reference::NamespaceKey;
 use crate::request::Origin;
 use crate::sys::netns::Netns;
-use crate::sys::ovsdb::vswitch::OvsError;
-use crate::sys::rtnl::{Refusal, Rtnl, RtnlError};
+use crate::sys::rtnl::{Refusal, Rtnl};
 use crate::sys::{self, proc, sysctl};
 
+pub use cause::Cause;
+pub use host_access::SharedError;
+pub use in_the_way::InTheWay;
 pub use nic::NicError;
 pub use ovs::OvsSession;
+pub use probe::ProbeError;
 pub use shared::refresh;
 pub use undo::{Left, Sides, take_back};
 
@@ -83,79 +90,6 @@ impl Kernel<'_> {
     }
 }
 
-/// Why a step had no success.
-#[derive(Debug, thiserror::Error)]
-pub enum Cause {
-    /// The kernel refused a netlink message, or did not answer.
-    #[error(transparent)]
-    Rtnl(#[from] RtnlError),
-    /// A setting below /proc/sys could not be written.
-    #[error("{0}")]
-    Sysctl(Refusal),
-    /// What is shared could not be written down.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// Open vSwitch refused, or did not answer.
-    #[error(transparent)]
-    Ovs(#[from] OvsError),
-    /// The machine's settings, which say where Open vSwitch listens.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A device is in another container, or not back.
-    #[error(transparent)]
-    Nic(#[from] NicError),
-    /// The deadline passed before the step.
-    #[error("the deadline of {} s passed", .total.as_secs())]
-    Deadline {
-        /// How long the run was allowed.
-        total: Duration,
-    },
-}
-
-impl Cause {
-    /// The kernel's error number, if it was the kernel that refused.
-    pub fn errno(&self) -> Option<i32> {
-        match self {
-            Self::Rtnl(error) => error.errno(),
-            Self::Sysctl(refusal) => Some(refusal.errno),
-            Self::Record(_)
-            | Self::Ovs(_)
-            | Self::Config(_)
-            | Self::Nic(_)
-            | Self::Deadline { .. } => None,
-        }
-    }
-
-    /// Whether the step may have been taken all the same.
-    fn leaves_doubt(&self) -> bool {
-        match self {
-            Self::Ovs(error) => ovs::leaves_doubt(error),
-            // The kernel has done what it was told, or refused.
-            Self::Rtnl(_)
-            | Self::Sysctl(_)
-            | Self::Record(_)
-            | Self::Config(_)
-            | Self::Nic(_)
-            | Self::Deadline { .. } => false,
-        }
-    }
-
-    /// The kernel's own text, if it gave one.
-    pub fn kernel_says(&self) -> Option<&str> {
-        match self {
-            Self::Rtnl(RtnlError::Refused(refusal)) | Self::Sysctl(refusal) => {
-                refusal.kernel_says.as_deref()
-            }
-            Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
-            | Self::Record(_)
-            | Self::Ovs(_)
-            | Self::Config(_)
-            | Self::Nic(_)
-            | Self::Deadline { .. } => None,
-        }
-    }
-}
-
 /// A step that was refused, and what became of those before it.
 #[derive(Debug, thiserror::Error)]
 #[error("{step}: {cause}")]
@@ -172,6 +106,8 @@ pub struct ApplyError {
     pub undone: Vec<Undo>,
     /// What could not be taken back.
     pub left: Vec<Left>,
+    /// Who has what is in the way, as far as our records tell.
+    pub holders: Vec<String>,
 }
 
 /// An optional interface that could not be made and was taken back.
@@ -252,6 +188,7 @@ async fn give_up(
         cause,
         undone,
         left,
+        holders: Vec::new(),
     }
 }
 
@@ -286,6 +223,10 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
     match step {
         Step::CreateVeth(_) => matches!(errno, Errno::EEXIST | Errno::EBUSY),
         Step::CreateMacvlan { .. } => matches!(errno, Errno::EADDRINUSE | Errno::EEXIST),
+        Step::CreateIpvlan { .. } | Step::CreateDummy(_) => errno == Errno::EEXIST,
+        // An ipvlan's address is compared with its siblings' when it is added
+        // (ipvlan_addr4_validator_event).
+        Step::AddAddress { .. } => errno == Errno::EADDRINUSE,
         // A macvlan's MAC is compared with its siblings' when it comes up
         // (macvlan_open).
         Step::RaiseInterface { .. } => errno == Errno::EADDRINUSE,
@@ -300,7 +241,6 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         | Step::SetAlias { .. }
         | Step::JoinBridge { .. }
         | Step::SetSysctl { .. }
-        | Step::AddAddress { .. }
         | Step::AddRoute { .. }
         | Step::Share { .. }
         | Step::Port(_)
@@ -325,6 +265,8 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
             ifindex, bridge, ..
         } => host.join(*ifindex, *bridge).await?,
         Step::CreateMacvlan { macvlan, .. } => host.create_macvlan(macvlan, netns).await?,
+        Step::CreateIpvlan { ipvlan, .. } => host.create_ipvlan(ipvlan, netns).await?,
+        Step::CreateDummy(link) => guest.create_dummy(link).await?,
         Step::SetAlias { ifindex, alias, .. } => host.set_alias(*ifindex, alias).await?,
         Step::SetSysctl { .. } => set_sysctl(step, kernel)?,
         Step::RaiseInterface {
@@ -352,7 +294,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         }
         Step::Port(step) => port::once(step, kernel).await?,
         Step::Traffic(step) => traffic::traffic(step, kernel).await?,
-        Step::Routing(step) => match *step {},
+        Step::Routing(step) => routing::once(step, kernel).await?,
         Step::Nic(step) => nic::step(step, kernel).await?,
         Step::Ovs(step) => ovs::run(step, &kernel.ovs, host, kernel.deadline).await?,
     }
@@ -376,11 +318,15 @@ fn set_sysctl(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         .and_then(|result| result);
     match written {
         Err(e) if *absent_is_fine && e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Cause::Sysctl(Refusal {
-            operation: "write",
-            errno: e.raw_os_error().unwrap_or(nix::libc::EIO),
-            kernel_says: None,
-        })),
+        Err(e) => Err(sysctl_refused(&e)),
         Ok(()) => Ok(()),
     }
+}
+
+fn sysctl_refused(error: &std::io::Error) -> Cause {
+    Cause::Sysctl(Refusal {
+        operation: "write",
+        errno: error.raw_os_error().unwrap_or(nix::libc::EIO),
+        kernel_says: None,
+    })
 }

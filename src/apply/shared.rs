@@ -7,6 +7,7 @@
 use nix::errno::Errno;
 
 use super::Cause;
+use super::host_access;
 use super::membership::Membership;
 use super::undo::{Sides, gone_is_fine};
 use crate::deadline::Deadline;
@@ -24,6 +25,7 @@ pub(super) async fn acquire(
     deadline: Deadline,
 ) -> Result<(), Cause> {
     let _lock = store.lock_object(object, deadline)?;
+    host_access::check_mode(object, user, store)?;
     store.use_object(object, user)?;
     if let Err(cause) = make(object, host, store).await {
         leave(object, user, host, store).await?;
@@ -59,7 +61,10 @@ pub async fn refresh(object: &SharedObject, sides: Sides<'_>) -> Result<(), Caus
         return Ok(());
     }
     match object {
-        SharedObject::VlanDevice { .. } => Ok(()),
+        SharedObject::VlanDevice { .. }
+        | SharedObject::IpvlanMode { .. }
+        | SharedObject::Shim { .. }
+        | SharedObject::HostRoute { .. } => Ok(()),
         SharedObject::Membership {
             bridge,
             bridge_name: _,
@@ -122,6 +127,11 @@ async fn make(object: &SharedObject, host: &Rtnl, store: &Store) -> Result<(), C
             };
             membership.join(host, store).await
         }
+        SharedObject::IpvlanMode { .. } => Ok(()),
+        SharedObject::Shim { shim, .. } => host_access::make_shim(shim, host).await,
+        SharedObject::HostRoute {
+            route, neighbour, ..
+        } => host_access::make_route(route, neighbour.as_ref(), host).await,
     }
 }
 
@@ -151,6 +161,11 @@ async fn remove(object: &SharedObject, host: &Rtnl, store: &Store) -> Result<(),
             };
             membership.leave(host, store).await
         }
+        SharedObject::IpvlanMode { .. } => Ok(()),
+        SharedObject::Shim { shim, .. } => host_access::remove_shim(shim, host).await,
+        SharedObject::HostRoute {
+            route, neighbour, ..
+        } => host_access::remove_route(route, neighbour.as_ref(), host).await,
     }
 }
 

@@ -86,6 +86,13 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             None => Ok(()),
         },
         Undo::Port(undo) => port::take_back(undo, sides.host).await,
+        Undo::DeleteRule { rule } => match sides.guest {
+            Some(guest) => match guest.delete_rule(rule).await {
+                Err(RtnlError::Refused(r)) if r.errno == Errno::ENOENT as i32 => Ok(()),
+                other => other,
+            },
+            None => Ok(()),
+        },
         Undo::Release { object, user } => {
             let Sides {
                 host,
@@ -133,7 +140,7 @@ async fn restore_route(guest: &Rtnl, ours: &Route, former: &[u8]) -> Result<(), 
     }
 }
 
-fn is_no_route(errno: i32) -> bool {
+pub(super) fn is_no_route(errno: i32) -> bool {
     matches!(Errno::from_raw(errno), Errno::ESRCH | Errno::ENODEV)
 }
 

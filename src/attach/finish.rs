@@ -1,20 +1,25 @@
 //! The end of a start: the record says what was made, and what was not made
 //! leaves nothing.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 use super::present::remains;
-use crate::apply::{self, ApplyError, LeftOut};
+use crate::apply::{self, ApplyError, InTheWay, Kernel, LeftOut};
 use crate::collect::{CollectError, Collector, no_left};
 use crate::error::Error;
-use crate::plan::{Plan, PortUndo, Step, Undo};
-use crate::record::Record;
+use crate::plan::{Plan, PlannedInterface, PortUndo, Step, Undo};
+use crate::record::{AttachmentRecord, Record};
 
 /// The kernel refused, and everything was taken back: so is the record.
 pub(super) async fn abandon(
     record: &Record,
     plan: &Plan,
-    error: ApplyError,
+    mut error: ApplyError,
     collector: &Collector<'_>,
 ) -> Error {
+    error.holders = holders(&error, record, collector);
     if error.left.is_empty() {
         let forgotten = collector.forget_bridges(&plan.undos()).await;
         let abandoned = collector.store.abandon(record).map_err(CollectError::from);
@@ -24,6 +29,30 @@ pub(super) async fn abandon(
         }
     }
     Error::from(error)
+}
+
+/// Who has what stood in the way of `error`, by name. Only a start that fails
+/// reads all records.
+fn holders(error: &ApplyError, own: &Record, collector: &Collector<'_>) -> Vec<String> {
+    const MOST: usize = 5;
+    let is_it: Box<dyn Fn(&AttachmentRecord) -> bool> = match error.in_the_way() {
+        None => return Vec::new(),
+        Some(InTheWay::ChildrenOf(nic)) => Box::new(move |a| a.uplink_ifindex == nic),
+        Some(InTheWay::Address(address)) => {
+            Box::new(move |a| a.addresses.iter().any(|net| net.addr() == address))
+        }
+    };
+    let records = collector.store.all().into_iter().flatten();
+    let others = records.filter(|record| record.key != own.key);
+    let attachments = others.flat_map(|record| record.attachments);
+    let holders = attachments.filter(|attachment| is_it(attachment));
+    holders
+        .map(|attachment| {
+            let name = attachment.references.first().map(|r| r.name.as_str());
+            format!("{} ({})", name.unwrap_or("a namespace"), attachment.ifname)
+        })
+        .take(MOST)
+        .collect()
 }
 
 /// Brings a NIC down again that was down before a start which failed, unless
@@ -121,4 +150,18 @@ async fn forget_left_out(
         .await
         .map_err(|error| remains(&error))?;
     Ok(collector.store.begin_anew(record)?)
+}
+
+/// Waits until packets to the interface's IPv6 addresses are taken: the kernel
+/// makes them its own from a work queue, and on a busy machine that was seen to
+/// take so long that the first answers to a fast workload were lost.
+pub(super) async fn await_served(interface: &PlannedInterface, kernel: &Kernel<'_>) {
+    let addresses: Vec<IpAddr> = interface.addresses.iter().map(IpNet::addr).collect();
+    if addresses.iter().any(IpAddr::is_ipv6) {
+        // It gets there without us, so nothing is lost if it cannot be asked.
+        let _ = kernel
+            .guest
+            .await_served(interface.ifindex, &addresses)
+            .await;
+    }
 }

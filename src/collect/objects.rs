@@ -107,6 +107,7 @@ impl Collector<'_> {
             | Undo::DeleteBridge { .. }
             | Undo::LowerLoopback
             | Undo::RestoreRoute { .. }
+            | Undo::DeleteRule { .. }
             | Undo::Ovs(_)
             | Undo::Nic(_)
             | Undo::Port(_) => None,

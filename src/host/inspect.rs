@@ -4,6 +4,7 @@
 //! containers answers as fast as an empty one. All devices are listed only for
 //! an uplink that is named by its hardware or bus address.
 
+mod access;
 mod nic;
 mod vlan;
 
@@ -147,6 +148,7 @@ async fn attachment_view(
     let uplink = UplinkView::Present(device);
     Ok(AttachmentView {
         ovs: ovs::look(asked, &uplink)?,
+        host_access: access::host_access(attachment, &uplink, host).await?,
         nic,
         busy,
         vlan,

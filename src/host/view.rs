@@ -125,6 +125,20 @@ pub struct AttachmentView {
     pub vlan: Option<VlanView>,
     /// What policy lets it do to the host; nothing until it was judged.
     pub grant: Grant,
+    /// The host's own place on the uplink; looked up only where host and
+    /// container shall reach each other by it.
+    pub host_access: Option<HostAccessView>,
+}
+
+/// The host's own place on an uplink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostAccessView {
+    /// Its addresses on the uplink, but for link-local ones, in the kernel's
+    /// order.
+    pub addresses: Vec<IpNet>,
+    /// What comes in by the uplink and would not go back by it is dropped
+    /// (`rp_filter` 1, RFC 3704 §2.2); IPv4 only.
+    pub strict_reverse_path: bool,
 }
 
 impl From<UplinkView> for AttachmentView {
@@ -137,6 +151,7 @@ impl From<UplinkView> for AttachmentView {
             busy: None,
             vlan: None,
             grant: Grant::default(),
+            host_access: None,
         }
     }
 }

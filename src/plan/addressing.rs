@@ -11,7 +11,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use super::{PlannedInterface, Planner, Step, is_optional, names};
 use crate::host::view::DefaultRouteView;
 use crate::request::{
-    Announce, Asked, Attachment, DefaultRoute, Family, IfName, Mtu, Origin, Sysctl,
+    Announce, Asked, Attachment, DefaultRoute, Family, IfName, IpvlanMode, Mtu, Origin, Sysctl,
+    Uplink,
 };
 use crate::rt::{Address, LinkEnd, Route};
 
@@ -119,6 +120,7 @@ impl Planner<'_> {
             host,
         };
         self.push(place, up, &attachment.uplink.origin);
+        self.probe(attachment);
         for Asked { value, origin } in &attachment.addressing.addresses {
             let address = Address {
                 ifindex,
@@ -239,13 +241,14 @@ impl Planner<'_> {
         let Some(interface) = self.plan.interfaces.get(place) else {
             return Vec::new();
         };
+        let asks_next_hops = asks_next_hops(&attachment.uplink.value);
         let candidate = |(via, destination, origin): (IpAddr, IpNet, &Origin)| Candidate {
             interface: place,
             ifname: interface.ifname.clone(),
             route: Route {
                 ifindex: interface.ifindex,
                 destination,
-                via: Some(via),
+                via: Some(via).filter(|_| asks_next_hops),
                 metric: addressing.metric.as_ref().map(|asked| asked.value),
                 table: None,
                 source: None,
@@ -269,16 +272,8 @@ impl Planner<'_> {
             .interfaces
             .get(*interface)
             .map(|i| i.addresses.as_slice());
-        if let Some(via) = route.via
-            && !is_on_link(via, addresses.unwrap_or_default())
-        {
+        if let Some(host) = to_gateway(route, addresses.unwrap_or_default()) {
             // As pipework does: a route to the gateway itself comes first.
-            let host = Route {
-                destination: IpNet::from(via),
-                via: None,
-                metric: None,
-                ..route.clone()
-            };
             self.push(place, add_route(host, ifname), origin);
         }
         let present = self
@@ -301,11 +296,38 @@ impl Planner<'_> {
     }
 }
 
+/// Whether a next hop is asked for its hardware address. An ipvlan that routes
+/// hands packets to the host's routes, whatever the next hop is.
+pub(super) fn asks_next_hops(uplink: &Uplink) -> bool {
+    match uplink {
+        Uplink::Ipvlan { mode, .. } => *mode == IpvlanMode::L2,
+        Uplink::Bridge { .. }
+        | Uplink::Macvlan { .. }
+        | Uplink::Ovs { .. }
+        | Uplink::Physical { .. }
+        | Uplink::Dummy
+        | Uplink::Ipoib { .. }
+        | Uplink::Wifi { .. }
+        | Uplink::Link { .. } => true,
+    }
+}
+
+/// The route to a gateway that no address of the interface has on its link.
+pub(super) fn to_gateway(route: &Route, addresses: &[IpNet]) -> Option<Route> {
+    let via = route.via.filter(|via| !is_on_link(*via, addresses))?;
+    Some(Route {
+        destination: IpNet::from(via),
+        via: None,
+        metric: None,
+        ..route.clone()
+    })
+}
+
 fn takes_slot(present: &DefaultRouteView, candidate: &Candidate) -> bool {
     (present.v6, present.metric) == candidate.slot()
 }
 
-fn add_route(route: Route, ifname: &IfName) -> Step {
+pub(super) fn add_route(route: Route, ifname: &IfName) -> Step {
     Step::AddRoute {
         route,
         ifname: ifname.clone(),
@@ -313,15 +335,15 @@ fn add_route(route: Route, ifname: &IfName) -> Step {
     }
 }
 
-fn any4() -> IpNet {
+pub(super) fn any4() -> IpNet {
     IpNet::V4(Ipv4Net::default())
 }
 
-fn any6() -> IpNet {
+pub(super) fn any6() -> IpNet {
     IpNet::V6(Ipv6Net::default())
 }
 
-fn is_on_link(gateway: IpAddr, addresses: &[IpNet]) -> bool {
+pub(super) fn is_on_link(gateway: IpAddr, addresses: &[IpNet]) -> bool {
     let is_link_local = match gateway {
         IpAddr::V4(_) => false,
         IpAddr::V6(v6) => v6.is_unicast_link_local(),

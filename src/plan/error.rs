@@ -1,6 +1,7 @@
 //! Why a request cannot be planned on this host.
 
 mod nic;
+mod unsuited;
 mod vlan;
 
 use ipnet::IpNet;
@@ -9,6 +10,7 @@ use crate::host::view::DeviceKind;
 use crate::request::{Bytes, IfName, Mtu, Origin};
 
 pub use nic::{HostUse, NicPlanError};
+pub use unsuited::Unsuited;
 
 pub use vlan::VlanPlanError;
 
@@ -41,8 +43,8 @@ pub enum PlanError {
         /// Where it was asked for.
         origin: Origin,
     },
-    /// A device that cannot carry a macvlan.
-    #[error("{device} is a {kind} device, which cannot carry a macvlan")]
+    /// A device that cannot carry a macvlan or an ipvlan.
+    #[error("{device} is a {kind} device, which cannot carry a macvlan or an ipvlan")]
     NotANic {
         /// The device.
         device: IfName,
@@ -196,6 +198,9 @@ pub enum PlanError {
         /// Where it was asked for.
         origin: Origin,
     },
+    /// A field that the uplink cannot have, as the host is.
+    #[error(transparent)]
+    Unsuited(#[from] Unsuited),
     /// A VLAN cannot be had.
     #[error(transparent)]
     Vlan(Box<VlanPlanError>),
@@ -232,6 +237,7 @@ impl PlanError {
             | Self::NotOvs { origin, .. } => origin,
             Self::Nic(error) => error.origin(),
             Self::Vlan(error) => error.origin(),
+            Self::Unsuited(error) => error.origin(),
         }
     }
 
@@ -257,6 +263,7 @@ impl PlanError {
             Self::MtuAboveUplink { uplink, uplink_mtu, .. } => format!(
                 "at most {uplink_mtu}, or raise that of {uplink} first: frames above it would be lost"
             ),
+            Self::Unsuited(error) => error.hint(),
             Self::PassthruMac { device, .. } => {
                 format!("leave pipework.mac out, or set it on {device}: ip link set {device} address MAC")
             }

@@ -2,14 +2,15 @@
 //!
 //! Parent and child cannot talk to each other (drivers/net/macvlan.c: bridge
 //! mode forwards between children only), so host and container do not reach
-//! each other by it. Pure: reads the view, never the host.
+//! each other by it, unless `host_access` makes a way. Pure: reads the view,
+//! never the host.
 
 use super::addressing::Plug;
 use super::vlan::{self, Parent};
 use super::{PlanError, Planner, Step};
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, UplinkView};
 use crate::request::{Asked, Attachment, DeviceRef, MacvlanMode, Mtu};
-use crate::rt::Macvlan;
+use crate::rt::{Macvlan, ShimKind};
 
 impl Planner<'_> {
     pub(super) fn macvlan(
@@ -37,6 +38,7 @@ impl Planner<'_> {
                 origin: asked.origin.clone(),
             });
         }
+        let access = self.host_access(attachment, view, ShimKind::Macvlan)?;
         let mtu = guest_mtu(attachment, &on)?;
         let mut guest = self.guest_end(attachment, mtu);
         // In this mode the child has its parent's address (macvlan_common_newlink).
@@ -61,13 +63,15 @@ impl Planner<'_> {
         self.prepare(attachment, &on);
         let place = self.current();
         let parent = on.name;
+        self.make_shim(access.as_ref());
         self.push(place, Step::CreateMacvlan { macvlan, parent }, &origin);
         self.finish_interface(attachment, None);
+        self.reach_from_host(attachment, access.as_ref());
         Ok(())
     }
 }
 
-fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result<(), PlanError> {
+pub(super) fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result<(), PlanError> {
     let (device, origin) = (view.name.clone(), attachment.uplink.origin.clone());
     match &view.kind {
         DeviceKind::Nic | DeviceKind::Vlan(_) | DeviceKind::Macvlan => {}
@@ -92,7 +96,7 @@ fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result<(), PlanEr
 
 /// The given MTU, which a child may not have above its parent's
 /// (`macvlan_change_mtu`).
-fn guest_mtu(attachment: &Attachment, on: &Parent) -> Result<Mtu, PlanError> {
+pub(super) fn guest_mtu(attachment: &Attachment, on: &Parent) -> Result<Mtu, PlanError> {
     match &attachment.mtu {
         Some(Asked { value, origin }) if value.get() > on.mtu => Err(PlanError::MtuAboveUplink {
             mtu: *value,

@@ -8,15 +8,20 @@
 mod addressing;
 mod bridge;
 mod bridge_vlan;
+mod dummy;
 mod error;
 mod handover;
+mod host_access;
 mod ipoib;
+mod ipvlan;
 mod macvlan;
 pub mod names;
 mod ovs;
 mod physical;
+mod routing;
 pub mod shared;
 pub mod step;
+mod suits;
 mod traffic;
 mod vf;
 mod vlan;
@@ -29,10 +34,12 @@ use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Pkey, Requ
 
 pub use bridge::bridge_to_make;
 pub use bridge_vlan::membership;
-pub use error::{HostUse, NicPlanError, PlanError, VlanPlanError};
+pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};
 pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
-pub use step::{OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo, Side, Step, Undo};
+pub use step::{
+    OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo, Probe, RoutingStep, Side, Step, Undo,
+};
 
 /// Everything that will be done, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,48 +180,51 @@ impl Planner<'_> {
     /// Plans one interface but for its default route, or leaves the plan as
     /// it was.
     fn link(&mut self, attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
-        let AttachmentView { uplink, nic, .. } = view;
         self.check_name(&attachment.ifname)?;
         self.check_addresses(attachment)?;
         traffic::check(attachment, view)?;
+        suits::check(attachment, view)?;
+        self.uplink(attachment, view)?;
+        self.routing(attachment);
+        Ok(())
+    }
+
+    fn uplink(&mut self, attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
+        let AttachmentView { uplink, nic, .. } = view;
         if let Some(bridge) = view.ovs_bridge(&attachment.uplink.value) {
             return self.ovs(attachment, bridge, view);
         }
         check_not_ovs(attachment)?;
-        let (device, mode) = match &attachment.uplink.value {
-            Uplink::Bridge { device } => return self.bridge(attachment, device, view),
-            Uplink::Macvlan { parent, mode } => (parent, *mode),
-            Uplink::Ovs { bridge } => return self.ovs(attachment, bridge, view),
-            Uplink::Physical { device } => return self.physical(attachment, device, view),
-            Uplink::Wifi { device } => return self.wifi(attachment, device, view),
+        match &attachment.uplink.value {
+            Uplink::Bridge { device } => self.bridge(attachment, device, view),
+            Uplink::Ovs { bridge } => self.ovs(attachment, bridge, view),
+            Uplink::Macvlan { parent, mode } => self.macvlan(attachment, parent, *mode, view),
+            Uplink::Ipvlan { parent, mode } => self.ipvlan(attachment, parent, *mode, view),
+            Uplink::Dummy => {
+                self.dummy(attachment);
+                Ok(())
+            }
+            Uplink::Physical { device } => self.physical(attachment, device, view),
+            Uplink::Wifi { device } => self.wifi(attachment, device, view),
             Uplink::Ipoib { parent, pkey, mode } => {
-                return self.ipoib(attachment, parent, *pkey, *mode, uplink);
+                self.ipoib(attachment, parent, *pkey, *mode, uplink)
             }
-            Uplink::Ipvlan { .. } | Uplink::Dummy => {
-                return Err(self.not_built(attachment));
-            }
-            Uplink::Link { device, .. } if nic.is_some() => {
-                return self.wifi(attachment, device, view);
-            }
+            Uplink::Link { device, .. } if nic.is_some() => self.wifi(attachment, device, view),
             Uplink::Link { device, .. } if ipoib::is_meant_by_link(uplink) => {
                 let vlan = attachment.vlan.as_ref();
                 let pkey = vlan.and_then(|vlan| Pkey::behind_at(vlan.value));
-                return self.ipoib(attachment, device, pkey, None, uplink);
+                self.ipoib(attachment, device, pkey, None, uplink)
             }
             Uplink::Link { device, mode } => {
                 if let Some(bridge) = bridge::meant_by_link(device, uplink) {
                     return self.bridge(attachment, &bridge, view);
                 }
-                (device, *mode)
+                if dummy::meant_by_link(device, uplink) {
+                    self.dummy(attachment);
+                    return Ok(());
+                }
+                self.macvlan(attachment, device, *mode, view)
             }
-        };
-        self.macvlan(attachment, device, mode, view)
-    }
-
-    fn not_built(&self, attachment: &Attachment) -> PlanError {
-        PlanError::NoSuchDevice {
-            device: attachment.uplink.origin.to_string(),
-            origin: attachment.uplink.origin.clone(),
         }
     }
 

@@ -91,6 +91,11 @@ pub fn host_mac(identity: &Identity, ifname: &IfName) -> MacAddr {
     )
 }
 
+/// The MAC of the host's own child of a NIC.
+pub fn shim_mac(machine_id: &str, nic: &IfName) -> MacAddr {
+    local_mac(0x02, digest(&["pipework shim", machine_id, nic.as_str()]))
+}
+
 /// Name of the host's end: `pw` and 10 hex digits of (name, ifname).
 pub fn host_name(name: &str, ifname: &IfName) -> IfName {
     let [a, b, c, d, e, ..] = digest(&["pipework port", name, ifname.as_str()]);

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::addressing::Plug;
 use super::bridge::guest_mtu;
 use super::names::{self, Life};
-use super::traffic::Place;
+use super::traffic::place_of;
 use super::{OvsStep, PlanError, Planner, Step};
 use crate::host::view::{AttachmentView, DeviceView, OvsView, UplinkView, ovs_may_be_made};
 use crate::request::{Asked, Attachment, Datapath, IfName, MacAddr, VlanMode};
@@ -71,7 +71,8 @@ impl Planner<'_> {
             alias,
         };
         self.push(place, alias, origin);
-        self.host_traffic(attachment, &pair.host, &pair.guest, Place::Ovs);
+        let on = place_of(&attachment.uplink.value, view);
+        self.host_traffic(attachment, &pair.host, &pair.guest, on);
         for step in [
             Step::Ovs(OvsStep::AddPort(add)),
             Step::Ovs(OvsStep::RaisePort {

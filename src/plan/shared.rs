@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::LOWEST_INDEX;
-use crate::request::{IfName, MacAddr, VlanId, VlanSet};
-use crate::rt::UplinkPorts;
+use crate::request::{IfName, IpvlanMode, MacAddr, VlanId, VlanSet};
+use crate::rt::{Neighbour, Route, Shim, UplinkPorts};
 
 /// An object, with all that making it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,34 @@ pub enum SharedObject {
         vlans: VlanSet,
         /// Which ports these are.
         ports: UplinkPorts,
+    },
+    /// The mode of all ipvlan children of one NIC. Nothing is made for it: it
+    /// keeps those of another mode away, who would change it for all.
+    IpvlanMode {
+        /// Index of the NIC.
+        parent: u32,
+        /// Name of the NIC.
+        parent_name: IfName,
+        /// The mode.
+        mode: IpvlanMode,
+    },
+    /// The host's own child of a NIC, by which it reaches the others.
+    Shim {
+        /// The device.
+        shim: Shim,
+        /// Name of the NIC.
+        parent_name: IfName,
+    },
+    /// The host's route to one address of a container, by its own child of the
+    /// NIC. Shared, because a container that has just died may not have been
+    /// cleared away when the next one of that address starts.
+    HostRoute {
+        /// The route.
+        route: Route,
+        /// Whose MAC it leads to; `None` where none is asked for.
+        neighbour: Option<Neighbour>,
+        /// Name of the host's child.
+        shim_name: IfName,
     },
 }
 
@@ -94,6 +122,12 @@ impl SharedObject {
                 ports,
                 ..
             } => ObjectKey(format!("membership {bridge} {vlans} {ports}")),
+            Self::IpvlanMode { parent, .. } => ObjectKey(format!("ipvlan {parent}")),
+            Self::Shim { shim, .. } => ObjectKey(format!("shim {}", shim.parent)),
+            Self::HostRoute { route, .. } => ObjectKey(format!(
+                "host route {} {}",
+                route.ifindex, route.destination
+            )),
         }
     }
 
@@ -101,7 +135,10 @@ impl SharedObject {
     /// one bridge share their ports.
     pub fn lock_key(&self) -> ObjectKey {
         match self {
-            Self::VlanDevice { .. } => self.key(),
+            Self::VlanDevice { .. }
+            | Self::IpvlanMode { .. }
+            | Self::Shim { .. }
+            | Self::HostRoute { .. } => self.key(),
             Self::Membership { bridge, .. } => ObjectKey(format!("memberships {bridge}")),
         }
     }
@@ -122,6 +159,25 @@ impl fmt::Display for SharedObject {
                 ports,
                 ..
             } => write!(f, "VLAN {vlans} at {ports} of {bridge_name}"),
+            Self::IpvlanMode {
+                parent_name, mode, ..
+            } => write!(f, "mode {mode} for all ipvlan children of {parent_name}"),
+            Self::Shim { shim, parent_name } => {
+                write!(f, "{}, the host's own child of {parent_name}", shim.name)
+            }
+            Self::HostRoute {
+                route, shim_name, ..
+            } => {
+                write!(
+                    f,
+                    "the host's route to {} by {shim_name}",
+                    route.destination.addr()
+                )?;
+                match route.source {
+                    Some(source) => write!(f, " from {source}"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }

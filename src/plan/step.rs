@@ -15,12 +15,12 @@ mod traffic;
 
 use super::shared::{SharedObject, User};
 use crate::request::{Family, IfName, MacAddr, Origin};
-use crate::rt::{Address, Bridge, Macvlan, Route, VethPair};
+use crate::rt::{Address, Bridge, Ipvlan, LinkEnd, Macvlan, Route, VethPair};
 
 pub use nic::{NicStep, NicUndo, Traveller};
 pub use ovs::{OvsStep, OvsUndo};
 pub use port::{PortStep, PortUndo};
-pub use routing::RoutingStep;
+pub use routing::{Probe, RoutingStep};
 pub use traffic::TrafficStep;
 pub use undo::{Side, Undo};
 
@@ -69,6 +69,15 @@ pub enum Step {
         /// Name of its parent.
         parent: IfName,
     },
+    /// Make an ipvlan.
+    CreateIpvlan {
+        /// The device.
+        ipvlan: Ipvlan,
+        /// Name of its parent.
+        parent: IfName,
+    },
+    /// Make a dummy.
+    CreateDummy(LinkEnd),
     /// Give the host's end the text by which people and monitoring know it.
     SetAlias {
         /// Index of the host's end.
@@ -165,6 +174,15 @@ impl Step {
                 ifindex: macvlan.guest.ifindex,
                 name: macvlan.guest.name.to_string(),
             }),
+            Self::CreateIpvlan {
+                ipvlan: Ipvlan { guest, .. },
+                ..
+            }
+            | Self::CreateDummy(guest) => Some(Undo::DeleteLink {
+                side: Side::Guest,
+                ifindex: guest.ifindex,
+                name: guest.name.to_string(),
+            }),
             Self::AddRoute {
                 route,
                 replaces: Some(former),
@@ -226,6 +244,14 @@ impl fmt::Display for Step {
                 "making {} ({}, MTU {}), a macvlan in mode {} on {parent}",
                 macvlan.guest.name, macvlan.guest.mac, macvlan.guest.mtu, macvlan.mode
             ),
+            Self::CreateIpvlan { ipvlan, parent } => write!(
+                f,
+                "making {} (MTU {}), an ipvlan in mode {} on {parent}",
+                ipvlan.guest.name, ipvlan.guest.mtu, ipvlan.mode
+            ),
+            Self::CreateDummy(LinkEnd { name, mac, mtu, .. }) => {
+                write!(f, "making {name} ({mac}, MTU {mtu}), a dummy")
+            }
             Self::SetAlias { name, alias, .. } => write!(f, "naming {name} {alias}"),
             Self::SetSysctl {
                 ifname,

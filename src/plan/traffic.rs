@@ -19,7 +19,7 @@ use crate::request::{
 };
 use crate::rt::{Gate, Guard, Hook, Ifb, LinkEnd, PortFlags, Sources};
 
-pub(super) use check::{Place, check};
+pub(super) use check::{Place, check, place_of};
 
 /// An Ethernet header and a tag, which come on top of the MTU.
 const FRAME_HEADER: u32 = 18;
@@ -118,11 +118,7 @@ impl Planner<'_> {
             ifname: &guest.name,
             mtu: host.mtu.get(),
         };
-        let guard =
-            on(&attachment.port.spoofcheck).map(|origin| (guard_of(attachment, guest.mac), origin));
-        if guard.is_some() {
-            self.note_other_addresses(attachment);
-        }
+        let guard = self.guard(attachment, guest.mac, place);
         self.gate(
             &device,
             Hook::Ingress,
@@ -188,6 +184,7 @@ impl Planner<'_> {
             tc,
         } = &attachment.traffic;
         if !has_host_end {
+            self.note_no_guard(attachment);
             self.gate(
                 &device,
                 Hook::Ingress,
@@ -210,6 +207,36 @@ impl Planner<'_> {
         if let Some(origin) = on(&attachment.port.promisc) {
             let step = PortStep::SetPromisc { ifindex, ifname };
             self.push(self.current(), Step::Port(step), origin);
+        }
+    }
+
+    /// The guard of a port, where one was asked for and can be.
+    fn guard<'o>(
+        &mut self,
+        attachment: &'o Attachment,
+        mac: MacAddr,
+        place: Place,
+    ) -> Option<(Guard, &'o Origin)> {
+        let origin = on(&attachment.port.spoofcheck)?;
+        match place {
+            Place::Bridge | Place::Ovs => {
+                self.note_other_addresses(attachment);
+                Some((guard_of(attachment, mac), origin))
+            }
+            Place::OvsProcess | Place::Alone(_) => {
+                self.note_no_guard(attachment);
+                None
+            }
+        }
+    }
+
+    /// Pods have a guard without asking; where there can be none, it is said.
+    fn note_no_guard(&mut self, attachment: &Attachment) {
+        if on(&attachment.port.spoofcheck).is_some() {
+            self.plan.notices.push(format!(
+                "{} is not guarded against forged addresses: no end of it on the host sees its frames",
+                attachment.ifname.value
+            ));
         }
     }
 

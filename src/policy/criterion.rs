@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::entry::Mode;
 use super::need::Need;
 use super::text::quoted;
 
@@ -25,6 +26,11 @@ pub enum Criterion {
     DefaultRoute,
     Mac,
     Routes,
+    Rules,
+    Neigh,
+    Sbr,
+    Dad,
+    HostAccess,
     Ifname,
     Hostif,
     Mtu,
@@ -64,6 +70,11 @@ impl Criterion {
             Self::DefaultRoute => "default-route",
             Self::Mac => "mac",
             Self::Routes => "routes",
+            Self::Rules => "rules",
+            Self::Neigh => "neigh",
+            Self::Sbr => "sbr",
+            Self::Dad => "dad",
+            Self::HostAccess => "host-access",
             Self::Ifname => "ifname",
             Self::Hostif => "hostif",
             Self::Mtu => "mtu",
@@ -106,6 +117,11 @@ impl Need {
             Self::DefaultRoute => Criterion::DefaultRoute,
             Self::Mac(_) => Criterion::Mac,
             Self::Route(_) => Criterion::Routes,
+            Self::Rules => Criterion::Rules,
+            Self::Neighbour(_) => Criterion::Neigh,
+            Self::SourceBased => Criterion::Sbr,
+            Self::Dad(_) => Criterion::Dad,
+            Self::HostAccess => Criterion::HostAccess,
             Self::Ifname { .. } => Criterion::Ifname,
             Self::Hostif(_) => Criterion::Hostif,
             Self::Mtu(_) => Criterion::Mtu,
@@ -138,7 +154,8 @@ impl fmt::Display for Need {
             Self::Uplink(name) => write!(f, "the uplink {name}"),
             Self::Lower(name) => write!(f, "{name}, which is below the uplink,"),
             Self::Kind(kind) => write!(f, "the kind {}", kind.word()),
-            Self::Mode(mode) => write!(f, "the macvlan mode {mode}"),
+            Self::Mode(Mode::Macvlan(mode)) => write!(f, "the macvlan mode {mode}"),
+            Self::Mode(Mode::Ipvlan(mode)) => write!(f, "the ipvlan mode {mode}"),
             Self::Vlan(None) => f.write_str("the untagged network of the uplink"),
             Self::Vlan(Some(tag)) => write!(f, "VLAN {tag}"),
             Self::VlanDevice(name) => write!(f, "the VLAN device {name}"),
@@ -151,6 +168,11 @@ impl fmt::Display for Need {
             Self::Mac(None) => f.write_str("the stable hardware address"),
             Self::Mac(Some(mac)) => write!(f, "the hardware address {mac}"),
             Self::Route(destination) => write!(f, "a route to {destination}"),
+            Self::Rules => f.write_str("a routing rule"),
+            Self::Neighbour(address) => write!(f, "a neighbour entry for {address}"),
+            Self::SourceBased => f.write_str("replies by the interface that they came to"),
+            Self::Dad(ms) => write!(f, "a probe for duplicates of {ms} ms"),
+            Self::HostAccess => f.write_str("a way between host and container"),
             Self::Ifname { name, written: _ } => write!(f, "the interface name {name}"),
             Self::Hostif(name) => write!(f, "the host interface name {name}"),
             Self::Mtu(mtu) => write!(f, "an MTU of {mtu}"),

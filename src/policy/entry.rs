@@ -3,6 +3,7 @@
 //! Each parses from the text in the file and says whether it covers a value
 //! that was asked for.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -11,7 +12,7 @@ use super::caller::Caller;
 use super::set::Entry;
 use crate::request::glob::GlobError;
 use crate::request::rate::RateError;
-use crate::request::{Glob, MacAddr, MacvlanMode, Pkey, Rate};
+use crate::request::{Glob, IpvlanMode, MacAddr, MacvlanMode, Pkey, Rate};
 
 impl Entry for Glob {
     const EXPECTED: &'static str = "names, each exact or with a trailing *";
@@ -128,18 +129,46 @@ impl Entry for Kind {
     }
 }
 
-impl Entry for MacvlanMode {
-    const EXPECTED: &'static str = "macvlan modes";
+/// How the children of one NIC reach each other: the words of macvlan and of
+/// ipvlan differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Of a macvlan.
+    Macvlan(MacvlanMode),
+    /// Of an ipvlan; it holds for all children of the NIC.
+    Ipvlan(IpvlanMode),
+}
+
+impl Mode {
+    /// Whether it is what everybody gets who asks for none.
+    pub fn is_default(self) -> bool {
+        matches!(
+            self,
+            Self::Macvlan(MacvlanMode::Bridge) | Self::Ipvlan(IpvlanMode::L2)
+        )
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Macvlan(mode) => mode.fmt(f),
+            Self::Ipvlan(mode) => mode.fmt(f),
+        }
+    }
+}
+
+impl Entry for Mode {
+    const EXPECTED: &'static str = "modes of macvlan or ipvlan";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let all = [Self::Bridge, Self::Private, Self::Vepa, Self::Passthru];
-        all.into_iter()
-            .find(|mode| mode.to_string() == text)
-            .ok_or_else(|| {
-                format!(
-                    "no macvlan mode is called {text:?}; there are bridge, private, vepa and passthru"
-                )
-            })
+        let macvlan = text.parse().map(Self::Macvlan).ok();
+        let mode = macvlan.or_else(|| text.parse().map(Self::Ipvlan).ok());
+        mode.ok_or_else(|| {
+            format!(
+                "no mode is called {text:?}; there are bridge, private, vepa and passthru (macvlan), l2, l3 and l3s (ipvlan)"
+            )
+        })
     }
 }
 

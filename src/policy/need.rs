@@ -4,121 +4,24 @@
 //! does not compile until somebody decides what a policy says of it. Uplinks
 //! are judged as the host resolved them, never by the name that was written.
 
+mod ask;
 mod nic;
 mod ovs;
+mod routing;
 mod traffic;
 mod vlan;
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
+pub use ask::{Ask, Need};
 
 use super::caller::Caller;
-use super::entry::Kind;
+use super::entry::{Kind, Mode};
 use super::error::PolicyError;
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, UplinkView};
-use crate::request::vlan::VlanRange;
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    MacvlanMode, Origin, PhysicalRef, Pkey, Rate, Route, Sysctl, Uplink,
+    Origin, PhysicalRef, Route, Sysctl, Uplink,
 };
-
-/// One thing that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
-    /// To be this caller.
-    Caller(Caller),
-    /// The uplink, by its primary name.
-    Uplink(String),
-    /// A device below the uplink, by its primary name.
-    Lower(String),
-    /// The way in which the interface is made.
-    Kind(Kind),
-    /// How children of one macvlan parent reach each other.
-    Mode(MacvlanMode),
-    /// The VLAN that the uplink leads into; `None` is untagged.
-    Vlan(Option<u16>),
-    /// The device of the VLAN that is asked for on a NIC, by its primary name.
-    VlanDevice(String),
-    /// VLANs that reach the container tagged.
-    Trunk(VlanRange),
-    /// What is written to the rows of a port of Open vSwitch, as
-    /// `iface-id=VALUE` or `external-ids.KEY=VALUE`.
-    Ovs(String),
-    /// A bridge that does not exist yet.
-    CreateBridge,
-    /// An address.
-    Address(IpAddr),
-    /// A router, of the default route or of another.
-    Gateway(IpAddr),
-    /// A default route.
-    DefaultRoute,
-    /// A hardware address; `None` is the stable one.
-    Mac(Option<MacAddr>),
-    /// The destination of a further route.
-    Route(IpNet),
-    /// The interface's name in the container.
-    Ifname {
-        /// The name.
-        name: String,
-        /// Whether it was written rather than given by default.
-        written: bool,
-    },
-    /// The name of the host's end.
-    Hostif(String),
-    /// An MTU.
-    Mtu(u32),
-    /// A length of the transmit queue.
-    Txqlen(u32),
-    /// A kernel setting, as `ipv4.arp_ignore`.
-    Sysctl(String),
-    /// A number of announcements.
-    Announce(u32),
-    /// A metric of a route.
-    Metric(u32),
-    /// A stable identity.
-    Name(String),
-    /// A limit of the traffic to the container in bit/s; `None` is no limit.
-    RateIn(Option<Rate>),
-    /// A limit of the traffic from the container; `None` is no limit.
-    RateOut(Option<Rate>),
-    /// Bytes that may exceed a limit at once.
-    Burst(u32),
-    /// Lines of traffic control.
-    TrafficControl,
-    /// Frames that leave by the bridge port that they came from.
-    Hairpin,
-    /// All frames of the link.
-    Promisc,
-    /// A port without a guard, for who has one by default.
-    NoSpoofcheck,
-    /// To start without the interface.
-    Optional,
-    /// A device that the host uses.
-    DeviceForce,
-    /// A setting of a virtual function, by its field without `vf.`.
-    Vf(String),
-    /// A partition of InfiniBand; without one it is the parent's.
-    Pkey(Pkey),
-    /// As many interfaces in one container.
-    Count(u32),
-}
-
-/// A need, and who wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
-    /// What is asked.
-    pub need: Need,
-    /// Where it was written.
-    pub origin: Origin,
-}
-
-fn ask(need: Need, origin: &Origin) -> Ask {
-    Ask {
-        need,
-        origin: origin.clone(),
-    }
-}
+use ask::ask;
 
 /// What the whole request asks on behalf of each of its attachments.
 pub(super) struct Shared<'a> {
@@ -143,10 +46,10 @@ pub(super) fn needs(
         trunk,
         port,
         traffic,
-        routing: _,
+        routing,
         device,
         ovs: of_ovs,
-        host_access: _,
+        host_access,
         mac,
         mtu,
         txqlen,
@@ -176,12 +79,16 @@ pub(super) fn needs(
     routes.iter().for_each(|route| of_route(route, &mut out));
     sysctls.iter().for_each(|one| out.push(of_sysctl(one)));
     out.extend(traffic::needs(port, traffic, shared.caller));
+    routing::of_routing(routing, &mut out);
     let rest = [
         of(mtu, |mtu| Need::Mtu(mtu.get())),
         of(txqlen, |length| Need::Txqlen(*length)),
         of(hostif, |name| Need::Hostif(name.to_string())),
         announce.as_ref().and_then(of_announce),
-        // `optional=false` repeats the default.
+        // `host-access=false` and `optional=false` repeat the default.
+        of(&host_access.clone().filter(|h| h.value), |_| {
+            Need::HostAccess
+        }),
         of(&optional.clone().filter(|o| o.value), |_| Need::Optional),
         shared
             .name
@@ -238,8 +145,12 @@ fn of_uplink(
         _ if ovs.is_some() => (ovs, Kind::Ovs, None),
         Uplink::Bridge { device } => (Some(device), Kind::Bridge, None),
         Uplink::Ovs { bridge } => (Some(bridge), Kind::Ovs, None),
-        Uplink::Macvlan { parent, mode } => (by_name(parent), Kind::Macvlan, Some(*mode)),
-        Uplink::Ipvlan { parent, mode: _ } => (by_name(parent), Kind::Ipvlan, None),
+        Uplink::Macvlan { parent, mode } => {
+            (by_name(parent), Kind::Macvlan, Some(Mode::Macvlan(*mode)))
+        }
+        Uplink::Ipvlan { parent, mode } => {
+            (by_name(parent), Kind::Ipvlan, Some(Mode::Ipvlan(*mode)))
+        }
         Uplink::Physical {
             device: PhysicalRef::Device(device),
         } => (by_name(device), Kind::Phys, None),
@@ -253,10 +164,15 @@ fn of_uplink(
             mode: _,
         } => (by_name(parent), Kind::Ipoib, None),
         Uplink::Wifi { device } => (by_name(device), Kind::Wifi, None),
+        Uplink::Link { device, mode: _ }
+            if view.uplink == UplinkView::Absent && device.stands_for_a_dummy() =>
+        {
+            (None, Kind::Dummy, None)
+        }
         Uplink::Link { device, mode: _ } if is_bridge => (by_name(device), Kind::Bridge, None),
         Uplink::Link { device, mode } => match nic::kind_of_link(view, is_infiniband(&view.uplink))
         {
-            Kind::Macvlan => (by_name(device), Kind::Macvlan, Some(*mode)),
+            Kind::Macvlan => (by_name(device), Kind::Macvlan, Some(Mode::Macvlan(*mode))),
             other => (by_name(device), other, None),
         },
     };
@@ -280,7 +196,15 @@ fn of_uplink(
     }
     out.push(ask(Need::Kind(kind), origin));
     out.extend(mode.map(|mode| ask(Need::Mode(mode), origin)));
-    let is_made = match kind {
+    if is_made(kind, view) {
+        out.push(ask(Need::CreateBridge, origin));
+    }
+    Some(kind)
+}
+
+/// Whether a bridge has to be made first.
+fn is_made(kind: Kind, view: &AttachmentView) -> bool {
+    match kind {
         Kind::Ovs => view.ovs_to_make().is_some(),
         Kind::Bridge => view.uplink == UplinkView::Absent,
         Kind::Macvlan
@@ -290,11 +214,7 @@ fn of_uplink(
         | Kind::Dummy
         | Kind::Ipoib
         | Kind::Wifi => false,
-    };
-    if is_made {
-        out.push(ask(Need::CreateBridge, origin));
     }
-    Some(kind)
 }
 
 fn is_infiniband(view: &UplinkView) -> bool {

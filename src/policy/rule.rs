@@ -8,12 +8,12 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::criterion::Criterion;
-use super::entry::{CallerPattern, Kind, Limit, MacPattern, Pkeys, Range, Routers, Vlan};
+use super::entry::{CallerPattern, Kind, Limit, MacPattern, Mode, Pkeys, Range, Routers, Vlan};
 use super::need::{Ask, Need};
 use super::set::Set;
 use crate::host::view::{Grant, UplinkPorts};
 use crate::request::vlan::VlanRange;
-use crate::request::{Glob, MacvlanMode, VlanId};
+use crate::request::{Glob, VlanId};
 
 /// What a rule does with the attachments that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -37,7 +37,7 @@ pub struct Rule {
     uplink: Option<Set<Glob>>,
     lower: Option<Set<Glob>>,
     kind: Option<Set<Kind>>,
-    mode: Option<Set<MacvlanMode>>,
+    mode: Option<Set<Mode>>,
     vlan: Option<Set<Vlan>>,
     ovs: Option<Set<Glob>>,
     create_bridge: Option<bool>,
@@ -46,6 +46,11 @@ pub struct Rule {
     default_route: Option<bool>,
     mac: Option<Set<MacPattern>>,
     routes: Option<Set<IpNet>>,
+    rules: Option<bool>,
+    neigh: Option<Set<IpNet>>,
+    sbr: Option<bool>,
+    dad: Option<Set<Range>>,
+    host_access: Option<bool>,
     ifname: Option<Set<Glob>>,
     hostif: Option<Set<Glob>>,
     mtu: Option<Set<Range>>,
@@ -100,7 +105,7 @@ impl Need {
             Self::VlanDevice(_) => true,
             Self::Trunk(_) | Self::Ovs(_) => false,
             Self::Mac(mac) => mac.is_none(),
-            Self::Mode(mode) => *mode == MacvlanMode::Bridge,
+            Self::Mode(mode) => mode.is_default(),
             Self::Ifname { name: _, written } => !written,
             Self::Count(count) => *count <= 1,
             // A limit takes from who asks for it, and nobody must have one.
@@ -113,6 +118,8 @@ impl Need {
             Self::Hostif(_) | Self::Mtu(_) | Self::Txqlen(_) => false,
             Self::Sysctl(_) | Self::Announce(_) => false,
             Self::DeviceForce | Self::Vf(_) | Self::Pkey(_) => false,
+            Self::Rules | Self::Neighbour(_) | Self::SourceBased => false,
+            Self::Dad(_) | Self::HostAccess => false,
         }
     }
 }
@@ -167,6 +174,11 @@ impl Rule {
             Need::DefaultRoute => self.default_route,
             Need::Mac(mac) => listed(&self.mac, |e| e.covers(mac.as_ref())),
             Need::Route(net) => listed(&self.routes, |e| e.contains(net)),
+            Need::Rules => self.rules,
+            Need::Neighbour(address) => listed(&self.neigh, |e| e.contains(address)),
+            Need::SourceBased => self.sbr,
+            Need::Dad(ms) => listed(&self.dad, |e| e.covers(*ms)),
+            Need::HostAccess => self.host_access,
             Need::Ifname { name, written: _ } => listed(&self.ifname, |e| e.covers(name)),
             Need::Hostif(name) => listed(&self.hostif, |e| e.covers(name)),
             Need::Mtu(mtu) => listed(&self.mtu, |e| e.covers(*mtu)),
@@ -260,7 +272,8 @@ impl Rule {
     }
 
     /// Every criterion, and what the rule says of it.
-    fn criteria(&self) -> [(Criterion, Stated); 33] {
+    #[expect(clippy::too_many_lines, reason = "a table: one line per criterion")]
+    fn criteria(&self) -> [(Criterion, Stated); 38] {
         let Self {
             action: _,
             caller,
@@ -276,6 +289,11 @@ impl Rule {
             default_route,
             mac,
             routes,
+            rules,
+            neigh,
+            sbr,
+            dad,
+            host_access,
             ifname,
             hostif,
             mtu,
@@ -314,6 +332,11 @@ impl Rule {
             (Criterion::DefaultRoute, switched(*default_route)),
             (Criterion::Mac, stated(mac)),
             (Criterion::Routes, stated(routes)),
+            (Criterion::Rules, switched(*rules)),
+            (Criterion::Neigh, stated(neigh)),
+            (Criterion::Sbr, switched(*sbr)),
+            (Criterion::Dad, stated(dad)),
+            (Criterion::HostAccess, switched(*host_access)),
             (Criterion::Ifname, stated(ifname)),
             (Criterion::Hostif, stated(hostif)),
             (Criterion::Mtu, stated(mtu)),

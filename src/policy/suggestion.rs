@@ -46,7 +46,8 @@ impl fmt::Display for Suggestion {
             let values = values.join(", ");
             match key {
                 "create-bridge" | "default-route" | "optional" | "count" | "tc" | "hairpin"
-                | "promisc" | "no-spoofcheck" | "device-force" => {
+                | "promisc" | "no-spoofcheck" | "device-force" | "rules" | "sbr"
+                | "host-access" => {
                     write!(f, "\n{key} = {values}")?;
                 }
                 list => write!(f, "\n{list} = [{values}]")?,
@@ -78,7 +79,9 @@ fn value(need: &Need) -> String {
         Need::Trunk(range) if range.first == range.last => range.to_string(),
         Need::Trunk(range) => quoted(&range.to_string()),
         Need::Ovs(row) => name(row),
-        Need::Address(address) | Need::Gateway(address) => quoted(&address.to_string()),
+        Need::Address(address) | Need::Gateway(address) | Need::Neighbour(address) => {
+            quoted(&address.to_string())
+        }
         Need::Route(destination) => quoted(&destination.to_string()),
         Need::Mac(None) => quoted("stable"),
         Need::Mac(Some(mac)) => quoted(&mac.to_string()),
@@ -93,9 +96,11 @@ fn value(need: &Need) -> String {
         Need::Burst(number) => number.to_string(),
         Need::Vf(field) => name(field),
         Need::Pkey(pkey) => quoted(&pkey.to_string()),
+        Need::Rules | Need::SourceBased | Need::HostAccess => "true".to_owned(),
         Need::Mtu(number)
         | Need::Txqlen(number)
         | Need::Announce(number)
+        | Need::Dad(number)
         | Need::Metric(number)
         | Need::Count(number) => number.to_string(),
     }

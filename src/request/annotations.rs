@@ -11,6 +11,8 @@ mod fields;
 mod key;
 mod nic;
 mod ovs;
+mod routing;
+mod suits;
 mod traffic;
 mod vlan;
 
@@ -65,6 +67,7 @@ pub fn parse<'a>(
     }
     unique_names(&attachments)?;
     bandwidth.limit(&mut attachments)?;
+    routing::distinct_rules(&attachments)?;
     Ok(Some(Request { attachments, name }))
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::PhysicalRef;
@@ -49,7 +50,10 @@ pub enum MacvlanMode {
 }
 
 /// Where an ipvlan switches packets (drivers/net/ipvlan).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum IpvlanMode {
     /// In the parent, as a bridge would (`IPVLAN_MODE_L2`).
     #[default]
@@ -60,6 +64,17 @@ pub enum IpvlanMode {
     /// The same, through netfilter of the parent's namespace
     /// (`IPVLAN_MODE_L3S`).
     L3s,
+}
+
+impl DeviceRef {
+    /// Whether pipework, given this first argument and no device of that name,
+    /// makes a dummy: its name begins so.
+    pub fn stands_for_a_dummy(&self) -> bool {
+        match self {
+            Self::Name(name) => name.as_str().starts_with("dummy"),
+            Self::Mac(_) | Self::Pci(_) => false,
+        }
+    }
 }
 
 /// Why a text refers to no device.

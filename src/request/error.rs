@@ -6,15 +6,18 @@ mod hint;
 use thiserror::Error;
 
 use super::address::{AddressError, FormError};
+use super::dad::DadError;
 use super::device::{DeviceError, IpvlanModeError, MacvlanModeError};
 use super::ifname::IfNameError;
 use super::keys::FormMismatch;
 use super::mac::MacError;
 use super::mtu::MtuError;
+use super::neighbour::NeighbourError;
 use super::ovs::ExternalIdError;
 use super::pkey::PkeyError;
 use super::rate::RateError;
 use super::route::RouteError;
+use super::rule::RuleError;
 use super::sysctl::SysctlError;
 use super::tc::TcError;
 use super::vf::TxRateError;
@@ -76,6 +79,15 @@ pub enum ValueError {
     /// A list of routes.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// A list of rules.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// A list of neighbours.
+    #[error(transparent)]
+    Neighbour(#[from] NeighbourError),
+    /// Detection of duplicate addresses.
+    #[error(transparent)]
+    Dad(#[from] DadError),
     /// A kernel setting.
     #[error(transparent)]
     Sysctl(#[from] SysctlError),
@@ -239,6 +251,28 @@ pub enum RequestError {
         second: String,
         /// What they disagree on.
         why: &'static str,
+    },
+    /// A rule about an interface that is not the one of these annotations.
+    #[error(
+        "annotation {key}={value}: {named} is not the interface that it belongs to, which is {ifname}"
+    )]
+    RuleOfAnother {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+        /// The interface in the rule.
+        named: String,
+        /// The interface of the annotations.
+        ifname: String,
+    },
+    /// Two rules, one of which the kernel would take away in the other's place.
+    #[error("the rules {first} and {second} cannot be told apart when one of them is taken back")]
+    RulesAlike {
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// An interface that is plugged into nothing.
     #[error("annotation {key} asks for an interface without an uplink: one of {uplinks} is needed")]

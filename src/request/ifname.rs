@@ -82,6 +82,17 @@ impl IfName {
         let [a, b, c, d] = hash;
         Self(format!("pw{a:02x}{b:02x}{c:02x}{d:02x}.{tag}"))
     }
+
+    /// What stands for the uplink of a dummy, which has none.
+    pub fn dummy() -> Self {
+        Self("dummy".to_owned())
+    }
+
+    /// The name of the host's own child of a NIC, its index in hexadecimal
+    /// behind `pws`.
+    pub fn of_shim(ifindex: u32) -> Self {
+        Self(format!("pws{ifindex:08x}"))
+    }
 }
 
 fn is_allowed(character: char) -> bool {

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod annotations;
+pub mod dad;
 pub mod device;
 pub mod error;
 pub mod glob;
@@ -14,16 +15,19 @@ pub mod ifname;
 pub mod keys;
 pub mod mac;
 pub mod mtu;
+pub mod neighbour;
 pub mod options;
 pub mod ovs;
 pub mod pkey;
 pub mod rate;
 pub mod route;
+pub mod rule;
 pub mod sysctl;
 pub mod tc;
 mod units;
 pub mod vf;
 pub mod vlan;
+mod words;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -32,17 +36,20 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 pub use address::AddressWithGateway;
+pub use dad::Dad;
 pub use device::{DeviceRef, IpvlanMode, MacvlanMode, PciAddress};
 pub use error::RequestError;
 pub use glob::Glob;
 pub use ifname::IfName;
 pub use mac::MacAddr;
 pub use mtu::Mtu;
+pub use neighbour::{Neighbour, NeighbourEntry};
 pub use options::{DeviceOptions, OvsOptions, PortOptions, Routing, Traffic};
 pub use ovs::{Datapath, VlanMode};
 pub use pkey::{IpoibMode, Pkey};
 pub use rate::{Bytes, Rate};
 pub use route::{Metric, Route};
+pub use rule::{Rule, Selector};
 pub use sysctl::{Family, Sysctl};
 pub use tc::TcLine;
 pub use vf::{TxRate, VfLinkState, VfOptions};

@@ -2,7 +2,7 @@
 //! groups that belong together.
 
 use super::ovs::VlanMode;
-use super::{Asked, Bytes, Origin, Rate, TcLine, VfOptions};
+use super::{Asked, Bytes, Dad, Neighbour, Origin, Rate, Rule, TcLine, VfOptions};
 
 /// Settings of a bridge port and of the interface that hangs on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -35,7 +35,23 @@ pub struct Traffic {
 
 /// Rules, neighbours and checks beside addresses and routes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Routing {}
+pub struct Routing {
+    /// Rules that choose a table, in the order written.
+    pub rules: Vec<Asked<Rule>>,
+    /// Neighbours that nobody asks for, in the order written.
+    pub neighbours: Vec<Asked<Neighbour>>,
+    /// Replies leave by the interface that they came to.
+    pub sbr: Option<Asked<bool>>,
+    /// Whether addresses are asked for before they are taken.
+    pub dad: Option<Asked<Dad>>,
+}
+
+impl Routing {
+    /// Whether replies leave by the interface that they came to.
+    pub fn is_source_based(&self) -> bool {
+        self.sbr.as_ref().is_some_and(|asked| asked.value)
+    }
+}
 
 /// How a device of the host is handed over, and what its virtual function is
 /// told first.

@@ -14,7 +14,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use thiserror::Error;
 
 use super::error::cut;
-use words::Words;
+use super::words::WordError;
+use words::RouteWords;
 
 /// A route's metric; any value is valid, the lowest wins
 /// (`RTA_PRIORITY`; IPv6 takes 0 for 1024).
@@ -61,34 +62,9 @@ pub enum RouteError {
     /// `default` says nothing about IPv4 or IPv6 by itself.
     #[error("a default route needs via and a gateway")]
     DefaultWithoutVia,
-    /// A word that is not ours.
-    #[error("{word} is not understood in a route; known are via, metric, table, src, onlink")]
-    UnknownWord {
-        /// The word, cut for display.
-        word: String,
-    },
-    /// A word was written twice.
-    #[error("{word} is written twice in one route")]
-    Twice {
-        /// The word.
-        word: &'static str,
-    },
-    /// A word that needs a value is the last one.
-    #[error("{word} needs a value")]
-    NoValue {
-        /// The word.
-        word: &'static str,
-    },
-    /// A value that its word cannot have.
-    #[error("{word} {text} is not {expected}")]
-    Value {
-        /// The word.
-        word: &'static str,
-        /// What was written, cut for display.
-        text: String,
-        /// What belongs there.
-        expected: &'static str,
-    },
+    /// A word that is not ours, or its value.
+    #[error(transparent)]
+    Word(#[from] WordError),
     /// Next hop or source of the other family.
     #[error("{word} {address} is of another address family than {destination}")]
     Family {
@@ -162,13 +138,13 @@ impl FromStr for Route {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut words = text.split_whitespace();
         let first = words.next().ok_or(RouteError::Empty)?;
-        let Words {
+        let RouteWords {
             via,
             metric,
             table,
             source,
             onlink,
-        } = Words::read(words)?;
+        } = RouteWords::read(words)?;
         let destination = destination(first, via)?;
         same_family("via", via, destination)?;
         same_family("src", source, destination)?;

@@ -1,7 +1,9 @@
 //! The only place that knows the kernel.
 //!
 //! `netns` holds every `setns`, `rtnl` every netlink call, `sysctl` every
-//! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `proc` what is read of processes, `raw` every
+//! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `packet` the
+//! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
+//! in them, `proc` what is read of processes, `raw` every
 //! `unsafe` block. Knows no policy and no plan: it takes leaf types of
 //! `request` and plain values, and answers with the kernel's own words.
 
@@ -11,13 +13,16 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+pub mod arp;
 pub mod bus;
 pub mod clock;
+pub mod filter;
 pub mod genl;
 pub mod ndisc;
 pub mod netns;
 pub mod nl80211;
 pub mod ovsdb;
+pub mod packet;
 pub mod pci;
 pub mod proc;
 pub mod raw;

@@ -137,6 +137,90 @@ pub fn ethtool_link(socket: impl AsFd, name: &[u8]) -> io::Result<bool> {
     Ok(value.data != 0)
 }
 
+/// Lets through to `socket` only the frames that `program` accepts
+/// (`SO_ATTACH_FILTER`, Documentation/networking/filter.rst).
+///
+/// `EINVAL` when the kernel cannot prove that the program ends.
+pub fn attach_filter(socket: impl AsFd, program: &[libc::sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        len: libc::c_ushort::try_from(program.len())
+            .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?,
+        filter: program.as_ptr().cast_mut(),
+    };
+    set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+}
+
+/// Has a packet socket receive frames to one group address as well, as long as
+/// it is open (packet(7), `PACKET_ADD_MEMBERSHIP`).
+pub fn join_group(socket: impl AsFd, ifindex: u32, group: [u8; 6]) -> io::Result<()> {
+    let mut address = [0; 8];
+    for (to, from) in address.iter_mut().zip(group) {
+        *to = from;
+    }
+    let request = libc::packet_mreq {
+        mr_ifindex: ifindex.cast_signed(),
+        mr_type: libc::c_ushort::try_from(libc::PACKET_MR_MULTICAST).unwrap_or_default(),
+        mr_alen: 6,
+        mr_address: address,
+    };
+    set_option(
+        socket,
+        libc::SOL_PACKET,
+        libc::PACKET_ADD_MEMBERSHIP,
+        &request,
+    )
+}
+
+/// setsockopt(2) with a plain structure, and what it may point to, that the
+/// kernel only reads.
+fn set_option<T>(
+    socket: impl AsFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: &T,
+) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(mem::size_of::<T>())
+        .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    // SAFETY: `value` is `length` readable bytes that outlive the call, and a
+    // pointer in it leads to what its caller borrows for as long.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            name,
+            (&raw const *value).cast(),
+            length,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Binds a packet socket to one interface and all protocols (packet(7)); from
+/// then on it receives.
+pub fn bind_packet(socket: impl AsFd, ifindex: u32) -> io::Result<()> {
+    // SAFETY: sockaddr_ll is plain data for which all zeroes is a valid value.
+    let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
+    address.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or_default();
+    address.sll_protocol = u16::try_from(libc::ETH_P_ALL).unwrap_or_default().to_be();
+    address.sll_ifindex = ifindex.cast_signed();
+    let length = libc::socklen_t::try_from(mem::size_of_val(&address)).unwrap_or_default();
+    // SAFETY: `address` is `length` readable bytes that outlive the call.
+    let result = unsafe {
+        libc::bind(
+            socket.as_fd().as_raw_fd(),
+            (&raw const address).cast(),
+            length,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Fills `bytes` with randomness of the kernel (getrandom(2)).
 pub fn random(bytes: &mut [u8]) -> io::Result<()> {
     // SAFETY: the kernel writes at most `bytes.len()` bytes to `bytes`.
@@ -184,6 +268,8 @@ pub struct Arena {
 
 /// A start needs a quarter of this.
 const ARENA_BYTES: usize = 256 << 10;
+/// `alignof(max_align_t)` on every machine with 64 bits.
+const MALLOC_ALIGNMENT: usize = 16;
 
 // SAFETY: no two callers are given the same bytes of the block, because `used`
 // changes atomically.
@@ -224,7 +310,10 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let block = self.block.get().cast::<u8>();
         let used = self.used.load(Ordering::Relaxed);
-        let place = used + block.wrapping_add(used).align_offset(layout.align());
+        // As malloc(3) aligns, whatever is asked for: `nix::sys::socket::sendmsg`
+        // puts a cmsghdr into a vector of bytes.
+        let align = layout.align().max(MALLOC_ALIGNMENT);
+        let place = used + block.wrapping_add(used).align_offset(align);
         match place.checked_add(layout.size()) {
             Some(end) if self.moves(used, end) => block.wrapping_add(place),
             // SAFETY: the caller's promises are those that `System` wants.

@@ -30,6 +30,20 @@ pub fn write(family: Family, ifname: &IfName, leaf: &'static str, value: &str) -
     file.write_all(value.as_bytes())
 }
 
+/// What holds for `IFNAME` of a setting of which the greater of its own and
+/// that of all interfaces counts (`IN_DEV_MAXCONF`), in the namespace of this
+/// thread.
+pub fn greatest(family: Family, ifname: &IfName, leaf: &'static str) -> io::Result<i64> {
+    let number = |path: PathBuf| -> io::Result<i64> {
+        let text = fs::read_to_string(path)?;
+        text.trim()
+            .parse()
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+    };
+    let all = PathBuf::from(format!("/proc/sys/net/{family}/conf/all/{leaf}"));
+    Ok(number(all)?.max(number(path(family, ifname, leaf))?))
+}
+
 /// Reads `net.FAMILY.conf.IFNAME.LEAF` in the namespace of this thread.
 pub fn read(family: Family, ifname: &IfName, leaf: &'static str) -> io::Result<String> {
     Ok(fs::read_to_string(path(family, ifname, leaf))?

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::step::Step;
+use super::step::{OvsStep, Step};
 use super::view::Device;
 use super::wanted::BondMode;
 use crate::deadline::Deadline;
+use crate::host::ovs;
 use crate::request::IfName;
+use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::pause;
 use crate::sys::rtnl::{NewLink, RawRoute, RawRule, Rtnl, RtnlError, Setting};
 
@@ -31,6 +33,9 @@ pub enum StepError {
         /// Why not.
         source: std::io::Error,
     },
+    /// Open vSwitch refused, or did not answer.
+    #[error(transparent)]
+    Ovs(#[from] OvsError),
     /// No carrier came.
     #[error("no carrier within {} s", CARRIER_TIME.as_secs())]
     NoCarrier,
@@ -48,7 +53,7 @@ impl StepError {
         match self {
             Self::Kernel(error) => error.errno(),
             Self::Setting { source, .. } => source.raw_os_error(),
-            Self::NoCarrier | Self::NotServed | Self::Deadline => None,
+            Self::Ovs(_) | Self::NoCarrier | Self::NotServed | Self::Deadline => None,
         }
     }
 
@@ -58,6 +63,7 @@ impl StepError {
             Self::Kernel(RtnlError::Refused(refusal)) => refusal.kernel_says.clone(),
             Self::Kernel(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
             | Self::Setting { .. }
+            | Self::Ovs(_)
             | Self::NoCarrier
             | Self::NotServed
             | Self::Deadline => None,
@@ -136,12 +142,13 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
                 .await?;
         }
         Step::Settings { device, settings } => write(device, settings)?,
-        Step::SetMac { device, mac } => rtnl.set_hardware_address(device.ifindex, mac).await?,
+        Step::SetMac { device, mac } => set_mac(device, mac, rtnl).await?,
         Step::Raise(device) => rtnl.set_state(device.ifindex, true).await?,
         Step::Lower(device) => rtnl.set_state(device.ifindex, false).await?,
         Step::PutAddress { address, .. } => rtnl.put_address(address).await?,
         Step::DropAddress { address, .. } => rtnl.drop_address(address).await?,
         Step::Join { port, to } => rtnl.set_controller(port.ifindex, to.ifindex).await?,
+        Step::Ovs(step) => tell(step, deadline)?,
         Step::Leave { port, from } => leave(port, from, rtnl).await?,
         Step::AwaitAddresses { device, addresses } => {
             if !rtnl.await_served(device.ifindex, addresses).await? {
@@ -179,6 +186,15 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
         Step::Delete(device) => delete(device, rtnl).await?,
     }
     Ok(())
+}
+
+fn tell(step: &OvsStep, deadline: Deadline) -> Result<(), OvsError> {
+    let mut database = ovs::open(deadline)?;
+    match step {
+        OvsStep::Join { port, to } => database.join_uplink(&to.name, &port.name),
+        OvsStep::Leave { port, from } => database.leave_uplink(&from.name, &port.name),
+        OvsStep::Address { bridge, hwaddr } => database.set_hwaddr(&bridge.name, hwaddr.as_deref()),
+    }
 }
 
 async fn move_route(
@@ -235,6 +251,33 @@ fn write(device: &Device, settings: &[Setting]) -> Result<(), StepError> {
         }
     }
     Ok(())
+}
+
+/// Has the kernel announce every address of the device at its new hardware
+/// address (`inetdev_send_gratuitous_arp`, `ndisc_send_unsol_na`), so that
+/// nobody behind it goes on sending to the former one.
+async fn set_mac(device: &Device, mac: &[u8; 6], rtnl: &Rtnl) -> Result<(), StepError> {
+    let mut former = Vec::new();
+    for (v6, leaf) in [(false, "arp_notify"), (true, "ndisc_notify")] {
+        let announces = Setting {
+            v6,
+            leaf: leaf.to_owned(),
+            value: "1".to_owned(),
+        };
+        // Where there is no IPv6, or no such setting, nobody is told.
+        if let Ok(value) = announces.read(&device.name) {
+            former.push(Setting {
+                value,
+                ..announces.clone()
+            });
+            let _ = announces.write(&device.name);
+        }
+    }
+    let set = rtnl.set_hardware_address(device.ifindex, mac).await;
+    for setting in former {
+        let _ = setting.write(&device.name);
+    }
+    Ok(set?)
 }
 
 async fn leave(port: &Device, from: &Device, rtnl: &Rtnl) -> Result<(), StepError> {

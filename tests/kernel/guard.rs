@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::macvlan::needs_macvlan;
+use crate::policy::write;
 use crate::support::lab::frames::{Forge, Trial, arp, ethernet, icmp6, ipv6, udp4};
 use crate::support::lab::wire::Capture;
 use crate::support::lab::{Container, Lab, ip, lab};
@@ -18,7 +19,7 @@ const V4: [u8; 4] = [10, 0, 0, 5];
 const OTHER_V4: [u8; 4] = [10, 0, 0, 6];
 const ROUTER: [u8; 4] = [10, 0, 0, 1];
 
-const GUARDED: [&str; 4] = [
+pub const GUARDED: [&str; 4] = [
     "pipework.bridge=br0",
     "pipework.mac=02:00:00:00:00:05",
     "pipework.ip=10.0.0.5/24,fd00::5/64",
@@ -40,7 +41,7 @@ fn guarded(lab: &Lab, asked: &[&str]) -> (Container, Container) {
 }
 
 /// Frames of the container's own.
-fn good() -> Vec<(&'static str, Vec<u8>)> {
+pub fn good() -> Vec<(&'static str, Vec<u8>)> {
     let (own, link) = (v6("fd00::5"), v6("fe80::ff:fe00:5"));
     let none = Ipv6Addr::UNSPECIFIED;
     vec![
@@ -72,7 +73,7 @@ fn good() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Frames that speak for somebody else.
-fn forged() -> Vec<(&'static str, Vec<u8>)> {
+pub fn forged() -> Vec<(&'static str, Vec<u8>)> {
     let (own, router) = (v6("fd00::5"), v6("fd00::1"));
     let none = Ipv6Addr::UNSPECIFIED;
     vec![
@@ -148,7 +149,7 @@ fn of_the_network() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[track_caller]
-fn assert_verdicts(trial: &Trial, frames: &[(&str, Vec<u8>)], passes: bool) {
+pub fn assert_verdicts(trial: &Trial, frames: &[(&str, Vec<u8>)], passes: bool) {
     let wrong = frames
         .iter()
         .filter(|(_, frame)| trial.passes(frame) != passes);
@@ -209,6 +210,40 @@ fn a_guard_lets_the_kernels_own_traffic_pass_and_limits_it_too() {
         let trial = Trial::start(lab, &container, &machine, &arp(MAC, 1, V4, ROUTER));
         assert_verdicts(&trial, &forged(), false);
         assert_verdicts(&trial, &good(), true);
+    });
+}
+
+#[test]
+fn the_port_of_a_pod_is_guarded_unless_it_has_leave_to_go_without() {
+    lab!(|lab| {
+        needs_limits!();
+        let machine = lab.lan("br0");
+        write(
+            "[[rule]]\ncaller = \"namespace:shop\"\nuplink = \"br0\"\nkind = \"bridge\"\nmac = \"any\"\n\
+             no-spoofcheck = true\n\
+             [[rule]]\ncaller = \"namespace:other\"\nuplink = \"br0\"\nkind = \"bridge\"\nmac = \"any\"\n",
+        );
+        let attach = |namespace: &str, field: &str| {
+            let namespace = format!("io.kubernetes.cri.sandbox-namespace={namespace}");
+            let container = lab.any_container();
+            let asked = [GUARDED[0], GUARDED[1], field, &namespace];
+            let outcome = lab.attach(&container, &asked);
+            (container, outcome)
+        };
+        let is_forged_seen = |container: &Container| {
+            let trial = Trial::start(lab, container, &machine, &arp(MAC, 1, V4, ROUTER));
+            trial.passes(&udp4(OTHER_MAC, V4, [1000, 2000]))
+        };
+        let (guarded, outcome) = attach("other", "pipework.announce=1");
+        outcome.ok();
+        assert!(!is_forged_seen(&guarded));
+        guarded.end();
+        let (_refused, outcome) = attach("other", "pipework.spoofcheck=false");
+        let report = outcome.refused(12);
+        assert!(report.contains("no-spoofcheck = true"), "{report}");
+        let (free, outcome) = attach("shop", "pipework.spoofcheck=false");
+        outcome.ok();
+        assert!(is_forged_seen(&free));
     });
 }
 

@@ -9,9 +9,12 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::ipvlan::needs_ipvlan;
+use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::{Records, Snapshot};
 use crate::support::lab::{
-    Container, Lab, Outcome, PIPEWORK, bundle_of, feed, has, ip_json, lab, run,
+    Container, Lab, Outcome, PIPEWORK, add_ipv6_address, bundle_of, feed, has, ip, ip_json, lab,
+    run,
 };
 use crate::support::skip;
 use crate::traffic::needs_limits;
@@ -210,4 +213,46 @@ at_every_second_call! {
     a_hook_killed_in_an_even_call_can_be_run_again: 2 ASKED tried_again;
     a_hook_that_limits_killed_in_an_odd_call_is_cleared_up_by_gc: 1 LIMITED collected;
     a_hook_that_limits_killed_in_an_even_call_is_cleared_up_by_gc: 2 LIMITED collected;
+}
+
+/// A NIC on which the host has addresses, and a hook on it that is killed in
+/// every second call from `first`, with all that goes beside addresses.
+fn with_a_way_to_the_host(lab: &Lab, uplink: &[&str], first: usize) {
+    let _machine = lab.nic("up1");
+    ip("addr add 10.0.0.1/24 dev up1");
+    add_ipv6_address("fd01::1", "up1");
+    let rest = [
+        "pipework.parent=up1",
+        "pipework.host-access=true",
+        "pipework.ip=10.0.0.5/24,10.7.0.5/32,fd01::5/64@10.0.0.2",
+        "pipework.rule=from 10.0.0.5 lookup 100; from fd01::5 lookup 101",
+        "pipework.sbr=true",
+    ];
+    at_every_call(lab, &[uplink, &rest].concat(), first, collected);
+}
+
+#[test]
+fn a_way_between_host_and_macvlan_is_cleared_up_by_gc() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    for first in [1, 2] {
+        lab!(move |lab| {
+            needs_macvlan!();
+            with_a_way_to_the_host(lab, &[], first);
+        });
+    }
+}
+
+#[test]
+fn a_way_between_host_and_ipvlan_is_cleared_up_by_gc() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    for first in [1, 2] {
+        lab!(move |lab| {
+            needs_ipvlan!();
+            with_a_way_to_the_host(lab, &["pipework.type=ipvlan"], first);
+        });
+    }
 }

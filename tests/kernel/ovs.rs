@@ -309,3 +309,55 @@ fn policy_judges_the_vlans_that_pass_and_what_is_written() {
         assert!(text.contains("create-bridge = true"), "{text}");
     });
 }
+
+#[test]
+fn isolated_ports_reach_others_and_not_each_other() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let (a, b, c) = (lab.container("a"), lab.container("b"), lab.container("c"));
+        for (container, isolate, ip) in [(&a, true, 1), (&b, true, 2), (&c, false, 3)] {
+            let isolate = format!("pipework.isolate={isolate}");
+            let ip = format!("pipework.ip=10.0.0.{ip}/24");
+            lab.attach(container, &["pipework.ovs=ovs0", &isolate, &ip])
+                .ok();
+        }
+        assert!(reaches(lab, &a, "10.0.0.3"), "{}", ovs.logs());
+        assert!(reaches(lab, &b, "10.0.0.3"));
+        assert!(!reaches(lab, &a, "10.0.0.2"));
+    });
+}
+
+#[test]
+fn the_guard_holds_in_the_kernel_and_is_refused_where_it_would_not() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let (web, other) = (lab.container("web"), lab.container("other"));
+        lab.attach(&other, &["pipework.ovs=ovs0", "pipework.ip=10.0.0.2/24"])
+            .ok();
+        let asked = [
+            "pipework.ovs=ovs0",
+            "pipework.ip=10.0.0.1/24",
+            "pipework.spoofcheck=true",
+        ];
+        if !ovs.in_kernel {
+            let text = lab.attach(&web, &asked).refused(19);
+            assert!(text.contains("before the host can judge them"), "{text}");
+            let limited = [asked[0], asked[1], "pipework.rate.out=10mbit"];
+            let text = lab.attach(&web, &limited).refused(19);
+            assert!(text.contains("datapath is netdev"), "{text}");
+            let limited = [asked[0], asked[1], "pipework.rate.in=10mbit"];
+            lab.attach(&web, &limited).ok();
+            return;
+        }
+        lab.attach(&web, &asked).ok();
+        assert!(reaches(lab, &web, "10.0.0.2"), "{}", ovs.logs());
+        lab.inside(&web, || {
+            ip("link set eth1 down");
+            ip("link set eth1 address 02:00:00:00:00:66");
+            ip("link set eth1 up");
+        });
+        assert!(!reaches(lab, &web, "10.0.0.2"), "with a forged address");
+    });
+}

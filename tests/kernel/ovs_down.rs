@@ -185,6 +185,26 @@ fn a_server_that_dies_during_a_start_leaves_a_record_that_gc_settles() {
 }
 
 #[test]
+fn a_server_that_is_restarted_during_a_start_is_waited_for() {
+    lab!(|lab| {
+        let mut ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        ovs.kill_switch();
+        let container = lab.container("web");
+        let hook = begin(&lab.state(&container, &ASKED).to_string());
+        eventually("the row is there", || {
+            ovs.vsctl("--no-wait list-ports ovs0").starts_with("pw")
+        });
+        ovs.kill_server();
+        std::thread::sleep(Duration::from_millis(300));
+        ovs.start_server(&[]);
+        ovs.start_switch();
+        Outcome(hook.wait_with_output().unwrap()).ok();
+        assert_eq!(ovs.ports("ovs0").len(), 1);
+    });
+}
+
+#[test]
 fn a_server_that_hangs_costs_no_more_than_the_deadline() {
     lab!(|lab| {
         let ovs = ovs!(lab);

@@ -14,7 +14,7 @@ fn attached(lab: &Lab, number: u8, more: &[&str]) -> Container {
     container
 }
 
-fn reaches(lab: &Lab, from: &Container, to: &Container, address: &str) -> bool {
+pub fn reaches(lab: &Lab, from: &Container, to: &Container, address: &str) -> bool {
     let listener = lab.inside(to, || std::net::TcpListener::bind((address, 0)).unwrap());
     let target = listener.local_addr().unwrap();
     let wait = std::time::Duration::from_millis(500);

@@ -15,8 +15,11 @@ use pipework::request::{Origin, annotations};
 use pipework::sys::netns::Netns;
 use pipework::sys::rtnl::Rtnl;
 
+use crate::dummy::needs_dummy;
+use crate::ipvlan::needs_ipvlan;
 use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
+use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, RECORDS, add_ipv6_address, ip, ip_json, lab};
 use crate::support::skip;
 use crate::traffic::needs_limits;
@@ -99,6 +102,7 @@ pub fn with_plan<T>(
 /// Refuses every step of the plan for `asked` in turn.
 pub fn refuse_each(lab: &Lab, container: &Container, asked: &[&str]) {
     let (host, guest) = (lab.snapshot(), lab.snapshot_of(container));
+    let records = Records::take();
     let time = Duration::from_secs(60);
     with_plan(container, asked, time, async |plan, kernel| {
         for place in 0..=plan.steps.len() {
@@ -108,6 +112,7 @@ pub fn refuse_each(lab: &Lab, container: &Container, asked: &[&str]) {
             let what = format!("{asked:?}, step {place}");
             host.assert_equal(&lab.snapshot(), &format!("host, {what}"));
             guest.assert_equal(&lab.snapshot_of(container), &format!("container, {what}"));
+            records.assert_equal(&Records::take(), &format!("store, {what}"));
         }
         // The whole plan is one that the kernel takes.
         apply(plan, kernel).await.expect("nothing is refused");
@@ -319,5 +324,79 @@ fn loopback_that_was_down_is_as_it_was_after_a_refusal() {
         let container = lab.bare_container("web");
         let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
         refuse_each(lab, &container, &asked);
+    });
+}
+
+/// A NIC up1 on which the host has addresses.
+fn nic_of_the_host(lab: &Lab) -> Container {
+    let machine = lab.nic("up1");
+    ip("addr add 10.0.0.1/24 dev up1");
+    add_ipv6_address("fd00::1", "up1");
+    machine
+}
+
+const ACCESS: [&str; 4] = [
+    "pipework.parent=up1",
+    "pipework.host-access=true",
+    "pipework.ip=10.0.0.5/24,10.7.0.5/32,fd00::5/64@10.0.0.2",
+    "pipework.type=macvlan",
+];
+
+#[test]
+fn the_hosts_way_to_a_macvlan_is_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = nic_of_the_host(lab);
+        refuse_each(lab, &lab.any_container(), &ACCESS);
+    });
+}
+
+#[test]
+fn the_hosts_way_to_an_ipvlan_is_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_ipvlan!();
+        let _machine = nic_of_the_host(lab);
+        for mode in ["l2", "l3"] {
+            let mode = format!("pipework.mode={mode}");
+            let [parent, access, addresses, _] = ACCESS;
+            let container = lab.any_container();
+            let asked = [parent, access, addresses, "pipework.type=ipvlan", &mode];
+            refuse_each(lab, &container, &asked);
+            // What the last, whole plan made.
+            container.end();
+            std::fs::remove_dir_all(RECORDS).unwrap();
+            for link in ip_json("link show").as_array().unwrap() {
+                let name = link["ifname"].as_str().unwrap();
+                if name.starts_with("pws") {
+                    ip(&format!("link del {name}"));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_dummy_is_taken_back_from_every_step() {
+    lab!(|lab| {
+        needs_dummy!();
+        let asked = ["pipework.dummy=dummy", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+        refuse_each(lab, &lab.any_container(), &asked);
+    });
+}
+
+#[test]
+fn rules_neighbours_and_tables_are_taken_back_from_every_step() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
+            "pipework.rule=from 10.0.0.5 lookup 100; from ::/0 fwmark 1 lookup 101; \
+             not to 10.9.0.0/16 iif eth1 lookup main priority 7",
+            "pipework.neigh=10.0.0.1 lladdr 02:00:00:00:00:01; proxy fd00::9",
+            "pipework.sbr=true",
+            "pipework.dad=arp:1",
+        ];
+        refuse_each(lab, &lab.any_container(), &asked);
     });
 }

@@ -111,6 +111,44 @@ fn further_routes_are_there_with_all_that_was_said_of_them() {
     });
 }
 
+#[test]
+fn every_word_of_a_route_arrives_for_ipv6_too() {
+    lab!(|lab| {
+        let more = [
+            "pipework.ip=10.0.0.5/24,fd00::5/64,fd00::6/64",
+            "pipework.route=fd01::/48 via fd00::2 metric 50; fd02::/48 metric 7; \
+             fd03::/48 via fd00::3 table 100 src fd00::6; fd04::/48 via fd99::1 onlink; \
+             default via fd00::4 table 4000000000; 10.9.0.0/16 table 4000000000 src 10.0.0.5",
+        ];
+        let container = attached(lab, &more);
+        let one = |what: &str| routes(lab, &container, what).remove(0);
+        let metric = one("-6 route show fd01::/48");
+        assert_eq!(
+            (&metric["gateway"], &metric["metric"]),
+            (&"fd00::2".into(), &50.into())
+        );
+        let on_link = one("-6 route show fd02::/48");
+        assert!(
+            on_link["gateway"].is_null() && on_link["metric"] == 7,
+            "{on_link}"
+        );
+        let table = one("-6 route show table 100");
+        assert_eq!(
+            (&table["dst"], &table["prefsrc"]),
+            (&"fd03::/48".into(), &"fd00::6".into())
+        );
+        let onlink = one("-6 route show fd04::/48");
+        assert!(onlink["flags"].to_string().contains("onlink"), "{onlink}");
+        assert_eq!(one("-6 route show table 4000000000")["gateway"], "fd00::4");
+        let table = one("-4 route show table 4000000000");
+        assert_eq!(
+            (&table["dst"], &table["prefsrc"]),
+            (&"10.9.0.0/16".into(), &"10.0.0.5".into())
+        );
+        assert!(defaults(lab, &container).is_empty());
+    });
+}
+
 /// A container with an interface and a default route that an engine made.
 pub fn with_network_of_an_engine(lab: &Lab) -> Container {
     let container = lab.container("web");

@@ -255,7 +255,7 @@ impl Lab {
     pub fn settle(&self, machine: &Container) {
         self.inside(machine, || {
             ip("addr add 10.0.0.2/24 dev wire");
-            ip("addr add fd00::2/64 dev wire nodad");
+            add_ipv6_address("fd00::2", "wire");
         });
     }
 

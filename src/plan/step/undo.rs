@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::OvsUndo;
 use super::nic::NicUndo;
 use super::port::PortUndo;
+use super::routing::in_words;
 use crate::plan::shared::{SharedObject, User};
-use crate::rt::Route;
+use crate::rt::{Route, Rule};
 
 /// Where a device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,11 @@ pub enum Undo {
         /// The former one, as the kernel told it.
         former: Vec<u8>,
     },
+    /// Delete a rule of ours.
+    DeleteRule {
+        /// The rule.
+        rule: Rule,
+    },
     /// Leave an object that several attachments share; the last one removes it.
     Release {
         /// The object.
@@ -73,7 +79,10 @@ impl Undo {
     /// start takes it back.
     pub fn is_part_of_detach(&self) -> bool {
         match self {
-            Self::DeleteLink { .. } | Self::RestoreRoute { .. } | Self::Release { .. } => true,
+            Self::DeleteLink { .. }
+            | Self::RestoreRoute { .. }
+            | Self::DeleteRule { .. }
+            | Self::Release { .. } => true,
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
             Self::Ovs(undo) => undo.is_part_of_detach(),
             Self::Port(undo) => undo.is_part_of_detach(),
@@ -88,6 +97,7 @@ impl Undo {
             Self::DeleteLink { .. }
             | Self::LowerLoopback
             | Self::RestoreRoute { .. }
+            | Self::DeleteRule { .. }
             | Self::Release { .. }
             | Self::Nic(_)
             | Self::Port(_)
@@ -102,6 +112,7 @@ impl fmt::Display for Undo {
             Self::DeleteLink { name, .. } | Self::DeleteBridge { name, .. } => f.write_str(name),
             Self::LowerLoopback => f.write_str("lo is down again"),
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
+            Self::DeleteRule { rule } => write!(f, "the rule {}", in_words(rule)),
             Self::Release { object, .. } => object.fmt(f),
             Self::Ovs(undo) => undo.fmt(f),
             Self::Nic(undo) => undo.fmt(f),

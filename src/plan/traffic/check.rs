@@ -1,7 +1,7 @@
 //! What a kind of interface cannot have of limits, guard and flags: refused
 //! before anything is planned, never left out in silence.
 
-use super::super::{PlanError, bridge, ipoib};
+use super::super::{PlanError, bridge, dummy, ipoib};
 use super::{USUAL_MTU, frame, guard_of, on};
 use crate::host::view::{AttachmentView, UplinkView};
 use crate::request::{Asked, Attachment, MacAddr, Origin, PortOptions, Traffic, Uplink};
@@ -18,11 +18,14 @@ pub(in crate::plan) enum Place {
     /// The same where `ovs-vswitchd` itself switches: its packet socket has a frame
     /// before any rule of the host's end sees it (`__netif_receive_skb_core`).
     OvsProcess,
-    /// A device without an end on the host, by what it is called.
+    /// A device without an end on the host, by what it is called. One that is
+    /// handed over loses its queueing disciplines on its way back
+    /// (`dev_change_net_namespace`: `dev_shutdown`).
     Alone(&'static str),
 }
 
-fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
+/// What an interface hangs on, once its uplink is resolved.
+pub(in crate::plan) fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
     if view.ovs_bridge(uplink).is_some() {
         return match view.ovs_in_kernel() {
             true => Place::Ovs,
@@ -38,6 +41,7 @@ fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place {
         }
         Uplink::Link { device, .. } => match bridge::meant_by_link(device, &view.uplink) {
             Some(_) => Place::Bridge,
+            None if dummy::meant_by_link(device, &view.uplink) => Place::Alone("a dummy"),
             None => Place::Alone("a macvlan"),
         },
         Uplink::Macvlan { .. } => Place::Alone("a macvlan"),
@@ -66,7 +70,7 @@ pub(in crate::plan) fn check(
     check_port(&attachment.port, place)?;
     check_limits(&attachment.traffic, place)?;
     check_lines(&attachment.traffic, place)?;
-    check_guard(attachment)?;
+    check_guard(attachment, place)?;
     let mtu = match &view.uplink {
         UplinkView::Present(device) => device.mtu,
         UplinkView::Absent => USUAL_MTU,
@@ -90,7 +94,7 @@ fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
         isolate,
         hairpin,
         spoofcheck,
-        // What is handed over gets its own back with the rest.
+        // Of the interface itself; a device that goes back loses it there.
         promisc: _,
     } = port;
     let (kind, refused) = match place {
@@ -163,9 +167,13 @@ fn check_lines(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
     Ok(())
 }
 
-fn check_guard(attachment: &Attachment) -> Result<(), PlanError> {
-    let Some(origin) = on(&attachment.port.spoofcheck) else {
-        return Ok(());
+fn check_guard(attachment: &Attachment, place: Place) -> Result<(), PlanError> {
+    let origin = match (place, on(&attachment.port.spoofcheck)) {
+        (Place::Bridge | Place::Ovs, Some(origin)) => origin,
+        // Nobody asked for it but by default, and there is none.
+        (Place::OvsProcess | Place::Alone(_), Some(_)) | (_, None) => {
+            return Ok(());
+        }
     };
     // How long the program gets does not depend on the hardware address.
     if guard_of(attachment, MacAddr::local([0; 6])).fits() {

@@ -2,16 +2,16 @@
 //! [`Attachment`].
 
 use super::entry::Entry;
-use super::fields::{Fields, Plug, Read};
+use super::fields::{Fields, Mode, Plug, Read};
 use super::key::Selector;
-use super::ovs;
 use super::traffic::check_lines;
 use super::vlan as vlans;
-use super::{nic, no_uplink};
+use super::{nic, no_uplink, ovs, routing, suits};
 use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
 use crate::request::{
-    Addressing, Asked, Attachment, DefaultRoute, Family, IfName, Mtu, Origin, Uplink, VlanId,
+    Addressing, Asked, Attachment, DefaultRoute, Family, IfName, IpvlanMode, MacvlanMode, Mtu,
+    Origin, Uplink, VlanId,
 };
 
 /// The attachment that the fields of one interface describe.
@@ -31,10 +31,12 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     }
     let asked = asked?;
     nic::check(fields, plug.entry, &asked.value)?;
+    suits::check(fields, &asked)?;
     let addressing = addressing(fields)?;
     check_ipv6(fields, &addressing)?;
     let ifname = ifname(selector, fields, plug.entry, &asked.value)?;
     check_lines(&fields.traffic, &ifname.value)?;
+    routing::check_names(&fields.routing.rules, &ifname.value)?;
     Ok(Attachment {
         ifname,
         vlan: vlan(fields, &asked.value),
@@ -82,11 +84,11 @@ fn kinds_of(uplink: &str) -> &'static [&'static str] {
         "bridge" => &["bridge", "ovs"],
         "parent" => &["macvlan", "ipvlan"],
         "link" => &[
-            "bridge", "ovs", "macvlan", "ipvlan", "ipoib", "wifi", "phys",
+            "bridge", "ovs", "macvlan", "ipvlan", "ipoib", "wifi", "phys", "dummy",
         ],
         "device" => &["phys", "wifi"],
         "ovs" => &["ovs"],
-        "dummy" => &["dummy"],
+        "dummy" | "type" => &["dummy"],
         "ipoib" => &["ipoib"],
         _ => &[],
     }
@@ -107,14 +109,19 @@ fn check_mode(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestE
     };
     let kind = fields.kind.as_ref().map(|kind| kind.value);
     let why = match plug.value {
-        Plug::Bridge(_) | Plug::Ovs(_) | Plug::Device(_) | Plug::Ipoib(_) | Plug::Later => {
-            "only parent and link have a mode"
-        }
+        Plug::Bridge(_)
+        | Plug::Ovs(_)
+        | Plug::Device(_)
+        | Plug::Ipoib(_)
+        | Plug::Dummy
+        | Plug::Later => "only parent and link have a mode",
         Plug::Parent(_) | Plug::Link(_) => match (kind, &mode.value) {
-            (Some("bridge" | "ovs"), _) => "a port of a bridge has no mode",
-            (Some("phys" | "wifi" | "ipoib"), _) => "that type has no mode",
-            (Some("macvlan"), None) => "that mode is one of ipvlan",
-            (Some("ipvlan"), Some(_)) => "that mode is one of macvlan",
+            (Some("bridge" | "ovs" | "dummy" | "phys" | "wifi" | "ipoib"), _) => {
+                "only a macvlan or an ipvlan has a mode"
+            }
+            (Some("macvlan"), Mode::Ipvlan(_)) => "that mode is one of ipvlan",
+            (None, Mode::Ipvlan(_)) => "that mode is one of ipvlan, which type=ipvlan asks for",
+            (Some("ipvlan"), Mode::Macvlan(_)) => "that mode is one of macvlan",
             (_, _) => return Ok(()),
         },
     };
@@ -122,24 +129,23 @@ fn check_mode(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestE
 }
 
 fn check_hostif(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestError> {
+    let Some(hostif) = &fields.hostif else {
+        return Ok(());
+    };
     let kind = fields.kind.as_ref().map(|kind| kind.value);
-    let macvlan = kind == Some("macvlan");
-    let whole = matches!(kind, Some("phys" | "wifi" | "ipoib"));
-    match (&fields.hostif, &plug.value) {
-        (Some(hostif), Plug::Device(_) | Plug::Ipoib(_)) => Err(hostif
-            .entry
-            .contradicts(plug.entry, "only a port of a bridge has an end on the host")),
-        (Some(hostif), Plug::Link(_)) if whole => Err(hostif
-            .entry
-            .contradicts(plug.entry, "only a port of a bridge has an end on the host")),
-        (Some(hostif), Plug::Parent(_)) => Err(hostif
-            .entry
-            .contradicts(plug.entry, "a macvlan has no end on the host")),
-        (Some(hostif), Plug::Link(_)) if macvlan => Err(hostif
-            .entry
-            .contradicts(plug.entry, "a macvlan has no end on the host")),
-        (Some(_) | None, _) => Ok(()),
-    }
+    let why = match (&plug.value, kind) {
+        (Plug::Dummy, _) | (_, Some("dummy")) => "a dummy has no end on the host",
+        (Plug::Parent(_) | Plug::Link(_), Some("ipvlan")) => "an ipvlan has no end on the host",
+        (Plug::Parent(_), _) | (Plug::Link(_), Some("macvlan")) => {
+            "a macvlan has no end on the host"
+        }
+        (Plug::Device(_) | Plug::Ipoib(_), _)
+        | (Plug::Link(_), Some("phys" | "wifi" | "ipoib")) => {
+            "only a port of a bridge has an end on the host"
+        }
+        (Plug::Bridge(_) | Plug::Ovs(_) | Plug::Link(_) | Plug::Later, _) => return Ok(()),
+    };
+    Err(hostif.entry.contradicts(plug.entry, why))
 }
 
 /// Whether an uplink has partitions where others have VLANs.
@@ -196,8 +202,6 @@ fn ifname(
 }
 
 fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Asked<Uplink>, RequestError> {
-    let mode = fields.mode.as_ref().and_then(|mode| mode.value);
-    let mode = mode.unwrap_or_default();
     let kind = fields.kind.as_ref().map(|kind| kind.value);
     if let Some(uplink) = nic::uplink(fields, plug)? {
         return Ok(plug.entry.asked(uplink));
@@ -215,27 +219,49 @@ fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Asked<Uplink>, R
         Plug::Bridge(device) => Uplink::Bridge {
             device: device.clone(),
         },
-        Plug::Parent(parent) => Uplink::Macvlan {
-            parent: parent.clone(),
-            mode,
-        },
-        Plug::Link(parent) if kind == Some("macvlan") => Uplink::Macvlan {
-            parent: parent.clone(),
-            mode,
-        },
         Plug::Link(_) if kind == Some("bridge") => Uplink::Bridge {
             // `type` says that it is one, so it is called by name.
             device: plug.entry.ask(plug.entry.value.parse())?.value,
         },
+        Plug::Dummy => Uplink::Dummy,
+        Plug::Link(_) if kind == Some("dummy") => Uplink::Dummy,
+        Plug::Parent(parent) | Plug::Link(parent) if kind == Some("ipvlan") => Uplink::Ipvlan {
+            parent: parent.clone(),
+            mode: ipvlan_mode(fields),
+        },
+        Plug::Parent(parent) => Uplink::Macvlan {
+            parent: parent.clone(),
+            mode: macvlan_mode(fields),
+        },
+        Plug::Link(parent) if kind == Some("macvlan") => Uplink::Macvlan {
+            parent: parent.clone(),
+            mode: macvlan_mode(fields),
+        },
         Plug::Link(device) => Uplink::Link {
             device: device.clone(),
-            mode,
+            mode: macvlan_mode(fields),
         },
         Plug::Device(_) | Plug::Ipoib(_) | Plug::Later => {
             return Err(plug.entry.not_supported(plug.entry.field.name));
         }
     };
     Ok(plug.entry.asked(uplink))
+}
+
+/// The mode of a macvlan; that of an ipvlan was refused before.
+fn macvlan_mode(fields: &Fields<'_>) -> MacvlanMode {
+    match fields.mode.as_ref().map(|mode| mode.value) {
+        Some(Mode::Macvlan(mode)) => mode,
+        Some(Mode::Ipvlan(_)) | None => MacvlanMode::default(),
+    }
+}
+
+/// The mode of an ipvlan; that of a macvlan was refused before.
+fn ipvlan_mode(fields: &Fields<'_>) -> IpvlanMode {
+    match fields.mode.as_ref().map(|mode| mode.value) {
+        Some(Mode::Ipvlan(mode)) => mode,
+        Some(Mode::Macvlan(_)) | None => IpvlanMode::default(),
+    }
 }
 
 fn addressing(fields: &Fields<'_>) -> Result<Addressing, RequestError> {

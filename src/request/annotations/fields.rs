@@ -3,16 +3,17 @@
 
 use super::entry::Entry;
 use super::nic::IpoibFields;
+use super::routing;
 use crate::request::address::{AddressWithGateway, DynamicForm};
 use crate::request::error::RequestError;
-use crate::request::keys::form::{IPVLAN_MODES, TYPES, boolean, within};
+use crate::request::keys::form::{TYPES, boolean, within};
 use crate::request::keys::{Engine, Scope};
 use crate::request::mac::MacError;
 use crate::request::ovs::external_id;
 use crate::request::{
-    Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, IfName, MacAddr, MacvlanMode, Metric,
-    Mtu, OvsOptions, PhysicalRef, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId,
-    VlanMode,
+    Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, IfName, IpvlanMode, MacAddr,
+    MacvlanMode, Metric, Mtu, OvsOptions, PhysicalRef, PortOptions, Route, Routing, Sysctl,
+    Traffic, Trunk, VlanId, VlanMode,
 };
 
 /// A field's value with the annotation that it comes from.
@@ -39,8 +40,19 @@ pub enum Plug {
     Device(PhysicalRef),
     /// `ipoib`.
     Ipoib(DeviceRef),
+    /// `dummy`, or `type=dummy` alone.
+    Dummy,
     /// A key whose engine is missing.
     Later,
+}
+
+/// `mode`: the words of the two kinds differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// One of macvlan.
+    Macvlan(MacvlanMode),
+    /// One of ipvlan.
+    Ipvlan(IpvlanMode),
 }
 
 /// The fields of one interface as they were written.
@@ -52,8 +64,8 @@ pub struct Fields<'e> {
     pub plugs: Vec<Read<'e, Plug>>,
     /// `type`.
     pub kind: Option<Read<'e, &'static str>>,
-    /// `mode`; the value is `None` for a mode of ipvlan.
-    pub mode: Option<Read<'e, Option<MacvlanMode>>>,
+    /// `mode`.
+    pub mode: Option<Read<'e, Mode>>,
     /// `ifname`.
     pub ifname: Option<Read<'e, IfName>>,
     /// `hostif`.
@@ -125,6 +137,13 @@ impl<'e> Fields<'e> {
                 Engine::NotYet(what) => fields.read_later(entry, what)?,
             }
         }
+        // A dummy needs no device that could be named.
+        if let ([], Some(kind)) = (fields.plugs.as_slice(), &fields.kind)
+            && kind.value == "dummy"
+        {
+            let entry = kind.entry;
+            fields.plugs.push(read(entry, entry.asked(Plug::Dummy)));
+        }
         Ok(fields)
     }
 
@@ -135,6 +154,9 @@ impl<'e> Fields<'e> {
             "parent" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Parent),
             "link" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Link),
             "ovs" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Ovs),
+            "dummy" => self.plug(entry, entry.ask(value.parse::<IfName>())?.value, |_| {
+                Plug::Dummy
+            }),
             "ifname" => self.ifname = Some(read(entry, entry.ask(value.parse())?)),
             "hostif" => self.hostif = Some(read(entry, entry.ask(value.parse())?)),
             "vlan" => self.vlan = Some(read(entry, entry.ask(value.parse())?)),
@@ -170,6 +192,12 @@ impl<'e> Fields<'e> {
             "default" => self.read_default(entry),
             "announce" => self.read_announce(entry),
             "ovs.iface-id" | "ovs.external-ids" | "ovs.vlan-mode" => self.read_ovs(entry, name),
+            "host-access" => {
+                let asked = boolean(entry.value).ok_or_else(|| entry.mismatch())?;
+                self.host_access = Some(entry.asked(asked));
+                Ok(())
+            }
+            "rule" | "neigh" | "sbr" | "dad" => routing::read(&mut self.routing, entry),
             _ if self.read_nic(entry, name)? || self.read_traffic(entry, name)? => Ok(()),
             // A field of the table without a reader is not carried out.
             _ => Err(entry.not_supported(entry.field.name)),
@@ -238,23 +266,13 @@ impl<'e> Fields<'e> {
         let kind = TYPES.iter().find(|kind| **kind == entry.value);
         let value = *kind.ok_or_else(|| entry.mismatch())?;
         self.kind = Some(Read { value, entry });
-        if !matches!(
-            value,
-            "macvlan" | "bridge" | "ovs" | "phys" | "wifi" | "ipoib"
-        ) {
-            self.later(entry, value);
-        }
         Ok(())
     }
 
     fn read_mode(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
-        let value = entry.value.parse().ok();
-        if value.is_none() {
-            if !IPVLAN_MODES.contains(&entry.value) {
-                return Err(entry.mismatch());
-            }
-            self.later(entry, "ipvlan");
-        }
+        let macvlan = entry.value.parse().map(Mode::Macvlan).ok();
+        let value = macvlan.or_else(|| entry.value.parse().map(Mode::Ipvlan).ok());
+        let value = value.ok_or_else(|| entry.mismatch())?;
         self.mode = Some(Read { value, entry });
         Ok(())
     }

@@ -102,7 +102,15 @@ pub fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Option<Uplin
             device: PhysicalRef::Device(device.clone()),
         },
         (Plug::Ipoib(parent), _) | (Plug::Link(parent), Some("ipoib")) => ipoib(fields, parent)?,
-        (Plug::Link(_) | Plug::Bridge(_) | Plug::Ovs(_) | Plug::Parent(_) | Plug::Later, _) => {
+        (
+            Plug::Link(_)
+            | Plug::Bridge(_)
+            | Plug::Ovs(_)
+            | Plug::Parent(_)
+            | Plug::Dummy
+            | Plug::Later,
+            _,
+        ) => {
             return Ok(None);
         }
     };

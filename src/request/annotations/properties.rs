@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::{AddressWithGateway, DeviceRef, IfName, MacAddr, Mtu, Route, Sysctl};
+use crate::request::{
+    AddressWithGateway, Dad, DeviceRef, IfName, MacAddr, Mtu, Neighbour, Route, Rule, Sysctl,
+};
 
 /// Reads `text` and, if it is accepted, reads what it is displayed as.
 fn round_trip<T>(text: &str)
@@ -77,6 +79,9 @@ proptest! {
         round_trip::<DeviceRef>(&text);
         round_trip::<AddressWithGateway>(&text);
         round_trip::<Route>(&text);
+        round_trip::<Rule>(&text);
+        round_trip::<Neighbour>(&text);
+        round_trip::<Dad>(&text);
         let _ = Sysctl::parse(&text, &text);
         for key in keys::all() {
             let _ = key.form.check(&text);
@@ -89,6 +94,13 @@ proptest! {
         text in "[1-9]{1,2}\\.[0-9]{1,2}\\.0\\.[0-9]{1,2}/[0-9]{1,2}(,fe80::[1-9]/[0-9]{1,2})?(@[1-9]\\.1\\.1\\.[1-9])?"
     ) {
         round_trip::<AddressWithGateway>(&text);
+    }
+
+    #[test]
+    fn rules_are_read_again_as_they_are_displayed(
+        text in "(not )?(from (10\\.0\\.0\\.[0-9]{1,3}|fd00::/[0-9]{1,3}) )?(to 10\\.0\\.0\\.0/[0-9]{1,2} )?(fwmark (0x)?[0-9a-f]{1,4}(/[0-9]{1,3})? )?(ipproto (tcp|[0-9]{1,3}) )?(dport [0-9]{1,5}(-[0-9]{1,5})? )?(lookup|table) ([0-9]{1,3}|main)( priority [0-9]{1,5})?( suppress_prefixlength [0-9]{1,3})?"
+    ) {
+        round_trip::<Rule>(&text);
     }
 
     #[test]

@@ -40,6 +40,10 @@ impl RequestError {
                 "leave the address out; behind @ stands the partition key, for example pipework.mac=@8001"
                     .to_owned(),
             ),
+            Self::RuleOfAnother { .. } => {
+                Some("write the rule behind the key of the interface that it is about".to_owned())
+            }
+            Self::RulesAlike { .. } => Some("give them different priorities".to_owned()),
             Self::EmptyValue { .. } => Some("leave the annotation out, or give it a value".to_owned()),
             Self::ControlCharacter { .. } => {
                 Some("a YAML block (| or >) ends in a line break; write the value on one line".to_owned())
@@ -65,6 +69,9 @@ fn value_hint(reason: &ValueError) -> Option<String> {
             Some(format!("pipework keys sysctl.{family}.conf lists them"))
         }
         ValueError::Address(_)
+        | ValueError::Rule(_)
+        | ValueError::Neighbour(_)
+        | ValueError::Dad(_)
         | ValueError::Form(_)
         | ValueError::Device(_)
         | ValueError::IfName(_)

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use crate::request::address::{AddressWithGateway, DynamicForm, is_plain_name};
+use crate::request::dad::Dad;
 use crate::request::device::{DeviceRef, MacvlanMode};
 
 use crate::request::PhysicalRef;
@@ -14,8 +15,10 @@ use crate::request::error::{ValueError, cut};
 use crate::request::ifname::IfName;
 use crate::request::mac::MacAddr;
 use crate::request::mtu::Mtu;
+use crate::request::neighbour::Neighbour;
 use crate::request::pkey::Pkey;
 use crate::request::route::Route;
+use crate::request::rule::Rule;
 use crate::request::vf::TxRate;
 use crate::request::{Bytes, Rate, TcLine};
 
@@ -38,6 +41,10 @@ pub enum Form {
     Gateways,
     /// Routes.
     Routes,
+    /// Rules that choose a table.
+    Rules,
+    /// Neighbours.
+    Neighbours,
     /// Which gateways become default routes.
     DefaultRoute,
     /// A hardware address with an optional VLAN.
@@ -112,6 +119,9 @@ impl Form {
                 None => Ok(value.parse::<AddressWithGateway>().map(drop)?),
             },
             Self::Routes => Ok(Route::parse_list(value).map(drop)?),
+            Self::Rules => Ok(Rule::parse_list(value).map(drop)?),
+            Self::Neighbours => Ok(Neighbour::parse_list(value).map(drop)?),
+            Self::Dad => Ok(value.parse::<Dad>().map(drop)?),
             Self::Mtu => Ok(value.parse::<Mtu>().map(drop)?),
             Self::Rate => Ok(value.parse::<Rate>().map(drop)?),
             Self::Size => Ok(value.parse::<Bytes>().map(drop)?),
@@ -131,7 +141,6 @@ impl Form {
             | Self::Trunk
             | Self::Duration
             | Self::Words(_)
-            | Self::Dad
             | Self::Dns
             | Self::Fallback
             | Self::HostName
@@ -164,7 +173,10 @@ impl Form {
             | Self::Mtu
             | Self::Rate
             | Self::Size
-            | Self::TrafficControl => self.check(value).is_ok(),
+            | Self::TrafficControl
+            | Self::Rules
+            | Self::Neighbours
+            | Self::Dad => self.check(value).is_ok(),
             Self::Type => TYPES.contains(&value),
             Self::Mode => value.parse::<MacvlanMode>().is_ok() || IPVLAN_MODES.contains(&value),
             Self::Gateways => value.split([',', ';']).all(is_address),
@@ -179,7 +191,6 @@ impl Form {
             Self::Trunk => value.split(',').all(is_vlan_range),
             Self::Duration => duration_ms(value).is_some(),
             Self::Words(words) => words.contains(&value),
-            Self::Dad => is_dad(value),
             Self::Dns => {
                 matches!(value, "auto" | "lease" | "keep") || value.split(',').all(is_address)
             }
@@ -275,13 +286,6 @@ fn duration_ms(value: &str) -> Option<u32> {
     (ms <= 600_000).then_some(ms)
 }
 
-fn is_dad(value: &str) -> bool {
-    match value.split_once(':') {
-        None => matches!(value, "off" | "arp"),
-        Some((word, ms)) => word == "arp" && within(ms, 1, 10_000).is_some(),
-    }
-}
-
 fn is_host_name(value: &str) -> bool {
     (1..=63).contains(&value.len())
         && value
@@ -308,6 +312,8 @@ impl fmt::Display for Form {
             Self::Ip => "ADDRESS/LENGTH[,…][@GATEWAY[,GATEWAY]], 0/0, dhcp, dhcp6, slaac or pool",
             Self::Gateways => "one gateway for each address family, separated by a comma",
             Self::Routes => "routes separated by ;",
+            Self::Rules => "rules separated by ;",
+            Self::Neighbours => "neighbours separated by ;",
             Self::DefaultRoute => "true, false, v4 or v6",
             Self::Mac => "[MAC or U:STRING][@VLAN]",
             Self::Mtu => "a number of bytes from 68 to 65535",

@@ -4,17 +4,8 @@ use super::{Engine, Form, Key, Scope, table};
 
 const DHCP: Engine = Engine::NotYet("DHCP");
 const DNS: Engine = Engine::NotYet("DNS configuration");
-const ROUTING: Engine = Engine::NotYet("policy routing");
 
 table! {
-    Uplink "dummy" Form::Device, "", "dummy", Engine::NotYet("a dummy interface");
-        "an interface that leads nowhere"
-    Interface "rule" Form::Text(4096), "", "from 10.0.0.5 table 100", ROUTING;
-        "routing policy rules"
-    Interface "neigh" Form::Text(4096), "", "10.0.0.1 lladdr 02:00:00:00:00:01", Engine::NotYet("a permanent neighbour");
-        "permanent neighbours"
-    Interface "sbr" Form::Bool, "false", "true", ROUTING;
-        "replies leave by the interface that they came to"
     Interface "dhcp.hostname" Form::HostName, "", "web", DHCP;
         "host name sent to the server; without it the container's"
     Interface "dhcp.client-id" Form::Text(255), "", "01:02:00:00:00:00:05", DHCP;
@@ -37,10 +28,6 @@ table! {
         "search domains"
     Interface "hosts" Form::Words(&["auto", "keep"]), "auto", "keep", DNS;
         "whether the container's own name is written to /etc/hosts"
-    Interface "dad" Form::Dad, "off", "arp:200", Engine::NotYet("duplicate address detection");
-        "off or arp[:MILLISECONDS]: refuse an address that another host has"
-    Interface "host-access" Form::Bool, "false", "true", Engine::NotYet("a path between host and container");
-        "host and container reach each other in spite of macvlan"
     Interface "wait" Form::Duration, "0s", "30s", Engine::NotYet("waiting for an uplink");
         "how long to wait for an uplink that is absent or without carrier"
     Sandbox "net" Form::NetworkName, "", "lan", Engine::NotYet("a named network");

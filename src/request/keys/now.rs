@@ -18,6 +18,8 @@ table! {
         "this network card itself, or pf:NAME for a free virtual function of it; given back at the end"
     Uplink "ipoib" Form::Device, "", "ib0", FIRST;
         "a child of this InfiniBand interface"
+    Uplink "dummy" Form::IfName, "", "dummy", FIRST;
+        "an interface that leads nowhere, whatever name is given"
     Interface "type" Form::Type, "", "macvlan", FIRST;
         "the kind of interface, where the uplink allows several"
     Interface "mode" Form::Mode, "bridge", "private", FIRST;
@@ -28,6 +30,16 @@ table! {
         "gateways, where they are not written behind the addresses"
     Interface "route" Form::Routes, "", "10.1.0.0/16 via 10.0.0.2 metric 50", FIRST;
         "further routes: DST [via GW] [metric N] [table T] [src A] [onlink]"
+    Interface "rule" Form::Rules, "", "from 10.0.0.5 lookup 100", FIRST;
+        "rules that choose a table: [not] [from NET] [to NET] [iif IF] [oif IF] [fwmark N[/M]] [ipproto P] [sport P[-P]] [dport P[-P]] lookup T [priority N] [suppress_prefixlength N]"
+    Interface "neigh" Form::Neighbours, "", "10.0.0.1 lladdr 02:00:00:00:00:01", FIRST;
+        "permanent neighbours: IP lladdr MAC, or IP proxy to answer for an address"
+    Interface "sbr" Form::Bool, "false", "true", FIRST;
+        "replies leave by the interface that they came to"
+    Interface "dad" Form::Dad, "off", "arp:200", FIRST;
+        "off or arp[:MILLISECONDS]: refuse an address that another host has"
+    Interface "host-access" Form::Bool, "false", "true", FIRST;
+        "host and container reach each other in spite of macvlan or ipvlan"
     Interface "metric" Form::Number(0, u32::MAX), "", "100", FIRST;
         "metric of the default route"
     Interface "default" Form::DefaultRoute, "true", "v4", FIRST;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::IpNet;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
@@ -71,13 +72,44 @@ impl Rtnl {
 
     /// Whether somebody gave the device an address: one that is not link-local.
     pub async fn has_global_address(&self, ifindex: u32) -> Result<bool, RtnlError> {
+        Ok(!self.global_addresses(ifindex).await?.is_empty())
+    }
+
+    /// The addresses of a device that are not link-local, in the kernel's
+    /// order: the primary one of a subnet before its others. Those that are
+    /// not the device's yet, or another host's, are left out.
+    pub async fn global_addresses(&self, ifindex: u32) -> Result<Vec<IpNet>, RtnlError> {
         let mut filter = AddressMessage::default();
         filter.header.index = ifindex;
         let message = RouteNetlinkMessage::GetAddress(filter);
         let answers = self.dump("RTM_GETADDR", message).await?;
-        Ok(answers.iter().any(|answer| {
-            matches!(answer.decode(), Some(RouteNetlinkMessage::NewAddress(address))
-                if address.header.index == ifindex && address.header.scope == AddressScope::Universe)
-        }))
+        let of_device = answers.iter().filter_map(|answer| match answer.decode() {
+            Some(RouteNetlinkMessage::NewAddress(address)) => Some(address),
+            _ => None,
+        });
+        Ok(of_device
+            .filter(|address| address.header.index == ifindex)
+            .filter(|address| address.header.scope == AddressScope::Universe)
+            .filter_map(|address| network_of(&address))
+            .collect())
     }
+}
+
+/// The address of a message; on a link between two, the own one and not the
+/// peer's.
+fn network_of(message: &AddressMessage) -> Option<IpNet> {
+    let mut address = None;
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(local) => address = Some(*local),
+            AddressAttribute::Address(other) => address = address.or(Some(*other)),
+            AddressAttribute::Flags(flags)
+                if flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed) =>
+            {
+                return None;
+            }
+            _ => {}
+        }
+    }
+    IpNet::new(address?, message.header.prefix_len).ok()
 }

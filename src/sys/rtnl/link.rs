@@ -9,15 +9,15 @@ use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
     AfSpecInet6, AfSpecUnspec, BridgeStpState, In6AddrGenMode, InfoBridge, InfoBridgePort,
-    InfoData, InfoKind, InfoMacVlan, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
-    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+    InfoData, InfoIpVlan, InfoKind, InfoMacVlan, InfoPortData, InfoPortKind, InfoVeth, IpVlanMode,
+    LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::link_facts::LinkFacts;
 use super::{Rtnl, RtnlError};
-use crate::request::{MacAddr, MacvlanMode, Mtu};
-use crate::rt::{Bridge, Ifb, LinkEnd, Macvlan, PortFlags, VethPair};
+use crate::request::{IpvlanMode, MacAddr, MacvlanMode, Mtu};
+use crate::rt::{Bridge, Ifb, Ipvlan, LinkEnd, Macvlan, PortFlags, Shim, ShimKind, VethPair};
 use crate::sys::netns::Netns;
 
 pub(super) fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
@@ -51,13 +51,26 @@ pub(super) fn info(kind: InfoKind, data: InfoData) -> LinkAttribute {
     LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind), LinkInfo::Data(data)])
 }
 
-fn macvlan_mode(mode: MacvlanMode) -> MacVlanMode {
-    match mode {
+fn macvlan_info(mode: MacvlanMode) -> LinkAttribute {
+    let mode = match mode {
         MacvlanMode::Bridge => MacVlanMode::Bridge,
         MacvlanMode::Private => MacVlanMode::Private,
         MacvlanMode::Vepa => MacVlanMode::Vepa,
         MacvlanMode::Passthru => MacVlanMode::Passthrough,
-    }
+    };
+    let data = vec![InfoMacVlan::Mode(mode)];
+    info(InfoKind::MacVlan, InfoData::MacVlan(data))
+}
+
+fn ipvlan_info(mode: IpvlanMode) -> LinkAttribute {
+    let mode = match mode {
+        IpvlanMode::L2 => IpVlanMode::L2,
+        IpvlanMode::L3 => IpVlanMode::L3,
+        IpvlanMode::L3s => IpVlanMode::L3S,
+    };
+    // No flags: children reach each other (IPVLAN_F_PRIVATE, IPVLAN_F_VEPA).
+    let data = vec![InfoIpVlan::Mode(mode)];
+    info(InfoKind::IpVlan, InfoData::IpVlan(data))
 }
 
 impl Rtnl {
@@ -77,9 +90,42 @@ impl Rtnl {
         let mut attributes = end_attributes(&new.guest);
         attributes.push(LinkAttribute::Link(new.parent));
         attributes.push(LinkAttribute::NetNsFd(guest.as_fd().as_raw_fd()));
-        let mode = InfoMacVlan::Mode(macvlan_mode(new.mode));
-        attributes.push(info(InfoKind::MacVlan, InfoData::MacVlan(vec![mode])));
+        attributes.push(macvlan_info(new.mode));
         self.create(message(new.guest.ifindex, attributes)).await
+    }
+
+    /// Makes an ipvlan inside `guest`, down. The mode becomes that of all
+    /// children of the parent (`ipvlan_set_port_mode`), and the MAC is the
+    /// parent's whatever was asked for (`ipvlan_link_new`).
+    pub async fn create_ipvlan(&self, new: &Ipvlan, guest: &Netns) -> Result<(), RtnlError> {
+        let mut attributes = end_attributes(&new.guest);
+        attributes.push(LinkAttribute::Link(new.parent));
+        attributes.push(LinkAttribute::NetNsFd(guest.as_fd().as_raw_fd()));
+        attributes.push(ipvlan_info(new.mode));
+        self.create(message(new.guest.ifindex, attributes)).await
+    }
+
+    /// Makes a dummy in the namespace of this socket, down.
+    pub async fn create_dummy(&self, new: &LinkEnd) -> Result<(), RtnlError> {
+        let mut attributes = end_attributes(new);
+        let kind = LinkInfo::Kind(InfoKind::Dummy);
+        attributes.push(LinkAttribute::LinkInfo(vec![kind]));
+        self.create(message(new.ifindex, attributes)).await
+    }
+
+    /// Makes the host's own child of a NIC in the namespace of this socket,
+    /// down.
+    pub async fn create_shim(&self, new: &Shim) -> Result<(), RtnlError> {
+        let attributes = vec![
+            LinkAttribute::IfName(new.name.to_string()),
+            LinkAttribute::Address(new.mac.octets().to_vec()),
+            LinkAttribute::Link(new.parent),
+            match new.kind {
+                ShimKind::Macvlan => macvlan_info(MacvlanMode::Bridge),
+                ShimKind::Ipvlan(mode) => ipvlan_info(mode),
+            },
+        ];
+        self.create(message(new.ifindex, attributes)).await
     }
 
     /// Makes a bridge, up.

@@ -40,6 +40,14 @@ const IFLA_VLAN_PROTOCOL: u16 = 5;
 const ETH_P_8021Q: [u8; 2] = [0x81, 0x00];
 /// What the alias of every port that we make begins with.
 const OUR_ALIAS: &str = "pipework:";
+/// `IFLA_INFO_SLAVE_KIND` and `IFLA_INFO_SLAVE_DATA`: what a port is to the
+/// device that controls it.
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+/// `IFLA_BRPORT_STATE`, of a bridge port.
+const IFLA_BRPORT_STATE: u16 = 1;
+/// `BR_STATE_FORWARDING` (linux/if_bridge.h).
+const FORWARDING: u8 = 3;
 /// struct ifinfomsg.
 const HEADER_BYTES: usize = 16;
 
@@ -80,6 +88,8 @@ pub struct LinkFacts {
     pub carrier: bool,
     /// `IFLA_MASTER`.
     pub controller: Option<u32>,
+    /// Of a port of a Linux bridge: whether frames pass it by now.
+    pub forwards: Option<bool>,
     /// `IFLA_LINK`: the device below, if it is another one in this namespace.
     pub lower: Option<u32>,
     /// `IFLA_PARENT_DEV_NAME`: the address on its bus, for PCI `0000:3b:02.0`.
@@ -172,11 +182,17 @@ impl LinkFacts {
     }
 
     fn read_info(&mut self, info: &[u8]) -> Option<()> {
+        let mut is_bridge_port = false;
         for attribute in NlasIterator::new(info) {
             let attribute = attribute.ok()?;
             match attribute.kind() {
                 libc::IFLA_INFO_KIND => self.kind = Some(text_of(attribute.value())),
                 libc::IFLA_INFO_DATA => self.read_data(attribute.value()),
+                IFLA_INFO_SLAVE_KIND => is_bridge_port = text_of(attribute.value()) == "bridge",
+                IFLA_INFO_SLAVE_DATA if is_bridge_port => {
+                    let state = |state: &[u8]| state.first().map(|state| *state == FORWARDING);
+                    self.forwards = nested(attribute.value(), IFLA_BRPORT_STATE, state);
+                }
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 //! rtnetlink: one socket in one namespace, and the kernel's own words when it
 //! refuses.
 //!
-//! `link`, `vlan`, `bridge_vlan`, `address`, `route` and `neighbour` hold the messages. Every request
+//! `link`, `vlan`, `bridge_vlan`, `address`, `route`, `rule` and `neighbour` hold the messages. Every request
 //! ends by the deadline. The kernel's extended acknowledgement (`NETLINK_EXT_ACK`)
 //! is kept, because it often says what errno cannot.
 
@@ -25,6 +25,7 @@ mod raw_route;
 mod raw_rule;
 mod replay;
 mod route;
+mod rule;
 pub(in crate::sys) mod socket;
 mod tc;
 mod vf;

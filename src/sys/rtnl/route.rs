@@ -141,19 +141,24 @@ impl Rtnl {
             .collect())
     }
 
+    /// The device by which this namespace sends to `address`; `None` when there
+    /// is no way.
+    pub async fn route_to(&self, address: IpAddr) -> Result<Option<u32>, RtnlError> {
+        let message = RouteNetlinkMessage::GetRoute(query(address));
+        match self.exchange("RTM_GETROUTE", message, 0).await {
+            Ok(answers) => {
+                let mut facts = answers.into_iter().filter_map(facts_of);
+                Ok(facts.find_map(|route| route.oif))
+            }
+            Err(RtnlError::Refused(_)) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Whether `address` is one of this namespace's own (a route of type
     /// local leads to it).
     pub async fn is_own_address(&self, address: IpAddr) -> Result<bool, RtnlError> {
-        let mut query = RouteMessage::default();
-        query.header.address_family = family(address);
-        query.header.destination_prefix_length = match address {
-            IpAddr::V4(_) => Ipv4Addr::BITS as u8,
-            IpAddr::V6(_) => Ipv6Addr::BITS as u8,
-        };
-        query
-            .attributes
-            .push(RouteAttribute::Destination(address.into()));
-        let message = RouteNetlinkMessage::GetRoute(query);
+        let message = RouteNetlinkMessage::GetRoute(query(address));
         match self.exchange("RTM_GETROUTE", message, 0).await {
             // The type is byte 7 of struct rtmsg.
             Ok(answers) => Ok(answers.iter().any(|a| a.payload.get(7) == Some(&RTN_LOCAL))),
@@ -162,6 +167,20 @@ impl Rtnl {
             Err(e) => Err(e),
         }
     }
+}
+
+/// The question for the way to one address.
+fn query(address: IpAddr) -> RouteMessage {
+    let mut query = RouteMessage::default();
+    query.header.address_family = family(address);
+    query.header.destination_prefix_length = match address {
+        IpAddr::V4(_) => Ipv4Addr::BITS as u8,
+        IpAddr::V6(_) => Ipv6Addr::BITS as u8,
+    };
+    query
+        .attributes
+        .push(RouteAttribute::Destination(address.into()));
+    query
 }
 
 fn facts_of(answer: Answer) -> Option<RouteFacts> {

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{
@@ -64,6 +65,28 @@ impl Capture {
         }
         false
     }
+}
+
+/// Whether `container` gets an answer to a ping; `to` may have further
+/// arguments of ping(8) before the address.
+pub fn answers(lab: &Lab, container: &Container, to: &str) -> bool {
+    lab.inside(container, || pings(to))
+}
+
+/// Whether this namespace gets an answer to a ping within three seconds: a
+/// machine that has just been made asks for nobody's MAC in the first ones,
+/// because its link-local address is not its own yet.
+pub fn pings(to: &str) -> bool {
+    let mut command = Command::new("ping");
+    command
+        .args("-n -c1 -w3 -i0.2".split(' '))
+        .args(to.split(' '));
+    command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+        .status
+        .success()
 }
 
 /// Whether a frame is an ARP announcement of `address` by `mac`: sender and

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    EMPTY_SINCE, MADE, MAKER, NextCfg, OvsError, insert, is_called, is_row, must_be, mutate,
-    next_cfg, select, select_whole,
+    EMPTY_SINCE, MADE, MAKER, NextCfg, OvsError, insert, is_called, is_row, is_taken, must_be,
+    mutate, next_cfg, select, select_whole,
 };
 use crate::rt::OvsBridge;
 use crate::sys::ovsdb::value::{field, keys, map, named, rows, set, text_of, uuids};
@@ -71,7 +71,8 @@ impl Ovsdb {
 
     /// Makes a bridge with its local port.
     ///
-    /// Fails with `Taken` when a bridge, port or interface has that name.
+    /// One that the same start has made already is the same bridge. Fails with
+    /// `Taken` when another bridge, port or interface has that name.
     pub fn create_bridge(&mut self, bridge: &OvsBridge) -> Result<(), OvsError> {
         let OvsBridge {
             name,
@@ -106,14 +107,15 @@ impl Ovsdb {
             ),
         ];
         operations.extend(next_cfg());
-        let created = self.transact(operations);
-        match created {
+        let count = operations.len();
+        match self.transact(operations) {
             Ok(_) => Ok(()),
-            Err(OvsdbError::Refused { error, .. }) if error == "constraint violation" => {
-                Err(OvsError::Taken {
+            Err(error) if is_taken(&error, count) => match self.bridge(name)? {
+                Some(there) if there.maker.as_ref() == Some(maker) => Ok(()),
+                Some(_) | None => Err(OvsError::Taken {
                     name: name.to_owned(),
-                })
-            }
+                }),
+            },
             Err(error) => Err(error.into()),
         }
     }

@@ -7,6 +7,7 @@
 mod bridge;
 mod port;
 mod sweep;
+mod uplink;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::rt::OvsOwner;
 
 pub use bridge::BridgeFacts;
 pub use sweep::{OurBridge, OurPort};
+pub use uplink::OvsUplinkFacts;
 
 /// Which of our rows it is: `port` or `bridge`.
 const MADE: &str = "pipework.made";
@@ -164,6 +166,13 @@ impl NextCfg {
         let reached = [json!(["cur_cfg", ">=", self.0])];
         wait_for("Open_vSwitch", &reached, timeout_ms)
     }
+}
+
+/// Whether a name is taken: names are unique in each table, which the server
+/// sees to when it has run all of the `count` operations.
+fn is_taken(error: &OvsdbError, count: usize) -> bool {
+    matches!(error, OvsdbError::Refused { place, error, .. }
+        if *place == count && error == "constraint violation")
 }
 
 /// Ends a transaction: tells `ovs-vswitchd` that there is something to do, and

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     BOOT_ID, COOKIE, INTERFACE, MADE, NextCfg, OvsError, SWITCH_LOCK, insert, is_called, is_of,
-    is_row, must_be, mutate, next_cfg, owner_of, select,
+    is_row, is_taken, must_be, mutate, next_cfg, owner_of, select,
 };
 use crate::request::Trunk;
 use crate::rt::{OvsOwner, OvsPort, OvsVlan};
@@ -63,6 +63,7 @@ impl Ovsdb {
             ),
         ]);
         operations.extend(next_cfg());
+        let count = operations.len();
         let results = match self.transact(operations) {
             Ok(results) => results,
             Err(OvsdbError::Refused { place: 0, .. }) => {
@@ -70,9 +71,7 @@ impl Ovsdb {
                     bridge: port.bridge.to_string(),
                 });
             }
-            Err(OvsdbError::Refused { error, .. }) if error == "constraint violation" => {
-                return Err(taken(port));
-            }
+            Err(error) if is_taken(&error, count) => return Err(taken(port)),
             Err(error) => return Err(error.into()),
         };
         Ok(NextCfg::read(&results)?)

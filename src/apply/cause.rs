@@ -1,0 +1,95 @@
+//! Why a step had no success, as data.
+
+use std::time::Duration;
+
+use super::{NicError, ProbeError, SharedError, ovs};
+use crate::config::ConfigError;
+use crate::record::RecordError;
+use crate::sys::ovsdb::vswitch::OvsError;
+use crate::sys::rtnl::{Refusal, RtnlError};
+
+/// Why a step had no success.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The kernel refused a netlink message, or did not answer.
+    #[error(transparent)]
+    Rtnl(#[from] RtnlError),
+    /// A setting below /proc/sys could not be written.
+    #[error("{0}")]
+    Sysctl(Refusal),
+    /// What is shared could not be written down.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// What is shared is in use in another way.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
+    /// An address is another host's, or nobody could be asked.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// Open vSwitch refused, or did not answer.
+    #[error(transparent)]
+    Ovs(#[from] OvsError),
+    /// The machine's settings, which say where Open vSwitch listens.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A device is in another container, or not back.
+    #[error(transparent)]
+    Nic(#[from] NicError),
+    /// The deadline passed before the step.
+    #[error("the deadline of {} s passed", .total.as_secs())]
+    Deadline {
+        /// How long the run was allowed.
+        total: Duration,
+    },
+}
+
+impl Cause {
+    /// The kernel's error number, if it was the kernel that refused.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Rtnl(error) => error.errno(),
+            Self::Sysctl(refusal) => Some(refusal.errno),
+            Self::Probe(ProbeError::Socket(error)) => error.raw_os_error(),
+            Self::Record(_)
+            | Self::Shared(_)
+            | Self::Probe(_)
+            | Self::Ovs(_)
+            | Self::Config(_)
+            | Self::Nic(_)
+            | Self::Deadline { .. } => None,
+        }
+    }
+
+    /// Whether the step may have been taken all the same.
+    pub(super) fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Ovs(error) => ovs::leaves_doubt(error),
+            // The kernel has done what it was told, or refused.
+            Self::Rtnl(_)
+            | Self::Sysctl(_)
+            | Self::Record(_)
+            | Self::Shared(_)
+            | Self::Probe(_)
+            | Self::Config(_)
+            | Self::Nic(_)
+            | Self::Deadline { .. } => false,
+        }
+    }
+
+    /// The kernel's own text, if it gave one.
+    pub fn kernel_says(&self) -> Option<&str> {
+        match self {
+            Self::Rtnl(RtnlError::Refused(refusal)) | Self::Sysctl(refusal) => {
+                refusal.kernel_says.as_deref()
+            }
+            Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
+            | Self::Record(_)
+            | Self::Shared(_)
+            | Self::Probe(_)
+            | Self::Ovs(_)
+            | Self::Config(_)
+            | Self::Nic(_)
+            | Self::Deadline { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What `host-access` and the mode of ipvlan share on the host: the host's own
+//! child of a NIC, its routes to the containers, and one mode for all.
+
+use nix::errno::Errno;
+
+use super::undo::{gone_is_fine, is_no_route};
+use super::{Cause, sysctl_refused};
+use crate::plan::{SharedObject, User};
+use crate::record::Store;
+use crate::request::{Family, IfName, IpvlanMode};
+use crate::rt::{Neighbour, Route, Shim, ShimKind};
+use crate::sys::rtnl::{LinkFacts, Refusal, Rtnl, RtnlError};
+use crate::sys::sysctl;
+
+/// What several attachments share and cannot all have as they want it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SharedError {
+    /// All ipvlan children of one NIC have one mode.
+    #[error("{parent} has ipvlan children in mode {present}, which this one would change for them")]
+    IpvlanMode {
+        /// The NIC.
+        parent: IfName,
+        /// Their mode.
+        present: IpvlanMode,
+    },
+}
+
+impl SharedError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::IpvlanMode { present, .. } => format!(
+                "write pipework.mode={present}, or take another NIC; \
+                 `pipework gc` forgets containers that are gone"
+            ),
+        }
+    }
+}
+
+/// Refuses an ipvlan mode that is not the one of those who are on the NIC.
+pub(super) fn check_mode(object: &SharedObject, user: &User, store: &Store) -> Result<(), Cause> {
+    let SharedObject::IpvlanMode {
+        parent_name, mode, ..
+    } = object
+    else {
+        return Ok(());
+    };
+    let key = object.key();
+    let Some(SharedObject::IpvlanMode { mode: present, .. }) = store.object(&key)? else {
+        return Ok(());
+    };
+    let own = user.to_string();
+    let is_used = store.users(&key)?.iter().any(|other| *other != own);
+    if *mode == present || !is_used {
+        return Ok(());
+    }
+    Err(Cause::Shared(SharedError::IpvlanMode {
+        parent: parent_name.clone(),
+        present,
+    }))
+}
+
+fn is_it(link: &LinkFacts, shim: &Shim) -> bool {
+    let kind = match shim.kind {
+        ShimKind::Macvlan => "macvlan",
+        ShimKind::Ipvlan(_) => "ipvlan",
+    };
+    link.name == shim.name.as_str()
+        && link.kind.as_deref() == Some(kind)
+        && link.lower == Some(shim.parent)
+}
+
+/// Makes the host's own child, or finds it there.
+pub(super) async fn make_shim(shim: &Shim, host: &Rtnl) -> Result<(), Cause> {
+    match host.link_by_index(shim.ifindex).await? {
+        Some(link) if is_it(&link, shim) => {}
+        Some(link) => {
+            return Err(Cause::Rtnl(RtnlError::Refused(Refusal {
+                operation: "RTM_NEWLINK",
+                errno: Errno::EEXIST as i32,
+                kernel_says: Some(format!("{} has its index", link.name)),
+            })));
+        }
+        None => host.create_shim(shim).await?,
+    }
+    // It answers for the host's addresses only to those whose route goes by
+    // it: to all others, those would be at two MACs.
+    set(shim, Family::Ipv4, "arp_filter", "1")?;
+    // It has no address of its own, so it says nothing by itself.
+    set(shim, Family::Ipv6, "addr_gen_mode", "1")?;
+    set(shim, Family::Ipv6, "accept_ra", "0")?;
+    Ok(host.set_state(shim.ifindex, true).await?)
+}
+
+/// On a kernel without IPv6 there is nothing to be set.
+fn set(shim: &Shim, family: Family, leaf: &'static str, value: &str) -> Result<(), Cause> {
+    match sysctl::write(family, &shim.name, leaf, value) {
+        Err(e) if family == Family::Ipv6 && e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        written => written.map_err(|e| sysctl_refused(&e)),
+    }
+}
+
+/// Removes the host's own child, unless it is another device by now.
+pub(super) async fn remove_shim(shim: &Shim, host: &Rtnl) -> Result<(), Cause> {
+    let link = host.link_by_index(shim.ifindex).await?;
+    if link.is_some_and(|link| is_it(&link, shim)) {
+        gone_is_fine(host.delete_link(shim.ifindex).await)?;
+    }
+    Ok(())
+}
+
+/// Makes the host's route to a container, or finds it there.
+pub(super) async fn make_route(
+    route: &Route,
+    neighbour: Option<&Neighbour>,
+    host: &Rtnl,
+) -> Result<(), Cause> {
+    // Another container of that address has another MAC.
+    if let Some(neighbour) = neighbour {
+        host.replace_neighbour(neighbour).await?;
+    }
+    match host.add_route(route).await {
+        Err(RtnlError::Refused(refusal)) if refusal.errno == Errno::EEXIST as i32 => {
+            let address = route.destination.addr();
+            match host.route_to(address).await? {
+                Some(oif) if oif == route.ifindex => Ok(()),
+                Some(_) | None => Err(Cause::Rtnl(RtnlError::Refused(refusal))),
+            }
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Removes the host's route to a container. Both are gone where the host's
+/// child is.
+pub(super) async fn remove_route(
+    route: &Route,
+    neighbour: Option<&Neighbour>,
+    host: &Rtnl,
+) -> Result<(), Cause> {
+    match host.delete_route(route).await {
+        Err(RtnlError::Refused(r)) if is_no_route(r.errno) => {}
+        other => other?,
+    }
+    let Some(neighbour) = neighbour else {
+        return Ok(());
+    };
+    match host.delete_neighbour(neighbour).await {
+        Err(RtnlError::Refused(r)) if r.errno == Errno::ENOENT as i32 => Ok(()),
+        other => Ok(gone_is_fine(other)?),
+    }
+}

@@ -1,0 +1,212 @@
+//! Steps by which host and container reach each other although a macvlan or
+//! ipvlan keeps them apart: the host gets a child of the NIC too, without an
+//! address, and a route by it to each address of the container.
+//!
+//! Neither side asks for the other's hardware address on the LAN: there, the
+//! host's own address would be seen at two MACs. The host has a permanent
+//! neighbour entry for the container, and the container one for the host's IPv6
+//! address, since the host's child listens to no group of it. For the host's
+//! IPv4 address the container may ask: the host's child answers those whose
+//! route goes by it (`arp_filter`), and nobody else. Pure: reads the view.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::addressing::{add_route, is_on_link};
+use super::error::Unsuited;
+use super::shared::{SharedObject, User, index_of};
+use super::step::RoutingStep;
+use super::{PlanError, Planner, Step, names};
+use crate::host::view::{AttachmentView, DeviceView, HostAccessView, UplinkView};
+use crate::request::{Attachment, IfName, IpvlanMode, NeighbourEntry, Origin};
+use crate::rt::{Neighbour, Route, Shim, ShimKind};
+
+/// How the host will reach one interface.
+pub(super) struct HostAccess {
+    shim: Shim,
+    parent_name: IfName,
+    /// Each address of the container, and that of the host which it answers.
+    pairs: Vec<(IpNet, IpNet)>,
+    origin: Origin,
+}
+
+fn shim_of(nic: &DeviceView, kind: ShimKind, machine_id: &str) -> Shim {
+    let ifindex = index_of("shim", nic.ifindex, 0);
+    let own = names::shim_mac(machine_id, &nic.name);
+    Shim {
+        ifindex,
+        name: IfName::of_shim(ifindex),
+        parent: nic.ifindex,
+        mac: match kind {
+            ShimKind::Macvlan => own,
+            ShimKind::Ipvlan(_) => nic.mac.unwrap_or(own),
+        },
+        kind,
+    }
+}
+
+/// The host's address for a container: one whose network holds the container's
+/// address, else its first one of that family.
+fn source_for(container: IpNet, host: &[IpNet]) -> Option<IpNet> {
+    let is_v6 = container.addr().is_ipv6();
+    let mut family = host.iter().filter(|own| own.addr().is_ipv6() == is_v6);
+    let near = family.clone().find(|own| own.contains(&container.addr()));
+    near.or_else(|| family.next()).copied()
+}
+
+impl Planner<'_> {
+    /// How the host will reach the interface, if that is asked for.
+    pub(super) fn host_access(
+        &self,
+        attachment: &Attachment,
+        view: &AttachmentView,
+        kind: ShimKind,
+    ) -> Result<Option<HostAccess>, PlanError> {
+        let asked = attachment.host_access.as_ref().filter(|asked| asked.value);
+        let (Some(asked), UplinkView::Present(nic)) = (asked, &view.uplink) else {
+            return Ok(None);
+        };
+        let origin = asked.origin.clone();
+        if attachment.vlan.is_some() {
+            return Err(PlanError::NotOnThisKind {
+                field: "host-access",
+                kind: "a VLAN that is made on a NIC",
+                why: "the host has no address in it; name the host's own VLAN device as the parent",
+                origin,
+            });
+        }
+        let unknown = HostAccessView {
+            addresses: Vec::new(),
+            strict_reverse_path: false,
+        };
+        let host = view.host_access.as_ref().unwrap_or(&unknown);
+        let mut pairs = Vec::new();
+        for address in attachment.addressing.addresses.iter().map(|a| a.value) {
+            let Some(source) = source_for(address, &host.addresses) else {
+                return Err(PlanError::from(Unsuited::NoHostAddress {
+                    device: nic.name.clone(),
+                    family: if address.addr().is_ipv4() {
+                        "IPv4"
+                    } else {
+                        "IPv6"
+                    },
+                    origin,
+                }));
+            };
+            pairs.push((address, source));
+        }
+        if pairs.is_empty() {
+            return Err(PlanError::from(Unsuited::NothingToReach { origin }));
+        }
+        let has_v4 = pairs.iter().any(|(address, _)| address.addr().is_ipv4());
+        if kind == ShimKind::Ipvlan(IpvlanMode::L2) && has_v4 && host.strict_reverse_path {
+            return Err(PlanError::from(Unsuited::StrictReversePath {
+                device: nic.name.clone(),
+                origin,
+            }));
+        }
+        Ok(Some(HostAccess {
+            shim: shim_of(nic, kind, &self.identity.machine_id),
+            parent_name: nic.name.clone(),
+            pairs,
+            origin,
+        }))
+    }
+
+    /// Uses an object that attachments share, for the interface that was begun
+    /// last.
+    pub(super) fn share(&mut self, object: SharedObject, origin: &Origin) {
+        let Some(interface) = self.plan.interfaces.last() else {
+            return;
+        };
+        let user = User {
+            ifindex: interface.ifindex,
+            mac: interface.mac,
+        };
+        let place = self.current();
+        self.push(place, Step::Share { object, user }, origin);
+    }
+
+    /// The host's own child, before the container's: what is refused to the
+    /// one would be refused to the other.
+    pub(super) fn make_shim(&mut self, access: Option<&HostAccess>) {
+        if let Some(access) = access {
+            let object = SharedObject::Shim {
+                shim: access.shim.clone(),
+                parent_name: access.parent_name.clone(),
+            };
+            self.share(object, &access.origin);
+        }
+    }
+
+    /// The ways of host and container to each other, once the container has
+    /// its addresses.
+    pub(super) fn reach_from_host(&mut self, attachment: &Attachment, access: Option<&HostAccess>) {
+        let (Some(access), Some(interface)) = (access, self.plan.interfaces.last()) else {
+            return;
+        };
+        let (ifindex, mac) = (interface.ifindex, interface.mac);
+        let ifname = attachment.ifname.value.clone();
+        let has_neighbours = match access.shim.kind {
+            ShimKind::Macvlan | ShimKind::Ipvlan(IpvlanMode::L2) => true,
+            ShimKind::Ipvlan(IpvlanMode::L3 | IpvlanMode::L3s) => false,
+        };
+        let permanent = |ifindex, address, mac| Neighbour {
+            ifindex,
+            address,
+            entry: NeighbourEntry::Permanent(mac),
+        };
+        for (address, source) in &access.pairs {
+            let (address, shim) = (address.addr(), access.shim.ifindex);
+            let object = SharedObject::HostRoute {
+                route: only_to(address, shim, Some(source.addr())),
+                neighbour: has_neighbours.then(|| permanent(shim, address, mac)),
+                shim_name: access.shim.name.clone(),
+            };
+            self.share(object, &access.origin);
+        }
+        let place = self.current();
+        for source in access.sources() {
+            if !is_on_link(source, &access.addresses()) {
+                let step = add_route(only_to(source, ifindex, None), &ifname);
+                self.push(place, step, &access.origin);
+            }
+            if has_neighbours && source.is_ipv6() {
+                let step = RoutingStep::AddNeighbour {
+                    neighbour: permanent(ifindex, source, access.shim.mac),
+                    ifname: ifname.clone(),
+                };
+                self.push(place, Step::Routing(step), &access.origin);
+            }
+        }
+    }
+}
+
+impl HostAccess {
+    /// The host's addresses, each once.
+    fn sources(&self) -> Vec<IpAddr> {
+        let mut sources: Vec<IpAddr> = self.pairs.iter().map(|(_, own)| own.addr()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        sources
+    }
+
+    /// The container's addresses.
+    fn addresses(&self) -> Vec<IpNet> {
+        self.pairs.iter().map(|(address, _)| *address).collect()
+    }
+}
+
+/// The route to one address, which is on the link of the device itself.
+fn only_to(address: IpAddr, ifindex: u32, source: Option<IpAddr>) -> Route {
+    Route {
+        ifindex,
+        destination: IpNet::from(address),
+        via: None,
+        metric: None,
+        table: None,
+        source,
+        onlink: false,
+    }
+}

@@ -1,0 +1,117 @@
+//! One thing that an attachment asks for, and who wrote it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::policy::caller::Caller;
+use crate::policy::entry::{Kind, Mode};
+use crate::request::vlan::VlanRange;
+use crate::request::{MacAddr, Origin, Pkey, Rate};
+
+/// One thing that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// To be this caller.
+    Caller(Caller),
+    /// The uplink, by its primary name.
+    Uplink(String),
+    /// A device below the uplink, by its primary name.
+    Lower(String),
+    /// The way in which the interface is made.
+    Kind(Kind),
+    /// How children of one parent reach each other.
+    Mode(Mode),
+    /// The VLAN that the uplink leads into; `None` is untagged.
+    Vlan(Option<u16>),
+    /// The device of the VLAN that is asked for on a NIC, by its primary name.
+    VlanDevice(String),
+    /// VLANs that reach the container tagged.
+    Trunk(VlanRange),
+    /// What is written to the rows of a port of Open vSwitch, as
+    /// `iface-id=VALUE` or `external-ids.KEY=VALUE`.
+    Ovs(String),
+    /// A bridge that does not exist yet.
+    CreateBridge,
+    /// An address.
+    Address(IpAddr),
+    /// A router, of the default route or of another.
+    Gateway(IpAddr),
+    /// A default route.
+    DefaultRoute,
+    /// A hardware address; `None` is the stable one.
+    Mac(Option<MacAddr>),
+    /// The destination of a further route.
+    Route(IpNet),
+    /// Rules that choose a table.
+    Rules,
+    /// A neighbour entry for this address.
+    Neighbour(IpAddr),
+    /// Replies leave by the interface that they came to.
+    SourceBased,
+    /// A probe for duplicates, of so many milliseconds.
+    Dad(u32),
+    /// A way between host and container.
+    HostAccess,
+    /// The interface's name in the container.
+    Ifname {
+        /// The name.
+        name: String,
+        /// Whether it was written rather than given by default.
+        written: bool,
+    },
+    /// The name of the host's end.
+    Hostif(String),
+    /// An MTU.
+    Mtu(u32),
+    /// A length of the transmit queue.
+    Txqlen(u32),
+    /// A kernel setting, as `ipv4.arp_ignore`.
+    Sysctl(String),
+    /// A number of announcements.
+    Announce(u32),
+    /// A metric of a route.
+    Metric(u32),
+    /// A stable identity.
+    Name(String),
+    /// A limit of the traffic to the container in bit/s; `None` is no limit.
+    RateIn(Option<Rate>),
+    /// A limit of the traffic from the container; `None` is no limit.
+    RateOut(Option<Rate>),
+    /// Bytes that may exceed a limit at once.
+    Burst(u32),
+    /// Lines of traffic control.
+    TrafficControl,
+    /// Frames that leave by the bridge port that they came from.
+    Hairpin,
+    /// All frames of the link.
+    Promisc,
+    /// A port without a guard, for who has one by default.
+    NoSpoofcheck,
+    /// To start without the interface.
+    Optional,
+    /// A device that the host uses.
+    DeviceForce,
+    /// A setting of a virtual function, by its field without `vf.`.
+    Vf(String),
+    /// A partition of InfiniBand; without one it is the parent's.
+    Pkey(Pkey),
+    /// As many interfaces in one container.
+    Count(u32),
+}
+
+/// A need, and who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// What is asked.
+    pub need: Need,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+pub(super) fn ask(need: Need, origin: &Origin) -> Ask {
+    Ask {
+        need,
+        origin: origin.clone(),
+    }
+}

@@ -1,0 +1,70 @@
+//! Programs that choose frames inside the kernel, for packet sockets
+//! (Documentation/networking/filter.rst).
+
+use nix::libc::sock_filter;
+
+use super::{arp, ndisc};
+
+/// Load 32 bits of the frame, or what the kernel knows of it.
+const LOAD_WORD: u16 = 0x20;
+/// Load 16 bits.
+const LOAD_HALF: u16 = 0x28;
+/// Load 8 bits.
+const LOAD_BYTE: u16 = 0x30;
+/// Compare with a constant.
+const JUMP_EQUAL: u16 = 0x15;
+/// End with so many bytes of the frame; none: not wanted.
+const RETURN: u16 = 0x06;
+/// `SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT` (linux/filter.h).
+const IS_TAGGED: u32 = 0xffff_f000 + 48;
+/// Where the ethertype stands.
+const ETHERTYPE_AT: u32 = 12;
+/// Where IPv6 has its next header, and ICMPv6 behind it its type.
+const NEXT_HEADER_AT: u32 = 20;
+const ICMP_TYPE_AT: u32 = 54;
+const ALL: u32 = 0xffff;
+
+const fn load(size: u16, at: u32) -> sock_filter {
+    sock_filter {
+        code: size,
+        jt: 0,
+        jf: 0,
+        k: at,
+    }
+}
+
+/// Skips so many instructions if the loaded value is `k`, or if it is not.
+const fn skip(k: u32, if_equal: u8, otherwise: u8) -> sock_filter {
+    sock_filter {
+        code: JUMP_EQUAL,
+        jt: if_equal,
+        jf: otherwise,
+        k,
+    }
+}
+
+const fn end(bytes: u32) -> sock_filter {
+    sock_filter {
+        code: RETURN,
+        jt: 0,
+        jf: 0,
+        k: bytes,
+    }
+}
+
+/// Accepts ARP, and IPv6's neighbour solicitations and advertisements, but not
+/// those of a VLAN, which is another network.
+pub const NEIGHBOURS: [sock_filter; 12] = [
+    load(LOAD_WORD, IS_TAGGED),
+    skip(0, 0, 8),
+    load(LOAD_HALF, ETHERTYPE_AT),
+    skip(arp::ETHERTYPE as u32, 7, 0),
+    skip(ndisc::ETHERTYPE as u32, 0, 5),
+    load(LOAD_BYTE, NEXT_HEADER_AT),
+    skip(ndisc::ICMPV6 as u32, 0, 3),
+    load(LOAD_BYTE, ICMP_TYPE_AT),
+    skip(ndisc::SOLICITATION as u32, 2, 0),
+    skip(ndisc::ADVERTISEMENT as u32, 1, 0),
+    end(0),
+    end(ALL),
+];

@@ -1,0 +1,103 @@
+//! Packet sockets: whole Ethernet frames of one interface (packet(7)).
+//!
+//! Closing one waits for an RCU grace period, 8 to 16 ms, so only what cannot
+//! be had otherwise opens one. A filter in the kernel keeps away all that its
+//! owner did not ask for, so that a busy network fills no queue.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::libc::sock_filter;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, recvfrom, send, socket,
+};
+use std::os::fd::AsFd;
+
+use super::netns::Netns;
+use super::raw;
+
+/// `PACKET_OUTGOING` (linux/if_packet.h): a frame that we sent ourselves.
+const OUTGOING: u8 = 4;
+
+/// A socket that sends and receives frames of one interface.
+#[derive(Debug)]
+pub struct PacketSocket {
+    fd: OwnedFd,
+    ifindex: u32,
+}
+
+impl PacketSocket {
+    /// Opens a socket on the interface `ifindex` of the namespace that this
+    /// thread is in; it stays there. Only frames that `program` accepts are
+    /// received.
+    ///
+    /// `ENODEV` when there is no such interface.
+    pub fn open(ifindex: u32, program: &[sock_filter]) -> io::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        // Without a protocol it receives nothing until it is bound, so that no
+        // frame comes before the filter.
+        let fd = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
+        raw::attach_filter(&fd, program)?;
+        raw::bind_packet(&fd, ifindex)?;
+        Ok(Self { fd, ifindex })
+    }
+
+    /// The same in `netns`.
+    pub fn open_in(
+        netns: &Netns,
+        home: &Netns,
+        ifindex: u32,
+        program: &[sock_filter],
+    ) -> io::Result<Self> {
+        netns.inside(home, || Self::open(ifindex, program))?
+    }
+
+    /// Receives frames to this group address as well.
+    pub fn join(&self, group: [u8; 6]) -> io::Result<()> {
+        raw::join_group(&self.fd, self.ifindex, group)
+    }
+
+    /// Sends a frame, its Ethernet header included.
+    ///
+    /// `ENETDOWN` when the interface is down.
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
+        send(self.fd.as_raw_fd(), frame, MsgFlags::empty())?;
+        Ok(())
+    }
+
+    /// Fills `buffer` with the next frame that somebody else sent, and returns
+    /// its length, cut to the buffer's; `None` when none came until `end`.
+    pub fn receive(&self, buffer: &mut [u8], end: Instant) -> io::Result<Option<usize>> {
+        loop {
+            match recvfrom::<LinkAddr>(self.fd.as_raw_fd(), buffer) {
+                Ok((_, Some(from))) if from.pkttype() == OUTGOING => {}
+                Ok((length, _)) => return Ok(Some(length.min(buffer.len()))),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if !self.wait(end)? => return Ok(None),
+                Err(Errno::EAGAIN) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            // A neighbour that never falls silent must not hold us up.
+            if Instant::now() >= end {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for a frame; false when none came until `end`.
+    fn wait(&self, end: Instant) -> io::Result<bool> {
+        let left = end.saturating_duration_since(Instant::now());
+        // A millisecond more, because what is less than one counts as none.
+        let left = left.saturating_add(std::time::Duration::from_millis(1));
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut set = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut set, timeout) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::EINTR) => Ok(true),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Limits of a NIC that is handed over: they hold inside, and nothing of them
+//! comes back with it.
+
+use serde_json::Value;
+
+use crate::device::{Furnished, device, link_in};
+use crate::support::lab::flow::{TCP_SHARE, tcp};
+use crate::support::lab::run;
+use crate::support::skip;
+use crate::support::vm::vm;
+use crate::traffic::{assert_rate, needs_limits};
+
+fn disciplines(nic: &str) -> Vec<Value> {
+    let text = run("tc", &format!("-j qdisc show dev {nic}"));
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let all = all.as_array().unwrap().iter();
+    all.map(|one| one["kind"].clone()).collect()
+}
+
+#[test]
+fn limits_of_a_nic_hold_inside_and_do_not_come_back_with_it() {
+    vm!(|vm| {
+        needs_limits!();
+        for driver in ["virtio_net", "igb"] {
+            let (nic, machine) = vm.cable_of(driver);
+            let host = Furnished::new(&nic);
+            let before = disciplines(&nic.name);
+            let container = vm.any_container();
+            let id = container.id.clone();
+            let asked = [
+                &device(&nic),
+                "pipework.ip=10.0.0.5/24",
+                "pipework.rate.in=10mbit",
+                "pipework.rate.out=10mbit",
+                "pipework.promisc=true",
+            ];
+            vm.attach(&container, &asked).ok();
+            let flags = link_in(vm, &container, "eth1")["flags"].to_string();
+            assert!(flags.contains("PROMISC"), "{flags}");
+            let measured = tcp(vm, &machine, &container, "10.0.0.5");
+            assert_rate(measured, TCP_SHARE, 10_000_000, "tcp in");
+            let measured = tcp(vm, &container, &machine, "10.0.0.2");
+            assert_rate(measured, TCP_SHARE, 10_000_000, "tcp out");
+            container.end();
+            vm.poststop(&id).ok();
+            host.assert_back(driver);
+            assert_eq!(disciplines(&nic.name), before, "{driver}");
+        }
+    });
+}
+
+#[test]
+fn a_guard_of_a_nic_is_refused_and_the_nic_stays() {
+    vm!(|vm| {
+        let nic = vm.nics("igb").remove(0);
+        let host = Furnished::new(&nic);
+        let asked = [device(&nic), "pipework.spoofcheck=true".to_owned()];
+        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+        let report = vm.attach(&vm.any_container(), &asked).refused(19);
+        assert!(report.contains("a device that is handed over"), "{report}");
+        host.assert_back("after a refusal");
+    });
+}
