@@ -1,7 +1,7 @@
 //! What a kind of interface cannot have of limits, guard and flags: refused
 //! before anything is planned, never left out in silence.
 
-use super::super::{PlanError, bridge, dummy};
+use super::super::{PlanError, bridge, dummy, ipoib};
 use super::{USUAL_MTU, frame, guard_of, on};
 use crate::host::view::{AttachmentView, UplinkView};
 use crate::request::{Asked, Attachment, MacAddr, Origin, PortOptions, Traffic, Uplink};
@@ -35,6 +35,10 @@ pub(in crate::plan) fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place
     match uplink {
         Uplink::Bridge { .. } => Place::Bridge,
         Uplink::Ovs { .. } => Place::Ovs,
+        Uplink::Link { .. } if view.nic.is_some() => Place::Alone("a radio that is handed over"),
+        Uplink::Link { .. } if ipoib::is_meant_by_link(&view.uplink) => {
+            Place::Alone("an InfiniBand interface")
+        }
         Uplink::Link { device, .. } => match bridge::meant_by_link(device, &view.uplink) {
             Some(_) => Place::Bridge,
             None if dummy::meant_by_link(device, &view.uplink) => Place::Alone("a dummy"),
