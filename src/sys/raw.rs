@@ -216,6 +216,10 @@ impl Arena {
     }
 }
 
+/// What malloc(3) aligns to at least, and those rely on who lay a C structure
+/// over a vector of bytes: nix does so with a `cmsghdr`.
+const LEAST_ALIGN: usize = 16;
+
 // SAFETY: a piece lies in the block, is aligned, and overlaps no other: the end
 // of what is used moves beyond it before it is handed out, and back only over
 // the last piece, by its owner.
@@ -224,7 +228,8 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let block = self.block.get().cast::<u8>();
         let used = self.used.load(Ordering::Relaxed);
-        let place = used + block.wrapping_add(used).align_offset(layout.align());
+        let align = layout.align().max(LEAST_ALIGN);
+        let place = used + block.wrapping_add(used).align_offset(align);
         match place.checked_add(layout.size()) {
             Some(end) if self.moves(used, end) => block.wrapping_add(place),
             // SAFETY: the caller's promises are those that `System` wants.
