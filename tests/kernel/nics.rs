@@ -15,8 +15,9 @@ fn reaches_the_machine_behind_its_cable(vm: &Vm, driver: &str) {
     let annotations = [parent.as_str(), "pipework.ip=10.0.0.5/24,fd00::5/64"];
     vm.attach(&container, &annotations).ok();
     vm.inside(&container, || {
-        run("ping", "-c 1 -W 5 10.0.0.2");
-        run("ping", "-c 1 -W 5 fd00::2");
+        // A NIC has its carrier a second or more after it came up.
+        run("ping", "-c 1 -w 30 10.0.0.2");
+        run("ping", "-c 1 -w 30 fd00::2");
     });
     let now = ip_json(&format!("link show {}", nic.name));
     assert_eq!(now[0]["address"], nic.mac.as_str(), "the NIC keeps its MAC");
@@ -74,7 +75,7 @@ fn frames_of_a_virtual_function_leave_its_igb_tagged_with_its_vlan() {
         vm.inside(&container, || {
             ip("addr add 10.5.0.5/24 dev eth1");
             ip("link set eth1 up");
-            run("ping", "-c 1 -w 10 10.5.0.2");
+            run("ping", "-c 1 -w 30 10.5.0.2");
         });
     });
 }

@@ -54,15 +54,11 @@ pub fn enter(case: impl FnOnce(&Lab) + Send + 'static) -> Result<(), String> {
     if !nix::unistd::geteuid().is_root() {
         return Err("network namespaces need root".to_owned());
     }
-    // The harness may run a test on the main thread, which must stay where it is.
-    let thread = std::thread::spawn(|| {
+    super::apart(|| {
         let lab = Lab::make()?;
         case(&lab);
         Ok(())
-    });
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Runs the rest of a test in a lab; the test is skipped where there is none.

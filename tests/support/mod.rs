@@ -21,17 +21,32 @@ use std::fs::File;
 use std::io::Write;
 
 /// Says on the real standard error, which no test harness captures, that a test
-/// does not run, and adds the line to the file that `$PIPEWORK_SKIPS` names:
-/// `SKIP: ` the name of the tests' file, and the reason.
+/// does not run, and adds a line to the file that `$PIPEWORK_SKIPS` names:
+/// `SKIP: ` and the reason, a tab, the file and the name of the test. So it is
+/// known which of them run nowhere.
 pub fn note_skip(reason: &str) {
-    let tests = env!("CARGO_CRATE_NAME");
-    let line = format!("SKIP: {tests}: {}\n", reason.replace('\n', " "));
-    std::io::stderr().write_all(line.as_bytes()).ok();
+    let line = format!("SKIP: {}", reason.replace(['\n', '\t'], " "));
+    writeln!(std::io::stderr(), "{line}").ok();
     if let Some(path) = std::env::var_os("PIPEWORK_SKIPS") {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or_default();
+        let line = format!("{line}\t{}::{test}\n", env!("CARGO_CRATE_NAME"));
         let file = File::options().append(true).create(true).open(path);
         file.and_then(|mut file| file.write_all(line.as_bytes()))
             .expect("the skip is counted");
     }
+}
+
+/// Runs `case` on a thread of its own, which bears the name of the test: the
+/// harness may run a test on the main thread, which must stay where it is.
+pub fn apart<T: Send + 'static>(case: impl FnOnce() -> T + Send + 'static) -> T {
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(case)
+        .unwrap()
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Ends the test here, counted as skipped.

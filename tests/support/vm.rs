@@ -52,14 +52,11 @@ pub fn enter(case: impl FnOnce(&Vm) + Send + 'static) -> Result<(), String> {
     if std::env::var_os("PIPEWORK_VM").is_none() || !Path::new(OF_THE_MACHINE).exists() {
         return Err("needs real NICs: make test runs it in the virtual machine".to_owned());
     }
-    let thread = thread::spawn(|| {
+    super::apart(|| {
         let vm = Vm::wait_for_turn()?;
         case(&vm);
         Ok(())
-    });
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Runs the rest of a test in the machine's own namespace; the test is skipped
