@@ -265,6 +265,10 @@ impl UplinkError {
             Self::WhichOne(_) => "name the bridge".to_owned(),
             Self::Refused { step: _, errno, .. } => return errno.and_then(hint_for),
             Self::Record(error) => return crate::hint::for_record(error),
+            Self::NotABridge { name, kind } if kind.contains("openvswitch") => format!(
+                "{name} is of Open vSwitch, whose database keeps ports across boots: ovs-vsctl add-port, \
+                 with the addresses moved by the host's network configuration"
+            ),
             Self::NoDevice(_)
             | Self::NotANic { .. }
             | Self::UnusableName(_)

@@ -136,7 +136,7 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
                 .await?;
         }
         Step::Settings { device, settings } => write(device, settings)?,
-        Step::SetMac { device, mac } => rtnl.set_hardware_address(device.ifindex, mac).await?,
+        Step::SetMac { device, mac } => set_mac(device, mac, rtnl).await?,
         Step::Raise(device) => rtnl.set_state(device.ifindex, true).await?,
         Step::Lower(device) => rtnl.set_state(device.ifindex, false).await?,
         Step::PutAddress { address, .. } => rtnl.put_address(address).await?,
@@ -235,6 +235,33 @@ fn write(device: &Device, settings: &[Setting]) -> Result<(), StepError> {
         }
     }
     Ok(())
+}
+
+/// Has the kernel announce every address of the device at its new hardware
+/// address (`inetdev_send_gratuitous_arp`, `ndisc_send_unsol_na`), so that
+/// nobody behind it goes on sending to the former one.
+async fn set_mac(device: &Device, mac: &[u8; 6], rtnl: &Rtnl) -> Result<(), StepError> {
+    let mut former = Vec::new();
+    for (v6, leaf) in [(false, "arp_notify"), (true, "ndisc_notify")] {
+        let announces = Setting {
+            v6,
+            leaf: leaf.to_owned(),
+            value: "1".to_owned(),
+        };
+        // Where there is no IPv6, or no such setting, nobody is told.
+        if let Ok(value) = announces.read(&device.name) {
+            former.push(Setting {
+                value,
+                ..announces.clone()
+            });
+            let _ = announces.write(&device.name);
+        }
+    }
+    let set = rtnl.set_hardware_address(device.ifindex, mac).await;
+    for setting in former {
+        let _ = setting.write(&device.name);
+    }
+    Ok(set?)
 }
 
 async fn leave(port: &Device, from: &Device, rtnl: &Rtnl) -> Result<(), StepError> {

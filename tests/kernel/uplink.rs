@@ -332,15 +332,29 @@ fn a_bridge_that_was_there_is_afterwards_what_it_was() {
         )
         .ok();
         let (before, had) = (lab.snapshot(), capture("eth0"));
+        let gateway = || {
+            let of_container = || ip_json("neigh show 192.168.7.1")[0]["lladdr"].clone();
+            lab.inside(&container, of_container)
+        };
+        lab.inside(&container, || run("ping", "-c 1 -W 2 192.168.7.1"));
+        assert_eq!(gateway(), "02:00:00:00:00:77");
+        // What a neighbour was learned by holds for a second (`neigh_update`, locktime).
+        std::thread::sleep(Duration::from_millis(1100));
         uplink("add br0 eth0 --confirm-within 0").ok();
         let now = capture("br0");
         assert_eq!(now.mac, had.mac);
+        let shown = ip_json("link show br0")[0]["address"].clone();
+        wait_for("the container to be told", || gateway() == shown);
+        std::thread::sleep(Duration::from_millis(1100));
         let shown = ip_json("addr show dev br0").to_string();
         assert!(
             shown.contains("192.168.7.1") && shown.contains("10.0.0.5"),
             "{shown}"
         );
         uplink("del br0").ok();
+        wait_for("the container to be told", || {
+            gateway() == "02:00:00:00:00:77"
+        });
         before.assert_equal(&lab.snapshot(), "after del");
     });
 }

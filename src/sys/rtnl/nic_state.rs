@@ -276,20 +276,30 @@ impl NicState {
 impl Setting {
     /// Writes it for the device `name`, unless it is so already.
     pub fn write(&self, name: &str) -> io::Result<()> {
-        let Ok(name) = name.parse::<IfName>() else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
+        if self.read(name).is_ok_and(|now| now == self.value) {
+            return Ok(());
+        }
+        let (family, name, leaf) = self.place(name)?;
+        sysctl::write(family, &name, leaf, &self.value)
+    }
+
+    /// What it is for the device `name` now.
+    pub fn read(&self, name: &str) -> io::Result<String> {
+        let (family, name, leaf) = self.place(name)?;
+        sysctl::read(family, &name, leaf)
+    }
+
+    /// One of [`LEAVES`]: no text of a record becomes part of a path.
+    fn place(&self, name: &str) -> io::Result<(Family, IfName, &'static str)> {
+        let wrong = || io::Error::from(io::ErrorKind::InvalidInput);
+        let name = name.parse::<IfName>().map_err(|_| wrong())?;
         let leaves = LEAVES
             .iter()
             .filter(|(family, _)| self.v6 == is_v6(*family));
         let mut leaves = leaves.flat_map(|(family, leaves)| leaves.iter().map(|l| (*family, *l)));
-        let Some((family, leaf)) = leaves.find(|(_, leaf)| *leaf == self.leaf) else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        if sysctl::read(family, &name, leaf).is_ok_and(|now| now == self.value) {
-            return Ok(());
-        }
-        sysctl::write(family, &name, leaf, &self.value)
+        let found = leaves.find(|(_, leaf)| *leaf == self.leaf);
+        let (family, leaf) = found.ok_or_else(wrong)?;
+        Ok((family, name, leaf))
     }
 }
 
