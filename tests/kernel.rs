@@ -79,6 +79,8 @@ mod uplink;
 mod uplink_kill;
 #[path = "kernel/uplink_links.rs"]
 mod uplink_links;
+#[path = "kernel/uplink_ovs.rs"]
+mod uplink_ovs;
 #[path = "kernel/uplink_refusal.rs"]
 mod uplink_refusal;
 #[path = "kernel/uplink_traffic.rs"]

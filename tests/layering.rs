@@ -53,7 +53,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Pure: what the kernel told is data to them.
     ("uplink::back", &["sys::rtnl"]),
     ("uplink::judge", &["request", "sys::rtnl"]),
-    ("uplink::plan", &["request", "sys::rtnl"]),
+    (
+        "uplink::plan",
+        &["request", "sys::ovsdb::vswitch", "sys::rtnl"],
+    ),
     ("uplink::rules", &["sys::rtnl"]),
     ("uplink::settings", &["sys::rtnl"]),
     ("uplink::snippet", &["sys::rtnl"]),

@@ -41,6 +41,13 @@ pub(super) fn look(uplink: &Uplink, found: &UplinkView) -> Result<OvsView, Inspe
     })
 }
 
+/// Connects to the database that the settings name, or to the usual one.
+pub fn open(deadline: Deadline) -> Result<Ovsdb, OvsdbError> {
+    // Who may not read them looks in the usual place.
+    let config = Config::load().unwrap_or_default();
+    ovsdb::open(config.ovsdb.as_deref(), deadline)
+}
+
 /// Whether Open vSwitch is installed and does not say which bridges it has.
 pub fn is_silent() -> bool {
     let config = Config::load().unwrap_or_default();

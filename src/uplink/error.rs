@@ -2,6 +2,7 @@
 
 use super::owner::Owner;
 use crate::record::RecordError;
+use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::rtnl::RtnlError;
 
 /// Why a request about an uplink had no success.
@@ -145,6 +146,9 @@ pub enum UplinkError {
     /// A random number or the boot id could not be read.
     #[error("asking the kernel: {0}")]
     Io(#[source] std::io::Error),
+    /// Open vSwitch does not answer, or not as it should.
+    #[error(transparent)]
+    Ovs(#[from] OvsError),
     /// The kernel did not answer.
     #[error(transparent)]
     Kernel(#[from] RtnlError),
@@ -222,6 +226,7 @@ impl UplinkError {
             | Self::TooLate(_)
             | Self::Guard(_)
             | Self::Io(_)
+            | Self::Ovs(_)
             | Self::Kernel(_) => Class::Host,
         }
     }
@@ -265,10 +270,6 @@ impl UplinkError {
             Self::WhichOne(_) => "name the bridge".to_owned(),
             Self::Refused { step: _, errno, .. } => return errno.and_then(hint_for),
             Self::Record(error) => return crate::hint::for_record(error),
-            Self::NotABridge { name, kind } if kind.contains("openvswitch") => format!(
-                "{name} is of Open vSwitch, whose database keeps ports across boots: ovs-vsctl add-port, \
-                 with the addresses moved by the host's network configuration"
-            ),
             Self::NoDevice(_)
             | Self::NotANic { .. }
             | Self::UnusableName(_)
@@ -279,6 +280,7 @@ impl UplinkError {
             | Self::TooLate(_)
             | Self::Guard(_)
             | Self::Io(_)
+            | Self::Ovs(_)
             | Self::Kernel(_)
             | Self::Left { .. } => return None,
         };

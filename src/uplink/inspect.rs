@@ -1,12 +1,15 @@
 //! Fills a [`View`] or a [`BackView`] from the kernel and the records.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::UplinkError;
+use super::judge;
 use super::owner;
 use super::record::{PortPart, UplinkRecord};
 use super::view::{BackView, BridgeView, Device, DeviceView, Holder, View, VlanView};
 use super::wanted::Wanted;
+use crate::deadline::Deadline;
 use crate::host::ovs;
 use crate::plan::{LOWEST_INDEX, SharedObject};
 use crate::record::Store;
@@ -15,6 +18,8 @@ use crate::sys::proc::{is_same, read_short};
 use crate::sys::raw;
 use crate::sys::rtnl::{LinkFacts, NicState, Rtnl, RtnlError};
 
+/// A local server answers within a fraction of this.
+const OVS_TIME: Duration = Duration::from_secs(5);
 /// Devices that are children of a NIC and take its frames.
 const CHILDREN: [&str; 4] = ["macvlan", "macvtap", "ipvlan", "ipvtap"];
 
@@ -80,7 +85,7 @@ async fn bridge(rtnl: &Rtnl, name: &IfName) -> Result<BridgeView, UplinkError> {
     let Some(link) = rtnl.link_by_name(name.as_str()).await? else {
         return Ok(BridgeView::Missing {
             ifindex: free_index()?,
-            may_be_ovs: ovs::is_silent(),
+            may_be_ovs: ovs::is_silent() || in_database(name.as_str()),
         });
     };
     let policy = rtnl.bridge_policy(link.ifindex).await?;
@@ -95,10 +100,43 @@ async fn bridge(rtnl: &Rtnl, name: &IfName) -> Result<BridgeView, UplinkError> {
                 ports,
             })
         }
+        // Local ports: of the kernel's datapath, and of that in `ovs-vswitchd`.
+        (_, Some("openvswitch" | "tun")) => ovs_bridge(rtnl, link).await,
         _ => Ok(BridgeView::Other {
             link: Box::new(link),
         }),
     }
+}
+
+/// Whether Open vSwitch has a bridge of that name for which there is no device.
+fn in_database(name: &str) -> bool {
+    let opened = ovs::open(Deadline::after(OVS_TIME));
+    let facts = opened.and_then(|mut database| database.uplink_facts(name));
+    facts.is_ok_and(|facts| facts.is_some())
+}
+
+async fn ovs_bridge(rtnl: &Rtnl, link: LinkFacts) -> Result<BridgeView, UplinkError> {
+    let opened = ovs::open(Deadline::after(OVS_TIME));
+    let facts = opened.and_then(|mut database| database.uplink_facts(&link.name));
+    let facts = facts.map_err(|error| UplinkError::Ovs(error.into()))?;
+    let Some(facts) = facts else {
+        return Ok(BridgeView::Other {
+            link: Box::new(link),
+        });
+    };
+    let mut uplinks = Vec::new();
+    for name in &facts.ports {
+        let port = rtnl.link_by_name(name).await?;
+        uplinks.extend(port.filter(judge::is_uplink).map(|port| port.name));
+    }
+    let name = link.name.clone();
+    let view = device(rtnl, link).await?;
+    let view = view.ok_or(UplinkError::NoDevice(name))?;
+    Ok(BridgeView::Ovs {
+        view: Box::new(view),
+        facts,
+        uplinks,
+    })
 }
 
 /// The VLAN device of a NIC: the one that is there, by whatever name, or the
@@ -212,7 +250,11 @@ pub async fn inspect_back(record: &UplinkRecord, rtnl: &Rtnl) -> Result<BackView
         }
     }
     let bridge = by_index(rtnl, record.bridge.device.ifindex).await?;
-    let is_it = |view: &DeviceView| view.link.kind.as_deref() == Some("bridge");
+    let kinds: &[&str] = match record.bridge.ovs {
+        Some(_) => &["openvswitch", "tun"],
+        None => &["bridge"],
+    };
+    let is_it = |view: &DeviceView| kinds.contains(&view.link.kind.as_deref().unwrap_or_default());
     let bridge = bridge.filter(is_it);
     let ports = match &bridge {
         Some(bridge) => rtnl.ports(bridge.link.ifindex).await?,

@@ -3,11 +3,12 @@
 //! Pure: reads the view, never the host.
 
 use super::error::UplinkError;
+use super::settings;
 use super::snippet;
 use super::view::{BridgeView, DeviceView, View, VlanView};
 use super::wanted::{Finite, Managed, Wanted};
 use crate::request::IfName;
-use crate::sys::rtnl::LinkFacts;
+use crate::sys::rtnl::{BridgePolicy, LinkFacts};
 
 /// Refuses what would cut the host off, or what the kernel would refuse half
 /// way.
@@ -89,18 +90,19 @@ pub(super) fn port(view: &View) -> Result<Option<&DeviceView>, UplinkError> {
 }
 
 fn not_a_port(link: &LinkFacts, view: &View) -> Result<(), UplinkError> {
-    let Some(controller) = link.controller else {
-        return Ok(());
-    };
-    let bridge = match &view.bridge {
-        BridgeView::Linux { view, .. } if view.link.ifindex == controller => view.link.name.clone(),
-        BridgeView::Linux { .. } | BridgeView::Missing { .. } | BridgeView::Other { .. } => {
-            format!("device {controller}")
+    let controller = match (&view.bridge, link.controller) {
+        (BridgeView::Ovs { view, facts, .. }, _) if facts.ports.contains(&link.name) => {
+            view.link.name.clone()
         }
+        (BridgeView::Linux { view, .. }, Some(index)) if view.link.ifindex == index => {
+            view.link.name.clone()
+        }
+        (_, Some(index)) => format!("device {index}"),
+        (_, None) => return Ok(()),
     };
     Err(UplinkError::AlreadyAPort {
         name: link.name.clone(),
-        controller: bridge,
+        controller,
     })
 }
 
@@ -130,7 +132,7 @@ fn addresses(port: &DeviceView, wanted: &Wanted) -> Result<(), UplinkError> {
 
 fn bridge(wanted: &Wanted, view: &View, port: Option<&DeviceView>) -> Result<(), UplinkError> {
     let name = || wanted.bridge.to_string();
-    let (link, policy, ports) = match &view.bridge {
+    let (bridge, uplink) = match &view.bridge {
         BridgeView::Missing { may_be_ovs, .. } if *may_be_ovs => {
             return Err(UplinkError::MayBeOvs(name()));
         }
@@ -142,39 +144,34 @@ fn bridge(wanted: &Wanted, view: &View, port: Option<&DeviceView>) -> Result<(),
                 kind: kind.map_or("a NIC".to_owned(), |kind| format!("of the kind {kind}")),
             });
         }
+        BridgeView::Ovs { view, uplinks, .. } => (view, uplinks.first().cloned()),
         BridgeView::Linux {
             view,
             policy,
             ports,
-        } => (&view.link, policy, ports),
+        } => {
+            carries(&view.link.name, *policy)?;
+            let uplink = ports.iter().find(|port| is_uplink(port));
+            (view, uplink.map(|port| port.name.clone()))
+        }
     };
-    if let Some(controller) = link.controller {
+    if let Some(controller) = bridge.link.controller
+        && matches!(view.bridge, BridgeView::Linux { .. })
+    {
         return Err(UplinkError::BridgeIsAPort {
             bridge: name(),
             controller: format!("device {controller}"),
         });
     }
-    if policy.spanning_tree {
-        return Err(UplinkError::SpanningTree(name()));
-    }
-    if policy.vlan_filtering && policy.default_pvid == 0 {
-        return Err(UplinkError::NoVlan(name()));
-    }
-    if let Some(other) = ports.iter().find(|port| is_uplink(port)) {
+    if let Some(port) = uplink {
         return Err(UplinkError::OtherUplink {
             bridge: name(),
-            port: other.name.clone(),
+            port,
         });
     }
     let has_v6 = port.is_some_and(|port| port.state.addresses.iter().any(|a| a.is_v6()));
-    let v6_is_off =
-        match &view.bridge {
-            BridgeView::Linux { view, .. } => view.state.settings.iter().any(|setting| {
-                setting.v6 && setting.leaf == "disable_ipv6" && setting.value != "0"
-            }),
-            BridgeView::Missing { .. } | BridgeView::Other { .. } => false,
-        };
-    if has_v6 && v6_is_off {
+    let v6_is_off = settings::value(&bridge.state, true, "disable_ipv6");
+    if has_v6 && v6_is_off.is_some_and(|value| value != "0") {
         return Err(UplinkError::NoIpv6 {
             bridge: name(),
             nic: view.nic.link.name.clone(),
@@ -183,8 +180,24 @@ fn bridge(wanted: &Wanted, view: &View, port: Option<&DeviceView>) -> Result<(),
     Ok(())
 }
 
+/// Whether a bridge forwards what a new port brings, and at once.
+fn carries(name: &str, policy: BridgePolicy) -> Result<(), UplinkError> {
+    let BridgePolicy {
+        spanning_tree,
+        vlan_filtering,
+        default_pvid,
+    } = policy;
+    if spanning_tree {
+        return Err(UplinkError::SpanningTree(name.to_owned()));
+    }
+    if vlan_filtering && default_pvid == 0 {
+        return Err(UplinkError::NoVlan(name.to_owned()));
+    }
+    Ok(())
+}
+
 /// Whether a port leads out of the host: hardware, a bond or a VLAN.
-fn is_uplink(port: &LinkFacts) -> bool {
+pub(super) fn is_uplink(port: &LinkFacts) -> bool {
     let leads_out = matches!(port.kind.as_deref(), Some("bond" | "vlan" | "team"));
     port.parent_device.is_some() || leads_out
 }

@@ -57,7 +57,7 @@ pub fn plan(wanted: &Wanted, view: &View) -> Result<Plan, UplinkError> {
     if let Some(source) = source {
         planner.give(source, &bridge);
     }
-    planner.join(&port, &bridge.device);
+    planner.join(&port, &bridge);
     if let Some(source) = source {
         planner.turn(source, &bridge);
         planner.take(source, &bridge.device);
@@ -129,8 +129,10 @@ impl Planner<'_> {
                     device,
                     mac: mac.unwrap_or_default(),
                     before: Some(view.state.clone()),
+                    ovs: None,
                 }
             }
+            BridgeView::Ovs { view, facts, .. } => self.ovs_bridge(view, facts, mac),
             // Something else was refused by `judge`.
             BridgeView::Other { link } => self.new_bridge(wanted, link.ifindex, mac),
             BridgeView::Missing { ifindex, .. } => self.new_bridge(wanted, *ifindex, mac),
@@ -162,6 +164,7 @@ impl Planner<'_> {
             device,
             mac,
             before: None,
+            ovs: None,
         }
     }
 

@@ -37,6 +37,16 @@ pub struct BridgePart {
     pub mac: [u8; 6],
     /// What it had before; `None` when it was made by us.
     pub before: Option<NicState>,
+    /// Open vSwitch's, where it is one of its bridges.
+    #[serde(default)]
+    pub ovs: Option<OvsPart>,
+}
+
+/// What Open vSwitch's database said of a bridge before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OvsPart {
+    /// The hardware address that its local port was told to have.
+    pub hwaddr: Option<String>,
 }
 
 /// What is plugged into the bridge.

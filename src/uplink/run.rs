@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::step::Step;
+use super::step::{OvsStep, Step};
 use super::view::Device;
 use super::wanted::BondMode;
 use crate::deadline::Deadline;
+use crate::host::ovs;
 use crate::request::IfName;
+use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::pause;
 use crate::sys::rtnl::{NewLink, RawRoute, RawRule, Rtnl, RtnlError, Setting};
 
@@ -31,6 +33,9 @@ pub enum StepError {
         /// Why not.
         source: std::io::Error,
     },
+    /// Open vSwitch refused, or did not answer.
+    #[error(transparent)]
+    Ovs(#[from] OvsError),
     /// No carrier came.
     #[error("no carrier within {} s", CARRIER_TIME.as_secs())]
     NoCarrier,
@@ -48,7 +53,7 @@ impl StepError {
         match self {
             Self::Kernel(error) => error.errno(),
             Self::Setting { source, .. } => source.raw_os_error(),
-            Self::NoCarrier | Self::NotServed | Self::Deadline => None,
+            Self::Ovs(_) | Self::NoCarrier | Self::NotServed | Self::Deadline => None,
         }
     }
 
@@ -58,6 +63,7 @@ impl StepError {
             Self::Kernel(RtnlError::Refused(refusal)) => refusal.kernel_says.clone(),
             Self::Kernel(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
             | Self::Setting { .. }
+            | Self::Ovs(_)
             | Self::NoCarrier
             | Self::NotServed
             | Self::Deadline => None,
@@ -142,6 +148,7 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
         Step::PutAddress { address, .. } => rtnl.put_address(address).await?,
         Step::DropAddress { address, .. } => rtnl.drop_address(address).await?,
         Step::Join { port, to } => rtnl.set_controller(port.ifindex, to.ifindex).await?,
+        Step::Ovs(step) => tell(step, deadline)?,
         Step::Leave { port, from } => leave(port, from, rtnl).await?,
         Step::AwaitAddresses { device, addresses } => {
             if !rtnl.await_served(device.ifindex, addresses).await? {
@@ -179,6 +186,15 @@ async fn once(step: &Step, rtnl: &Rtnl, deadline: Deadline) -> Result<(), StepEr
         Step::Delete(device) => delete(device, rtnl).await?,
     }
     Ok(())
+}
+
+fn tell(step: &OvsStep, deadline: Deadline) -> Result<(), OvsError> {
+    let mut database = ovs::open(deadline)?;
+    match step {
+        OvsStep::Join { port, to } => database.join_uplink(&to.name, &port.name),
+        OvsStep::Leave { port, from } => database.leave_uplink(&from.name, &port.name),
+        OvsStep::Address { bridge, hwaddr } => database.set_hwaddr(&bridge.name, hwaddr.as_deref()),
+    }
 }
 
 async fn move_route(

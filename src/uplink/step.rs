@@ -86,6 +86,8 @@ pub enum Step {
         /// The bridge or bond.
         to: Device,
     },
+    /// Tells the database of Open vSwitch something.
+    Ovs(OvsStep),
     /// Takes a port from its bridge or bond.
     Leave {
         /// The device.
@@ -166,6 +168,45 @@ pub enum Step {
     Delete(Device),
 }
 
+/// What the database of Open vSwitch is told. When a step ends, it is so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OvsStep {
+    /// Makes a device a port of a bridge.
+    Join {
+        /// The device.
+        port: Device,
+        /// The bridge.
+        to: Device,
+    },
+    /// Takes a port out of a bridge.
+    Leave {
+        /// The device.
+        port: Device,
+        /// The bridge.
+        from: Device,
+    },
+    /// Tells the local port of a bridge its hardware address.
+    Address {
+        /// The bridge.
+        bridge: Device,
+        /// The address; none lets `ovs-vswitchd` choose.
+        hwaddr: Option<String>,
+    },
+}
+
+impl fmt::Display for OvsStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Join { port, to } => write!(f, "make {port} a port of {to}"),
+            Self::Leave { port, from } => write!(f, "take {port} out of {from}"),
+            Self::Address { bridge, hwaddr } => match hwaddr {
+                Some(hwaddr) => write!(f, "give {bridge} the hardware address {hwaddr}"),
+                None => write!(f, "leave the hardware address of {bridge} open"),
+            },
+        }
+    }
+}
+
 impl Step {
     /// Whether the change goes on without it when it is refused: what it would
     /// do happens by itself, a little later.
@@ -177,9 +218,10 @@ impl Step {
     }
 }
 
-struct Mac<'a>(&'a [u8; 6]);
+/// A hardware address as text.
+pub(super) struct Mac(pub(super) [u8; 6]);
 
-impl fmt::Display for Mac<'_> {
+impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
         write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
@@ -206,7 +248,7 @@ impl fmt::Display for Step {
                 write!(
                     f,
                     "make the bridge {bridge} with {} and MTU {mtu}, without spanning tree",
-                    Mac(mac)
+                    Mac(*mac)
                 )
             }
             Self::CreateVlan {
@@ -217,20 +259,21 @@ impl fmt::Display for Step {
             Self::CreateBond {
                 bond, mode, mac, ..
             } => {
-                write!(f, "make the bond {bond} of mode {mode} with {}", Mac(mac))
+                write!(f, "make the bond {bond} of mode {mode} with {}", Mac(*mac))
             }
             Self::Settings { device, settings } => match settings.as_slice() {
                 [one] => write!(f, "set {} of {device} to {}", one.leaf, one.value),
                 several => write!(f, "give {device} {} settings of the NIC", several.len()),
             },
             Self::SetMac { device, mac } => {
-                write!(f, "give {device} the hardware address {}", Mac(mac))
+                write!(f, "give {device} the hardware address {}", Mac(*mac))
             }
             Self::Raise(device) => write!(f, "bring {device} up"),
             Self::Lower(device) => write!(f, "take {device} down"),
             Self::PutAddress { device, address } => write!(f, "give {device} {address}"),
             Self::DropAddress { device, address } => write!(f, "take {address} from {device}"),
             Self::Join { port, to } => write!(f, "make {port} a port of {to}"),
+            Self::Ovs(step) => write!(f, "{step} in the database of Open vSwitch"),
             Self::Leave { port, from } => write!(f, "take {port} out of {from}"),
             Self::AwaitCarrier(device) => write!(f, "wait for the carrier of {device}"),
             Self::AwaitAddresses { device, .. } => {

@@ -1,6 +1,7 @@
 //! The host as far as an uplink is concerned, as plain data.
 
 use super::settings;
+use crate::sys::ovsdb::vswitch::OvsUplinkFacts;
 use crate::sys::rtnl::{BridgePolicy, LinkFacts, NicState, RawNeighbour, RawRule};
 
 /// A device by index and name.
@@ -69,6 +70,15 @@ pub enum BridgeView {
         policy: BridgePolicy,
         /// The ports that it has.
         ports: Vec<LinkFacts>,
+    },
+    /// A bridge of Open vSwitch, whose local port has the addresses.
+    Ovs {
+        /// What the local port has.
+        view: Box<DeviceView>,
+        /// What the database says of it.
+        facts: OvsUplinkFacts,
+        /// Ports that lead out of the host.
+        uplinks: Vec<String>,
     },
     /// Something else.
     Other {

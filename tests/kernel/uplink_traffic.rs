@@ -184,7 +184,7 @@ pub fn start(
     streams
 }
 
-fn prepared(lab: &Lab) -> Container {
+pub fn prepared(lab: &Lab) -> Container {
     let machine = lab.cable("eth0");
     for line in [
         "addr add 10.0.0.5/24 dev eth0",

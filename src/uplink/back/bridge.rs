@@ -4,13 +4,17 @@ use super::{Planner, bridge_goes};
 use crate::sys::rtnl::{NicState, RawAddress};
 use crate::uplink::record::PortPart;
 use crate::uplink::settings;
-use crate::uplink::step::Step;
+use crate::uplink::step::{OvsStep, Step};
 use crate::uplink::view::DeviceView;
 
 impl Planner<'_> {
     /// Takes the port out of the bridge, now that nothing arrives there.
     pub(super) fn leave(&mut self) {
         let port = self.record.port_device();
+        if self.record.bridge.ovs.is_some() {
+            let from = self.bridge_device();
+            return self.step(Step::Ovs(OvsStep::Leave { port, from }));
+        }
         if self
             .view
             .ports
@@ -100,6 +104,19 @@ impl Planner<'_> {
         let device = self.bridge_device();
         // Somebody may have given it another address since.
         let is_ours = bridge.link.mac == Some(self.record.bridge.mac);
+        if let Some(ovs) = self
+            .record
+            .bridge
+            .ovs
+            .as_ref()
+            .filter(|_| is_ours && self.record.moved)
+        {
+            self.step(Step::Ovs(OvsStep::Address {
+                bridge: device.clone(),
+                hwaddr: ovs.hwaddr.clone(),
+            }));
+        }
+        let is_ours = is_ours && self.record.bridge.ovs.is_none();
         match before.mac {
             Some(mac) if is_ours && mac != self.record.bridge.mac => {
                 self.step(Step::SetMac {

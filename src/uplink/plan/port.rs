@@ -2,10 +2,12 @@
 
 use super::Planner;
 use crate::request::IfName;
+use crate::sys::ovsdb::vswitch::OvsUplinkFacts;
 use crate::uplink::error::UplinkError;
-use crate::uplink::record::PortPart;
-use crate::uplink::step::Step;
-use crate::uplink::view::{Device, VlanView};
+use crate::uplink::record::{BridgePart, OvsPart, PortPart};
+use crate::uplink::settings;
+use crate::uplink::step::{Mac, OvsStep, Step};
+use crate::uplink::view::{Device, DeviceView, VlanView};
 use crate::uplink::wanted::{BondMode, Wanted};
 
 impl Planner<'_> {
@@ -74,7 +76,7 @@ impl Planner<'_> {
         });
     }
 
-    pub(super) fn join(&mut self, port: &PortPart, bridge: &Device) {
+    pub(super) fn join(&mut self, port: &PortPart, bridge: &BridgePart) {
         let (device, has_carrier) = match port {
             PortPart::Nic => {
                 let source = self.source.unwrap_or(&self.view.nic);
@@ -83,12 +85,55 @@ impl Planner<'_> {
             PortPart::Vlan { device, .. } => (device.clone(), self.view.nic.link.carrier),
             PortPart::Bond { device, .. } => (device.clone(), true),
         };
-        self.step(Step::Join {
-            port: device,
-            to: bridge.clone(),
+        let to = bridge.device.clone();
+        self.step(match bridge.ovs {
+            Some(_) => Step::Ovs(OvsStep::Join { port: device, to }),
+            None => Step::Join { port: device, to },
         });
         if has_carrier {
-            self.step(Step::AwaitCarrier(bridge.clone()));
+            self.step(Step::AwaitCarrier(bridge.device.clone()));
+        }
+    }
+
+    /// A bridge of Open vSwitch, whose database decides what it is.
+    pub(super) fn ovs_bridge(
+        &mut self,
+        view: &DeviceView,
+        facts: &OvsUplinkFacts,
+        mac: [u8; 6],
+    ) -> BridgePart {
+        let device = view.device();
+        if self.source.is_some() && view.link.mac != Some(mac) {
+            self.step(Step::Ovs(OvsStep::Address {
+                bridge: device.clone(),
+                hwaddr: Some(Mac(mac).to_string()),
+            }));
+        }
+        if !view.link.up {
+            self.step(Step::Raise(device.clone()));
+        }
+        if self.source.is_some() {
+            let strict = settings::strict(&view.state);
+            self.set(&device, strict.map(settings::meanwhile));
+        }
+        let name = &device.name;
+        self.notices.push(
+            "the database of Open vSwitch keeps the port across boots, while addresses do not last: \
+             make the change permanent, or take it back, before the machine starts anew"
+                .to_owned(),
+        );
+        if facts.is_controlled {
+            self.notices.push(format!(
+                "{name} has a controller or is of fail mode secure: its flows must let the host through"
+            ));
+        }
+        BridgePart {
+            device,
+            mac,
+            before: Some(view.state.clone()),
+            ovs: Some(OvsPart {
+                hwaddr: facts.hwaddr.clone(),
+            }),
         }
     }
 }

@@ -7,13 +7,20 @@ use std::net::IpAddr;
 use super::{Facts, Port, Route};
 
 pub(super) fn text(facts: &Facts) -> String {
-    let mut text = "# /etc/network/interfaces; needs bridge-utils\n".to_owned();
+    let needs = match facts.ovs {
+        true => "openvswitch-switch",
+        false => "bridge-utils",
+    };
+    let mut text = format!("# /etc/network/interfaces; needs {needs}\n");
     let name = port(&mut text, facts);
     let Facts { bridge, mac, .. } = facts;
     let _ = writeln!(text, "auto {bridge}");
-    let ports = format!(
-        "    bridge_ports {name}\n    bridge_stp off\n    bridge_fd 0\n    bridge_hw {mac}\n"
-    );
+    let ports = match facts.ovs {
+        true => String::new(),
+        false => format!(
+            "    bridge_ports {name}\n    bridge_stp off\n    bridge_fd 0\n    bridge_hw {mac}\n"
+        ),
+    };
     let v4: Vec<_> = of(facts, false);
     let v6: Vec<_> = of(facts, true);
     let method = match (facts.dhcp4, v4.is_empty()) {

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 
 use super::judge;
 use super::record::{PortPart, UplinkRecord};
-use super::view::{View, VlanView, accepts_advertisements};
+use super::view::{BridgeView, View, VlanView, accepts_advertisements};
 use super::wanted::{BondMode, Wanted};
 use crate::sys::rtnl::{NicState, RawAddress, RawRoute};
 
@@ -107,6 +107,8 @@ pub(super) enum Port {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     pub(super) bridge: String,
+    /// It is one of Open vSwitch, whose database keeps bridge and ports.
+    pub(super) ovs: bool,
     pub(super) mac: String,
     pub(super) mtu: Option<u32>,
     pub(super) port: Port,
@@ -162,12 +164,11 @@ impl Facts {
         };
         let mac = source.unwrap_or(&view.nic).link.mac;
         let name = wanted.bridge.to_string();
-        Self::with(
-            name,
-            mac.unwrap_or_default(),
-            port,
-            source.map(|s| &s.state),
-        )
+        let source = source.map(|source| &source.state);
+        Self {
+            ovs: matches!(view.bridge, BridgeView::Ovs { .. }),
+            ..Self::with(name, mac.unwrap_or_default(), port, source)
+        }
     }
 
     /// Those of an uplink that was made.
@@ -194,13 +195,17 @@ impl Facts {
         };
         let name = record.bridge.device.name.clone();
         let source = record.moved.then_some(&record.nic);
-        Self::with(name, record.bridge.mac, port, source)
+        Self {
+            ovs: record.bridge.ovs.is_some(),
+            ..Self::with(name, record.bridge.mac, port, source)
+        }
     }
 
     fn with(bridge: String, mac: [u8; 6], port: Port, source: Option<&NicState>) -> Self {
         let [a, b, c, d, e, f] = mac;
         let mut facts = Self {
             bridge,
+            ovs: false,
             mac: format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"),
             mtu: source.map(|s| s.mtu).filter(|mtu| *mtu != USUAL_MTU),
             port,
@@ -278,15 +283,42 @@ pub fn text(kind: Kind, facts: &Facts) -> String {
         return format!("# {odd:?} would have to be quoted: write this configuration by hand\n");
     }
     let mut text = match kind {
+        Kind::NetworkManager if facts.ovs => {
+            return "# NetworkManager configures Open vSwitch in its own way: nm-openvswitch(7)\n"
+                .to_owned();
+        }
         Kind::Networkd => networkd::text(facts),
         Kind::NetworkManager => network_manager::text(facts),
         Kind::Ifupdown => ifupdown::text(facts),
         Kind::Netplan => netplan::text(facts),
     };
+    // netplan tells the database itself.
+    if facts.ovs && kind != Kind::Netplan {
+        text.insert_str(0, &in_database(facts));
+    }
     for unsaid in &facts.unsaid {
         text.push_str(&format!("# not said here: {unsaid}\n"));
     }
     text
+}
+
+/// What Open vSwitch is told once, and keeps.
+fn in_database(facts: &Facts) -> String {
+    let Facts { bridge, mac, .. } = facts;
+    let port = facts.port.name();
+    format!(
+        "# once: ovs-vsctl --may-exist add-port {bridge} {port} -- set Bridge {bridge} \
+         other-config:hwaddr='\"{mac}\"'\n"
+    )
+}
+
+impl Port {
+    /// The name of what is plugged in.
+    fn name(&self) -> &str {
+        match self {
+            Self::Nic(name) | Self::Vlan { name, .. } | Self::Bond { name, .. } => name,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,10 +8,13 @@ pub(super) fn text(facts: &Facts) -> String {
     let Facts { bridge, mac, .. } = facts;
     let mut text = format!("# /etc/netplan/60-{bridge}.yaml, mode 0600\nnetwork:\n  version: 2\n");
     let name = port(&mut text, facts);
+    let kind = match facts.ovs {
+        true => "openvswitch: {}",
+        false => "parameters: {stp: false, forward-delay: 0}",
+    };
     let _ = writeln!(
         text,
-        "  bridges:\n    {bridge}:\n      interfaces: [{name}]\n      macaddress: \"{mac}\"\n      \
-         parameters: {{stp: false, forward-delay: 0}}"
+        "  bridges:\n    {bridge}:\n      interfaces: [{name}]\n      macaddress: \"{mac}\"\n      {kind}"
     );
     if let Some(mtu) = facts.mtu {
         let _ = writeln!(text, "      mtu: {mtu}");

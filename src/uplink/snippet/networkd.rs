@@ -17,15 +17,17 @@ fn file(text: &mut String, name: &str) {
 pub(super) fn text(facts: &Facts) -> String {
     let mut text = String::new();
     let Facts { bridge, mac, .. } = facts;
-    file(&mut text, &format!("{bridge}.netdev"));
-    let _ = writeln!(
-        text,
-        "[NetDev]\nName={bridge}\nKind=bridge\nMACAddress={mac}"
-    );
-    if let Some(mtu) = facts.mtu {
-        let _ = writeln!(text, "MTUBytes={mtu}");
+    if !facts.ovs {
+        file(&mut text, &format!("{bridge}.netdev"));
+        let _ = writeln!(
+            text,
+            "[NetDev]\nName={bridge}\nKind=bridge\nMACAddress={mac}"
+        );
+        if let Some(mtu) = facts.mtu {
+            let _ = writeln!(text, "MTUBytes={mtu}");
+        }
+        let _ = writeln!(text, "\n[Bridge]\nSTP=no\nForwardDelaySec=0");
     }
-    let _ = writeln!(text, "\n[Bridge]\nSTP=no\nForwardDelaySec=0");
     port(&mut text, facts);
     file(&mut text, &format!("{bridge}.network"));
     let _ = writeln!(text, "[Match]\nName={bridge}\n\n[Network]");
@@ -49,7 +51,10 @@ fn member(text: &mut String, name: &str, line: &str) {
 }
 
 fn port(text: &mut String, facts: &Facts) {
-    let joins = format!("Bridge={}\nLinkLocalAddressing=no", facts.bridge);
+    let joins = match facts.ovs {
+        true => "LinkLocalAddressing=no".to_owned(),
+        false => format!("Bridge={}\nLinkLocalAddressing=no", facts.bridge),
+    };
     match &facts.port {
         Port::Nic(name) => member(text, name, &joins),
         Port::Vlan { name, parent, vlan } => {

@@ -5,6 +5,7 @@ use super::*;
 fn facts() -> Facts {
     Facts {
         bridge: "br0".to_owned(),
+        ovs: false,
         mac: "02:00:00:00:00:05".to_owned(),
         mtu: Some(9000),
         port: Port::Nic("eth0".to_owned()),
@@ -118,5 +119,27 @@ fn vlans_and_bonds_are_made_as_well() {
         (Kind::Netplan, "interfaces: [eth0, eth1]"),
     ] {
         assert!(text(kind, &facts).contains(line), "{kind}");
+    }
+}
+
+#[test]
+fn a_bridge_of_open_vswitch_is_made_by_its_database() {
+    let facts = Facts {
+        ovs: true,
+        ..facts()
+    };
+    for (kind, told) in [
+        (Kind::Networkd, "ovs-vsctl --may-exist add-port br0 eth0"),
+        (Kind::Ifupdown, "ovs-vsctl --may-exist add-port br0 eth0"),
+        (Kind::Netplan, "openvswitch: {}"),
+        (Kind::NetworkManager, "nm-openvswitch(7)"),
+    ] {
+        let text = text(kind, &facts);
+        assert!(text.contains(told), "{kind}: {text}");
+        let other = ["Kind=bridge", "bridge_ports", "stp: false", "type bridge"];
+        assert!(
+            !other.iter().any(|word| text.contains(word)),
+            "{kind}: {text}"
+        );
     }
 }

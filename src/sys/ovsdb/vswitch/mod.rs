@@ -7,6 +7,7 @@
 mod bridge;
 mod port;
 mod sweep;
+mod uplink;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::rt::OvsOwner;
 
 pub use bridge::BridgeFacts;
 pub use sweep::{OurBridge, OurPort};
+pub use uplink::OvsUplinkFacts;
 
 /// Which of our rows it is: `port` or `bridge`.
 const MADE: &str = "pipework.made";
