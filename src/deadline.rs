@@ -20,6 +20,12 @@ impl Deadline {
         }
     }
 
+    /// The same, or `time` from now if that is sooner.
+    pub fn sooner(self, time: Duration) -> Self {
+        let other = Self::after(time);
+        if other.at < self.at { other } else { self }
+    }
+
     /// The moment itself.
     pub fn instant(self) -> Instant {
         self.at

@@ -23,6 +23,7 @@ pub mod error;
 pub mod frontend;
 pub mod hint;
 pub mod host;
+pub mod keeper;
 pub mod logging;
 pub mod plan;
 pub mod policy;

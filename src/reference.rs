@@ -14,6 +14,15 @@ pub struct NamespaceKey {
     pub cookie: u64,
 }
 
+/// A lease that is kept: of one interface in one namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseId {
+    /// The namespace.
+    pub namespace: NamespaceKey,
+    /// Index of the interface in there.
+    pub ifindex: u32,
+}
+
 /// A process that is known by more than its pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keeper {

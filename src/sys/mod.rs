@@ -3,7 +3,8 @@
 //! `netns` holds every `setns`, `rtnl` every netlink call, `sysctl` every
 //! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `packet` the
 //! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
-//! in them, `proc` what is read of processes, `raw` every
+//! in them, `proc` what is read of processes, `seqpacket` the sockets that carry
+//! descriptors, `raw` every
 //! `unsafe` block. Knows no policy and no plan: it takes leaf types of
 //! `request` and plain values, and answers with the kernel's own words.
 
@@ -27,6 +28,7 @@ pub mod pci;
 pub mod proc;
 pub mod raw;
 pub mod rtnl;
+pub mod seqpacket;
 pub mod sysctl;
 
 /// Runs `work` to its end on this thread.
