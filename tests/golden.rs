@@ -218,6 +218,15 @@ const SESSIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "host-access-in-a-vlan",
+        &[
+            "pipework.parent=up2",
+            "pipework.vlan=100",
+            "pipework.host-access=true",
+            "pipework.ip=10.7.0.5/24",
+        ],
+    ),
+    (
         "host-access-of-an-ipvlan-that-routes",
         &[
             "pipework.parent=up2",

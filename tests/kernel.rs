@@ -40,6 +40,8 @@ mod handover;
 mod hook;
 #[path = "kernel/host_access.rs"]
 mod host_access;
+#[path = "kernel/host_access_vlan.rs"]
+mod host_access_vlan;
 #[path = "kernel/hosts.rs"]
 mod hosts;
 #[path = "kernel/input.rs"]

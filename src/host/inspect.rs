@@ -148,7 +148,7 @@ async fn attachment_view(
     let uplink = UplinkView::Present(device);
     Ok(AttachmentView {
         ovs: ovs::look(asked, &uplink)?,
-        host_access: access::host_access(attachment, &uplink, host).await?,
+        host_access: access::host_access(attachment, &uplink, vlan.as_ref(), host).await?,
         nic,
         busy,
         vlan,

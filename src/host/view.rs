@@ -133,10 +133,13 @@ pub struct AttachmentView {
 /// The host's own place on an uplink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostAccessView {
-    /// Its addresses on the uplink, but for link-local ones, in the kernel's
-    /// order.
+    /// Its addresses on the uplink, or on the VLAN's device there, but for
+    /// link-local ones, in the kernel's order.
     pub addresses: Vec<IpNet>,
-    /// What comes in by the uplink and would not go back by it is dropped
+    /// In a VLAN: the NIC's addresses of a family of which the VLAN's device
+    /// has none.
+    pub of_nic: Vec<IpNet>,
+    /// What comes in by the uplink or the VLAN's device and would not go back by it is dropped
     /// (`rp_filter` 1, RFC 3704 §2.2); IPv4 only.
     pub strict_reverse_path: bool,
 }

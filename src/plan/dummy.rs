@@ -8,6 +8,9 @@ use super::{Planner, Step};
 use crate::host::view::UplinkView;
 use crate::request::{Attachment, DeviceRef, IfName, Mtu};
 
+/// What it is called.
+pub(super) const KIND: &str = "a dummy";
+
 /// The MTU of a dummy that nobody gave one (`ether_setup`).
 const DEFAULT_MTU: u32 = 1500;
 

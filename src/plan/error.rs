@@ -53,14 +53,6 @@ pub enum PlanError {
         /// Where it was asked for.
         origin: Origin,
     },
-    /// A macvlan has no end on the host that could be named.
-    #[error("hostif names the host's end of a bridge port, and a macvlan on {device} has none")]
-    NoHostEnd {
-        /// The parent.
-        device: IfName,
-        /// Where it was asked for.
-        origin: Origin,
-    },
     /// The interface's name is taken in the container.
     #[error("the container has an interface {ifname} already")]
     NameTaken {
@@ -97,18 +89,6 @@ pub enum PlanError {
         /// The parent.
         device: IfName,
         /// Where another was asked for.
-        origin: Origin,
-    },
-    /// A field that says something about what the interface is not.
-    #[error("{field} is not possible on {kind}: {why}")]
-    NotOnThisKind {
-        /// The field.
-        field: &'static str,
-        /// What the interface is.
-        kind: &'static str,
-        /// Why not.
-        why: &'static str,
-        /// Where it was asked for.
         origin: Origin,
     },
     /// A burst that is shorter than a frame.
@@ -220,12 +200,10 @@ impl PlanError {
             | Self::NotABridge { origin, .. }
             | Self::BridgeAsParent { origin, .. }
             | Self::NotANic { origin, .. }
-            | Self::NoHostEnd { origin, .. }
             | Self::NameTaken { origin, .. }
             | Self::OwnAddress { origin, .. }
             | Self::MtuAboveUplink { origin, .. }
             | Self::PassthruMac { origin, .. }
-            | Self::NotOnThisKind { origin, .. }
             | Self::BurstBelowFrame { origin, .. }
             | Self::PlaceOfTcTaken { origin, .. }
             | Self::TooManyAddresses { origin, .. }
@@ -255,7 +233,6 @@ impl PlanError {
                 format!("for a port of that bridge write pipework.bridge={device}")
             }
             Self::NotANic { .. } => "give the name of an Ethernet device".to_owned(),
-            Self::NoHostEnd { .. } => "leave pipework.hostif out".to_owned(),
             Self::NameTaken { free, .. } => format!("{free} is free: pipework.ifname={free}"),
             Self::OwnAddress { .. } => {
                 "give the container an address of its own; two hosts with one address reach nobody".to_owned()
@@ -266,9 +243,6 @@ impl PlanError {
             Self::Unsuited(error) => error.hint(),
             Self::PassthruMac { device, .. } => {
                 format!("leave pipework.mac out, or set it on {device}: ip link set {device} address MAC")
-            }
-            Self::NotOnThisKind { field, .. } => {
-                format!("leave pipework.{field} out, or plug the interface into a bridge: pipework.bridge=br0")
             }
             Self::BurstBelowFrame { frame, .. } => {
                 format!("at least {frame}b, or leave pipework.burst out")

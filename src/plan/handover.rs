@@ -4,13 +4,14 @@
 #[cfg(test)]
 mod tests;
 
-use super::error::{HostUse, NicPlanError};
+use super::error::{HostUse, NicPlanError, Unsuited};
 use super::step::{NicStep, Traveller};
-use super::{Plan, PlanError, PlannedInterface, Step};
+use super::suits::{NO_HOST_END, OF_A_PORT, TOGETHER};
+use super::{Plan, PlanError, PlannedInterface, Step, suits};
 use crate::host::view::{
     AttachmentView, BusyFunctions, DeviceKind, DeviceView, NicView, UplinkView,
 };
-use crate::request::{Asked, Attachment, Origin};
+use crate::request::{Attachment, Origin};
 use crate::sys::rtnl::NicHome;
 
 /// A device that was handed over is the uplink of no later interface.
@@ -143,40 +144,15 @@ pub(super) fn may_be_taken(
     })
 }
 
-pub(super) fn does_not_apply(
-    field: &'static str,
-    what: &'static str,
-    origin: &Origin,
-) -> NicPlanError {
-    NicPlanError::DoesNotApply {
-        field,
-        what,
-        origin: origin.clone(),
-    }
-}
-
-/// What only a port of a bridge, or a child, can have.
-pub(super) fn does_apply(attachment: &Attachment, what: &'static str) -> Result<(), NicPlanError> {
-    let on = |asked: &Option<Asked<bool>>| {
-        let asked = asked.as_ref().filter(|asked| asked.value);
-        asked.map(|asked| asked.origin.clone())
-    };
-    let port = &attachment.port;
-    let fields = [
-        ("trunk", attachment.trunk.as_ref().map(|a| a.origin.clone())),
-        (
-            "hostif",
-            attachment.hostif.as_ref().map(|a| a.origin.clone()),
-        ),
-        ("isolate", on(&port.isolate)),
-        ("hairpin", on(&port.hairpin)),
-        ("spoofcheck", on(&port.spoofcheck)),
-        ("host-access", on(&attachment.host_access)),
+/// What only a port of a bridge, or a child of a NIC, can have. `traffic` has
+/// refused the flags of a port before.
+pub(super) fn does_apply(attachment: &Attachment, kind: &'static str) -> Result<(), Unsuited> {
+    let trunk = attachment.trunk.as_ref().map(suits::origin);
+    let hostif = attachment.hostif.as_ref().map(suits::origin);
+    let given = [
+        ("trunk", OF_A_PORT, trunk),
+        ("hostif", NO_HOST_END, hostif),
+        ("host-access", TOGETHER, suits::host_access(attachment)),
     ];
-    for (field, origin) in fields {
-        if let Some(origin) = origin {
-            return Err(does_not_apply(field, what, &origin));
-        }
-    }
-    Ok(())
+    suits::refuse_first(&given, kind)
 }

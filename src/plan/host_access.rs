@@ -1,6 +1,8 @@
 //! Steps by which host and container reach each other although a macvlan or
 //! ipvlan keeps them apart: the host gets a child of the NIC too, without an
-//! address, and a route by it to each address of the container.
+//! address, and a route by it to each address of the container. In a VLAN of the
+//! NIC it is a child of the VLAN's device, and the host is reached by its
+//! address there, or else, but for modes that route, by that of the NIC.
 //!
 //! Neither side asks for the other's hardware address on the LAN: there, the
 //! host's own address would be seen at two MACs. The host has a permanent
@@ -17,8 +19,9 @@ use super::addressing::{add_route, is_on_link};
 use super::error::Unsuited;
 use super::shared::{SharedObject, User, index_of};
 use super::step::RoutingStep;
+use super::vlan::Parent;
 use super::{PlanError, Planner, Step, names};
-use crate::host::view::{AttachmentView, DeviceView, HostAccessView, UplinkView};
+use crate::host::view::{AttachmentView, HostAccessView};
 use crate::request::{Attachment, IfName, IpvlanMode, NeighbourEntry, Origin};
 use crate::rt::{Neighbour, Route, Shim, ShimKind};
 
@@ -31,16 +34,16 @@ pub(super) struct HostAccess {
     origin: Origin,
 }
 
-fn shim_of(nic: &DeviceView, kind: ShimKind, machine_id: &str) -> Shim {
-    let ifindex = index_of("shim", nic.ifindex, 0);
-    let own = names::shim_mac(machine_id, &nic.name);
+fn shim_of(on: &Parent, kind: ShimKind, machine_id: &str) -> Shim {
+    let ifindex = index_of("shim", on.ifindex, 0);
+    let own = names::shim_mac(machine_id, &on.name);
     Shim {
         ifindex,
         name: IfName::of_shim(ifindex),
-        parent: nic.ifindex,
+        parent: on.ifindex,
         mac: match kind {
             ShimKind::Macvlan => own,
-            ShimKind::Ipvlan(_) => nic.mac.unwrap_or(own),
+            ShimKind::Ipvlan(_) => on.mac.unwrap_or(own),
         },
         kind,
     }
@@ -55,37 +58,45 @@ fn source_for(container: IpNet, host: &[IpNet]) -> Option<IpNet> {
     near.or_else(|| family.next()).copied()
 }
 
+/// The host's addresses that a container can answer. In a mode that routes, a
+/// device's children reach only the addresses of the device itself: the route
+/// is looked up as if they were to leave by it (`ipvlan_process_v4_outbound`).
+fn answering(host: &HostAccessView, kind: ShimKind) -> Vec<IpNet> {
+    match kind {
+        ShimKind::Macvlan | ShimKind::Ipvlan(IpvlanMode::L2) => {
+            [host.addresses.as_slice(), &host.of_nic].concat()
+        }
+        ShimKind::Ipvlan(IpvlanMode::L3 | IpvlanMode::L3s) => host.addresses.clone(),
+    }
+}
+
 impl Planner<'_> {
-    /// How the host will reach the interface, if that is asked for.
+    /// How the host will reach the interface, a child of `on`, if that is
+    /// asked for.
     pub(super) fn host_access(
         &self,
         attachment: &Attachment,
         view: &AttachmentView,
+        on: &Parent,
         kind: ShimKind,
     ) -> Result<Option<HostAccess>, PlanError> {
         let asked = attachment.host_access.as_ref().filter(|asked| asked.value);
-        let (Some(asked), UplinkView::Present(nic)) = (asked, &view.uplink) else {
+        let Some(asked) = asked else {
             return Ok(None);
         };
         let origin = asked.origin.clone();
-        if attachment.vlan.is_some() {
-            return Err(PlanError::NotOnThisKind {
-                field: "host-access",
-                kind: "a VLAN that is made on a NIC",
-                why: "the host has no address in it; name the host's own VLAN device as the parent",
-                origin,
-            });
-        }
         let unknown = HostAccessView {
             addresses: Vec::new(),
+            of_nic: Vec::new(),
             strict_reverse_path: false,
         };
         let host = view.host_access.as_ref().unwrap_or(&unknown);
+        let own = answering(host, kind);
         let mut pairs = Vec::new();
         for address in attachment.addressing.addresses.iter().map(|a| a.value) {
-            let Some(source) = source_for(address, &host.addresses) else {
+            let Some(source) = source_for(address, &own) else {
                 return Err(PlanError::from(Unsuited::NoHostAddress {
-                    device: nic.name.clone(),
+                    device: on.name.clone(),
                     family: if address.addr().is_ipv4() {
                         "IPv4"
                     } else {
@@ -102,13 +113,13 @@ impl Planner<'_> {
         let has_v4 = pairs.iter().any(|(address, _)| address.addr().is_ipv4());
         if kind == ShimKind::Ipvlan(IpvlanMode::L2) && has_v4 && host.strict_reverse_path {
             return Err(PlanError::from(Unsuited::StrictReversePath {
-                device: nic.name.clone(),
+                device: on.name.clone(),
                 origin,
             }));
         }
         Ok(Some(HostAccess {
-            shim: shim_of(nic, kind, &self.identity.machine_id),
-            parent_name: nic.name.clone(),
+            shim: shim_of(on, kind, &self.identity.machine_id),
+            parent_name: on.name.clone(),
             pairs,
             origin,
         }))

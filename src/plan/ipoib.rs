@@ -5,12 +5,15 @@
 //! bytes, so its IP addresses are not announced by us.
 
 use super::error::NicPlanError;
-use super::handover::{does_apply, does_not_apply};
+use super::handover::does_apply;
 use super::step::NicStep;
-use super::{PlanError, Planner, Step, addressing::Plug};
+use super::{PlanError, Planner, Step, addressing::Plug, suits};
 use crate::host::view::UplinkView;
 use crate::request::{Attachment, DeviceRef, IpoibMode, Mtu, Pkey};
 use crate::rt::IpoibChild;
+
+/// What it is called.
+pub(super) const KIND: &str = "an InfiniBand interface";
 
 /// Whether pipework's first argument names an InfiniBand interface.
 pub(super) fn is_meant_by_link(uplink: &UplinkView) -> bool {
@@ -36,7 +39,7 @@ impl Planner<'_> {
                 origin,
             });
         };
-        does_apply(attachment, "a child of an InfiniBand interface")?;
+        does_apply(attachment, KIND)?;
         if !view.kind.is_infiniband() {
             return Err(NicPlanError::NotInfiniband {
                 device: view.name.clone(),
@@ -45,10 +48,16 @@ impl Planner<'_> {
             }
             .into());
         }
-        if let Some(mac) = &attachment.mac {
-            let what = "a child of an InfiniBand interface";
-            return Err(does_not_apply("mac", what, &mac.origin).into());
-        }
+        let mac = attachment.mac.as_ref().map(suits::origin);
+        let given = [
+            ("mac", "its address is that of its queue pair", mac),
+            (
+                "dad",
+                "duplicates are asked for on Ethernet only",
+                suits::dad(attachment),
+            ),
+        ];
+        suits::refuse_first(&given, KIND)?;
         let mtu = attachment.mtu.as_ref().map(|asked| asked.value);
         // The address that is recorded is the one that tells containers apart.
         let guest = self.guest_end(attachment, mtu.unwrap_or(Mtu::clamped(view.mtu)));

@@ -15,6 +15,9 @@ use crate::host::view::{AttachmentView, DeviceView, UplinkView};
 use crate::request::{Attachment, DeviceRef, IpvlanMode};
 use crate::rt::{Ipvlan, ShimKind};
 
+/// What it is called.
+pub(super) const KIND: &str = "an ipvlan";
+
 impl Planner<'_> {
     pub(super) fn ipvlan(
         &mut self,
@@ -30,7 +33,7 @@ impl Planner<'_> {
                 origin,
             });
         };
-        check_parent(attachment, nic)?;
+        check_parent(attachment, nic, KIND)?;
         let on = vlan::parent(attachment, nic, view.vlan.as_ref())?;
         let Some(mac) = on.mac else {
             return Err(PlanError::from(Unsuited::NoMac {
@@ -38,7 +41,7 @@ impl Planner<'_> {
                 origin,
             }));
         };
-        let access = self.host_access(attachment, view, ShimKind::Ipvlan(mode))?;
+        let access = self.host_access(attachment, view, &on, ShimKind::Ipvlan(mode))?;
         let mut guest = self.guest_end(attachment, guest_mtu(attachment, &on)?);
         guest.mac = mac;
         let ipvlan = Ipvlan {

@@ -7,10 +7,13 @@
 
 use super::addressing::Plug;
 use super::vlan::{self, Parent};
-use super::{PlanError, Planner, Step};
+use super::{PlanError, Planner, Step, suits};
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, UplinkView};
 use crate::request::{Asked, Attachment, DeviceRef, MacvlanMode, Mtu};
 use crate::rt::{Macvlan, ShimKind};
+
+/// What it is called.
+pub(super) const KIND: &str = "a macvlan";
 
 impl Planner<'_> {
     pub(super) fn macvlan(
@@ -30,7 +33,7 @@ impl Planner<'_> {
                 });
             }
         };
-        check_parent(attachment, nic)?;
+        check_parent(attachment, nic, KIND)?;
         let on = vlan::parent(attachment, nic, view.vlan.as_ref())?;
         if let (MacvlanMode::Passthru, Some(asked)) = (mode, &attachment.mac) {
             return Err(PlanError::PassthruMac {
@@ -38,7 +41,7 @@ impl Planner<'_> {
                 origin: asked.origin.clone(),
             });
         }
-        let access = self.host_access(attachment, view, ShimKind::Macvlan)?;
+        let access = self.host_access(attachment, view, &on, ShimKind::Macvlan)?;
         let mtu = guest_mtu(attachment, &on)?;
         let mut guest = self.guest_end(attachment, mtu);
         // In this mode the child has its parent's address (macvlan_common_newlink).
@@ -71,7 +74,12 @@ impl Planner<'_> {
     }
 }
 
-pub(super) fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result<(), PlanError> {
+/// Fails unless children called `kind` can be made on the device.
+pub(super) fn check_parent(
+    attachment: &Attachment,
+    view: &DeviceView,
+    kind: &'static str,
+) -> Result<(), PlanError> {
     let (device, origin) = (view.name.clone(), attachment.uplink.origin.clone());
     match &view.kind {
         DeviceKind::Nic | DeviceKind::Vlan(_) | DeviceKind::Macvlan => {}
@@ -88,9 +96,8 @@ pub(super) fn check_parent(attachment: &Attachment, view: &DeviceView) -> Result
         }
         DeviceKind::Other(_) => {}
     }
-    if attachment.hostif.is_some() {
-        return Err(PlanError::NoHostEnd { device, origin });
-    }
+    let hostif = attachment.hostif.as_ref().map(suits::origin);
+    suits::refuse_first(&[("hostif", suits::NO_HOST_END, hostif)], kind)?;
     Ok(())
 }
 

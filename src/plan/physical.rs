@@ -5,16 +5,17 @@
 //! What the host uses it keeps, unless it is told otherwise.
 
 use super::error::NicPlanError;
-use super::handover::{
-    does_apply, does_not_apply, gone, is_a_nic, may_be_taken, no_free_vf, present, traveller,
-};
+use super::handover::{does_apply, gone, is_a_nic, may_be_taken, no_free_vf, present, traveller};
 use super::step::NicStep;
 use super::vf::vf_changes;
-use super::{PlanError, Planner, Step, addressing::Plug};
+use super::{PlanError, Planner, Step, addressing::Plug, suits};
 use crate::host::view::{AttachmentView, DeviceView, VfView};
 use crate::request::{Asked, Attachment, Mtu, Origin, PhysicalRef};
 use crate::rt::{LinkEnd, NicSetting, VlanChild};
 use crate::sys::rtnl::NicHome;
+
+/// What it is called.
+pub(super) const KIND: &str = "a device that is handed over";
 
 impl Planner<'_> {
     /// A NIC or a virtual function; or a VLAN of it, which is born in the
@@ -26,7 +27,7 @@ impl Planner<'_> {
         view: &AttachmentView,
     ) -> Result<(), PlanError> {
         let link = present(attachment, device, view)?;
-        does_apply(attachment, "a device that is handed over itself")?;
+        does_apply(attachment, KIND)?;
         if let (Some(vlan), PhysicalRef::FreeVf(_)) = (&attachment.vlan, device) {
             let origin = vlan.origin.clone();
             return Err(NicPlanError::VlanOfFreeVf { origin }.into());
@@ -86,13 +87,12 @@ impl Planner<'_> {
         let Some(vlan) = &attachment.vlan else {
             return Ok(());
         };
-        let what = "a VLAN of a network card, which stays where it is";
-        if let Some(force) = &attachment.device.force {
-            return Err(does_not_apply("device.force", what, &force.origin).into());
-        }
-        if let Some((field, origin)) = attachment.device.vf.first() {
-            return Err(does_not_apply(field, what, origin).into());
-        }
+        const STAYS: &str = "the card stays where it is";
+        let force = attachment.device.force.as_ref().map(suits::origin);
+        let vf = attachment.device.vf.first();
+        let (field, vf) = vf.map_or(("vf", None), |(field, origin)| (field, Some(origin)));
+        let given = [("device.force", STAYS, force), (field, STAYS, vf)];
+        suits::refuse_first(&given, "a VLAN of a network card")?;
         if let Some(Asked { value, origin }) = &attachment.mtu
             && value.get() > link.mtu
         {

@@ -2,86 +2,68 @@
 //! annotations name the kind of uplink, they were refused before.
 
 use super::error::Unsuited;
-use super::{PlanError, bridge, dummy, ipoib};
-use crate::host::view::{AttachmentView, UplinkView};
-use crate::request::{Asked, Attachment, Dad, IfName, Origin, Uplink};
+use super::{bridge, dummy};
+use crate::host::view::AttachmentView;
+use crate::request::{Asked, Attachment, Dad, Origin, Uplink};
+
+/// Why only a port of a bridge has a field.
+pub(super) const OF_A_PORT: &str = "it is a setting of a bridge port";
+/// Why the host's end cannot have a name.
+pub(super) const NO_HOST_END: &str = "it has no end on the host";
+/// Why nothing has to be done for the host.
+pub(super) const TOGETHER: &str = "only macvlan and ipvlan keep host and container apart";
 
 /// Fails where something is asked that the uplink cannot give.
-pub(super) fn check(attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
-    if let Some(bridge) = view.ovs_bridge(&attachment.uplink.value) {
-        return no_host_access(attachment, bridge);
+pub(super) fn check(attachment: &Attachment, view: &AttachmentView) -> Result<(), Unsuited> {
+    if view.ovs_bridge(&attachment.uplink.value).is_some() {
+        return no_host_access(attachment);
     }
     let Uplink::Link { device, .. } = &attachment.uplink.value else {
         return Ok(());
     };
-    if let Some(bridge) = bridge::meant_by_link(device, &view.uplink) {
-        return no_host_access(attachment, &bridge);
+    if bridge::meant_by_link(device, &view.uplink).is_some() {
+        return no_host_access(attachment);
     }
     if dummy::meant_by_link(device, &view.uplink) {
         return nobody_else(attachment);
     }
-    if view.nic.is_some() || ipoib::is_meant_by_link(&view.uplink) {
-        return no_child(attachment, &view.uplink);
-    }
     Ok(())
 }
 
-fn origin<T>(asked: &Asked<T>) -> &Origin {
+pub(super) fn origin<T>(asked: &Asked<T>) -> &Origin {
     &asked.origin
 }
 
 /// Who asks for a way between host and container.
-fn host_access(attachment: &Attachment) -> Option<&Origin> {
+pub(super) fn host_access(attachment: &Attachment) -> Option<&Origin> {
     let asked = attachment.host_access.as_ref();
     asked.filter(|asked| asked.value).map(origin)
 }
 
 /// Host and container are on one bridge anyway.
-fn no_host_access(attachment: &Attachment, bridge: &IfName) -> Result<(), PlanError> {
-    match host_access(attachment) {
-        None => Ok(()),
-        Some(origin) => Err(PlanError::from(Unsuited::HostAccessOnBridge {
-            bridge: bridge.clone(),
-            origin: origin.clone(),
-        })),
-    }
-}
-
-/// A radio is handed over, and an InfiniBand child is no Ethernet device.
-fn no_child(attachment: &Attachment, uplink: &UplinkView) -> Result<(), PlanError> {
-    let is_infiniband = ipoib::is_meant_by_link(uplink);
-    let (kind, why) = match is_infiniband {
-        true => (
-            "an InfiniBand interface",
-            "it is no child of an Ethernet device",
-        ),
-        false => (
-            "a radio that is handed over",
-            "it is no child of a device of the host",
-        ),
-    };
-    let dad = dad(attachment).filter(|_| is_infiniband);
-    let given = [("host-access", host_access(attachment)), ("dad", dad)];
-    refuse_first(&given, kind, why)
+fn no_host_access(attachment: &Attachment) -> Result<(), Unsuited> {
+    const WHY: &str = "the host reaches its ports by an address on the bridge itself";
+    let given = [("host-access", WHY, host_access(attachment))];
+    refuse_first(&given, "a bridge")
 }
 
 /// Who asks for a probe for duplicates.
-fn dad(attachment: &Attachment) -> Option<&Origin> {
+pub(super) fn dad(attachment: &Attachment) -> Option<&Origin> {
     let dad = attachment.routing.dad.as_ref();
     dad.filter(|dad| dad.value != Dad::Off).map(origin)
 }
 
-fn refuse_first(
-    given: &[(&'static str, Option<&Origin>)],
+/// Refuses the first field that is `given`: each with why `kind` cannot have it.
+pub(super) fn refuse_first(
+    given: &[(&'static str, &'static str, Option<&Origin>)],
     kind: &'static str,
-    why: &'static str,
-) -> Result<(), PlanError> {
-    let first = given
+) -> Result<(), Unsuited> {
+    let mut asked = given
         .iter()
-        .find_map(|(field, origin)| Some((*field, (*origin)?)));
-    match first {
+        .filter_map(|(field, why, origin)| Some((*field, *why, (*origin)?)));
+    match asked.next() {
         None => Ok(()),
-        Some((field, origin)) => Err(PlanError::NotOnThisKind {
+        Some((field, why, origin)) => Err(Unsuited::Field {
             field,
             kind,
             why,
@@ -91,7 +73,8 @@ fn refuse_first(
 }
 
 /// A dummy leads nowhere.
-fn nobody_else(attachment: &Attachment) -> Result<(), PlanError> {
+fn nobody_else(attachment: &Attachment) -> Result<(), Unsuited> {
+    const NOWHERE: &str = "it leads nowhere";
     let routing = &attachment.routing;
     let given = [
         ("vlan", attachment.vlan.as_ref().map(origin)),
@@ -101,5 +84,8 @@ fn nobody_else(attachment: &Attachment) -> Result<(), PlanError> {
         ("dad", dad(attachment)),
         ("host-access", host_access(attachment)),
     ];
-    refuse_first(&given, "a dummy", "it leads nowhere")
+    refuse_first(
+        &given.map(|(field, origin)| (field, NOWHERE, origin)),
+        dummy::KIND,
+    )
 }

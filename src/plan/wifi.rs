@@ -2,13 +2,14 @@
 //! and with all interfaces that the radio has (net/wireless/core.c).
 
 use super::error::NicPlanError;
-use super::handover::{
-    does_apply, does_not_apply, gone, is_a_nic, may_be_taken, present, traveller,
-};
+use super::handover::{does_apply, gone, is_a_nic, may_be_taken, present, traveller};
 use super::step::NicStep;
-use super::{PlanError, Planner, Step};
+use super::{PlanError, Planner, Step, suits};
 use crate::host::view::{AttachmentView, RadioView};
 use crate::request::Attachment;
+
+/// What it is called.
+pub(super) const KIND: &str = "a radio that is handed over";
 
 impl Planner<'_> {
     /// The radio below a wireless interface, with all its interfaces.
@@ -20,10 +21,9 @@ impl Planner<'_> {
     ) -> Result<(), PlanError> {
         let link = present(attachment, device, view)?;
         let origin = &attachment.uplink.origin;
-        does_apply(attachment, "a radio")?;
-        if let Some(vlan) = &attachment.vlan {
-            return Err(does_not_apply("vlan", "a radio", &vlan.origin).into());
-        }
+        does_apply(attachment, KIND)?;
+        let vlan = attachment.vlan.as_ref().map(suits::origin);
+        suits::refuse_first(&[("vlan", "it is handed over as a whole", vlan)], KIND)?;
         let (Some(nic), name) = (view.nic.as_deref(), link.name.clone()) else {
             return Err(gone(attachment, device));
         };

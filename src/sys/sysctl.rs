@@ -34,14 +34,25 @@ pub fn write(family: Family, ifname: &IfName, leaf: &'static str, value: &str) -
 /// that of all interfaces counts (`IN_DEV_MAXCONF`), in the namespace of this
 /// thread.
 pub fn greatest(family: Family, ifname: &IfName, leaf: &'static str) -> io::Result<i64> {
-    let number = |path: PathBuf| -> io::Result<i64> {
-        let text = fs::read_to_string(path)?;
-        text.trim()
-            .parse()
-            .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
-    };
+    Ok(of_all(family, leaf)?.max(number(path(family, ifname, leaf))?))
+}
+
+/// The same for an interface that is still to be made.
+pub fn greatest_of_new(family: Family, leaf: &'static str) -> io::Result<i64> {
+    let new = PathBuf::from(format!("/proc/sys/net/{family}/conf/default/{leaf}"));
+    Ok(of_all(family, leaf)?.max(number(new)?))
+}
+
+fn of_all(family: Family, leaf: &'static str) -> io::Result<i64> {
     let all = PathBuf::from(format!("/proc/sys/net/{family}/conf/all/{leaf}"));
-    Ok(number(all)?.max(number(path(family, ifname, leaf))?))
+    number(all)
+}
+
+fn number(path: PathBuf) -> io::Result<i64> {
+    let text = fs::read_to_string(path)?;
+    text.trim()
+        .parse()
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 /// Reads `net.FAMILY.conf.IFNAME.LEAF` in the namespace of this thread.

@@ -28,7 +28,7 @@ fn attach(lab: &Lab, container: &Container, more: &[&str]) {
 }
 
 /// The host's own children.
-fn shims() -> Vec<Value> {
+pub fn shims() -> Vec<Value> {
     let links = ip_json("-d link show");
     let all = links.as_array().unwrap().iter();
     let is_shim = |link: &&Value| link["ifname"].as_str().unwrap().starts_with("pws");

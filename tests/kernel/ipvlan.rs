@@ -323,7 +323,7 @@ fn a_host_that_would_drop_the_replies_is_told_so() {
             .attach(&container, &[UP0, IPVLAN, access, BOTH])
             .refused(19);
         assert!(
-            text.contains("sysctl -w net.ipv4.conf.up0.rp_filter=2"),
+            text.contains("sysctl -w net/ipv4/conf/up0/rp_filter=2"),
             "{text}"
         );
         // IPv6 has no such check.

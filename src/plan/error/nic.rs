@@ -154,16 +154,6 @@ pub enum NicPlanError {
         /// Where it was asked for.
         origin: Origin,
     },
-    /// A field that says nothing about such an interface.
-    #[error("{field} says nothing about {what}")]
-    DoesNotApply {
-        /// The field.
-        field: &'static str,
-        /// What was asked for instead.
-        what: &'static str,
-        /// Where it was written.
-        origin: Origin,
-    },
     /// A VLAN device on a function that is not known beforehand.
     #[error("a free virtual function is put in a VLAN by its card")]
     VlanOfFreeVf {
@@ -196,7 +186,6 @@ impl NicPlanError {
             | Self::NotWireless { origin, .. }
             | Self::IndexTaken { origin, .. }
             | Self::NotInfiniband { origin, .. }
-            | Self::DoesNotApply { origin, .. }
             | Self::VlanOfFreeVf { origin } => origin,
         }
     }
@@ -253,7 +242,6 @@ impl NicPlanError {
             Self::NotInfiniband { device, .. } => {
                 format!("for a macvlan on it write pipework.parent={device}")
             }
-            Self::DoesNotApply { field, .. } => format!("leave pipework.{field} out"),
             Self::VlanOfFreeVf { .. } => "write pipework.vf.vlan".to_owned(),
         }
     }

@@ -2,14 +2,28 @@
 
 use crate::request::{IfName, Origin};
 
+/// Fields that a port of a bridge has, and few other interfaces.
+const OF_A_BRIDGE_PORT: [&str; 6] = [
+    "hairpin",
+    "hostif",
+    "isolate",
+    "spoofcheck",
+    "trunk",
+    "host-access",
+];
+
 /// A field that cannot be carried out on this uplink.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unsuited {
-    /// Host and container are on one bridge anyway.
-    #[error("{bridge} is a bridge, which keeps host and container not apart")]
-    HostAccessOnBridge {
-        /// The bridge.
-        bridge: IfName,
+    /// A field that says something about what the interface is not.
+    #[error("{field} is not possible on {kind}: {why}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What the interface is.
+        kind: &'static str,
+        /// Why not.
+        why: &'static str,
         /// Where it was asked for.
         origin: Origin,
     },
@@ -52,7 +66,7 @@ impl Unsuited {
     /// What the user wrote that cannot be done.
     pub fn origin(&self) -> &Origin {
         match self {
-            Self::HostAccessOnBridge { origin, .. }
+            Self::Field { origin, .. }
             | Self::NothingToReach { origin }
             | Self::NoHostAddress { origin, .. }
             | Self::StrictReversePath { origin, .. }
@@ -63,8 +77,13 @@ impl Unsuited {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::HostAccessOnBridge { bridge, .. } => {
-                format!("leave it out: the host reaches the container by an address on {bridge}")
+            Self::Field { field, kind, .. } => {
+                let is_of_a_port = OF_A_BRIDGE_PORT.contains(field) && !kind.contains("bridge");
+                let or_plug = match is_of_a_port {
+                    true => ", or plug the interface into a bridge: pipework.bridge=br0",
+                    false => "",
+                };
+                format!("leave pipework.{field} out{or_plug}")
             }
             Self::NothingToReach { .. } => {
                 "give the container an address: pipework.ip=10.0.0.5/24".to_owned()
@@ -73,8 +92,8 @@ impl Unsuited {
                 format!("give the host one: ip address add ADDRESS/LENGTH dev {device}")
             }
             Self::StrictReversePath { device, .. } => format!(
-                "sysctl -w net.ipv4.conf.{device}.rp_filter=2, or use a macvlan: \
-                 both net.ipv4.conf.all.rp_filter and that of {device} count"
+                "sysctl -w net/ipv4/conf/{device}/rp_filter=2 (`default` in its place for a device that is \
+                 still to be made), or use a macvlan: that of `all` counts as well"
             ),
             Self::NoMac { .. } => "give the name of an Ethernet device".to_owned(),
         }

@@ -354,10 +354,10 @@ fn what_says_nothing_about_a_device_is_refused_by_name() {
         "pipework.mac=@100",
         "pipework.device.force=true",
     ];
-    let error = refused(&asked, seen(None));
-    assert!(
-        matches!(error, NicPlanError::DoesNotApply { .. }),
-        "{error}"
+    let error = planned(&asked, vec![seen(None)]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "device.force is not possible on a VLAN of a network card: the card stays where it is"
     );
 }
 

@@ -1,7 +1,8 @@
 //! What a kind of interface cannot have of limits, guard and flags: refused
 //! before anything is planned, never left out in silence.
 
-use super::super::{PlanError, bridge, dummy, ipoib};
+use super::super::error::Unsuited;
+use super::super::{PlanError, bridge, dummy, ipoib, ipvlan, macvlan, physical, suits, wifi};
 use super::{USUAL_MTU, frame, guard_of, on};
 use crate::host::view::{AttachmentView, UplinkView};
 use crate::request::{Asked, Attachment, MacAddr, Origin, PortOptions, Traffic, Uplink};
@@ -35,21 +36,19 @@ pub(in crate::plan) fn place_of(uplink: &Uplink, view: &AttachmentView) -> Place
     match uplink {
         Uplink::Bridge { .. } => Place::Bridge,
         Uplink::Ovs { .. } => Place::Ovs,
-        Uplink::Link { .. } if view.nic.is_some() => Place::Alone("a radio that is handed over"),
-        Uplink::Link { .. } if ipoib::is_meant_by_link(&view.uplink) => {
-            Place::Alone("an InfiniBand interface")
-        }
+        Uplink::Link { .. } if view.nic.is_some() => Place::Alone(wifi::KIND),
+        Uplink::Link { .. } if ipoib::is_meant_by_link(&view.uplink) => Place::Alone(ipoib::KIND),
         Uplink::Link { device, .. } => match bridge::meant_by_link(device, &view.uplink) {
             Some(_) => Place::Bridge,
-            None if dummy::meant_by_link(device, &view.uplink) => Place::Alone("a dummy"),
-            None => Place::Alone("a macvlan"),
+            None if dummy::meant_by_link(device, &view.uplink) => Place::Alone(dummy::KIND),
+            None => Place::Alone(macvlan::KIND),
         },
-        Uplink::Macvlan { .. } => Place::Alone("a macvlan"),
-        Uplink::Ipvlan { .. } => Place::Alone("an ipvlan"),
-        Uplink::Dummy => Place::Alone("a dummy"),
-        Uplink::Ipoib { .. } => Place::Alone("an InfiniBand interface"),
-        Uplink::Physical { .. } => Place::Alone("a device that is handed over"),
-        Uplink::Wifi { .. } => Place::Alone("a radio that is handed over"),
+        Uplink::Macvlan { .. } => Place::Alone(macvlan::KIND),
+        Uplink::Ipvlan { .. } => Place::Alone(ipvlan::KIND),
+        Uplink::Dummy => Place::Alone(dummy::KIND),
+        Uplink::Ipoib { .. } => Place::Alone(ipoib::KIND),
+        Uplink::Physical { .. } => Place::Alone(physical::KIND),
+        Uplink::Wifi { .. } => Place::Alone(wifi::KIND),
     }
 }
 
@@ -88,7 +87,7 @@ pub(in crate::plan) fn check(
 }
 
 fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
-    const PORT: &str = "it is a setting of a bridge port";
+    const PORT: &str = suits::OF_A_PORT;
     const NO_HAIRPIN: &str = "Open vSwitch has no such setting";
     let PortOptions {
         isolate,
@@ -124,24 +123,24 @@ fn check_port(port: &PortOptions, place: Place) -> Result<(), PlanError> {
         .find_map(|(asked, field, why)| Some((field, why, written(asked)?)));
     match first {
         None => Ok(()),
-        Some((field, why, origin)) => Err(PlanError::NotOnThisKind {
+        Some((field, why, origin)) => Err(PlanError::from(Unsuited::Field {
             field,
             kind,
             why,
             origin: origin.clone(),
-        }),
+        })),
     }
 }
 
 /// What the container sends is limited where the host's end receives it.
 fn check_limits(traffic: &Traffic, place: Place) -> Result<(), PlanError> {
     match (&traffic.rate_out, place) {
-        (Some(rate), Place::OvsProcess) => Err(PlanError::NotOnThisKind {
+        (Some(rate), Place::OvsProcess) => Err(PlanError::from(Unsuited::Field {
             field: "rate.out",
             kind: PROCESS,
             why: UNSEEN,
             origin: rate.origin.clone(),
-        }),
+        })),
         (Some(_) | None, _) => Ok(()),
     }
 }
