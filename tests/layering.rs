@@ -121,10 +121,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("policy", &["host::view", "request", "trust"]),
     ("config", &["request", "trust"]),
     ("trust", &[]),
+    // A lease that is kept is a client's configuration and state.
     (
         "record",
         &[
             "deadline",
+            "dhcp",
             "plan",
             "reference",
             "request",

@@ -16,6 +16,8 @@ mod tests;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::lease::Lease;
 use super::options::code;
 use super::wire::{Hardware, Message, MessageType, Op};
@@ -44,7 +46,7 @@ const AFTER_DECLINE: Duration = Duration::from_secs(10);
 const RENEWAL_WAIT: Duration = Duration::from_secs(60);
 
 /// What the client is told once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// The interface's hardware.
     pub hardware: Hardware,

@@ -6,6 +6,8 @@
 
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 use super::options::{Options, code};
 
 /// What the options begin with (RFC 2131 §3).
@@ -43,7 +45,8 @@ pub enum MessageType {
 }
 
 /// The hardware that an address belongs to (RFC 1700, ARP's numbers).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Hardware {
     /// Ethernet, with its address.
     Ethernet([u8; 6]),

@@ -6,11 +6,13 @@
 //! `store` keeps the files, `codec` gives them their form, `index` leads to
 //! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
 //! the bridges that we made, `objects` what several attachments share, `membership`
-//! what we did to the ports of bridges for it, `nics` the NICs that are away. Every
+//! what we did to the ports of bridges for it, `nics` the NICs that are away, `kept`
+//! the leases. Every
 //! file begins with a version.
 
 mod codec;
 mod index;
+mod kept;
 mod lock;
 mod membership;
 mod nics;
@@ -30,6 +32,7 @@ use crate::plan::{Plan, PlannedInterface, Undo};
 use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, IfName, MacAddr};
 
+pub use kept::{Applied4, Kept, Kept4};
 pub use lock::{Lock, Mode};
 pub use membership::Ledger;
 pub use nics::NicClaim;

@@ -1,0 +1,213 @@
+//! Leases that are kept: `leases/COOKIE-BOOT-IFINDEX`, one file per interface.
+//!
+//! The hook writes the file before it returns, the daemon whenever a lease
+//! changes, at once and whole. What stands in it is enough to go on after any
+//! process of ours was killed. A file of a newer release is left alone.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+
+use super::codec::read_bytes;
+use super::store::{Store, create_in_place, io_error, remove, write_file};
+use super::{RecordError, VERSION};
+use crate::dhcp::v4::{Bound, Config};
+use crate::reference::{Keeper, LeaseId};
+use crate::request::{IfName, MacAddr};
+use crate::rt::Route;
+
+const NEW: &str = "new";
+
+/// What was leased for one interface, by whom, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Version of this file.
+    pub version: u32,
+    /// Which interface.
+    pub id: LeaseId,
+    /// Its name.
+    pub ifname: IfName,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// Index of what it is plugged into.
+    pub uplink: u32,
+    /// Name of the container.
+    pub container: String,
+    /// Processes that keep it alive, besides those of the namespace's record.
+    pub keepers: Vec<Keeper>,
+    /// The lease is given back at the end, for which the namespace is held
+    /// open; never so for a NIC, which only comes back when it is gone.
+    pub release: bool,
+    /// IPv4.
+    pub dhcp4: Option<Kept4>,
+}
+
+/// An IPv4 client, and what is in use of its lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept4 {
+    /// The client's configuration.
+    pub config: Config,
+    /// The lease; `None` while there is none.
+    pub bound: Option<Bound>,
+    /// What of it is in the kernel.
+    pub applied: Applied4,
+}
+
+/// What of a lease is in the kernel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied4 {
+    /// The address.
+    pub address: Option<Ipv4Net>,
+    /// The routes.
+    pub routes: Vec<Route>,
+    /// The MTU that was there before, where the lease brought one.
+    pub mtu_before: Option<u32>,
+}
+
+impl Store {
+    /// Only numbers of the kernel are in the name.
+    fn lease_path(&self, id: &LeaseId) -> PathBuf {
+        let LeaseId { namespace, ifindex } = id;
+        let name = format!("{}-{}-{ifindex}", namespace.cookie, namespace.boot_id);
+        self.path("leases").join(name)
+    }
+
+    /// Writes a lease down; a reader sees the former text or this one.
+    pub fn keep_lease(&self, kept: &Kept) -> Result<(), RecordError> {
+        let path = self.lease_path(&kept.id);
+        let new = path.with_extension(NEW);
+        let bytes = serde_json::to_vec(kept).unwrap_or_default();
+        create_in_place(&new, |new| write_file(new, &bytes))?;
+        fs::rename(&new, &path).map_err(|e| io_error(&path, e))
+    }
+
+    /// A lease that is kept; `None` when there is none for that interface.
+    pub fn lease(&self, id: &LeaseId) -> Result<Option<Kept>, RecordError> {
+        read(&self.lease_path(id))
+    }
+
+    /// Every lease that is kept.
+    pub fn leases(&self) -> Result<Vec<Result<Kept, RecordError>>, RecordError> {
+        let directory = self.path("leases");
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(io_error(&directory, e)),
+        };
+        let paths = entries.flatten().map(|entry| entry.path());
+        // Somebody writes it now, or was killed while he did.
+        let whole = paths.filter(|path| path.extension().is_none());
+        Ok(whole.filter_map(|path| read(&path).transpose()).collect())
+    }
+
+    /// Forgets a lease.
+    pub fn forget_lease(&self, id: &LeaseId) -> Result<(), RecordError> {
+        let path = self.lease_path(id);
+        remove(&path.with_extension(NEW))?;
+        remove(&path)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Kept>, RecordError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let Some(bytes) = read_bytes(path)? else {
+        return Ok(None);
+    };
+    let shown = || path.display().to_string();
+    let broken = |e: serde_json::Error| RecordError::Unreadable {
+        path: shown(),
+        reason: e.to_string(),
+    };
+    let Versioned { version } = serde_json::from_slice(&bytes).map_err(broken)?;
+    if version > VERSION {
+        return Err(RecordError::Newer {
+            path: shown(),
+            version,
+        });
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dhcp::wire::Hardware;
+    use crate::reference::NamespaceKey;
+
+    fn kept(cookie: u64) -> Kept {
+        let boot_id = "11111111-2222-3333-4444-555555555555".to_owned();
+        let namespace = NamespaceKey { boot_id, cookie };
+        Kept {
+            version: VERSION,
+            id: LeaseId {
+                namespace,
+                ifindex: 7,
+            },
+            ifname: "eth1".parse().unwrap(),
+            mac: "02:00:00:00:00:05".parse().unwrap(),
+            uplink: 3,
+            container: "web".to_owned(),
+            keepers: Vec::new(),
+            release: false,
+            dhcp4: Some(Kept4 {
+                config: Config {
+                    hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
+                    client_id: vec![1, 2, 0, 0, 0, 0, 5],
+                    host_name: None,
+                    vendor_class: None,
+                    broadcast: false,
+                    probes: true,
+                    servers: Vec::new(),
+                },
+                bound: None,
+                applied: Applied4::default(),
+            }),
+        }
+    }
+
+    fn store(name: &str) -> Store {
+        let name = format!("pipework-kept-{name}-{}", std::process::id());
+        Store::open(&std::env::temp_dir().join(name)).unwrap()
+    }
+
+    #[test]
+    fn a_lease_is_read_as_it_was_written_and_listed_until_it_is_forgotten() {
+        let store = store("written");
+        assert!(store.leases().unwrap().is_empty());
+        store.keep_lease(&kept(1)).unwrap();
+        store.keep_lease(&kept(1)).unwrap();
+        store.keep_lease(&kept(2)).unwrap();
+        assert_eq!(store.lease(&kept(1).id).unwrap(), Some(kept(1)));
+        // Killed while it was written.
+        fs::write(store.path("leases").join("3-x-1.new"), "{").unwrap();
+        assert_eq!(store.leases().unwrap().len(), 2);
+        store.forget_lease(&kept(1).id).unwrap();
+        store.forget_lease(&kept(1).id).unwrap();
+        let left: Vec<Kept> = store.leases().unwrap().into_iter().flatten().collect();
+        assert_eq!(left, [kept(2)]);
+        fs::remove_dir_all(store.path("")).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_a_newer_release_is_told_from_a_broken_one() {
+        let store = store("newer");
+        let newer = Kept {
+            version: VERSION + 1,
+            ..kept(1)
+        };
+        store.keep_lease(&newer).unwrap();
+        let error = store.lease(&newer.id).unwrap_err();
+        assert!(matches!(error, RecordError::Newer { version, .. } if version == VERSION + 1));
+        fs::write(store.lease_path(&newer.id), "{\"version\":1}").unwrap();
+        let error = store.lease(&newer.id).unwrap_err();
+        assert!(matches!(error, RecordError::Unreadable { .. }));
+        assert_eq!(store.leases().unwrap().len(), 1);
+        fs::remove_dir_all(store.path("")).unwrap();
+    }
+}
