@@ -5,6 +5,7 @@
 //! are judged as the host resolved them, never by the name that was written.
 
 mod ask;
+mod dynamic;
 mod nic;
 mod ovs;
 mod routing;
@@ -59,6 +60,10 @@ pub(super) fn needs(
         sysctls,
         announce,
         optional,
+        // Taken apart in `dynamic`.
+        dhcp: _,
+        dns: _,
+        wait: _,
     } = attachment;
     let mut out = vec![ask(Need::Caller(shared.caller.clone()), &uplink.origin)];
     let vlans = match view.ovs_bridge(&uplink.value) {
@@ -75,6 +80,8 @@ pub(super) fn needs(
     nic::of_nic(uplink, device, view, &mut out);
     out.extend(nic::of_pkey(uplink, kind, vlan.as_ref()));
     of_addressing(addressing, &mut out);
+    dynamic::of_dynamic(addressing, &mut out);
+    dynamic::of_options(attachment, &mut out);
     out.extend([of_ifname(ifname), of_mac(mac.as_ref())]);
     routes.iter().for_each(|route| of_route(route, &mut out));
     sysctls.iter().for_each(|one| out.push(of_sysctl(one)));
@@ -281,16 +288,15 @@ fn of_addressing(addressing: &Addressing, out: &mut Vec<Ask>) {
         addresses,
         gateway4,
         gateway6,
-        default,
+        default: _,
         metric,
+        // Taken apart in `dynamic`.
+        dynamic: _,
     } = addressing;
     for address in addresses {
         out.push(ask(Need::Address(address.value.addr()), &address.origin));
     }
-    // Without a word, every gateway becomes a default route.
-    let DefaultRoute { v4, v6 } = default
-        .as_ref()
-        .map_or(DefaultRoute { v4: true, v6: true }, |asked| asked.value);
+    let DefaultRoute { v4, v6 } = addressing.default_route();
     let gateways = [
         (of(gateway4, |gateway| Need::Gateway((*gateway).into())), v4),
         (of(gateway6, |gateway| Need::Gateway((*gateway).into())), v6),

@@ -43,6 +43,10 @@ pub struct Rule {
     create_bridge: Option<bool>,
     cidr: Option<Set<IpNet>>,
     gateway: Option<Set<Routers>>,
+    dynamic: Option<Set<Glob>>,
+    dhcp: Option<Set<Glob>>,
+    dns: Option<Set<Glob>>,
+    wait: Option<Set<Range>>,
     default_route: Option<bool>,
     mac: Option<Set<MacPattern>>,
     routes: Option<Set<IpNet>>,
@@ -95,35 +99,6 @@ pub enum RuleFlaw {
     AnyUplinkPort,
 }
 
-impl Need {
-    /// Whether the need is what everybody gets who asks for nothing special,
-    /// so that a rule need not list it.
-    pub fn is_plain(&self) -> bool {
-        match self {
-            Self::Vlan(tag) => tag.is_none(),
-            // Who may have the NIC and the VLAN may have its device.
-            Self::VlanDevice(_) => true,
-            Self::Trunk(_) | Self::Ovs(_) => false,
-            Self::Mac(mac) => mac.is_none(),
-            Self::Mode(mode) => mode.is_default(),
-            Self::Ifname { name: _, written } => !written,
-            Self::Count(count) => *count <= 1,
-            // A limit takes from who asks for it, and nobody must have one.
-            Self::RateIn(_) | Self::RateOut(_) => true,
-            Self::Burst(_) | Self::TrafficControl => false,
-            Self::Hairpin | Self::Promisc | Self::NoSpoofcheck => false,
-            Self::Caller(_) | Self::Uplink(_) | Self::Lower(_) | Self::Kind(_) => false,
-            Self::Address(_) | Self::Gateway(_) | Self::Route(_) | Self::Metric(_) => false,
-            Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
-            Self::Hostif(_) | Self::Mtu(_) | Self::Txqlen(_) => false,
-            Self::Sysctl(_) | Self::Announce(_) => false,
-            Self::DeviceForce | Self::Vf(_) | Self::Pkey(_) => false,
-            Self::Rules | Self::Neighbour(_) | Self::SourceBased => false,
-            Self::Dad(_) | Self::HostAccess => false,
-        }
-    }
-}
-
 /// Whether each VLAN of a range is in some entry.
 fn all_in(range: VlanRange, vlans: &Set<Vlan>) -> bool {
     range
@@ -171,6 +146,10 @@ impl Rule {
             Need::CreateBridge => self.create_bridge,
             Need::Address(address) => listed(&self.cidr, |e| e.contains(address)),
             Need::Gateway(gateway) => listed(&self.gateway, |e| e.0.contains(gateway)),
+            Need::Dynamic(word) => listed(&self.dynamic, |e| e.covers(word)),
+            Need::Dhcp(said) => listed(&self.dhcp, |e| e.covers(said)),
+            Need::Dns(said) => listed(&self.dns, |e| e.covers(said)),
+            Need::Wait(seconds) => listed(&self.wait, |e| e.covers(*seconds)),
             Need::DefaultRoute => self.default_route,
             Need::Mac(mac) => listed(&self.mac, |e| e.covers(mac.as_ref())),
             Need::Route(net) => listed(&self.routes, |e| e.contains(net)),
@@ -273,7 +252,7 @@ impl Rule {
 
     /// Every criterion, and what the rule says of it.
     #[expect(clippy::too_many_lines, reason = "a table: one line per criterion")]
-    fn criteria(&self) -> [(Criterion, Stated); 38] {
+    fn criteria(&self) -> [(Criterion, Stated); 42] {
         let Self {
             action: _,
             caller,
@@ -286,6 +265,10 @@ impl Rule {
             create_bridge,
             cidr,
             gateway,
+            dynamic,
+            dhcp,
+            dns,
+            wait,
             default_route,
             mac,
             routes,
@@ -329,6 +312,10 @@ impl Rule {
             (Criterion::CreateBridge, switched(*create_bridge)),
             (Criterion::Cidr, stated(cidr)),
             (Criterion::Gateway, stated(gateway)),
+            (Criterion::Dynamic, stated(dynamic)),
+            (Criterion::Dhcp, stated(dhcp)),
+            (Criterion::Dns, stated(dns)),
+            (Criterion::Wait, stated(wait)),
             (Criterion::DefaultRoute, switched(*default_route)),
             (Criterion::Mac, stated(mac)),
             (Criterion::Routes, stated(routes)),

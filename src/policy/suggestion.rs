@@ -79,6 +79,8 @@ fn value(need: &Need) -> String {
         Need::Trunk(range) if range.first == range.last => range.to_string(),
         Need::Trunk(range) => quoted(&range.to_string()),
         Need::Ovs(row) => name(row),
+        Need::Dynamic(word) => quoted(word),
+        Need::Dhcp(said) | Need::Dns(said) => name(said),
         Need::Address(address) | Need::Gateway(address) | Need::Neighbour(address) => {
             quoted(&address.to_string())
         }
@@ -101,6 +103,7 @@ fn value(need: &Need) -> String {
         | Need::Txqlen(number)
         | Need::Announce(number)
         | Need::Dad(number)
+        | Need::Wait(number)
         | Need::Metric(number)
         | Need::Count(number) => number.to_string(),
     }

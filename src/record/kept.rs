@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::read_bytes;
 use super::store::{Store, create_in_place, io_error, remove, write_file};
-use super::{RecordError, VERSION};
+use super::{Identity, RecordError, VERSION};
 use crate::dhcp::v4::{Bound, Config};
 use crate::reference::{Keeper, LeaseId};
-use crate::request::{IfName, MacAddr};
+use crate::request::{ArpProbe, IfName, MacAddr};
 use crate::rt::Route;
 
 const NEW: &str = "new";
@@ -34,8 +34,8 @@ pub struct Kept {
     pub mac: MacAddr,
     /// Index of what it is plugged into.
     pub uplink: u32,
-    /// Name of the container.
-    pub container: String,
+    /// Whose it is over its restarts; by it the lease is remembered.
+    pub identity: Identity,
     /// Processes that keep it alive, besides those of the namespace's record.
     pub keepers: Vec<Keeper>,
     /// The lease is given back at the end, for which the namespace is held
@@ -50,10 +50,25 @@ pub struct Kept {
 pub struct Kept4 {
     /// The client's configuration.
     pub config: Config,
+    /// How an address is probed before it is used.
+    pub arp: ArpProbe,
+    /// What of a lease is made use of.
+    pub wishes: Wishes,
     /// The lease; `None` while there is none.
     pub bound: Option<Bound>,
     /// What of it is in the kernel.
     pub applied: Applied4,
+}
+
+/// What of a lease is made use of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wishes {
+    /// Its router becomes a default route.
+    pub default_route: bool,
+    /// Metric of its routes; `None` means the kernel's.
+    pub metric: Option<u32>,
+    /// The largest MTU that it may set, in bytes; `None`: it sets none.
+    pub mtu: Option<u32>,
 }
 
 /// What of a lease is in the kernel.
@@ -152,7 +167,11 @@ mod tests {
             ifname: "eth1".parse().unwrap(),
             mac: "02:00:00:00:00:05".parse().unwrap(),
             uplink: 3,
-            container: "web".to_owned(),
+            identity: Identity {
+                engine: "oci".to_owned(),
+                name: "web".to_owned(),
+                ifname: "eth1".parse().unwrap(),
+            },
             keepers: Vec::new(),
             release: false,
             dhcp4: Some(Kept4 {
@@ -165,6 +184,8 @@ mod tests {
                     probes: true,
                     servers: Vec::new(),
                 },
+                arp: ArpProbe::Fast,
+                wishes: Wishes::default(),
                 bound: None,
                 applied: Applied4::default(),
             }),

@@ -7,7 +7,7 @@
 //! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
 //! the bridges that we made, `objects` what several attachments share, `membership`
 //! what we did to the ports of bridges for it, `nics` the NICs that are away, `kept`
-//! the leases. Every
+//! the leases, `remembered` those of former lives. Every
 //! file begins with a version.
 
 mod codec;
@@ -17,6 +17,7 @@ mod lock;
 mod membership;
 mod nics;
 mod objects;
+mod remembered;
 mod sample;
 mod shared;
 mod store;
@@ -32,11 +33,12 @@ use crate::plan::{Plan, PlannedInterface, Undo};
 use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, IfName, MacAddr};
 
-pub use kept::{Applied4, Kept, Kept4};
+pub use kept::{Applied4, Kept, Kept4, Wishes};
 pub use lock::{Lock, Mode};
 pub use membership::Ledger;
 pub use nics::NicClaim;
 pub use objects::ObjectRecord;
+pub use remembered::{Identity, Remembered};
 pub use shared::BridgeRecord;
 pub use store::{Known, Store};
 pub use uplinks::UplinkId;

@@ -21,7 +21,7 @@ pub use error::{AddressError, Unusable};
 pub use form::{DynamicForm, FormError, is_plain_name};
 
 /// Addresses with prefix length, host bits kept, and their gateways.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct AddressWithGateway {
     /// In the order written; empty for `0/0`.
     pub addresses: Vec<IpNet>,

@@ -5,7 +5,9 @@
 //! Keys are read in sorted order and the first error wins, so that the same
 //! annotations always give the same answer.
 
+mod addressing;
 mod attachment;
+mod dynamic;
 mod entry;
 mod fields;
 mod key;

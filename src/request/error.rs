@@ -8,6 +8,8 @@ use thiserror::Error;
 use super::address::{AddressError, FormError};
 use super::dad::DadError;
 use super::device::{DeviceError, IpvlanModeError, MacvlanModeError};
+use super::dhcp::{ClientIdError, FallbackError};
+use super::dns::DnsError;
 use super::ifname::IfNameError;
 use super::keys::FormMismatch;
 use super::mac::MacError;
@@ -103,6 +105,15 @@ pub enum ValueError {
     /// A rate of a virtual function.
     #[error(transparent)]
     TxRate(#[from] TxRateError),
+    /// A client identifier.
+    #[error(transparent)]
+    ClientId(#[from] ClientIdError),
+    /// What to do without a lease.
+    #[error(transparent)]
+    Fallback(#[from] FallbackError),
+    /// Name servers.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     /// Anything else in the table of keys.
     #[error(transparent)]
     Mismatch(#[from] FormMismatch),

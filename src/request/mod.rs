@@ -9,6 +9,8 @@ pub mod address;
 pub mod annotations;
 pub mod dad;
 pub mod device;
+pub mod dhcp;
+pub mod dns;
 pub mod error;
 pub mod glob;
 pub mod ifname;
@@ -32,12 +34,15 @@ mod words;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 pub use address::AddressWithGateway;
 pub use dad::Dad;
 pub use device::{DeviceRef, IpvlanMode, MacvlanMode, PciAddress};
+pub use dhcp::{ArpProbe, ClientId, DhcpOptions, Dynamic, Fallback};
+pub use dns::{Dns, DnsOptions, Hosts};
 pub use error::RequestError;
 pub use glob::Glob;
 pub use ifname::IfName;
@@ -129,6 +134,12 @@ pub struct Attachment {
     pub routing: Routing,
     /// How its device is handed over.
     pub device: DeviceOptions,
+    /// What its DHCP client is told.
+    pub dhcp: DhcpOptions,
+    /// What the container's resolver is told.
+    pub dns: DnsOptions,
+    /// How long to wait for an uplink that is absent or without carrier.
+    pub wait: Option<Asked<Duration>>,
     /// What Open vSwitch is told.
     pub ovs: OvsOptions,
     /// The host and the container reach each other in spite of macvlan or
@@ -215,6 +226,8 @@ pub enum PhysicalRef {
 pub struct Addressing {
     /// The addresses with their prefix length, host bits kept.
     pub addresses: Vec<Asked<IpNet>>,
+    /// How further ones are learned; each way at most once.
+    pub dynamic: Vec<Asked<Dynamic>>,
     /// Gateway for IPv4.
     pub gateway4: Option<Asked<Ipv4Addr>>,
     /// Gateway for IPv6.
@@ -223,6 +236,28 @@ pub struct Addressing {
     pub default: Option<Asked<DefaultRoute>>,
     /// Metric of the default route; `None` means the kernel's.
     pub metric: Option<Asked<Metric>>,
+}
+
+impl Addressing {
+    /// Where this way of learning addresses was asked for, if it was.
+    pub fn asks(&self, way: Dynamic) -> Option<&Origin> {
+        let asked = self.dynamic.iter().find(|asked| asked.value == way)?;
+        Some(&asked.origin)
+    }
+
+    /// Where IPv4's, or IPv6's, addresses are learned, if they are.
+    pub fn learns(&self, v6: bool) -> Option<&Origin> {
+        let mut dynamic = self.dynamic.iter();
+        let asked = dynamic.find(|asked| asked.value.is_v6() == v6)?;
+        Some(&asked.origin)
+    }
+
+    /// Which gateways become default routes: without a word, all.
+    pub fn default_route(&self) -> DefaultRoute {
+        self.default
+            .as_ref()
+            .map_or(DefaultRoute { v4: true, v6: true }, |asked| asked.value)
+    }
 }
 
 /// Which gateways become default routes (`pipework.default`).

@@ -37,6 +37,15 @@ pub enum Need {
     Address(IpAddr),
     /// A router, of the default route or of another.
     Gateway(IpAddr),
+    /// A way to learn addresses, by its word.
+    Dynamic(&'static str),
+    /// What the DHCP client is told, as `FIELD=VALUE`.
+    Dhcp(String),
+    /// What the resolver's files say: a word, an address, `search=DOMAIN` or
+    /// `hosts=keep`.
+    Dns(String),
+    /// To wait so many seconds for an uplink or a lease.
+    Wait(u32),
     /// A default route.
     DefaultRoute,
     /// A hardware address; `None` is the stable one.
@@ -98,6 +107,36 @@ pub enum Need {
     Pkey(Pkey),
     /// As many interfaces in one container.
     Count(u32),
+}
+
+impl Need {
+    /// Whether the need is what everybody gets who asks for nothing special,
+    /// so that a rule need not list it.
+    pub fn is_plain(&self) -> bool {
+        match self {
+            Self::Vlan(tag) => tag.is_none(),
+            // Who may have the NIC and the VLAN may have its device.
+            Self::VlanDevice(_) => true,
+            Self::Trunk(_) | Self::Ovs(_) => false,
+            Self::Mac(mac) => mac.is_none(),
+            Self::Mode(mode) => mode.is_default(),
+            Self::Ifname { name: _, written } => !written,
+            Self::Count(count) => *count <= 1,
+            // A limit takes from who asks for it, and nobody must have one.
+            Self::RateIn(_) | Self::RateOut(_) => true,
+            Self::Burst(_) | Self::TrafficControl => false,
+            Self::Hairpin | Self::Promisc | Self::NoSpoofcheck => false,
+            Self::Caller(_) | Self::Uplink(_) | Self::Lower(_) | Self::Kind(_) => false,
+            Self::Address(_) | Self::Gateway(_) | Self::Route(_) | Self::Metric(_) => false,
+            Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
+            Self::Hostif(_) | Self::Mtu(_) | Self::Txqlen(_) => false,
+            Self::Sysctl(_) | Self::Announce(_) => false,
+            Self::DeviceForce | Self::Vf(_) | Self::Pkey(_) => false,
+            Self::Rules | Self::Neighbour(_) | Self::SourceBased => false,
+            Self::Dad(_) | Self::HostAccess => false,
+            Self::Dynamic(_) | Self::Dhcp(_) | Self::Dns(_) | Self::Wait(_) => false,
+        }
+    }
 }
 
 /// A need, and who wrote it.

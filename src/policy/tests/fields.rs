@@ -3,7 +3,8 @@
 use super::fixtures::*;
 use crate::host::view::{DeviceKind, HostView, UplinkView};
 use crate::request::{
-    Announce, Attachment, DefaultRoute, MacvlanMode, Origin, Request, Route, Sysctl, Uplink,
+    Announce, Attachment, DefaultRoute, Dynamic, MacvlanMode, Origin, Request, Route, Sysctl,
+    Uplink,
 };
 
 /// One field: how to ask for it, what allows it, what else is needed for that,
@@ -186,10 +187,41 @@ fn addressing() -> Vec<Case> {
 }
 
 fn every_field() -> Vec<Case> {
-    [host_settings(), port_and_traffic(), addressing()]
+    [host_settings(), port_and_traffic(), addressing(), learned()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn learned() -> Vec<Case> {
+    vec![
+        case(
+            "dynamic",
+            |r| {
+                let ways = [Dynamic::Dhcp4, Dynamic::Slaac].map(asked);
+                first(r).addressing.dynamic = ways.to_vec();
+            },
+            ["[\"dhcp\", \"slaac\"]", "default-route=true", "[\"dhcp\"]"],
+        ),
+        case(
+            "dhcp",
+            |r| first(r).dhcp.hostname = Some(asked("web".to_owned())),
+            ["[\"hostname=web\"]", "", "[\"hostname=db\"]"],
+        ),
+        case(
+            "dns",
+            |r| {
+                first(r).dns.servers = Some(asked("10.0.0.1,10.0.0.2".parse().unwrap()));
+                first(r).dns.search = Some(asked(vec!["lan".to_owned()]));
+            },
+            ["[\"10.0.0.*\", \"search=lan\"]", "", "[\"10.0.0.*\"]"],
+        ),
+        case(
+            "wait",
+            |r| first(r).wait = Some(asked(std::time::Duration::from_secs(30))),
+            ["{ max = 30 }", "", "{ max = 29 }"],
+        ),
+    ]
 }
 
 fn host_of(request: &Request) -> HostView {

@@ -4,14 +4,15 @@ use ipnet::IpNet;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::subsequence;
 
 use super::fixtures::*;
 use crate::host::view::{DeviceKind, DeviceView, HostView, UplinkView};
 use crate::policy::need::{Need, Shared, needs};
 use crate::policy::{Caller, PolicyError, judge};
 use crate::request::{
-    Addressing, Announce, Attachment, DefaultRoute, Family, MacvlanMode, Origin, PortOptions,
-    Request, Route, Sysctl, Traffic, Uplink,
+    Addressing, Announce, Attachment, DefaultRoute, Dynamic, Family, MacvlanMode, Origin,
+    PortOptions, Request, Route, Sysctl, Traffic, Uplink,
 };
 
 fn name() -> impl Strategy<Value = crate::request::IfName> {
@@ -42,9 +43,11 @@ fn addressing() -> impl Strategy<Value = Addressing> {
         option::of(any::<u128>()),
         option::of(any::<(bool, bool)>()),
         option::of(any::<u32>()),
+        subsequence(vec![Dynamic::Dhcp4, Dynamic::Dhcp6, Dynamic::Slaac], 0..3),
     )
-        .prop_map(|(nets, gw4, gw6, default, metric)| Addressing {
+        .prop_map(|(nets, gw4, gw6, default, metric, dynamic)| Addressing {
             addresses: nets.into_iter().map(asked).collect(),
+            dynamic: dynamic.into_iter().map(asked).collect(),
             gateway4: gw4.map(|ip| asked(ip.into())),
             gateway6: gw6.map(|ip| asked(ip.into())),
             default: default.map(|(v4, v6)| asked(DefaultRoute { v4, v6 })),

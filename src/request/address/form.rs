@@ -36,6 +36,20 @@ pub enum FormError {
         /// What was written, cut for display.
         name: String,
     },
+    /// An option of a client that is not asked.
+    #[error(
+        "{option} is an option of another client, which this one does not have; pipework.dhcp.* has those that it has"
+    )]
+    ClientOption {
+        /// The option, cut for display.
+        option: String,
+    },
+    /// One word twice.
+    #[error("{word} stands there twice")]
+    Twice {
+        /// The word.
+        word: &'static str,
+    },
     /// `@` behind a word whose gateway comes from the network.
     #[error("{word} learns its gateway from the network; nothing may follow it behind @")]
     Gateway {
@@ -65,17 +79,22 @@ pub fn is_plain_name(name: &str) -> bool {
 }
 
 impl DynamicForm {
-    /// The first such word in a list separated by commas, or none.
+    /// The words in a list separated by commas, and the list without them.
     ///
-    /// Options behind `dhcp:` reach to the end of the value.
-    pub fn find(value: &str) -> Result<Option<Self>, FormError> {
-        for item in value.split(',') {
-            let found = Self::of(item.trim())?;
-            if found.is_some() {
-                return Ok(found);
+    /// Options behind `dhcp:` reach to the next comma.
+    pub fn split(value: &str) -> Result<(Vec<Self>, String), FormError> {
+        let mut found: Vec<Self> = Vec::new();
+        let mut rest: Vec<&str> = Vec::new();
+        for item in value.split(',').map(str::trim) {
+            match Self::of(item)? {
+                Some(form) if found.contains(&form) => {
+                    return Err(FormError::Twice { word: form.name() });
+                }
+                Some(form) => found.push(form),
+                None => rest.push(item),
             }
         }
-        Ok(None)
+        Ok((found, rest.join(",")))
     }
 
     fn of(item: &str) -> Result<Option<Self>, FormError> {
@@ -88,7 +107,10 @@ impl DynamicForm {
             None => (head, false),
         };
         let form = match word {
-            "dhcp" | "dhclient" | "dhclient-f" | "udhcpc" | "udhcpc-f" | "dhcpcd" => Self::Dhcp,
+            "dhcp" | "dhclient" | "dhclient-f" | "udhcpc" | "udhcpc-f" | "dhcpcd" => {
+                client_options(options)?;
+                Self::Dhcp
+            }
             "dhcp6" => no_options("dhcp6", options, Self::Dhcp6)?,
             "slaac" => no_options("slaac", options, Self::Slaac)?,
             "pool" => pool(options)?,
@@ -98,6 +120,22 @@ impl DynamicForm {
             return Err(FormError::Gateway { word: cut(word) });
         }
         Ok(Some(form))
+    }
+}
+
+/// Options that ask for what is done anyway: to stay or not, to be quiet or
+/// not, to ask once, IPv4, until an address is there.
+const MEANINGLESS: [&str; 11] = [
+    "-1", "-4", "-B", "-b", "-d", "-f", "-n", "-q", "-v", "-w", "-i",
+];
+
+fn client_options(options: Option<&str>) -> Result<(), FormError> {
+    let mut words = options.unwrap_or_default().split_whitespace();
+    match words.find(|word| !MEANINGLESS.contains(word)) {
+        Some(option) => Err(FormError::ClientOption {
+            option: cut(option),
+        }),
+        None => Ok(()),
     }
 }
 
@@ -123,54 +161,69 @@ fn pool(name: Option<&str>) -> Result<DynamicForm, FormError> {
 mod tests {
     use super::*;
 
+    fn split(text: &str) -> Result<(Vec<DynamicForm>, String), FormError> {
+        DynamicForm::split(text)
+    }
+
     #[test]
     fn every_dhcp_word_of_pipework_is_recognised() {
         for text in [
             "dhcp",
-            "dhcp:-t 5 -n",
+            "dhcp:-n",
             "dhclient",
             "dhclient-f:-v",
             "udhcpc-f",
-            "udhcpc:-x a,b",
+            "udhcpc:-q -n",
             "dhcpcd:-4",
         ] {
-            assert_eq!(
-                DynamicForm::find(text),
-                Ok(Some(DynamicForm::Dhcp)),
+            let only = (vec![DynamicForm::Dhcp], String::new());
+            assert_eq!(split(text), Ok(only), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_stand_beside_addresses_and_each_other() {
+        let both = vec![DynamicForm::Dhcp, DynamicForm::Slaac];
+        assert_eq!(split("dhcp, slaac"), Ok((both, String::new())));
+        let rest = "10.0.0.5/24@10.0.0.1".to_owned();
+        let slaac = vec![DynamicForm::Slaac];
+        assert_eq!(split("10.0.0.5/24@10.0.0.1,slaac"), Ok((slaac, rest)));
+    }
+
+    #[test]
+    fn addresses_and_unknown_words_are_not_such_a_word() {
+        for text in ["10.0.0.5/24", "fe80::1/64", "dhcpcd-f", "DHCP", ""] {
+            assert_eq!(split(text), Ok((Vec::new(), text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_twice_is_refused_under_whatever_name() {
+        assert_eq!(split("dhcp,udhcpc"), Err(FormError::Twice { word: "DHCP" }));
+    }
+
+    #[test]
+    fn options_are_refused_where_there_are_none() {
+        assert_eq!(
+            split("slaac:x"),
+            Err(FormError::NoOptions { word: "slaac" })
+        );
+        for text in ["udhcpc:-x hostname:web", "dhclient:-H web", "dhcp:-t 5"] {
+            let refused = split(text);
+            assert!(
+                matches!(refused, Err(FormError::ClientOption { .. })),
                 "{text}"
             );
         }
     }
 
     #[test]
-    fn a_word_is_found_beside_addresses() {
-        assert_eq!(
-            DynamicForm::find("10.0.0.5/24,slaac"),
-            Ok(Some(DynamicForm::Slaac))
-        );
-    }
-
-    #[test]
-    fn addresses_and_unknown_words_are_not_such_a_word() {
-        for text in ["10.0.0.5/24", "fe80::1/64", "dhcpcd-f", "DHCP", ""] {
-            assert_eq!(DynamicForm::find(text), Ok(None), "{text}");
-        }
-    }
-
-    #[test]
-    fn options_are_refused_where_there_are_none() {
-        assert_eq!(
-            DynamicForm::find("slaac:x"),
-            Err(FormError::NoOptions { word: "slaac" })
-        );
-    }
-
-    #[test]
     fn a_pools_name_cannot_be_a_path() {
-        assert_eq!(DynamicForm::find("pool:lan-1"), Ok(Some(DynamicForm::Pool)));
+        let pool = (vec![DynamicForm::Pool], String::new());
+        assert_eq!(split("pool:lan-1"), Ok(pool));
         for text in ["pool:", "pool:../x", "pool:LAN"] {
             assert!(
-                matches!(DynamicForm::find(text), Err(FormError::PoolName { .. })),
+                matches!(split(text), Err(FormError::PoolName { .. })),
                 "{text}"
             );
         }
@@ -179,7 +232,7 @@ mod tests {
     #[test]
     fn a_gateway_behind_such_a_word_is_refused() {
         assert!(matches!(
-            DynamicForm::find("dhcp@10.0.0.1"),
+            split("dhcp@10.0.0.1"),
             Err(FormError::Gateway { .. })
         ));
     }

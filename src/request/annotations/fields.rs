@@ -1,19 +1,22 @@
 //! The fields of one interface, each read into its type; what they mean
 //! together is decided in `attachment`.
 
+use std::time::Duration;
+
+use super::dynamic;
 use super::entry::Entry;
 use super::nic::IpoibFields;
 use super::routing;
-use crate::request::address::{AddressWithGateway, DynamicForm};
+use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
 use crate::request::keys::form::{TYPES, boolean, within};
 use crate::request::keys::{Engine, Scope};
 use crate::request::mac::MacError;
 use crate::request::ovs::external_id;
 use crate::request::{
-    Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, IfName, IpvlanMode, MacAddr,
-    MacvlanMode, Metric, Mtu, OvsOptions, PhysicalRef, PortOptions, Route, Routing, Sysctl,
-    Traffic, Trunk, VlanId, VlanMode,
+    Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, DhcpOptions, DnsOptions, Dynamic,
+    IfName, IpvlanMode, MacAddr, MacvlanMode, Metric, Mtu, OvsOptions, PhysicalRef, PortOptions,
+    Route, Routing, Sysctl, Traffic, Trunk, VlanId, VlanMode,
 };
 
 /// A field's value with the annotation that it comes from.
@@ -104,6 +107,16 @@ pub struct Fields<'e> {
     pub traffic: Traffic,
     /// `rule`, `neigh`, `sbr`, `dad`.
     pub routing: Routing,
+    /// The words of `ip` that stand for learned addresses.
+    pub dynamic: Vec<Asked<Dynamic>>,
+    /// `dhcp.…`.
+    pub dhcp: DhcpOptions,
+    /// The first `dhcp.…`.
+    pub of_dhcp: Option<&'e Entry<'e>>,
+    /// `dns`, `dns.search`, `hosts`.
+    pub dns: DnsOptions,
+    /// `wait`.
+    pub wait: Option<Asked<Duration>>,
     /// `device.force`, `vf.…`.
     pub device: DeviceOptions,
     /// `ipoib.pkey`, `ipoib.mode`.
@@ -185,7 +198,7 @@ impl<'e> Fields<'e> {
     /// The fields whose values have parts, or partly mean a missing engine.
     fn read_compound(&mut self, entry: &'e Entry<'e>, name: &str) -> Result<(), RequestError> {
         match name {
-            "ip" => self.read_ip(entry),
+            "ip" => dynamic::read_ip(self, entry),
             "mac" => self.read_mac(entry),
             "type" => self.read_type(entry),
             "mode" => self.read_mode(entry),
@@ -198,6 +211,7 @@ impl<'e> Fields<'e> {
                 Ok(())
             }
             "rule" | "neigh" | "sbr" | "dad" => routing::read(&mut self.routing, entry),
+            _ if dynamic::read(self, entry)? => Ok(()),
             _ if self.read_nic(entry, name)? || self.read_traffic(entry, name)? => Ok(()),
             // A field of the table without a reader is not carried out.
             _ => Err(entry.not_supported(entry.field.name)),
@@ -211,13 +225,14 @@ impl<'e> Fields<'e> {
         });
     }
 
-    fn later(&mut self, entry: &Entry<'_>, what: &'static str) {
+    pub(super) fn later(&mut self, entry: &Entry<'_>, what: &'static str) {
         self.unsupported
             .get_or_insert_with(|| entry.not_supported(what));
     }
 
     fn read_later(&mut self, entry: &'e Entry<'e>, what: &'static str) -> Result<(), RequestError> {
         entry.check_form()?;
+        dynamic::read(self, entry)?;
         let field = entry.field;
         if field.scope == Scope::Uplink {
             self.plugs.push(Read {
@@ -228,14 +243,6 @@ impl<'e> Fields<'e> {
         let repeats = |default| field.form.same(default, entry.value);
         if !field.default.is_some_and(repeats) {
             self.later(entry, what);
-        }
-        Ok(())
-    }
-
-    fn read_ip(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
-        match entry.ask(DynamicForm::find(entry.value))?.value {
-            Some(form) => self.later(entry, form.name()),
-            None => self.ip = Some(read(entry, entry.ask(entry.value.parse())?)),
         }
         Ok(())
     }
@@ -320,7 +327,7 @@ impl<'e> Fields<'e> {
     }
 }
 
-fn read<'e, T>(entry: &'e Entry<'e>, asked: Asked<T>) -> Read<'e, T> {
+pub(super) fn read<'e, T>(entry: &'e Entry<'e>, asked: Asked<T>) -> Read<'e, T> {
     Read {
         value: asked.value,
         entry,

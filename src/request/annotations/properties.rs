@@ -40,6 +40,7 @@ fn invariants(request: &Request) {
         assert!(asked.gateway4.is_none() || has(true));
         assert!(asked.gateway6.is_none() || has(false));
         let gateway = asked.gateway4.is_some() || asked.gateway6.is_some();
+        let gateway = gateway || !asked.dynamic.is_empty();
         assert!(gateway || (asked.default.is_none() && asked.metric.is_none()));
         for address in &asked.addresses {
             assert!(address.value.prefix_len() > 0 && !address.value.addr().is_multicast());

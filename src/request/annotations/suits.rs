@@ -113,7 +113,7 @@ fn refuse(
     }
 }
 
-fn shown(origin: &Origin) -> String {
+pub(super) fn shown(origin: &Origin) -> String {
     match origin {
         Origin::Annotation { key, value } => format!("{key}={}", cut(value)),
         Origin::Default => origin.to_string(),

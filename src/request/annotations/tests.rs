@@ -213,6 +213,7 @@ fn a_default_of_a_feature_without_engine_is_accepted() {
     for (key, value) in [
         ("pipework.wait", "0m"),
         ("pipework.dhcp.keep", "yes"),
+        ("pipework.dhcp.timeout", "20s"),
         ("pipework.dad", "off"),
     ] {
         assert!(with(key, value).optional.is_none(), "{key}");

@@ -87,6 +87,9 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         | ValueError::ExternalId(_)
         | ValueError::Pkey(_)
         | ValueError::TxRate(_)
+        | ValueError::ClientId(_)
+        | ValueError::Fallback(_)
+        | ValueError::Dns(_)
         | ValueError::Mismatch(_) => None,
     }
 }

@@ -3,14 +3,16 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::request::PhysicalRef;
 use crate::request::address::{AddressWithGateway, DynamicForm, is_plain_name};
 use crate::request::dad::Dad;
 use crate::request::device::{DeviceRef, MacvlanMode};
-
-use crate::request::PhysicalRef;
+use crate::request::dhcp::{ClientId, Fallback};
+use crate::request::dns::{Dns, search_list};
 use crate::request::error::{ValueError, cut};
 use crate::request::ifname::IfName;
 use crate::request::mac::MacAddr;
@@ -83,6 +85,10 @@ pub enum Form {
     Dad,
     /// Name servers or a word.
     Dns,
+    /// Domains.
+    Domains,
+    /// A client identifier.
+    ClientId,
     /// What to do without a lease.
     Fallback,
     /// A label of a host name (RFC 1123 §2.1).
@@ -114,10 +120,13 @@ impl Form {
             Self::DeviceOrPf => Ok(value.parse::<PhysicalRef>().map(drop)?),
             Self::Pkey => Ok(value.parse::<Pkey>().map(drop)?),
             Self::TxRate => Ok(value.parse::<TxRate>().map(drop)?),
-            Self::Ip => match DynamicForm::find(value)? {
-                Some(_) => Ok(()),
-                None => Ok(value.parse::<AddressWithGateway>().map(drop)?),
+            Self::Ip => match DynamicForm::split(value)? {
+                (words, rest) if !words.is_empty() && rest.is_empty() => Ok(()),
+                (_, rest) => Ok(rest.parse::<AddressWithGateway>().map(drop)?),
             },
+            Self::ClientId => Ok(value.parse::<ClientId>().map(drop)?),
+            Self::Dns => Ok(value.parse::<Dns>().map(drop)?),
+            Self::Fallback => Ok(value.parse::<Fallback>().map(drop)?),
             Self::Routes => Ok(Route::parse_list(value).map(drop)?),
             Self::Rules => Ok(Rule::parse_list(value).map(drop)?),
             Self::Neighbours => Ok(Neighbour::parse_list(value).map(drop)?),
@@ -141,8 +150,7 @@ impl Form {
             | Self::Trunk
             | Self::Duration
             | Self::Words(_)
-            | Self::Dns
-            | Self::Fallback
+            | Self::Domains
             | Self::HostName
             | Self::NetworkName
             | Self::Command
@@ -176,6 +184,9 @@ impl Form {
             | Self::TrafficControl
             | Self::Rules
             | Self::Neighbours
+            | Self::ClientId
+            | Self::Dns
+            | Self::Fallback
             | Self::Dad => self.check(value).is_ok(),
             Self::Type => TYPES.contains(&value),
             Self::Mode => value.parse::<MacvlanMode>().is_ok() || IPVLAN_MODES.contains(&value),
@@ -189,15 +200,9 @@ impl Form {
             Self::Number(min, max) => within(value, min, max).is_some(),
             Self::Vlan => vlan(value).is_some(),
             Self::Trunk => value.split(',').all(is_vlan_range),
-            Self::Duration => duration_ms(value).is_some(),
+            Self::Duration => duration(value).is_some(),
             Self::Words(words) => words.contains(&value),
-            Self::Dns => {
-                matches!(value, "auto" | "lease" | "keep") || value.split(',').all(is_address)
-            }
-            Self::Fallback => {
-                matches!(value, "refuse" | "last-lease" | "background")
-                    || value.parse::<AddressWithGateway>().is_ok()
-            }
+            Self::Domains => search_list(value).is_some(),
             Self::HostName => is_host_name(value),
             Self::NetworkName => is_plain_name(value),
             Self::Command => is_command(value),
@@ -210,7 +215,7 @@ impl Form {
         if self == Self::Bool {
             boolean(one) == boolean(other)
         } else if self == Self::Duration {
-            duration_ms(one) == duration_ms(other)
+            duration(one) == duration(other)
         } else {
             one == other
         }
@@ -273,7 +278,8 @@ fn is_vlan_range(item: &str) -> bool {
     }
 }
 
-fn duration_ms(value: &str) -> Option<u32> {
+/// A time with its unit, up to 10 min.
+pub fn duration(value: &str) -> Option<Duration> {
     let unit_at = value.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = value.split_at_checked(unit_at)?;
     let factor = match unit {
@@ -283,7 +289,7 @@ fn duration_ms(value: &str) -> Option<u32> {
         _ => return None,
     };
     let ms = number.parse::<u32>().ok()?.checked_mul(factor)?;
-    (ms <= 600_000).then_some(ms)
+    (ms <= 600_000).then(|| Duration::from_millis(ms.into()))
 }
 
 fn is_host_name(value: &str) -> bool {
@@ -333,7 +339,9 @@ impl fmt::Display for Form {
             Self::Words(words) => return write!(f, "one of {}", words.join(", ")),
             Self::Dad => "off or arp[:MILLISECONDS] up to 10000",
             Self::Dns => "auto, lease, keep or a list of addresses",
-            Self::Fallback => "refuse, last-lease, background or ADDRESS/LENGTH",
+            Self::Domains => "a list of domains",
+            Self::ClientId => "a client identifier: bytes as 01:02:…, or a text",
+            Self::Fallback => "refuse, last-lease, background or ADDRESS/LENGTH[@GATEWAY]",
             Self::HostName => "a host name of at most 63 letters, digits and hyphens",
             Self::NetworkName => {
                 "the name of a network: lower case letters, digits, _ and -, at most 32"

@@ -1,6 +1,7 @@
 //! The fields that this build knows and checks, and does not carry out.
 
 use super::{Engine, Form, Key, Scope, table};
+use crate::request::ArpProbe;
 
 const DHCP: Engine = Engine::NotYet("DHCP");
 const DNS: Engine = Engine::NotYet("DNS configuration");
@@ -8,13 +9,13 @@ const DNS: Engine = Engine::NotYet("DNS configuration");
 table! {
     Interface "dhcp.hostname" Form::HostName, "", "web", DHCP;
         "host name sent to the server; without it the container's"
-    Interface "dhcp.client-id" Form::Text(255), "", "01:02:00:00:00:00:05", DHCP;
+    Interface "dhcp.client-id" Form::ClientId, "", "01:02:00:00:00:00:05", DHCP;
         "client identifier; without it type 1 and the MAC"
     Interface "dhcp.vendor-class" Form::Text(255), "", "pipework", DHCP;
         "vendor class identifier"
     Interface "dhcp.timeout" Form::Duration, "20s", "10s", DHCP;
         "how long to wait for a lease"
-    Interface "dhcp.arp" Form::Words(&["off", "fast", "rfc"]), "fast", "rfc", DHCP;
+    Interface "dhcp.arp" Form::Words(&ArpProbe::WORDS), "fast", "rfc", DHCP;
         "probe of an offered address"
     Interface "dhcp.release" Form::Bool, "false", "true", DHCP;
         "give the lease back when the container ends"
@@ -24,7 +25,7 @@ table! {
         "what to do without an answer: refuse, last-lease, background or ADDRESS/LENGTH"
     Interface "dns" Form::Dns, "auto", "lease", DNS;
         "name servers: auto, lease, keep or a list of addresses"
-    Interface "dns.search" Form::Text(1024), "", "example.net", DNS;
+    Interface "dns.search" Form::Domains, "", "example.net", DNS;
         "search domains"
     Interface "hosts" Form::Words(&["auto", "keep"]), "auto", "keep", DNS;
         "whether the container's own name is written to /etc/hosts"

@@ -1,0 +1,106 @@
+//! What learned addresses, the DHCP client and the resolver's files need.
+
+use super::{Ask, Need, ask, of};
+use crate::request::{
+    Addressing, ArpProbe, Asked, Attachment, DhcpOptions, Dns, DnsOptions, Fallback, Hosts,
+};
+
+/// Ways to learn addresses. What a server gives is not known here, so the way
+/// itself is judged; a router that it names becomes a default route.
+pub(super) fn of_dynamic(addressing: &Addressing, out: &mut Vec<Ask>) {
+    let wanted = addressing.default_route();
+    for Asked { value, origin } in &addressing.dynamic {
+        out.push(ask(Need::Dynamic(value.word()), origin));
+        if if value.is_v6() { wanted.v6 } else { wanted.v4 } {
+            out.push(ask(Need::DefaultRoute, origin));
+        }
+    }
+}
+
+/// Everything else; what repeats a default asks for nothing.
+pub(super) fn of_options(attachment: &Attachment, out: &mut Vec<Ask>) {
+    of_dhcp(&attachment.dhcp, out);
+    of_dns(&attachment.dns, out);
+    let wait = attachment
+        .wait
+        .clone()
+        .filter(|asked| !asked.value.is_zero());
+    out.extend(of(&wait, |time| Need::Wait(seconds(time.as_secs()))));
+}
+
+fn seconds(seconds: u64) -> u32 {
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
+fn of_dhcp(options: &DhcpOptions, out: &mut Vec<Ask>) {
+    let DhcpOptions {
+        hostname,
+        client_id,
+        vendor_class,
+        timeout,
+        arp,
+        release,
+        keep,
+        fallback,
+    } = options;
+    let said = |field: &str, value: &dyn std::fmt::Display| Need::Dhcp(format!("{field}={value}"));
+    let rest = [
+        of(hostname, |name| said("hostname", name)),
+        of(client_id, |id| said("client-id", id)),
+        of(vendor_class, |class| said("vendor-class", class)),
+        of(timeout, |time| Need::Wait(seconds(time.as_secs()))),
+        of(
+            &arp.clone().filter(|arp| arp.value != ArpProbe::Fast),
+            |arp| said("arp", &arp.word()),
+        ),
+        of(
+            &release.clone().filter(|release| release.value),
+            |release| said("release", release),
+        ),
+        of(&keep.clone().filter(|keep| !keep.value), |keep| {
+            said("keep", keep)
+        }),
+    ];
+    out.extend(rest.into_iter().flatten());
+    let Some(Asked { value, origin }) = fallback else {
+        return;
+    };
+    match value {
+        Fallback::Refuse => {}
+        Fallback::LastLease | Fallback::Background => {
+            out.push(ask(said("fallback", value), origin));
+        }
+        Fallback::Address(asked) => {
+            let addresses = asked.addresses.iter();
+            out.extend(addresses.map(|net| ask(Need::Address(net.addr()), origin)));
+            let gateway = asked.gateway4.map(|gateway| Need::Gateway(gateway.into()));
+            out.extend(gateway.map(|gateway| ask(gateway, origin)));
+        }
+    }
+}
+
+fn of_dns(options: &DnsOptions, out: &mut Vec<Ask>) {
+    let DnsOptions {
+        servers,
+        search,
+        hosts,
+    } = options;
+    if let Some(Asked { value, origin }) = servers {
+        match value {
+            Dns::Auto => {}
+            Dns::Lease | Dns::Keep => out.push(ask(Need::Dns(value.to_string()), origin)),
+            Dns::Servers(servers) => {
+                let servers = servers.iter().map(|server| Need::Dns(server.to_string()));
+                out.extend(servers.map(|need| ask(need, origin)));
+            }
+        }
+    }
+    if let Some(Asked { value, origin }) = search {
+        let domains = value
+            .iter()
+            .map(|domain| Need::Dns(format!("search={domain}")));
+        out.extend(domains.map(|need| ask(need, origin)));
+    }
+    let keep = hosts.clone().filter(|asked| asked.value != Hosts::Auto);
+    out.extend(of(&keep, |_| Need::Dns("hosts=keep".to_owned())));
+}

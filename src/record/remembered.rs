@@ -1,0 +1,171 @@
+//! Leases that are remembered over restarts and reboots, so that the next start
+//! asks for the same address: `/var/lib/pipework/leases/HASH`, by engine,
+//! container and interface. A file of a newer release is as good as none.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::read_bytes;
+use super::store::{Store, create_in_place, hash, io_error, remove, write_file};
+use super::{RecordError, VERSION};
+use crate::dhcp::lease::Lease;
+use crate::dhcp::v4;
+use crate::request::IfName;
+
+/// Where leases are remembered.
+const REMEMBERED: &str = "/var/lib/pipework/leases";
+
+/// Who an interface belongs to over its restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `podman`, `oci`.
+    pub engine: String,
+    /// The container's name there.
+    pub name: String,
+    /// The interface's name.
+    pub ifname: IfName,
+}
+
+/// A lease of a former life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Version of this file.
+    pub version: u32,
+    /// Whose it was.
+    pub identity: Identity,
+    /// The lease.
+    pub lease: Lease,
+    /// When it ends, in seconds since 1970; `None` is never. The clock that
+    /// counts from a boot does not survive the next one.
+    pub ends: Option<u64>,
+}
+
+impl Remembered {
+    /// What the client may make of it at `now`, in seconds since 1970.
+    pub fn for_client(&self, now: u64) -> v4::Remembered {
+        v4::Remembered {
+            address: self.lease.address.addr(),
+            holds: self.ends.is_none_or(|ends| now < ends),
+        }
+    }
+
+    /// The same lease as one that was asked for at `since_boot`, with the time
+    /// that is left of it at `now`; `None` when it has ended.
+    pub fn as_bound(&self, now: u64, since_boot: Duration) -> Option<v4::Bound> {
+        let total = self.lease.times.map(|times| u64::from(times.lease));
+        let left = self.ends.map(|ends| ends.saturating_sub(now));
+        let passed = match (total, left) {
+            (Some(_), Some(0)) => return None,
+            (Some(total), Some(left)) => total.saturating_sub(left),
+            (_, _) => 0,
+        };
+        let since = since_boot.saturating_sub(Duration::from_secs(passed));
+        Some(v4::Bound::new(self.lease.clone(), since))
+    }
+}
+
+impl Store {
+    /// Remembers a lease for the next start.
+    pub fn remember_lease(&self, lease: &Remembered) -> Result<(), RecordError> {
+        let path = remembered_path(&lease.identity);
+        match fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(REMEMBERED)
+        {
+            Ok(()) => {
+                let new = path.with_extension("new");
+                let bytes = serde_json::to_vec(lease).map_err(|e| io_error(&path, e.into()))?;
+                create_in_place(&new, |new| write_file(new, &bytes))?;
+                fs::rename(&new, &path).map_err(|e| io_error(&path, e))
+            }
+            Err(e) => Err(io_error(&path, e)),
+        }
+    }
+
+    /// The last lease of an interface.
+    pub fn remembered_lease(&self, identity: &Identity) -> Result<Option<Remembered>, RecordError> {
+        let found = read(&remembered_path(identity))?;
+        // Two names of one hash would have to be looked for.
+        Ok(found.filter(|found| found.identity == *identity))
+    }
+
+    /// Forgets the last lease of an interface: its server refused it, or has it
+    /// back.
+    pub fn forget_remembered(&self, identity: &Identity) -> Result<(), RecordError> {
+        remove(&remembered_path(identity))
+    }
+}
+
+fn remembered_path(identity: &Identity) -> PathBuf {
+    let Identity {
+        engine,
+        name,
+        ifname,
+    } = identity;
+    Path::new(REMEMBERED).join(hash(&["lease", engine, name, ifname.as_str()]))
+}
+
+/// What stands in a file; `None` when there is none, or it is of a newer
+/// release, or broken: then the address is asked for as if for the first time.
+fn read(path: &Path) -> Result<Option<Remembered>, RecordError> {
+    let Some(bytes) = read_bytes(path)? else {
+        return Ok(None);
+    };
+    let found: Option<Remembered> = serde_json::from_slice(&bytes).ok();
+    Ok(found.filter(|found| found.version <= VERSION))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dhcp::lease::Times;
+
+    fn remembered(ends: Option<u64>) -> Remembered {
+        Remembered {
+            version: VERSION,
+            identity: Identity {
+                engine: "oci".to_owned(),
+                name: "web".to_owned(),
+                ifname: "eth1".parse().unwrap(),
+            },
+            lease: Lease {
+                address: "10.0.0.5/24".parse().unwrap(),
+                server: "10.0.0.1".parse().unwrap(),
+                times: ends.map(|_| Times {
+                    renewal: 1800,
+                    rebinding: 3150,
+                    lease: 3600,
+                }),
+                routes: Vec::new(),
+                dns: Vec::new(),
+                domain: None,
+                search: Vec::new(),
+                mtu: None,
+                ntp: Vec::new(),
+            },
+            ends,
+        }
+    }
+
+    #[test]
+    fn a_lease_that_has_ended_is_a_wish_and_no_more() {
+        assert!(remembered(Some(1000)).for_client(999).holds);
+        assert!(!remembered(Some(1000)).for_client(1000).holds);
+        assert!(remembered(None).for_client(u64::MAX).holds);
+        assert_eq!(remembered(Some(1000)).as_bound(1000, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn what_is_left_of_a_lease_is_left_of_it_after_a_reboot() {
+        let boot = Duration::from_secs(10_000);
+        let bound = remembered(Some(1000)).as_bound(400, boot).unwrap();
+        assert_eq!(bound.ends_at(), Some(boot + Duration::from_secs(600)));
+        let forever = remembered(None).as_bound(400, boot).unwrap();
+        assert_eq!(forever.ends_at(), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! `ip`, `dhcp.…`, `dns…`, `hosts` and `wait`: read, and held against each
+//! other.
+
+use super::entry::Entry;
+use super::fields::{Fields, read as with_entry};
+use crate::request::address::DynamicForm;
+use crate::request::dns::search_list;
+use crate::request::error::{RequestError, cut};
+use crate::request::keys::form::{boolean, duration};
+use crate::request::{ArpProbe, Asked, Dynamic, Hosts, IpvlanMode, Uplink};
+
+/// Addresses, and words that stand for learned ones.
+pub(super) fn read_ip<'e>(
+    fields: &mut Fields<'e>,
+    entry: &'e Entry<'e>,
+) -> Result<(), RequestError> {
+    let (forms, rest) = entry.ask(DynamicForm::split(entry.value))?.value;
+    for form in &forms {
+        let way = match form {
+            DynamicForm::Dhcp => Dynamic::Dhcp4,
+            DynamicForm::Dhcp6 => Dynamic::Dhcp6,
+            DynamicForm::Slaac => Dynamic::Slaac,
+            DynamicForm::Pool => {
+                fields.later(entry, form.name());
+                continue;
+            }
+        };
+        fields.later(entry, form.name());
+        fields.dynamic.push(entry.asked(way));
+    }
+    let addresses = match (forms.is_empty(), rest.is_empty()) {
+        (false, true) => entry.asked(Default::default()),
+        (_, _) => entry.ask(rest.parse())?,
+    };
+    fields.ip = Some(with_entry(entry, addresses));
+    Ok(())
+}
+
+/// Reads one of the other fields; false when it is none of them.
+pub(super) fn read<'e>(
+    fields: &mut Fields<'e>,
+    entry: &'e Entry<'e>,
+) -> Result<bool, RequestError> {
+    let text = || {
+        entry.check_form()?;
+        Ok::<_, RequestError>(entry.asked(entry.value.to_owned()))
+    };
+    let dhcp = &mut fields.dhcp;
+    match entry.field.name {
+        "dhcp.hostname" => dhcp.hostname = Some(text()?),
+        "dhcp.client-id" => dhcp.client_id = Some(entry.ask(entry.value.parse())?),
+        "dhcp.vendor-class" => dhcp.vendor_class = Some(text()?),
+        "dhcp.timeout" => dhcp.timeout = Some(plain(entry, duration(entry.value))?),
+        "dhcp.arp" => dhcp.arp = Some(plain(entry, ArpProbe::of_word(entry.value))?),
+        "dhcp.release" => dhcp.release = Some(plain(entry, boolean(entry.value))?),
+        "dhcp.keep" => dhcp.keep = Some(plain(entry, boolean(entry.value))?),
+        "dhcp.fallback" => dhcp.fallback = Some(entry.ask(entry.value.parse())?),
+        "dns" => fields.dns.servers = Some(entry.ask(entry.value.parse())?),
+        "dns.search" => fields.dns.search = Some(plain(entry, search_list(entry.value))?),
+        "hosts" => fields.dns.hosts = Some(plain(entry, Hosts::of_word(entry.value))?),
+        "wait" => fields.wait = Some(plain(entry, duration(entry.value))?),
+        _ => return Ok(false),
+    }
+    if entry.field.name.starts_with("dhcp.") {
+        fields.of_dhcp.get_or_insert(entry);
+    }
+    Ok(true)
+}
+
+fn plain<T>(entry: &Entry<'_>, value: Option<T>) -> Result<Asked<T>, RequestError> {
+    value
+        .map(|value| entry.asked(value))
+        .ok_or_else(|| entry.mismatch())
+}
+
+/// Options of a client that is not asked for, and uplinks that no server is
+/// reached by.
+pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), RequestError> {
+    let asks = |way| fields.dynamic.iter().any(|asked| asked.value == way);
+    let Some(ip) = fields.ip.as_ref().filter(|_| asks(Dynamic::Dhcp4)) else {
+        return match fields.of_dhcp {
+            Some(entry) if !asks(Dynamic::Dhcp6) && !is_default(entry) => {
+                Err(RequestError::NeedsAnother {
+                    first: format!("{}={}", entry.key, cut(entry.value)),
+                    other: "ip=dhcp",
+                })
+            }
+            Some(_) | None => Ok(()),
+        };
+    };
+    let why = match &uplink.value {
+        Uplink::Dummy => "a dummy leads nowhere",
+        Uplink::Ipvlan {
+            mode: IpvlanMode::L3 | IpvlanMode::L3s,
+            ..
+        } => "in that mode nothing is broadcast, so that no server hears it",
+        Uplink::Ipoib { .. } => "DHCP is spoken on Ethernet only",
+        Uplink::Ipvlan { .. }
+        | Uplink::Bridge { .. }
+        | Uplink::Ovs { .. }
+        | Uplink::Macvlan { .. }
+        | Uplink::Physical { .. }
+        | Uplink::Wifi { .. }
+        | Uplink::Link { .. } => return Ok(()),
+    };
+    Err(RequestError::Conflict {
+        first: format!("{}={}", ip.entry.key, cut(ip.entry.value)),
+        second: super::suits::shown(&uplink.origin),
+        why,
+    })
+}
+
+/// Whether an annotation repeats what holds without it.
+fn is_default(entry: &Entry<'_>) -> bool {
+    let field = entry.field;
+    let repeats = |default| field.form.same(default, entry.value);
+    field.default.is_some_and(repeats)
+}
