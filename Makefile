@@ -10,14 +10,16 @@ BINARY := target/release/pipework
 STATIC := -C target-feature=+crt-static -C relocation-model=static --cfg sha2_backend=\"soft\"
 # Constants and code in one segment: the kernel then maps whatever part of the
 # file it holds in one piece at the first touch, instead of up to that border.
-# lld's word for it; where rustc calls another linker, nothing is asked for.
-ONE_SEGMENT := -C link-arg=-Wl,--no-rosegment
-PROBED = $(shell d=$$(mktemp -d); echo 'fn main() {}' | rustc $(ONE_SEGMENT) -o $$d/it - 2>/dev/null \
-           && echo '$(ONE_SEGMENT)'; rm -r $$d)
+# The functions of a start beside each other: what it touches stays the same
+# whatever else the binary can do. Both are lld's; where rustc calls another
+# linker, neither is asked for.
+LAID_OUT := -C link-arg=-Wl,--no-rosegment -C linker=packaging/build/hot-first-cc
+PROBED = $(shell d=$$(mktemp -d); echo 'fn main() {}' | rustc $(LAID_OUT) -o $$d/it - 2>/dev/null \
+           && echo '$(LAID_OUT)'; rm -r $$d)
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: help build demo test vm-test bench docs install lint clean
+.PHONY: help build demo test vm-test bench docs install hot-functions lint clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -52,6 +54,11 @@ install: build ## binary, hooks.d files, manual pages, timer, example of a polic
 	  install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section packaging/man/*.$$section || exit 1; done
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/pipework packaging/policy.toml.example packaging/config.toml.example
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/*
+
+hot-functions: ## packaging/build/hot-functions, from a start that is followed step by step
+	CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked --bin pipework \
+	  --target $(HOST) --target-dir target/hot-functions
+	packaging/build/list-hot-functions target/hot-functions/$(HOST)/release/pipework
 
 lint: ## format and lints only
 	$(CARGO) fmt --check

@@ -503,10 +503,8 @@ fn a_program_that_a_container_left_on_a_nic_does_not_see_the_hosts_frames() {
                 "set",
                 "eth1",
                 "xdpgeneric",
-                "obj",
-                "/run/pass.o",
-                "sec",
-                "xdp",
+                "pinned",
+                "/run/bpf/pass",
             ];
             let output = Command::new("ip").args(arguments).output().unwrap();
             assert!(output.status.success(), "{output:?}");

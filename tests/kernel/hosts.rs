@@ -68,11 +68,13 @@ fn really_cabled(vm: &Vm, driver: &str, here: By, there: By) -> Host {
     host
 }
 
-fn reaches(lab: &Lab, from: &Container, address: &str) -> bool {
+/// Whether `address` answers within `patience` seconds.
+fn reaches(lab: &Lab, from: &Container, address: &str, patience: u32) -> bool {
+    let patience = patience.to_string();
     lab.inside(from, || {
         let mut ping = Command::new("ping");
-        ping.args(["-c1", "-W1", address]).stdout(Stdio::null());
-        ping.status().unwrap().success()
+        ping.args(["-c1", "-w", &patience, address]);
+        ping.stdout(Stdio::null()).status().unwrap().success()
     })
 }
 
@@ -92,11 +94,12 @@ fn same_vlan_talks_and_no_other(lab: &Lab, host: &Host, here: By, there: By) {
     }
     for (number, (ours, theirs)) in containers.iter().enumerate() {
         let other = 1 - number;
-        assert!(reaches(lab, ours, &format!("10.0.0.2{number}")));
-        assert!(reaches(lab, theirs, &format!("10.0.0.1{number}")));
+        // An emulated cable takes a while to carry.
+        assert!(reaches(lab, ours, &format!("10.0.0.2{number}"), 30));
+        assert!(reaches(lab, theirs, &format!("10.0.0.1{number}"), 30));
         for address in ["10.0.0.1", "10.0.0.2"] {
             let address = format!("{address}{other}");
-            assert!(!reaches(lab, ours, &address), "{number} to {address}");
+            assert!(!reaches(lab, ours, &address, 1), "{number} to {address}");
         }
     }
 }
@@ -189,6 +192,6 @@ fn a_trunk_into_a_container_carries_every_vlan_of_the_cable() {
             });
             ends.push(end);
         }
-        assert!(reaches(lab, &ends[0], "10.1.0.5"), "by the router");
+        assert!(reaches(lab, &ends[0], "10.1.0.5", 30), "by the router");
     });
 }

@@ -172,8 +172,19 @@ impl Nic {
         if now != *name {
             ip(&format!("link set {now} name {name}"));
         }
+        // What a test that failed gave to it must not fail those after it.
+        for other in ip_json(&format!("link show dev {name}"))[0]["altnames"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let other = other.as_str().unwrap();
+            ip(&format!("link property del dev {name} altname {other}"));
+        }
+        let alias = Path::new("/sys/class/net").join(name).join("ifalias");
+        fs::write(alias, "\n").ok();
         ip(&format!(
-            "link set {name} address {mac} mtu 1500 promisc off"
+            "link set {name} address {mac} mtu 1500 txqueuelen 1000 promisc off xdpgeneric off"
         ));
         Ok(())
     }
