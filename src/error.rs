@@ -246,6 +246,7 @@ impl Error {
                 | Cause::Sysctl(_)
                 | Cause::Record(_)
                 | Cause::Nic(_)
+                | Cause::File(_)
                 | Cause::Deadline { .. } => {
                     hint::for_step(&error.step, error.cause.errno())
                 }
@@ -305,6 +306,7 @@ impl ApplyError {
             | Cause::Probe(_)
             | Cause::Ovs(_)
             | Cause::Nic(_)
+            | Cause::File(_)
             | Cause::Config(_) => false,
         }
     }

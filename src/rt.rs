@@ -3,10 +3,12 @@
 //! `plan` makes these, `sys::rtnl` sends them, and records hold some of them.
 //! Leaf types only, so that neither side needs the other.
 
+mod files;
 mod gate;
 mod nic;
 mod ovs;
 mod port;
+mod resolver;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -19,9 +21,11 @@ use crate::request::{
 
 pub use port::{PortRole, PortVlans, UplinkPorts};
 
+pub use files::{ContainerFile, FilePlace};
 pub use gate::{Gate, Guard, Hook, Ifb, PortFlags, Sources};
 pub use nic::{IpoibChild, NicId, NicSetting, VfAddress, VfSettings, VfVlan, VlanChild};
 pub use ovs::{OvsBridge, OvsOwner, OvsPort, OvsVlan};
+pub use resolver::{Resolver, hosts_text, is_sealed};
 
 /// A link, or one end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{NicError, ProbeError, SharedError, ovs};
 use crate::config::ConfigError;
 use crate::record::RecordError;
+use crate::sys::files::FileFault;
 use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::rtnl::{Refusal, RtnlError};
 
@@ -35,6 +36,9 @@ pub enum Cause {
     /// A device is in another container, or not back.
     #[error(transparent)]
     Nic(#[from] NicError),
+    /// A file of the container is none that may be written.
+    #[error(transparent)]
+    File(#[from] FileFault),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -56,6 +60,7 @@ impl Cause {
             | Self::Ovs(_)
             | Self::Config(_)
             | Self::Nic(_)
+            | Self::File(_)
             | Self::Deadline { .. } => None,
         }
     }
@@ -72,6 +77,7 @@ impl Cause {
             | Self::Probe(_)
             | Self::Config(_)
             | Self::Nic(_)
+            | Self::File(_)
             | Self::Deadline { .. } => false,
         }
     }
@@ -89,6 +95,7 @@ impl Cause {
             | Self::Ovs(_)
             | Self::Config(_)
             | Self::Nic(_)
+            | Self::File(_)
             | Self::Deadline { .. } => None,
         }
     }

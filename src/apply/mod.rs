@@ -5,6 +5,7 @@
 //! interface that is refused takes back that interface alone.
 
 mod cause;
+mod files;
 mod host_access;
 mod in_the_way;
 mod membership;
@@ -247,7 +248,8 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         | Step::Traffic(_)
         | Step::Routing(_)
         | Step::Nic(_)
-        | Step::Ovs(_) => false,
+        | Step::Ovs(_)
+        | Step::File(_) => false,
     }
 }
 
@@ -296,6 +298,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Traffic(step) => traffic::traffic(step, kernel).await?,
         Step::Routing(step) => routing::once(step, kernel).await?,
         Step::Nic(step) => nic::step(step, kernel).await?,
+        Step::File(step) => files::once(step)?,
         Step::Ovs(step) => ovs::run(step, &kernel.ovs, host, kernel.deadline).await?,
     }
     Ok(())

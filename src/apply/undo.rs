@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{Cause, nic, ovs, port, shared};
+use super::{Cause, files, nic, ovs, port, shared};
 use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
 use crate::record::Store;
@@ -102,6 +102,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             } = sides;
             return shared::release(object, user, host, store, deadline).await;
         }
+        Undo::File(undo) => return Ok(files::take_back(undo)?),
         Undo::Ovs(undo) => return ovs::take_back(undo, sides.deadline),
         Undo::Nic(undo) => return nic::undo(undo, sides).await,
     };

@@ -110,6 +110,7 @@ impl Collector<'_> {
             | Undo::DeleteRule { .. }
             | Undo::Ovs(_)
             | Undo::Nic(_)
+            | Undo::File(_)
             | Undo::Port(_) => None,
         });
         Some(uses.collect())

@@ -5,6 +5,7 @@
 //! an uplink that is named by its hardware or bus address.
 
 mod access;
+mod files;
 mod nic;
 mod vlan;
 
@@ -19,6 +20,7 @@ use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
 use nic::FreeVf;
 
+pub use files::look_at_files;
 pub use vlan::look_at_ports;
 
 /// Devices stacked on devices: more than this is no sane host.

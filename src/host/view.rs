@@ -3,6 +3,7 @@
 //! Filled by `inspect`, read by `policy` and `plan`, which therefore never
 //! touch the host. Nothing here grows with the number of containers.
 
+mod files;
 mod nic;
 mod ovs;
 mod vlan;
@@ -14,6 +15,7 @@ use ipnet::IpNet;
 
 use crate::request::{IfName, MacAddr};
 
+pub use files::{FileView, FilesView};
 pub use nic::{BusyFunctions, NicView, RadioView, VfView};
 pub use ovs::{OvsView, may_be_made as ovs_may_be_made};
 pub use vlan::{

@@ -38,7 +38,8 @@ pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};
 pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{
-    OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo, Probe, RoutingStep, Side, Step, Undo,
+    FileStep, FileUndo, OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo, Probe, RoutingStep,
+    Side, Step, Undo,
 };
 
 /// Everything that will be done, in order.

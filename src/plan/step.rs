@@ -7,6 +7,7 @@ use std::fmt;
 
 pub mod undo;
 
+mod files;
 mod nic;
 mod ovs;
 mod port;
@@ -17,6 +18,7 @@ use super::shared::{SharedObject, User};
 use crate::request::{Family, IfName, MacAddr, Origin};
 use crate::rt::{Address, Bridge, Ipvlan, LinkEnd, Macvlan, Route, VethPair};
 
+pub use files::{FileStep, FileUndo};
 pub use nic::{NicStep, NicUndo, Traveller};
 pub use ovs::{OvsStep, OvsUndo};
 pub use port::{PortStep, PortUndo};
@@ -153,6 +155,8 @@ pub enum Step {
     Nic(NicStep),
     /// Something in the database of Open vSwitch.
     Ovs(OvsStep),
+    /// A file by which the container finds names.
+    File(FileStep),
 }
 
 impl Step {
@@ -200,6 +204,7 @@ impl Step {
             Self::Routing(step) => step.undo(),
             Self::Nic(step) => step.undo(),
             Self::Ovs(step) => step.undo(),
+            Self::File(step) => Some(step.undo()),
             Self::RaiseParent { .. }
             | Self::KeepBridgeMac { .. }
             | Self::SetAlias { .. }
@@ -283,6 +288,7 @@ impl fmt::Display for Step {
             Self::Routing(step) => step.fmt(f),
             Self::Nic(step) => step.fmt(f),
             Self::Ovs(step) => step.fmt(f),
+            Self::File(step) => step.fmt(f),
         }
     }
 }

@@ -3,8 +3,8 @@
 //! `netns` holds every `setns`, `rtnl` every netlink call, `sysctl` every
 //! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `packet` the
 //! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
-//! in them, `proc` what is read of processes, `seqpacket` the sockets that carry
-//! descriptors, `raw` every
+//! in them, `files` what a container finds names by, `proc` what is read of processes,
+//! `seqpacket` the sockets that carry descriptors, `raw` every
 //! `unsafe` block. Knows no policy and no plan: it takes leaf types of
 //! `request` and plain values, and answers with the kernel's own words.
 
@@ -17,6 +17,7 @@ use std::time::Duration;
 pub mod arp;
 pub mod bus;
 pub mod clock;
+pub mod files;
 pub mod filter;
 pub mod genl;
 pub mod ndisc;

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::OvsUndo;
+use super::files::FileUndo;
 use super::nic::NicUndo;
 use super::port::PortUndo;
 use super::routing::in_words;
@@ -71,6 +72,8 @@ pub enum Undo {
     Nic(NicUndo),
     /// Something about a Linux bridge and its ports.
     Port(PortUndo),
+    /// Put back what stood in a file of the container.
+    File(FileUndo),
 }
 
 impl Undo {
@@ -82,7 +85,8 @@ impl Undo {
             Self::DeleteLink { .. }
             | Self::RestoreRoute { .. }
             | Self::DeleteRule { .. }
-            | Self::Release { .. } => true,
+            | Self::Release { .. }
+            | Self::File(_) => true,
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
             Self::Ovs(undo) => undo.is_part_of_detach(),
             Self::Port(undo) => undo.is_part_of_detach(),
@@ -101,6 +105,7 @@ impl Undo {
             | Self::Release { .. }
             | Self::Nic(_)
             | Self::Port(_)
+            | Self::File(_)
             | Self::Ovs(OvsUndo::DeletePort { .. }) => false,
         }
     }
@@ -117,6 +122,7 @@ impl fmt::Display for Undo {
             Self::Ovs(undo) => undo.fmt(f),
             Self::Nic(undo) => undo.fmt(f),
             Self::Port(undo) => undo.fmt(f),
+            Self::File(undo) => undo.fmt(f),
         }
     }
 }
