@@ -1,11 +1,13 @@
 //! DHCP for the interfaces of containers.
 //!
 //! `v4` is the client as a machine without I/O: events in, actions out, the
-//! time given from outside. `wire` and `options` are the bytes, `lease` what an
-//! answer means, `names` what of it may reach a file.
+//! time given from outside. `wire` and `options` are its bytes, `lease` what an
+//! answer means. `v6` is the same for DHCPv6, with all of these of its own.
+//! `names` are what of a server's names may reach a file.
 
 pub mod lease;
 mod names;
 pub mod options;
 pub mod v4;
+pub mod v6;
 pub mod wire;
