@@ -5,6 +5,8 @@
 //! a hint follow. The exit code is all that crun passes on, so each class has
 //! its own.
 
+mod apply;
+
 use std::fmt::Write as _;
 
 use crate::apply::{ApplyError, Cause};
@@ -12,6 +14,7 @@ use crate::frontend::hook::StateError;
 use crate::hint;
 use crate::host::container::ContainerError;
 use crate::host::inspect::InspectError;
+use crate::keeper::{DaemonError, KeeperError};
 use crate::plan::PlanError;
 use crate::policy::PolicyError;
 use crate::record::RecordError;
@@ -78,6 +81,18 @@ pub enum Error {
     /// An uplink of the host could not be made or unmade.
     #[error(transparent)]
     Uplink(Box<UplinkError>),
+    /// Leases cannot be kept.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    /// Who keeps leases did not do what it was asked for.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
+    /// Nothing is leased for a container.
+    #[error("no lease is kept for {name}")]
+    NoLease {
+        /// What was said to be its name.
+        name: String,
+    },
     /// Sockets could not be opened.
     #[error("opening a netlink socket: {0}")]
     Socket(#[source] std::io::Error),
@@ -218,13 +233,18 @@ impl Error {
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),
             Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
-            Self::Record(_) => ExitCode::Record,
+            Self::Record(_) | Self::Daemon(DaemonError::Record(_)) => ExitCode::Record,
             Self::Container(ContainerError::Io { .. })
             | Self::Inspect(_)
             | Self::Plan(_)
             | Self::SandboxNotAttached { .. }
             | Self::NicHeld { .. }
             | Self::MachineId(_)
+            | Self::Daemon(
+                DaemonError::Another | DaemonError::Listen(_) | DaemonError::Kernel { .. },
+            )
+            | Self::Keeper(_)
+            | Self::NoLease { .. }
             | Self::Socket(_) => ExitCode::Host,
         }
     }
@@ -272,7 +292,9 @@ impl Error {
                 | InspectError::Ambiguous { .. }
                 | InspectError::UnusableName { .. } => None,
             },
-            Self::MachineId(_) | Self::Socket(_) => None,
+            Self::Keeper(error) => hint::for_keeper(error),
+            Self::Daemon(DaemonError::Record(error)) => hint::for_record(error),
+            Self::MachineId(_) | Self::Daemon(_) | Self::NoLease { .. } | Self::Socket(_) => None,
         }
     }
 }
@@ -284,37 +306,6 @@ fn code_of(class: Class) -> ExitCode {
         Class::Record => ExitCode::Record,
         Class::Refused => ExitCode::Refused,
         Class::Incomplete => ExitCode::RollbackIncomplete,
-    }
-}
-
-impl ApplyError {
-    /// Whether it was time that ran out.
-    pub fn is_deadline(&self) -> bool {
-        use crate::sys::ovsdb::OvsdbError;
-        use crate::sys::ovsdb::vswitch::OvsError;
-        use crate::sys::rtnl::RtnlError;
-        match &self.cause {
-            Cause::Deadline { .. } | Cause::Rtnl(RtnlError::TimedOut { .. }) => true,
-            Cause::Record(RecordError::Locked { .. }) => true,
-            Cause::Ovs(OvsError::SwitchSlow { .. } | OvsError::Database(OvsdbError::TimedOut)) => {
-                true
-            }
-            Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. })
-            | Cause::Sysctl(_)
-            | Cause::Record(_)
-            | Cause::Shared(_)
-            | Cause::Probe(_)
-            | Cause::Ovs(_)
-            | Cause::Nic(_)
-            | Cause::File(_)
-            | Cause::Config(_) => false,
-        }
-    }
-
-    /// Whether another host answered for an address.
-    pub fn is_address_in_use(&self) -> bool {
-        use crate::apply::ProbeError;
-        matches!(&self.cause, Cause::Probe(ProbeError::InUse { .. }))
     }
 }
 
@@ -352,6 +343,9 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::SharedDiffers { .. }
         | Error::NicHeld { .. }
         | Error::MachineId(_)
+        | Error::Daemon(_)
+        | Error::Keeper(_)
+        | Error::NoLease { .. }
         | Error::Socket(_) => {}
     }
     if let Some(hint) = error.hint() {

@@ -7,6 +7,7 @@
 use nix::errno::Errno;
 
 use crate::host::container::ContainerError;
+use crate::keeper::KeeperError;
 use crate::plan::step::{NicStep, TrafficStep};
 use crate::plan::{RoutingStep, SharedObject, Step};
 use crate::record::RecordError;
@@ -241,5 +242,19 @@ pub fn for_record(error: &RecordError) -> Option<String> {
             "remove {path}; what it recorded goes with its containers"
         )),
         RecordError::Io { .. } | RecordError::Remains { .. } => None,
+    }
+}
+
+/// What to do when nobody keeps leases.
+pub fn for_keeper(error: &KeeperError) -> Option<String> {
+    match error {
+        KeeperError::Absent => {
+            Some("systemctl enable --now pipework.socket, or run `pipework daemon`".to_owned())
+        }
+        KeeperError::Silent(_)
+        | KeeperError::Stranger
+        | KeeperError::Io(_)
+        | KeeperError::Protocol(_)
+        | KeeperError::Refused(_) => None,
     }
 }

@@ -25,6 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "deadline",
             "error",
             "host",
+            "keeper",
             "logging",
             "plan",
             "policy",
@@ -34,6 +35,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "sys",
             "uplink",
         ],
+    ),
+    // A list of leases to print.
+    (
+        "frontend::leases::tests",
+        &["dhcp", "record", "reference", "request"],
     ),
     // Host uplinks: a change of the host itself, with its own plan and record.
     // Hints of the store are the same for everybody.
@@ -142,7 +148,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("sys", &["deadline", "request", "rt"]),
     ("dhcp", &["deadline", "request", "rt", "sys"]),
-    ("keeper", &["deadline", "reference", "sys"]),
+    // What a container left is collected when it ends, as a hook would.
+    (
+        "keeper",
+        &[
+            "collect",
+            "deadline",
+            "dhcp",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "rt",
+            "sys",
+        ],
+    ),
     ("request", &[]),
     ("rt", &["request"]),
     ("reference", &[]),
@@ -157,6 +177,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "hint",
             "host::container",
             "host::inspect",
+            "keeper",
             "plan",
             "policy",
             "record",
@@ -170,6 +191,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "hint",
         &[
             "host::container",
+            "keeper",
             "plan",
             "record",
             "reference",

@@ -1,7 +1,7 @@
 //! The command line: which word calls which frontend.
 
 use crate::error::ExitCode;
-use crate::frontend::{gc, hook, plan, uplink};
+use crate::frontend::{daemon, gc, hook, leases, plan, uplink};
 use crate::logging::to_stderr;
 use crate::request::keys;
 
@@ -10,6 +10,9 @@ usage: pipework hook [--stage createRuntime|prestart|poststop]   serve an OCI ru
        pipework plan [--annotation KEY=VALUE]...                 say what would be done; else state on stdin
        pipework keys [FIELD | --markdown]                        list or explain the annotations
        pipework gc                                               remove what dead containers left
+       pipework daemon                                           keep leases, in the foreground
+       pipework leases [--json]                                  list the leases that are kept
+       pipework leases release NAME                              give back those of a container
        pipework uplink add|confirm|del|list|snippet|--help           put a bridge in a NIC's place, and back
        pipework exit-codes                                       list the exit codes
        pipework --version | --help
@@ -32,6 +35,8 @@ pub fn run(arguments: &[String]) -> u8 {
         ["keys", "--markdown"] => print(&keys::markdown_table()),
         ["keys", field] => print(&keys::text(Some(field))),
         ["gc"] => gc::run(),
+        ["daemon"] => daemon::run(),
+        ["leases", rest @ ..] => leases::run(rest).unwrap_or_else(usage),
         ["uplink", rest @ ..] => uplink::run(rest),
         ["exit-codes"] => print(&exit_codes()),
         ["--version" | "-V" | "version"] => {

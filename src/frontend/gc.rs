@@ -66,6 +66,24 @@ pub fn run() -> u8 {
     }
 }
 
+/// The same for the daemon: what was removed goes to the log.
+pub fn sweep_quietly() {
+    match sweep() {
+        Ok(swept) => {
+            for bridge in &swept.bridges {
+                tracing::info!("removed the bridge {bridge}, which was empty");
+            }
+            for object in &swept.objects {
+                tracing::info!("removed {object}, which nobody used");
+            }
+            for failure in &swept.failed {
+                tracing::warn!("{failure}");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "what dead containers left behind stays for now"),
+    }
+}
+
 fn sweep() -> Result<Swept, Error> {
     let store = Store::open(Path::new(DIRECTORY))?;
     let deadline = Deadline::after(TIME);

@@ -2,8 +2,10 @@
 //! sandbox and a request, and calls [`attach`](crate::attach).
 
 pub mod cli;
+pub mod daemon;
 pub mod gc;
 pub mod hook;
+pub mod leases;
 pub mod plan;
 pub mod state;
 pub mod uplink;

@@ -1,10 +1,18 @@
 //! Keeps leases for as long as their containers live: `pipework daemon`.
 //!
 //! The hook gets a lease, writes it down and names it to the daemon; from then
-//! on the daemon renews it. `protocol` is what is said between the two, `client`
-//! the hook's side.
+//! on the daemon renews it. `protocol` is what is said between the two, `ask`
+//! the side of hooks and commands; `daemon` is the loop, `serve` answers, `hold`
+//! takes leases on and ends them, `client` renews them, `turns` says who may ask
+//! servers now.
 
+mod ask;
 mod client;
+mod daemon;
+mod hold;
 pub mod protocol;
+mod serve;
+mod turns;
 
-pub use client::{KeeperError, Turn, hand_over, is_there, release, turn};
+pub use ask::{KeeperError, Turn, hand_over, is_there, release, turn};
+pub use daemon::{DaemonError, Setup, run};

@@ -1,13 +1,19 @@
 //! The clock that records are kept by.
 
+use std::time::Duration;
+
 use nix::time::{ClockId, clock_gettime};
 
-/// Seconds since boot, which go on while the machine sleeps.
+/// Time since boot, which goes on while the machine sleeps.
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .map(Duration::from)
+        .unwrap_or_default()
+}
+
+/// The same in whole seconds.
 pub fn seconds_since_boot() -> u64 {
-    let now = clock_gettime(ClockId::CLOCK_BOOTTIME)
-        .map(|time| time.tv_sec())
-        .unwrap_or(0);
-    u64::try_from(now).unwrap_or(0)
+    since_boot().as_secs()
 }
 
 /// A time in seconds since 1970 as `2026-11-21 08:31:02 UTC`.

@@ -4,8 +4,8 @@
 //! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `packet` the
 //! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
 //! in them, `files` what a container finds names by, `proc` what is read of processes,
-//! `seqpacket` the sockets that carry descriptors, `raw` every
-//! `unsafe` block. Knows no policy and no plan: it takes leaf types of
+//! `seqpacket` the sockets that carry descriptors, `events` what is waited for,
+//! `raw` every `unsafe` block. Knows no policy and no plan: it takes leaf types of
 //! `request` and plain values, and answers with the kernel's own words.
 
 use std::future::poll_fn;
@@ -17,7 +17,9 @@ use std::time::Duration;
 pub mod arp;
 pub mod bus;
 pub mod clock;
-pub mod files;
+//! in them, `files` what a container finds names by, `proc` what is read of processes,
+//! `seqpacket` the sockets that carry descriptors, `events` what is waited for,
+//! `raw` every `unsafe` block. Knows no policy and no plan: it takes leaf types of
 pub mod filter;
 pub mod genl;
 pub mod ndisc;

@@ -2,7 +2,8 @@
 //!
 //! A socket stays in the namespace that it was made in, so we enter one only
 //! to make sockets or to write its sysctls, and leave it before anything else
-//! happens. The process has one thread while it does so.
+//! happens. What a thread does there no other thread notices, and one that is
+//! started inherits the namespace that its maker is in.
 
 use std::fs::File;
 use std::io;
@@ -23,9 +24,10 @@ pub struct Netns {
 }
 
 impl Netns {
-    /// The namespace that this process was started in.
+    /// The namespace that this thread is in: the one that the process was started
+    /// in, unless it is [`Netns::inside`] another.
     pub fn own() -> io::Result<Self> {
-        Self::open(Path::new("/proc/self/ns/net"))
+        Self::open(Path::new("/proc/thread-self/ns/net"))
     }
 
     /// The namespace that `path` leads to: /proc/PID/ns/net or a bind mount.

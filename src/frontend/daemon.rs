@@ -1,0 +1,77 @@
+//! `pipework daemon`: keeps leases, in the foreground.
+//!
+//! A service manager may hand it the socket (sd_listen_fds(3)) and be told when
+//! it is ready (sd_notify(3)); without one it does the same by itself. These are
+//! the only environment variables that pipework reads.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+use super::gc;
+use crate::error::{Error, report};
+use crate::keeper::{self, DaemonError, Setup};
+use crate::logging::{self, to_stderr};
+use crate::sys::raw;
+
+/// The first descriptor that a service manager hands on (`SD_LISTEN_FDS_START`).
+const FIRST: i32 = 3;
+
+/// Keeps leases until it is killed, or until a service manager may start it again
+/// when it is needed.
+pub fn run() -> u8 {
+    logging::start();
+    let outcome = listener().and_then(|listener| {
+        keeper::run(Setup {
+            listener,
+            sweep: gc::sweep_quietly,
+            ready,
+        })
+    });
+    match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            let error = Error::from(error);
+            let text = report(&error, None);
+            to_stderr(&text);
+            logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
+            error.exit_code() as u8
+        }
+    }
+}
+
+/// The socket that a service manager listens at for us.
+fn listener() -> Result<Option<OwnedFd>, DaemonError> {
+    let is_for_us = number("LISTEN_PID") == Some(std::process::id());
+    match number("LISTEN_FDS").filter(|_| is_for_us) {
+        None | Some(0) => Ok(None),
+        Some(1) => raw::inherited(FIRST).map(Some).map_err(DaemonError::Listen),
+        Some(_) => Err(DaemonError::Listen(io::Error::from_raw_os_error(
+            nix::libc::EINVAL,
+        ))),
+    }
+}
+
+fn number(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Tells the service manager, if there is one that wants to know.
+fn ready() {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
+    let name = name.into_encoded_bytes();
+    let address = match name.strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(String::from_utf8_lossy(&name).as_ref()),
+    };
+    let sent = address.and_then(|address| {
+        let socket = UnixDatagram::unbound()?;
+        socket.send_to_addr(b"READY=1", &address)
+    });
+    if let Err(error) = sent {
+        tracing::warn!(%error, "the service manager could not be told that we are ready");
+    }
+}

@@ -1,0 +1,255 @@
+//! The daemon: one thread that sleeps until somebody asks, a container ends, an
+//! answer comes in or a lease is due.
+//!
+//! Nothing is kept in memory that is not on disk, so a kill at any moment costs
+//! nothing but the time until the next start. `serve` answers requests, `hold`
+//! takes leases on and ends them, `client` renews them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::hold::{Held, Watched};
+use super::protocol::SOCKET;
+use super::serve::Guest;
+use super::turns::Turns;
+use crate::record::{DIRECTORY, RecordError, Store};
+use crate::sys::clock::since_boot;
+use crate::sys::events::{Alarm, Poller};
+use crate::sys::netns::Netns;
+use crate::sys::proc;
+use crate::sys::seqpacket::Listener;
+
+/// Only one daemon at a time.
+const LOCK: &str = "/run/pipework/daemon.lock";
+/// A bridge that fell empty is removed a minute later at the earliest.
+pub(super) const SWEEP_AFTER: Duration = Duration::from_secs(61);
+/// How long a daemon that was started for a request stays without a lease.
+const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// What a daemon is started with.
+#[derive(Debug)]
+pub struct Setup {
+    /// The socket of a service manager; without one it makes its own, and never
+    /// ends by itself.
+    pub listener: Option<OwnedFd>,
+    /// Looks at everything that containers left behind; on a thread of its own.
+    pub sweep: fn(),
+    /// Called once it listens and has read all leases.
+    pub ready: fn(),
+}
+
+/// Why a daemon cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another one runs.
+    #[error("another daemon holds {LOCK}")]
+    Another,
+    /// The records.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The socket.
+    #[error("{SOCKET}: {0}")]
+    Listen(#[source] io::Error),
+    /// The kernel.
+    #[error("{what}: {source}")]
+    Kernel {
+        /// What it was asked for.
+        what: &'static str,
+        /// What it said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn kernel(what: &'static str) -> impl Fn(io::Error) -> DaemonError {
+    move |source| DaemonError::Kernel { what, source }
+}
+
+/// What became readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Listener,
+    Alarm,
+    Guest,
+    /// A process of the namespace with this cookie ended.
+    Process(u64),
+}
+
+/// A lease of this boot: cookie of its namespace, index of its interface.
+pub(super) type LeaseKey = (u64, u32);
+
+/// Everything that the daemon knows.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    pub(super) store: Store,
+    pub(super) home: Netns,
+    pub(super) boot_id: String,
+    pub(super) poller: Poller,
+    alarm: Alarm,
+    pub(super) listener: Listener,
+    sources: BTreeMap<u64, Source>,
+    next_number: u64,
+    pub(super) leases: BTreeMap<LeaseKey, Held>,
+    pub(super) watched: BTreeMap<u64, Watched>,
+    /// When to look at a namespace again that somebody was at work in.
+    pub(super) retries: BTreeMap<u64, (Duration, u32)>,
+    pub(super) guests: BTreeMap<u64, Guest>,
+    pub(super) turns: Turns,
+    pub(super) sweep_at: Option<Duration>,
+    idle_since: Duration,
+}
+
+/// Runs a daemon; it returns when it was started by a service manager and has
+/// had nothing to do for a minute.
+pub fn run(setup: Setup) -> Result<(), DaemonError> {
+    let store = Store::open(Path::new(DIRECTORY))?;
+    let _lock = lock()?;
+    raise_descriptors();
+    let ends_idle = setup.listener.is_some();
+    let listener = match setup.listener {
+        Some(fd) => Listener::inherited(fd),
+        None => Listener::bind(Path::new(SOCKET)),
+    };
+    let mut daemon = Daemon::new(store, listener.map_err(DaemonError::Listen)?)?;
+    daemon.resume();
+    (setup.ready)();
+    sweep(setup.sweep);
+    loop {
+        let now = since_boot();
+        if ends_idle && daemon.is_idle(now) {
+            return Ok(());
+        }
+        if daemon.sweep_at.take_if(|at| *at <= now).is_some() {
+            sweep(setup.sweep);
+        }
+        let idle_end = ends_idle.then(|| daemon.idle_since + IDLE_TIME);
+        daemon.wait(idle_end).map_err(kernel("epoll_wait"))?;
+        daemon.due();
+    }
+}
+
+/// A sweep may wait for locks and for NICs, which no lease shall.
+fn sweep(sweep: fn()) {
+    let thread = std::thread::Builder::new().name("sweep".to_owned());
+    if let Err(error) = thread.spawn(sweep) {
+        tracing::warn!(%error, "what dead containers left behind stays for now");
+    }
+}
+
+fn lock() -> Result<Flock<File>, DaemonError> {
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(false).open(LOCK);
+    let file = file.map_err(kernel(LOCK))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| DaemonError::Another)
+}
+
+/// One descriptor per namespace, and one more per lease that will be given back:
+/// the usual 1,024 are not enough for all.
+fn raise_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+impl Daemon {
+    fn new(store: Store, listener: Listener) -> Result<Self, DaemonError> {
+        let poller = Poller::new().map_err(kernel("epoll_create"))?;
+        let alarm = Alarm::new().map_err(kernel("timerfd_create"))?;
+        let mut daemon = Self {
+            store,
+            home: Netns::own().map_err(kernel("opening the namespace"))?,
+            boot_id: proc::boot_id().map_err(kernel("reading the boot id"))?,
+            poller,
+            alarm,
+            listener,
+            sources: BTreeMap::new(),
+            next_number: 0,
+            leases: BTreeMap::new(),
+            watched: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            guests: BTreeMap::new(),
+            turns: Turns::default(),
+            sweep_at: None,
+            idle_since: since_boot(),
+        };
+        let number = daemon.number(Source::Alarm);
+        let added = daemon.poller.add(&daemon.alarm, number);
+        added.map_err(kernel("epoll_ctl"))?;
+        let number = daemon.number(Source::Listener);
+        let added = daemon.poller.add(&daemon.listener, number);
+        added.map_err(kernel("epoll_ctl"))?;
+        Ok(daemon)
+    }
+
+    /// A number that no event had before.
+    pub(super) fn number(&mut self, source: Source) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.sources.insert(number, source);
+        number
+    }
+
+    /// Events of this number mean nothing any more.
+    pub(super) fn drop_number(&mut self, number: u64) {
+        self.sources.remove(&number);
+    }
+
+    fn is_idle(&mut self, now: Duration) -> bool {
+        let is_used = !self.leases.is_empty() || !self.guests.is_empty();
+        if is_used || self.sweep_at.is_some() {
+            self.idle_since = now;
+        }
+        now >= self.idle_since + IDLE_TIME
+    }
+
+    /// Sleeps until something happens, and deals with it.
+    fn wait(&mut self, idle_end: Option<Duration>) -> io::Result<()> {
+        let leases = self.leases.values().filter_map(Held::wakes_at);
+        let retries = self.retries.values().map(|(at, _)| *at);
+        let others = self.sweep_at.into_iter().chain(idle_end);
+        let at = leases.chain(retries).chain(others).min();
+        self.alarm.set(at)?;
+        for number in self.poller.wait()? {
+            match self.sources.get(&number) {
+                Some(Source::Alarm) => self.alarm.rang()?,
+                Some(Source::Listener) => self.welcome(),
+                Some(Source::Guest) => self.hear(number),
+                Some(Source::Process(cookie)) => self.process_ended(*cookie),
+                // It ended with an event before this one.
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the time has come for.
+    fn due(&mut self) {
+        let now = since_boot();
+        let is_due = |at: Duration| at <= now;
+        let leases: Vec<LeaseKey> = self
+            .leases
+            .iter()
+            .filter(|(_, held)| held.wakes_at().is_some_and(is_due))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in leases {
+            self.lease_due(key, now);
+        }
+        let retries: Vec<u64> = self
+            .retries
+            .iter()
+            .filter(|(_, (at, _))| is_due(*at))
+            .map(|(cookie, _)| *cookie)
+            .collect();
+        for cookie in retries {
+            self.settle(cookie);
+        }
+    }
+}

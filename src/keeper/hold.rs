@@ -1,0 +1,311 @@
+//! Which leases are kept, and for how long: as long as a process lives that
+//! needs the interface.
+//!
+//! One process per namespace is watched by a pidfd, which keeps nothing alive.
+//! When it ends, another that the record names takes its place; when there is
+//! none, the record is collected as a hook would, and its leases end with it.
+//! The namespace itself is only held open for a lease that is given back at the
+//! end.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::client::Client;
+use super::daemon::{Daemon, LeaseKey, SWEEP_AFTER, Source};
+use super::protocol::Refusal;
+use crate::collect::{CollectError, Collector, Fate};
+use crate::deadline::Deadline;
+use crate::record::{Kept, RecordError};
+use crate::reference::{Keeper, LeaseId, NamespaceKey};
+use crate::sys::block_on;
+use crate::sys::clock::since_boot;
+use crate::sys::netns::Netns;
+use crate::sys::proc::{self, Process};
+use crate::sys::rtnl::Rtnl;
+
+/// How long collecting one record may take.
+const COLLECT_TIME: Duration = Duration::from_secs(2);
+/// When to look again at a namespace that somebody is at work in, or whose NIC
+/// has not come back yet; doubled each time.
+const RETRY: Duration = Duration::from_millis(100);
+/// After this many times it is left to others: 100 ms × 2¹⁰ are two minutes.
+const RETRIES: u32 = 10;
+
+/// A lease that is kept.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// As it stands on disk.
+    pub(super) kept: Kept,
+    /// Who renews it.
+    pub(super) client: Client,
+    /// Its namespace, where the lease is given back at the end.
+    pub(super) netns: Option<Netns>,
+}
+
+/// A process whose end is waited for.
+#[derive(Debug)]
+pub(super) struct Watched {
+    number: u64,
+    pid: i32,
+    _process: Process,
+}
+
+impl Held {
+    pub(super) fn wakes_at(&self) -> Option<Duration> {
+        self.client.wakes_at()
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Refusal {
+    Refusal::Failed {
+        reason: error.to_string(),
+    }
+}
+
+impl Daemon {
+    /// Takes on what is on disk: after a start.
+    pub(super) fn resume(&mut self) {
+        let all = match self.store.leases() {
+            Ok(all) => all,
+            Err(error) => {
+                tracing::error!(%error, "no lease can be read");
+                return;
+            }
+        };
+        for kept in all {
+            match kept {
+                Ok(kept) => {
+                    let (container, ifname) = (kept.identity.name.clone(), kept.ifname.clone());
+                    if let Err(error) = self.take_on(kept)
+                        && error != Refusal::Gone
+                    {
+                        tracing::error!(container, %ifname, %error, "a lease cannot be kept");
+                    }
+                }
+                // That of a newer release is left to it.
+                Err(error @ RecordError::Newer { .. }) => tracing::warn!("{error}"),
+                Err(error) => tracing::error!(%error, "a lease cannot be read"),
+            }
+        }
+    }
+
+    /// A hook names a lease.
+    pub(super) fn keep(&mut self, id: &LeaseId) -> Result<(), Refusal> {
+        let kept = self.store.lease(id).map_err(failed)?;
+        self.take_on(kept.ok_or(Refusal::Unknown)?)
+    }
+
+    fn take_on(&mut self, kept: Kept) -> Result<(), Refusal> {
+        if kept.id.namespace.boot_id != self.boot_id {
+            self.forget(&kept.id);
+            return Err(Refusal::Gone);
+        }
+        let key = (kept.id.namespace.cookie, kept.id.ifindex);
+        self.let_go(key);
+        let netns = if kept.release {
+            self.open(&kept.id.namespace, &kept.keepers).ok()
+        } else {
+            None
+        };
+        let client = Client::resume(&kept);
+        let held = Held {
+            kept,
+            client,
+            netns,
+        };
+        self.leases.insert(key, held);
+        if !self.watch(key.0) {
+            self.settle(key.0);
+        }
+        if self.leases.contains_key(&key) {
+            Ok(())
+        } else {
+            Err(Refusal::Gone)
+        }
+    }
+
+    /// Stops keeping a lease, which stays on disk.
+    pub(super) fn let_go(&mut self, key: LeaseKey) {
+        if let Some(mut held) = self.leases.remove(&key)
+            && let Some(number) = held.client.close()
+        {
+            self.drop_number(number);
+        }
+        let is_needed = self.leases.keys().any(|(cookie, _)| *cookie == key.0);
+        if !is_needed && let Some(watched) = self.watched.remove(&key.0) {
+            self.drop_number(watched.number);
+        }
+    }
+
+    /// Ends a lease: nobody uses its address any more.
+    pub(super) fn end(&mut self, key: LeaseKey) {
+        if let Some(held) = self.leases.get(&key) {
+            let id = held.kept.id.clone();
+            self.forget(&id);
+        }
+        self.let_go(key);
+        self.sweep_at = Some(since_boot() + SWEEP_AFTER);
+    }
+
+    fn forget(&self, id: &LeaseId) {
+        if let Err(error) = self.store.forget_lease(id) {
+            tracing::warn!(%error, "the file of a lease that ended stays");
+        }
+    }
+
+    fn namespace_key(&self, cookie: u64) -> NamespaceKey {
+        NamespaceKey {
+            boot_id: self.boot_id.clone(),
+            cookie,
+        }
+    }
+
+    /// Every process that needs a namespace, and the paths to it.
+    fn keepers(&self, key: &NamespaceKey, more: &[Keeper]) -> (Vec<Keeper>, Vec<PathBuf>) {
+        let known = self.store.read(key).unwrap_or_default();
+        let record = known.complete.or(known.applying);
+        let mut keepers = more.to_vec();
+        let mut paths = Vec::new();
+        if let Some(record) = record {
+            keepers.extend(record.keepers());
+            paths.extend(record.paths);
+        }
+        (keepers, paths)
+    }
+
+    fn keepers_of_leases(&self, cookie: u64) -> Vec<Keeper> {
+        let leases = self.leases.range((cookie, 0)..=(cookie, u32::MAX));
+        leases
+            .flat_map(|(_, held)| held.kept.keepers.clone())
+            .collect()
+    }
+
+    /// Watches a process that needs a namespace; false when there is none.
+    fn watch(&mut self, cookie: u64) -> bool {
+        let (key, more) = (self.namespace_key(cookie), self.keepers_of_leases(cookie));
+        let (keepers, _) = self.keepers(&key, &more);
+        for Keeper { pid, birth } in keepers {
+            let Ok(process) = Process::open(pid) else {
+                continue;
+            };
+            if process.birth != birth || !process.is_alive() {
+                continue;
+            }
+            let number = self.number(Source::Process(cookie));
+            if let Err(error) = self.poller.add(&process, number) {
+                self.drop_number(number);
+                tracing::error!(pid, %error, "a process cannot be watched");
+                continue;
+            }
+            let watched = Watched {
+                number,
+                pid,
+                _process: process,
+            };
+            if let Some(former) = self.watched.insert(cookie, watched) {
+                self.drop_number(former.number);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// A process that was watched ended.
+    pub(super) fn process_ended(&mut self, cookie: u64) {
+        if let Some(watched) = self.watched.remove(&cookie) {
+            self.drop_number(watched.number);
+            tracing::debug!(pid = watched.pid, "a container's process ended");
+        }
+        if !self.watch(cookie) {
+            self.settle(cookie);
+        }
+    }
+
+    /// No process is known that needs a namespace: either there is another, or
+    /// its leases end.
+    pub(super) fn settle(&mut self, cookie: u64) {
+        let before = self.retries.remove(&cookie);
+        self.release_if_deserted(cookie);
+        let key = self.namespace_key(cookie);
+        let again = match self.collect(&key) {
+            Ok(Fate::Ended) => {
+                self.end_all(cookie);
+                None
+            }
+            Ok(Fate::Lives) if self.watch(cookie) => None,
+            Ok(Fate::Lives | Fate::Busy) => Some(None),
+            Err(error) => Some(Some(error)),
+        };
+        let Some(error) = again else { return };
+        let tries = before.map_or(0, |(_, tries)| tries);
+        if tries < RETRIES {
+            let at = since_boot() + RETRY * (1 << tries);
+            self.retries.insert(cookie, (at, tries + 1));
+            return;
+        }
+        if let Some(error) = error {
+            tracing::warn!(%error, "what a container left behind stays for now");
+        }
+        self.end_all(cookie);
+    }
+
+    fn collect(&self, key: &NamespaceKey) -> Result<Fate, CollectError> {
+        let deadline = Deadline::after(COLLECT_TIME);
+        let collected = block_on(async {
+            let host = Rtnl::open(deadline).map_err(CollectError::Enter)?;
+            let collector = Collector {
+                store: &self.store,
+                host: &host,
+                home: &self.home,
+                deadline,
+                patience: Duration::ZERO,
+            };
+            collector.reap(key).await
+        });
+        collected.map_err(CollectError::Enter)?
+    }
+
+    fn end_all(&mut self, cookie: u64) {
+        let leases = self.leases.range((cookie, 0)..=(cookie, u32::MAX));
+        let keys: Vec<LeaseKey> = leases.map(|(key, _)| *key).collect();
+        for key in keys {
+            self.end(key);
+        }
+    }
+
+    /// Gives back what is to be given back, while the namespace still is there,
+    /// and lets go of it.
+    fn release_if_deserted(&mut self, cookie: u64) {
+        let leases = self.leases.range((cookie, 0)..=(cookie, u32::MAX));
+        let keys: Vec<LeaseKey> = leases.map(|(key, _)| *key).collect();
+        for key in keys {
+            let Some(held) = self.leases.get_mut(&key) else {
+                continue;
+            };
+            let Some(netns) = &held.netns else { continue };
+            let others = proc::in_network_namespace(netns.inode().1);
+            if others.is_ok_and(|others| others.is_empty()) {
+                held.client.release(netns, &self.home, &held.kept);
+                held.netns = None;
+            }
+        }
+    }
+
+    /// A namespace, by a process in it or a path to it.
+    pub(super) fn open(&self, key: &NamespaceKey, more: &[Keeper]) -> io::Result<Netns> {
+        let (keepers, paths) = self.keepers(key, more);
+        let alive = keepers
+            .iter()
+            .filter(|keeper| proc::is_same(keeper.pid, keeper.birth));
+        let by_process = alive.map(|keeper| PathBuf::from(format!("/proc/{}/ns/net", keeper.pid)));
+        let mut paths = by_process.chain(paths);
+        let found = paths.find_map(|path| self.open_if_it_is(&path, key));
+        found.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn open_if_it_is(&self, path: &Path, key: &NamespaceKey) -> Option<Netns> {
+        let netns = Netns::open(path).ok()?;
+        (netns.cookie(&self.home).ok()? == key.cookie).then_some(netns)
+    }
+}

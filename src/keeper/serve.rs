@@ -1,0 +1,120 @@
+//! Requests: each is read whole, done, and answered with one message.
+//!
+//! Only root is heard. Who does not read its answer loses it; nobody can make
+//! the daemon wait.
+
+use std::os::fd::OwnedFd;
+
+use super::daemon::{Daemon, Source};
+use super::protocol::{Answer, MOST_BYTES, ProtocolError, Refusal, Request, VERSION, read, write};
+use crate::sys::seqpacket::Connection;
+
+/// More connections than this are not taken at once.
+const MOST_GUESTS: usize = 4096;
+
+/// Who is connected.
+#[derive(Debug)]
+pub(super) struct Guest {
+    connection: Connection,
+}
+
+impl Daemon {
+    /// Takes everybody who connected.
+    pub(super) fn welcome(&mut self) {
+        loop {
+            let connection = match self.listener.accept() {
+                Ok(Some(connection)) => connection,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be taken");
+                    return;
+                }
+            };
+            if self.guests.len() >= MOST_GUESTS {
+                tracing::warn!("too many are connected");
+                continue;
+            }
+            if !connection.is_of_our_user().unwrap_or(false) {
+                tracing::warn!("somebody connected who is not of our user");
+                continue;
+            }
+            let number = self.number(Source::Guest);
+            match self.poller.add(&connection, number) {
+                Ok(()) => {
+                    self.guests.insert(number, Guest { connection });
+                }
+                Err(error) => {
+                    self.drop_number(number);
+                    tracing::warn!(%error, "a connection could not be waited for");
+                }
+            }
+        }
+    }
+
+    /// A guest says something, or goes.
+    pub(super) fn hear(&mut self, number: u64) {
+        let Some(guest) = self.guests.get(&number) else {
+            return;
+        };
+        let (bytes, descriptors) = match guest.connection.receive(MOST_BYTES) {
+            Ok((bytes, _)) if bytes.is_empty() => return self.dismiss(number),
+            Ok(message) => message,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+            Err(_) => return self.dismiss(number),
+        };
+        let answer = match read::<Request>(&bytes) {
+            Ok(request) => self.serve(&request, number),
+            Err(ProtocolError::Version(_)) => {
+                Some(Answer::Refused(Refusal::Version { reads: VERSION }))
+            }
+            Err(error @ ProtocolError::Json(_)) => Some(Answer::Refused(Refusal::Failed {
+                reason: error.to_string(),
+            })),
+        };
+        if let Some(answer) = answer {
+            self.answer(number, &answer);
+        }
+        close(descriptors);
+    }
+
+    /// Does what is asked for; without an answer when it takes its time.
+    fn serve(&mut self, request: &Request, number: u64) -> Option<Answer> {
+        let done = match request {
+            Request::Keep(lease) => self.keep(lease),
+            Request::Release(lease) => self.give_back(lease),
+            Request::Turn { uplink } => {
+                if !self.turns.ask(*uplink, number) {
+                    return None;
+                }
+                Ok(())
+            }
+        };
+        Some(done.map_or_else(Answer::Refused, |()| Answer::Done))
+    }
+
+    fn answer(&self, number: u64, answer: &Answer) {
+        if let Some(guest) = self.guests.get(&number) {
+            // Gone, or not reading: either way it is his loss.
+            let _ = guest.connection.send(&write(answer), &[]);
+        }
+    }
+
+    fn dismiss(&mut self, number: u64) {
+        self.guests.remove(&number);
+        self.drop_number(number);
+        for next in self.turns.end(number) {
+            self.answer(next, &Answer::Done);
+        }
+    }
+}
+
+/// Closing a packet socket waits for an RCU grace period, which nobody else
+/// shall wait for.
+fn close(descriptors: Vec<OwnedFd>) {
+    if descriptors.is_empty() {
+        return;
+    }
+    let thread = std::thread::Builder::new().name("close".to_owned());
+    // Without a thread they were closed by now.
+    let _ = thread.spawn(move || drop(descriptors));
+}

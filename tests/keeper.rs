@@ -1,0 +1,23 @@
+//! The real daemon against a real kernel: what it keeps and for how long, what
+//! a kill costs, what it holds and what it spends.
+//!
+//! Every test has a lab of its own (support/lab.rs), in which the daemon runs
+//! until the test ends.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "keeper/ends.rs"]
+mod ends;
+#[path = "keeper/life.rs"]
+mod life;
+#[path = "keeper/process.rs"]
+mod process;
+mod support;
+#[path = "keeper/turns.rs"]
+mod turns;

@@ -1,0 +1,118 @@
+//! How long a lease is kept: as long as a process needs its interface.
+
+use std::time::Duration;
+
+use pipework::keeper::protocol::Refusal;
+use pipework::keeper::{self, KeeperError};
+
+use crate::process::{Daemon, hand_over, is_kept, lease_of, soon, store, within};
+use crate::support::lab::{ip_json, lab};
+
+const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+/// What the matrix allows for the namespace to be free.
+const FREE_TIME: Duration = Duration::from_millis(100);
+
+fn ports() -> usize {
+    ip_json("link show master br0").as_array().unwrap().len()
+}
+
+#[test]
+fn a_lease_ends_with_its_container_and_what_it_left_goes_too() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let _daemon = Daemon::start();
+        let mut web = lab.container("web");
+        lab.attach(&web, &ASKED).ok();
+        let kept = lease_of(&web, 7);
+        hand_over(&kept);
+        assert!(is_kept(&kept.id) && ports() == 1);
+        // Nobody calls poststop.
+        web.kill();
+        within("the lease ends", Duration::from_secs(2), || {
+            !is_kept(&kept.id)
+        });
+        within("its interface is gone", FREE_TIME, || ports() == 0);
+        let known = store().read(&kept.id.namespace).unwrap();
+        assert_eq!(known.complete, None);
+    });
+}
+
+#[test]
+fn a_namespace_is_free_at_once_when_its_container_ends() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let _daemon = Daemon::start();
+        for release in [false, true] {
+            let mut web = lab.container("web");
+            // A veth end that only goes with its namespace.
+            crate::support::lab::ip(&format!(
+                "link add host0 type veth peer name eth1 netns {}",
+                web.pid()
+            ));
+            let mut kept = lease_of(&web, 7);
+            kept.release = release;
+            hand_over(&kept);
+            web.kill();
+            // The test holds the namespace as well until here.
+            drop(web);
+            let time = within("the veth is gone", Duration::from_secs(2), || {
+                !std::path::Path::new("/sys/class/net/host0").exists()
+                    && ip_json("link show")
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .all(|link| link["ifname"] != "host0")
+            });
+            assert!(time < FREE_TIME, "release={release}: {time:?}");
+        }
+    });
+}
+
+#[test]
+fn a_lease_goes_on_while_a_second_container_of_the_namespace_lives() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let _daemon = Daemon::start();
+        let mut first = lab.container("first");
+        lab.attach(&first, &ASKED).ok();
+        let kept = lease_of(&first, 7);
+        hand_over(&kept);
+        // It refers to the interface, which the hook of `first` made.
+        let mut second = lab.container_in(&first, "second");
+        lab.attach(&second, &ASKED).ok();
+        // And this one to nothing, but it is in the namespace.
+        let mut third = lab.container_in(&first, "third");
+        first.kill();
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(is_kept(&kept.id));
+        second.kill();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(is_kept(&kept.id));
+        assert_eq!(ports(), 1);
+        third.kill();
+        within("the lease ends", Duration::from_secs(2), || {
+            !is_kept(&kept.id)
+        });
+    });
+}
+
+#[test]
+fn a_lease_that_is_not_written_down_or_whose_container_is_gone_is_refused() {
+    lab!(|lab| {
+        let _daemon = Daemon::start();
+        let mut web = lab.container("web");
+        let kept = lease_of(&web, 7);
+        let refused = |wanted: &Refusal| {
+            let answer = keeper::hand_over(&kept.id, Vec::new(), soon());
+            let Err(KeeperError::Refused(refusal)) = answer else {
+                panic!("{answer:?}");
+            };
+            assert_eq!(&refusal, wanted);
+        };
+        refused(&Refusal::Unknown);
+        store().keep_lease(&kept).unwrap();
+        web.kill();
+        refused(&Refusal::Gone);
+        assert!(!is_kept(&kept.id));
+    });
+}

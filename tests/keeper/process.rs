@@ -1,0 +1,176 @@
+//! The daemon as a process of a test, and leases that a test writes down.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pipework::deadline::Deadline;
+use pipework::dhcp::lease::{Lease, Times};
+use pipework::dhcp::v4::{Bound, Config};
+use pipework::dhcp::wire::Hardware;
+use pipework::keeper;
+use pipework::record::{Applied4, Identity, Kept, Kept4, Store, VERSION};
+use pipework::reference::{Keeper, LeaseId, NamespaceKey};
+use pipework::request::ArpProbe;
+use pipework::sys::clock::since_boot;
+use pipework::sys::netns::Netns;
+use pipework::sys::proc::{self, Process};
+
+use crate::support::lab::{Container, PIPEWORK, RECORDS};
+
+/// A running daemon, killed when this goes.
+pub struct Daemon(pub Child);
+
+impl Daemon {
+    /// Starts one, and waits until it listens.
+    pub fn start() -> Self {
+        // What a killed one left is no sign of a new one.
+        fs::remove_file(format!("{RECORDS}/daemon.sock")).ok();
+        let daemon = Self(Self::spawn());
+        within("the daemon listens", Duration::from_secs(10), || {
+            keeper::is_there(soon())
+        });
+        daemon
+    }
+
+    pub fn spawn() -> Child {
+        // It dies with the thread of the test.
+        Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", PIPEWORK, "daemon"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// A number of /proc/PID/status.
+    pub fn status(&self, field: &str) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = text.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_ascii_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// Its open descriptors.
+    pub fn descriptors(&self) -> usize {
+        let directory = format!("/proc/{}/fd", self.pid());
+        fs::read_dir(directory).unwrap().count()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+pub fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(5))
+}
+
+/// Waits until something is so; how long it took.
+#[track_caller]
+pub fn within(what: &str, time: Duration, mut is_so: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < time, "not within {time:?}: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    start.elapsed()
+}
+
+pub fn store() -> Store {
+    Store::open(Path::new(RECORDS)).unwrap()
+}
+
+/// Where a lease stands on disk.
+pub fn is_kept(id: &LeaseId) -> bool {
+    store().lease(id).unwrap().is_some()
+}
+
+/// The namespace of a container as records know it.
+pub fn key_of(container: &Container) -> NamespaceKey {
+    let path = format!("/proc/{}/ns/net", container.pid());
+    let netns = Netns::open(Path::new(&path)).unwrap();
+    NamespaceKey {
+        boot_id: proc::boot_id().unwrap(),
+        cookie: netns.cookie(&Netns::own().unwrap()).unwrap(),
+    }
+}
+
+/// Its first process.
+pub fn keeper_of(container: &Container) -> Keeper {
+    let pid = i32::try_from(container.pid()).unwrap();
+    let birth = Process::open(pid).unwrap().birth;
+    Keeper { pid, birth }
+}
+
+/// A lease of an hour for the interface `ifindex` of a container, from now on.
+pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
+    let namespace = key_of(container);
+    let times = Times {
+        renewal: 1800,
+        rebinding: 3150,
+        lease: 3600,
+    };
+    let lease = Lease {
+        address: "10.0.0.5/24".parse().unwrap(),
+        server: "10.0.0.2".parse().unwrap(),
+        times: Some(times),
+        routes: Vec::new(),
+        dns: Vec::new(),
+        domain: None,
+        search: Vec::new(),
+        mtu: None,
+        ntp: Vec::new(),
+    };
+    Kept {
+        version: VERSION,
+        id: LeaseId { namespace, ifindex },
+        ifname: "eth1".parse().unwrap(),
+        mac: "02:00:00:00:00:05".parse().unwrap(),
+        uplink: 3,
+        identity: Identity {
+            engine: "oci".to_owned(),
+            name: container.id.clone(),
+            ifname: "eth1".parse().unwrap(),
+        },
+        keepers: vec![keeper_of(container)],
+        release: false,
+        dhcp4: Some(Kept4 {
+            config: Config {
+                hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
+                client_id: vec![1, 2, 0, 0, 0, 0, 5],
+                host_name: None,
+                vendor_class: None,
+                broadcast: false,
+                probes: false,
+                servers: Vec::new(),
+            },
+            arp: ArpProbe::Off,
+            wishes: Default::default(),
+            bound: Some(Bound::new(lease, since_boot())),
+            applied: Applied4::default(),
+        }),
+    }
+}
+
+/// Writes a lease down and names it to the daemon, as a hook does.
+pub fn hand_over(kept: &Kept) {
+    store().keep_lease(kept).unwrap();
+    keeper::hand_over(&kept.id, Vec::new(), soon()).unwrap();
+}
