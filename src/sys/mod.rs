@@ -17,9 +17,8 @@ use std::time::Duration;
 pub mod arp;
 pub mod bus;
 pub mod clock;
-//! in them, `files` what a container finds names by, `proc` what is read of processes,
-//! `seqpacket` the sockets that carry descriptors, `events` what is waited for,
-//! `raw` every `unsafe` block. Knows no policy and no plan: it takes leaf types of
+pub mod events;
+pub mod files;
 pub mod filter;
 pub mod genl;
 pub mod ndisc;
