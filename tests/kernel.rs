@@ -20,6 +20,8 @@ mod announcement;
 mod bridge;
 #[path = "kernel/bridge_vlan.rs"]
 mod bridge_vlan;
+#[path = "kernel/compat_uplinks.rs"]
+mod compat_uplinks;
 #[path = "kernel/crowd.rs"]
 mod crowd;
 #[path = "kernel/dad.rs"]
@@ -66,6 +68,8 @@ mod ovs_bridge;
 mod ovs_down;
 #[path = "kernel/ovs_ends.rs"]
 mod ovs_ends;
+#[path = "kernel/ovs_many.rs"]
+mod ovs_many;
 #[path = "kernel/ovs_traffic.rs"]
 mod ovs_traffic;
 #[path = "kernel/ovs_undo.rs"]

@@ -122,12 +122,22 @@ pub enum PlanError {
     /// A device that cannot be handed over.
     #[error(transparent)]
     Nic(#[from] NicPlanError),
-    /// The bridge may be one of Open vSwitch, which does not answer.
+    /// A missing bridge may be one of Open vSwitch, which does not answer.
     #[error(
         "{device} does not exist, and Open vSwitch, whose bridge it may be, does not answer: {reason}"
     )]
     OpenVSwitchSilent {
         /// The bridge.
+        device: IfName,
+        /// Why.
+        reason: String,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// A device may be a bridge of Open vSwitch, which does not answer.
+    #[error("{device} may be a bridge of Open vSwitch, which does not answer: {reason}")]
+    MayBeOvsBridge {
+        /// The device.
         device: IfName,
         /// Why.
         reason: String,
@@ -208,6 +218,7 @@ impl PlanError {
             | Self::PlaceOfTcTaken { origin, .. }
             | Self::TooManyAddresses { origin, .. }
             | Self::OpenVSwitchSilent { origin, .. }
+            | Self::MayBeOvsBridge { origin, .. }
             | Self::OvsSilent { origin, .. }
             | Self::OvsNotInstalled { origin, .. }
             | Self::NoOvsBridge { origin, .. }
@@ -269,6 +280,9 @@ impl PlanError {
             Self::NotOvs { .. } => "leave the field out, or name a bridge with pipework.ovs".to_owned(),
             Self::Nic(error) => error.hint(),
             Self::Vlan(error) => error.hint(),
+            Self::MayBeOvsBridge { device, .. } => format!(
+                "start openvswitch-switch first, or write what it is: pipework.parent={device} for a NIC"
+            ),
             Self::OpenVSwitchSilent { .. } => {
                 "start openvswitch-switch first, or make the bridge yourself: ip link add NAME type bridge".to_owned()
             }

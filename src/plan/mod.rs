@@ -22,6 +22,8 @@ mod routing;
 pub mod shared;
 pub mod step;
 mod suits;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod vf;
 mod vlan;
@@ -196,6 +198,7 @@ impl Planner<'_> {
             return self.ovs(attachment, bridge, view);
         }
         check_not_ovs(attachment)?;
+        ovs::check_no_doubt(attachment, view)?;
         match &attachment.uplink.value {
             Uplink::Bridge { device } => self.bridge(attachment, device, view),
             Uplink::Ovs { bridge } => self.ovs(attachment, bridge, view),

@@ -14,7 +14,7 @@ use super::names::{self, Life};
 use super::traffic::place_of;
 use super::{OvsStep, PlanError, Planner, Step};
 use crate::host::view::{AttachmentView, DeviceView, OvsView, UplinkView, ovs_may_be_made};
-use crate::request::{Asked, Attachment, Datapath, IfName, MacAddr, VlanMode};
+use crate::request::{Asked, Attachment, Datapath, IfName, MacAddr, Uplink, VlanMode};
 use crate::rt::{OvsBridge, OvsOwner, OvsPort, OvsVlan};
 
 /// The MTU of the local port of a new bridge (`ETH_DATA_LEN`).
@@ -187,6 +187,24 @@ impl Planner<'_> {
         ids.extend(asked.iter().map(|asked| asked.value.clone()));
         ids
     }
+}
+
+/// Refuses to take pipework's first argument for a NIC where it may be a bridge
+/// of Open vSwitch: `inspect` asks the database only about such a device.
+pub(super) fn check_no_doubt(
+    attachment: &Attachment,
+    view: &AttachmentView,
+) -> Result<(), PlanError> {
+    let (Uplink::Link { .. }, UplinkView::Present(device), OvsView::Silent { reason }) =
+        (&attachment.uplink.value, &view.uplink, &view.ovs)
+    else {
+        return Ok(());
+    };
+    Err(PlanError::MayBeOvsBridge {
+        device: device.name.clone(),
+        reason: reason.clone(),
+        origin: attachment.uplink.origin.clone(),
+    })
 }
 
 fn present(

@@ -249,6 +249,21 @@ fn a_container_that_ends_while_the_database_is_down_is_cleared_up_later() {
 }
 
 #[test]
+fn while_the_database_is_silent_the_first_argument_is_not_taken_for_a_nic() {
+    lab!(|lab| {
+        let mut ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        ovs.kill_server();
+        let container = lab.any_container();
+        let text = lab.attach(&container, &["pipework.link=ovs0"]).refused(19);
+        assert!(
+            text.contains("ovs0 may be a bridge of Open vSwitch, which does not answer"),
+            "{text}"
+        );
+    });
+}
+
+#[test]
 fn an_optional_interface_is_left_out_where_open_vswitch_is_down() {
     lab!(|lab| {
         let mut ovs = ovs!(lab);

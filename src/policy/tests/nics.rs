@@ -3,7 +3,7 @@
 
 use super::fixtures::*;
 use crate::host::view::{
-    AttachmentView, DeviceKind, HostView, NicView, RadioView, UplinkView, VfView,
+    AttachmentView, DeviceKind, HostView, NicView, OvsView, RadioView, UplinkView, VfView,
 };
 use crate::policy::{Caller, PolicyError, judge};
 use crate::request::{Attachment, DeviceRef, PhysicalRef, Request, Uplink};
@@ -99,6 +99,43 @@ fn a_first_argument_that_is_wireless_is_judged_as_a_radio() {
     let wanted = request(attachment(link));
     root_asks(&rule("uplink=\"any\"\nkind=\"macvlan\""), &wanted, &host).unwrap_err();
     root_asks(&rule("uplink=\"any\"\nkind=\"wifi\""), &wanted, &host).unwrap();
+}
+
+#[test]
+fn a_first_argument_is_judged_as_what_it_turns_out_to_be() {
+    let other = |kind: &str| DeviceKind::Other(kind.to_owned());
+    let is = |kind| UplinkView::Present(device("it", kind));
+    let unasked = |uplink| AttachmentView::from(uplink);
+    let of_ovs = |uplink| AttachmentView {
+        ovs: OvsView::Bridge { in_kernel: true },
+        ..AttachmentView::from(uplink)
+    };
+    for (first, seen, kind) in [
+        ("it", unasked(is(DeviceKind::Bridge)), "bridge"),
+        ("it", unasked(is(DeviceKind::Nic)), "macvlan"),
+        ("it", unasked(is(other("ipoib"))), "ipoib"),
+        ("it", of_ovs(is(other("openvswitch"))), "ovs"),
+        ("it", of_ovs(is(other("tun"))), "ovs"),
+        ("it", unasked(is(other("openvswitch"))), "macvlan"),
+        ("it", of_ovs(UplinkView::Absent), "ovs"),
+        ("ovs5", unasked(UplinkView::Absent), "ovs"),
+        ("dummy5", unasked(UplinkView::Absent), "dummy"),
+        ("br5", unasked(UplinkView::Absent), "bridge"),
+    ] {
+        let link = Uplink::Link {
+            device: name(first),
+            mode: Default::default(),
+        };
+        let mut host = view(Vec::new());
+        host.uplinks.push(seen);
+        for asked in ["bridge", "ovs", "macvlan", "ipoib", "dummy", "wifi", "phys"] {
+            let rule = rule(&format!(
+                "uplink=\"any\"\nkind=\"{asked}\"\ncreate-bridge=true\nvlan=\"any\""
+            ));
+            let judged = root_asks(&rule, &request(attachment(link.clone())), &host);
+            assert_eq!(judged.is_ok(), asked == kind, "{first}, {kind}: {judged:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,256 @@
+//! What pipework's first argument turns out to be: what is planned for it, and
+//! what is refused by the name of what it is.
+
+use crate::host::view::{
+    AttachmentView, DeviceKind, DeviceView, HostView, NamespaceView, NicView, OvsView, RadioView,
+    UplinkView,
+};
+use crate::plan::{Identity, LOWEST_INDEX, Life, Plan, PlanError, plan};
+use crate::request::{Datapath, annotations};
+
+fn present(name: &str, kind: DeviceKind) -> AttachmentView {
+    AttachmentView::from(UplinkView::Present(DeviceView {
+        ifindex: 7,
+        name: name.parse().unwrap(),
+        kind,
+        mac: Some("52:54:00:00:00:02".parse().unwrap()),
+        permanent_mac: None,
+        mtu: 1500,
+        up: true,
+        carrier: true,
+        mac_is_loose: false,
+        controller: None,
+        lower: Vec::new(),
+    }))
+}
+
+fn other(kind: &str) -> DeviceKind {
+    DeviceKind::Other(kind.to_owned())
+}
+
+fn with_ovs(view: AttachmentView, ovs: OvsView) -> AttachmentView {
+    AttachmentView { ovs, ..view }
+}
+
+fn radio(name: &str) -> AttachmentView {
+    let nic = NicView {
+        radio: Some(RadioView {
+            index: 0,
+            name: "phy0".to_owned(),
+            others: Vec::new(),
+        }),
+        ..NicView::sample(name, 7)
+    };
+    AttachmentView {
+        nic: Some(Box::new(nic)),
+        ..present(name, DeviceKind::Nic)
+    }
+}
+
+fn planned(asked: &[&str], view: AttachmentView) -> Result<Plan, PlanError> {
+    let pairs = asked.iter().map(|pair| pair.split_once('=').unwrap());
+    let request = annotations::parse(pairs).unwrap().unwrap();
+    let view = HostView {
+        uplinks: vec![view],
+        namespace: NamespaceView::default(),
+        own_addresses: Vec::new(),
+    };
+    let identity = Identity {
+        machine_id: "m".to_owned(),
+        engine: "oci",
+        name: "web".to_owned(),
+        life: Life::default(),
+    };
+    let mut next = LOWEST_INDEX;
+    plan(&request, &view, &identity, &mut || {
+        next += 1;
+        next
+    })
+}
+
+const ABSENT: UplinkView = UplinkView::Absent;
+const IN_KERNEL: OvsView = OvsView::Bridge { in_kernel: true };
+const NO_BRIDGE: OvsView = OvsView::NoBridge {
+    datapath: Datapath::System,
+};
+
+fn silent() -> OvsView {
+    OvsView::Silent {
+        reason: "no answer".to_owned(),
+    }
+}
+
+/// The first argument, what is there of it, and what is made of it.
+fn meanings() -> Vec<(&'static str, AttachmentView, &'static str)> {
+    let absent = |ovs| with_ovs(ABSENT.into(), ovs);
+    let macvlan = "a macvlan in mode bridge on";
+    vec![
+        ("br0", present("br0", DeviceKind::Bridge), "into br0"),
+        ("lan", present("lan", DeviceKind::Bridge), "into lan"),
+        ("br0", ABSENT.into(), "making the bridge br0"),
+        ("br0", absent(NO_BRIDGE), "making the bridge br0"),
+        ("br0", absent(IN_KERNEL), "Open vSwitch bridge br0"),
+        (
+            "ovs0",
+            with_ovs(present("ovs0", other("openvswitch")), IN_KERNEL),
+            "Open vSwitch bridge ovs0",
+        ),
+        (
+            "lan",
+            with_ovs(present("lan", other("tun")), IN_KERNEL),
+            "Open vSwitch bridge lan",
+        ),
+        (
+            "ovs0",
+            absent(NO_BRIDGE),
+            "making the Open vSwitch bridge ovs0",
+        ),
+        // An internal port of a bridge is as good a NIC as any, and so is a tap
+        // device.
+        (
+            "vlan5",
+            with_ovs(present("vlan5", other("openvswitch")), NO_BRIDGE),
+            macvlan,
+        ),
+        (
+            "tap0",
+            with_ovs(present("tap0", other("tun")), OvsView::NotInstalled),
+            macvlan,
+        ),
+        ("eth1", present("eth1", DeviceKind::Nic), macvlan),
+        ("eth1.5", present("eth1.5", DeviceKind::Vlan(5)), macvlan),
+        ("bond0", present("bond0", other("bond")), macvlan),
+        // As pipework has it: a device that is there is what it is.
+        ("dummy7", present("dummy7", other("dummy")), macvlan),
+        ("br7", present("br7", DeviceKind::Nic), macvlan),
+        ("dummy7", ABSENT.into(), "a dummy"),
+        ("ib0", present("ib0", other("ipoib")), "a child of ib0"),
+        ("ib0", present("ib0", other("infiniband")), "a child of ib0"),
+        ("wlan0", radio("wlan0"), "moving the radio phy0"),
+    ]
+}
+
+#[test]
+fn the_first_argument_is_what_the_host_says_that_it_is() {
+    for (name, view, expected) in meanings() {
+        let what = format!("{name} of {:?}, {:?}", view.uplink, view.ovs);
+        let plan = planned(&[&format!("pipework.link={name}")], view);
+        let plan = plan.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let steps: Vec<String> = plan.steps.iter().map(|s| s.step.to_string()).collect();
+        assert!(
+            steps.iter().any(|step| step.contains(expected)),
+            "{what}: {steps:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_may_be_a_bridge_of_open_vswitch_is_refused_while_that_is_silent() {
+    for (name, view, expected) in [
+        ("br0", ABSENT.into(), "br0 does not exist, and Open vSwitch"),
+        ("ovs0", ABSENT.into(), "ovs0 is asked for as a bridge"),
+        (
+            "ovs0",
+            present("ovs0", other("openvswitch")),
+            "ovs0 may be a bridge of Open vSwitch, which does not answer: no answer",
+        ),
+        (
+            "lan",
+            present("lan", other("tun")),
+            "lan may be a bridge of Open vSwitch, which does not answer: no answer",
+        ),
+    ] {
+        let asked = format!("pipework.link={name}");
+        let error = planned(&[&asked], with_ovs(view, silent())).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn what_is_not_there_and_is_not_made_is_refused_as_missing() {
+    for name in ["foo0", "eth9", "route1", "mac:02:00:00:00:00:09"] {
+        let asked = format!("pipework.link={name}");
+        let error = planned(&[&asked], ABSENT.into()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("there is no device {name} on this host")
+        );
+    }
+}
+
+#[test]
+fn a_field_that_it_cannot_have_is_refused_by_the_name_of_what_it_is() {
+    let guard = "pipework.spoofcheck=true";
+    for (name, view, field, expected) in [
+        (
+            "wlan0",
+            radio("wlan0"),
+            guard,
+            "spoofcheck is not possible on a radio that is handed over: ",
+        ),
+        (
+            "wlan0",
+            radio("wlan0"),
+            "pipework.vlan=5",
+            "vlan is not possible on a radio that is handed over: ",
+        ),
+        (
+            "wlan0",
+            radio("wlan0"),
+            "pipework.host-access=true",
+            "host-access is not possible on a radio that is handed over: ",
+        ),
+        (
+            "ib0",
+            present("ib0", other("ipoib")),
+            guard,
+            "spoofcheck is not possible on an InfiniBand interface: ",
+        ),
+        (
+            "ib0",
+            present("ib0", other("ipoib")),
+            "pipework.mac=02:00:00:00:00:07",
+            "mac is not possible on an InfiniBand interface: ",
+        ),
+        (
+            "ib0",
+            present("ib0", other("ipoib")),
+            "pipework.dad=arp",
+            "dad is not possible on an InfiniBand interface: ",
+        ),
+        (
+            "dummy0",
+            ABSENT.into(),
+            guard,
+            "spoofcheck is not possible on a dummy: ",
+        ),
+        (
+            "eth1",
+            present("eth1", DeviceKind::Nic),
+            guard,
+            "spoofcheck is not possible on a macvlan: ",
+        ),
+        (
+            "eth1",
+            present("eth1", DeviceKind::Nic),
+            "pipework.hostif=web0",
+            "hostif is not possible on a macvlan: ",
+        ),
+        (
+            "br0",
+            present("br0", DeviceKind::Bridge),
+            "pipework.host-access=true",
+            "host-access is not possible on a bridge: ",
+        ),
+        (
+            "ovs0",
+            with_ovs(present("ovs0", other("openvswitch")), IN_KERNEL),
+            "pipework.hairpin=true",
+            "hairpin is not possible on a port of Open vSwitch: ",
+        ),
+    ] {
+        let link = format!("pipework.link={name}");
+        let error = planned(&[&link, field], view).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
