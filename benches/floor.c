@@ -5,7 +5,8 @@
  * can be much faster, so it is the unit that the others are measured in.
  *
  * KIND is `bridge`: a port of UPLINK; `bridge-vlan=100`: the same, in that VLAN
- * and in no other; `macvlan`: a child of UPLINK, a NIC or a VLAN device on one.
+ * and in no other; `macvlan`, `ipvlan`: a child of UPLINK, a NIC or a VLAN device
+ * on one; `dummy`: a device that leads nowhere, whatever UPLINK is.
  *
  * The veth is born with its peer inside NAMESPACE, its host end up and in the
  * bridge, and the peer's index is chosen here, so nothing has to be looked up
@@ -142,39 +143,63 @@ static void make_port_in_vlan(int fd, int namespace, char **argv, int vlan)
 	set_vlan(fd, RTM_DELLINK, given);
 }
 
-static void make_macvlan(int fd, int namespace, char **argv)
+struct kind {
+	const char *name;
+	/* Nothing of these without a parent. */
+	int attribute;
+	const void *mode;
+	size_t width;
+};
+
+static void make_child(int fd, int namespace, char **argv, struct kind kind)
 {
 	struct ifinfomsg link = { .ifi_index = PEER_INDEX };
-	int parent = if_nametoindex(argv[UPLINK]), mode = MACVLAN_MODE_BRIDGE;
+	int parent = if_nametoindex(argv[UPLINK]);
 	struct rtattr *info, *data;
 	struct message m;
 
 	start(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
 	put(&m, IFLA_IFNAME, argv[IFNAME], strlen(argv[IFNAME]) + 1);
-	put(&m, IFLA_LINK, &parent, sizeof parent);
 	put(&m, IFLA_NET_NS_FD, &namespace, sizeof namespace);
+	if (kind.mode)
+		put(&m, IFLA_LINK, &parent, sizeof parent);
 	info = put(&m, IFLA_LINKINFO, NULL, 0);
-	put(&m, IFLA_INFO_KIND, "macvlan", 8);
-	data = put(&m, IFLA_INFO_DATA, NULL, 0);
-	put(&m, IFLA_MACVLAN_MODE, &mode, sizeof mode);
-	end(&m, data);
+	put(&m, IFLA_INFO_KIND, kind.name, strlen(kind.name) + 1);
+	if (kind.mode) {
+		data = put(&m, IFLA_INFO_DATA, NULL, 0);
+		put(&m, kind.attribute, kind.mode, kind.width);
+		end(&m, data);
+	}
 	end(&m, info);
-	ask(fd, &m, "macvlan");
+	ask(fd, &m, kind.name);
 }
 
 static int make(int fd, int namespace, char **argv)
 {
+	static const unsigned int bridge = MACVLAN_MODE_BRIDGE;
+	static const unsigned short l2 = IPVLAN_MODE_L2;
+	static const struct kind children[] = {
+		{ "macvlan", IFLA_MACVLAN_MODE, &bridge, sizeof bridge },
+		{ "ipvlan", IFLA_IPVLAN_MODE, &l2, sizeof l2 },
+		{ "dummy", 0, NULL, 0 },
+	};
 	int vlan;
 
-	if (!strcmp(argv[KIND], "bridge"))
+	if (!strcmp(argv[KIND], "bridge")) {
 		make_veth(fd, namespace, argv);
-	else if (sscanf(argv[KIND], "bridge-vlan=%d", &vlan) == 1)
+		return 0;
+	}
+	if (sscanf(argv[KIND], "bridge-vlan=%d", &vlan) == 1) {
 		make_port_in_vlan(fd, namespace, argv, vlan);
-	else if (!strcmp(argv[KIND], "macvlan"))
-		make_macvlan(fd, namespace, argv);
-	else
-		return -1;
-	return 0;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof children / sizeof *children; i++) {
+		if (!strcmp(argv[KIND], children[i].name)) {
+			make_child(fd, namespace, argv, children[i]);
+			return 0;
+		}
+	}
+	return -1;
 }
 
 static void set_up(int fd)

@@ -68,6 +68,9 @@ fn measure(options: Options) -> Result<ExitCode, BenchError> {
     for uplink in uplinks::ALL {
         report.uplink(uplink, uplinks::run(&world, *uplink, options.uplink())?);
     }
+    for (title, reason) in uplinks::LEFT_OUT {
+        println!("\n{title}: {reason}");
+    }
     // Without a binary nothing is missed, and nothing is shown either.
     let missed = report.targets(&world) || world.ours.is_none();
     Ok(if missed && options.assert {

@@ -3,7 +3,8 @@
 //!
 //! A row is its name, what makes the uplink on the host, the words that floor.c
 //! takes and the annotations that ask for the same. What the kernel refuses to
-//! make is skipped.
+//! make is skipped. A device that is handed over has no row: the kernel gives it
+//! back to the machine's initial namespace, which these are not.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -56,6 +57,26 @@ pub const ALL: &[Uplink] = &[
         annotations: &[("pipework.parent", "up0")],
     },
     Uplink {
+        title: "ipvlan",
+        furnish: &[
+            NIC[0],
+            NIC[1],
+            NIC[2],
+            "ip link add link up0 name probe type ipvlan mode l2",
+            "ip link del probe",
+        ],
+        clear: &["ip link del up0"],
+        floor: ["ipvlan", "up0"],
+        annotations: &[("pipework.parent", "up0"), ("pipework.type", "ipvlan")],
+    },
+    Uplink {
+        title: "dummy",
+        furnish: &["ip link add probe type dummy", "ip link del probe"],
+        clear: &[],
+        floor: ["dummy", "none"],
+        annotations: &[("pipework.dummy", "dummy")],
+    },
+    Uplink {
         title: "VLAN of a NIC",
         furnish: &[
             NIC[0],
@@ -80,6 +101,13 @@ pub const ALL: &[Uplink] = &[
         annotations: &[("pipework.bridge", "br1"), ("pipework.vlan", "100")],
     },
 ];
+
+/// What has no row, and why.
+pub const LEFT_OUT: [(&str, &str); 1] = [(
+    "device",
+    "left out: a network card comes back to the machine's initial namespace only, \
+     and nothing here may touch that",
+)];
 
 /// The samples of one row.
 #[derive(Debug, Default)]
