@@ -20,6 +20,8 @@ mod announcement;
 mod bridge;
 #[path = "kernel/bridge_vlan.rs"]
 mod bridge_vlan;
+#[path = "kernel/bridge_vlan_uplink.rs"]
+mod bridge_vlan_uplink;
 #[path = "kernel/compat_uplinks.rs"]
 mod compat_uplinks;
 #[path = "kernel/crowd.rs"]
@@ -93,6 +95,8 @@ mod several;
 #[path = "kernel/sharing.rs"]
 mod sharing;
 mod support;
+#[path = "kernel/taken_back.rs"]
+mod taken_back;
 #[path = "kernel/tc.rs"]
 mod tc;
 #[path = "kernel/traffic.rs"]
@@ -101,6 +105,8 @@ mod traffic;
 mod unannotated;
 #[path = "kernel/uplink.rs"]
 mod uplink;
+#[path = "kernel/uplink_guard.rs"]
+mod uplink_guard;
 #[path = "kernel/uplink_kill.rs"]
 mod uplink_kill;
 #[path = "kernel/uplink_links.rs"]
@@ -109,12 +115,16 @@ mod uplink_links;
 mod uplink_ovs;
 #[path = "kernel/uplink_refusal.rs"]
 mod uplink_refusal;
+#[path = "kernel/uplink_routes.rs"]
+mod uplink_routes;
 #[path = "kernel/uplink_traffic.rs"]
 mod uplink_traffic;
 #[path = "kernel/vf.rs"]
 mod vf;
 #[path = "kernel/vlan.rs"]
 mod vlan;
+#[path = "kernel/vlan_device.rs"]
+mod vlan_device;
 #[path = "kernel/vlan_kill.rs"]
 mod vlan_kill;
 #[path = "kernel/wifi.rs"]

@@ -11,7 +11,6 @@ use crate::policy;
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::wire::Capture;
 use crate::support::lab::{Container, Lab, ip, ip_json, lab, run};
-use crate::vlan::all_at_once;
 
 /// Whether this kernel's bridges sort frames by VLAN; to be asked inside a lab.
 pub fn is_here() -> bool {
@@ -35,11 +34,11 @@ macro_rules! needs_vlan_filtering {
 }
 pub(crate) use needs_vlan_filtering;
 
-const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.vlan=100"];
-const WRONG: &str = "pipework.route=10.9.0.0/16 via 10.8.0.1";
+pub const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.vlan=100"];
+pub const WRONG: &str = "pipework.route=10.9.0.0/16 via 10.8.0.1";
 
 /// Runs `bridge vlan …`.
-fn vlan(arguments: &str) {
+pub fn vlan(arguments: &str) {
     run("bridge", &format!("vlan {arguments}"));
 }
 
@@ -67,7 +66,7 @@ pub fn filters(bridge: &str) -> bool {
 }
 
 /// The ports of a bridge that are ours.
-fn ours(bridge: &str) -> Vec<String> {
+pub fn ours(bridge: &str) -> Vec<String> {
     let ports = ip_json(&format!("link show master {bridge}"));
     let names = ports.as_array().unwrap().iter();
     let names = names.map(|port| port["ifname"].as_str().unwrap().to_owned());
@@ -347,163 +346,6 @@ fn filtering_is_not_switched_on_over_frames_that_pass_now() {
                 "br0.7 takes tagged frames",
             );
         }
-    });
-}
-
-#[test]
-fn the_uplink_port_is_told_of_the_vlan_while_somebody_uses_it() {
-    lab!(|lab| {
-        needs_vlan_filtering!();
-        filtering_bridge(lab);
-        let Some(_machine) = bond(lab) else {
-            crate::support::skip!("kernel has no bond");
-        };
-        let own = vlans("br0");
-        let before = lab.snapshot();
-        let first = lab.any_container();
-        lab.attach(&first, &ASKED).ok();
-        let untagged = "1 PVID Egress Untagged";
-        assert_eq!(vlans("bond0"), [untagged, "100"]);
-        let second = lab.any_container();
-        lab.attach(&second, &ASKED).ok();
-        let trunk = lab.any_container();
-        lab.attach(&trunk, &[ASKED[0], "pipework.trunk=99-101"])
-            .ok();
-        assert_eq!(vlans("bond0"), [untagged, "99-101"]);
-        assert_eq!(vlans("br0"), own, "whether the host takes part is not ours");
-        trunk.end();
-        lab.poststop("c2").ok();
-        assert_eq!(vlans("bond0"), [untagged, "100"], "others use VLAN 100");
-        first.end();
-        lab.poststop("c0").ok();
-        assert_eq!(vlans("bond0"), [untagged, "100"], "one uses VLAN 100");
-        second.end();
-        lab.poststop("c1").ok();
-        before.assert_equal(&lab.snapshot(), "host");
-        assert!(Records::take().is_empty());
-    });
-}
-
-#[test]
-fn a_port_that_had_the_vlan_before_us_keeps_it() {
-    lab!(|lab| {
-        needs_vlan_filtering!();
-        filtering_bridge(lab);
-        let Some(_machine) = bond(lab) else {
-            crate::support::skip!("kernel has no bond");
-        };
-        vlan("add dev bond0 vid 100");
-        let before = lab.snapshot();
-        let container = lab.any_container();
-        lab.attach(&container, &[ASKED[0], "pipework.trunk=100-102"])
-            .ok();
-        assert_eq!(vlans("bond0"), ["1 PVID Egress Untagged", "100-102"]);
-        container.end();
-        lab.poststop("c0").ok();
-        before.assert_equal(&lab.snapshot(), "host");
-    });
-}
-
-#[test]
-fn policy_names_the_ports_that_lead_out() {
-    lab!(|lab| {
-        needs_vlan_filtering!();
-        filtering_bridge(lab);
-        let _machine = lab.nic("up0");
-        ip("link set up0 master br0");
-        let container = lab.any_container();
-        let plan = || {
-            let mut command = Command::new(crate::support::lab::PIPEWORK);
-            command.args(["plan", "--annotation", ASKED[0], "--annotation", ASKED[1]]);
-            String::from_utf8(command.output().unwrap().stdout).unwrap()
-        };
-        let nowhere = "VLAN 100 ends inside this host: br0 has no uplink port";
-        assert!(plan().contains(nowhere), "{}", plan());
-        lab.attach(&container, &ASKED).ok();
-        assert_eq!(vlans("up0"), ["1 PVID Egress Untagged"]);
-        policy::write(&format!("{GRANTING}uplink-ports = [\"up*\"]\n"));
-        assert!(!plan().contains("ends inside"), "{}", plan());
-        let second = lab.any_container();
-        lab.attach(&second, &ASKED).ok();
-        assert_eq!(vlans("up0"), ["1 PVID Egress Untagged", "100"]);
-        second.end();
-        lab.poststop("c1").ok();
-        assert_eq!(vlans("up0"), ["1 PVID Egress Untagged"]);
-    });
-}
-
-#[test]
-fn an_uplink_port_that_left_and_came_back_is_told_again_by_the_sweep() {
-    lab!(|lab| {
-        needs_vlan_filtering!();
-        filtering_bridge(lab);
-        let Some(_machine) = bond(lab) else {
-            crate::support::skip!("kernel has no bond");
-        };
-        let before = lab.snapshot();
-        let container = lab.any_container();
-        lab.attach(&container, &ASKED).ok();
-        ip("link set bond0 nomaster");
-        ip("link set bond0 master br0");
-        assert_eq!(vlans("bond0"), ["1 PVID Egress Untagged"]);
-        lab.gc().ok();
-        assert_eq!(vlans("bond0"), ["1 PVID Egress Untagged", "100"]);
-        ip("link set bond0 nomaster");
-        container.end();
-        lab.poststop("c0").ok();
-        ip("link set bond0 master br0");
-        before.assert_equal(&lab.snapshot(), "host");
-        assert!(Records::take().is_empty());
-    });
-}
-
-#[test]
-fn users_in_no_record_do_not_keep_the_uplink_port_in_a_vlan() {
-    lab!(|lab| {
-        needs_vlan_filtering!();
-        filtering_bridge(lab);
-        let Some(_machine) = bond(lab) else {
-            crate::support::skip!("kernel has no bond");
-        };
-        let before = lab.snapshot();
-        let container = lab.any_container();
-        lab.attach(&container, &ASKED).ok();
-        let port = ours("br0").remove(0);
-        for kind in ["attachments", "containers", "macs"] {
-            for path in Records::take().of(kind) {
-                fs::remove_file(path).unwrap();
-            }
-        }
-        ip(&format!("link del {port}"));
-        let said = lab.gc();
-        let said = String::from_utf8_lossy(&said.ok().0.stdout).into_owned();
-        assert!(said.contains("VLAN 100"), "{said}");
-        before.assert_equal(&lab.snapshot(), "host");
-        assert!(Records::take().is_empty());
-    });
-}
-
-#[test]
-fn sixty_four_starts_at_once_join_the_uplink_port_once() {
-    lab!(|lab| {
-        needs_vlan_filtering!();
-        filtering_bridge(lab);
-        let Some(_machine) = bond(lab) else {
-            crate::support::skip!("kernel has no bond");
-        };
-        let before = lab.snapshot();
-        let containers: Vec<Container> = (0..64).map(|_| lab.any_container()).collect();
-        for outcome in all_at_once(lab, &containers, &ASKED) {
-            outcome.ok();
-        }
-        assert_eq!(vlans("bond0"), ["1 PVID Egress Untagged", "100"]);
-        let ids: Vec<String> = containers.iter().map(|c| c.id.clone()).collect();
-        drop(containers);
-        for id in ids {
-            lab.poststop(&id).ok();
-        }
-        before.assert_equal(&lab.snapshot(), "host");
-        assert!(Records::take().is_empty());
     });
 }
 

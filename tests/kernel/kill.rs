@@ -80,15 +80,15 @@ pub fn age_bridges() {
     }
 }
 
-/// Runs `round` for each call that the hook can be killed in. The container's
-/// namespace outlives it, by a path in its bundle's config.json.
-fn at_every_call(
+/// Kills the hook for `asked` in every second call from `first`, and after each
+/// time runs `round`, which says whether to go on. The container's namespace
+/// outlives it, by a path in its bundle's config.json.
+pub fn at_every_second_call(
     lab: &Lab,
     asked: &[&str],
     first: usize,
     round: impl Fn(&Lab, Container, &Snapshot, bool) -> bool,
 ) {
-    let _machine = lab.lan("br0");
     fs::create_dir_all(bundle_of("web")).unwrap();
     let namespace = json!({ "type": "network", "path": PATH });
     let config = json!({ "linux": { "namespaces": [namespace] } });
@@ -118,7 +118,7 @@ fn at_every_call(
 }
 
 /// The container is killed as well, and `pipework gc` clears up.
-fn collected(lab: &Lab, mut container: Container, guest: &Snapshot, killed: bool) -> bool {
+pub fn collected(lab: &Lab, mut container: Container, guest: &Snapshot, killed: bool) -> bool {
     container.kill();
     lab.gc().ok();
     // What was complete ends in good order, and its bridge stays for a while.
@@ -188,7 +188,7 @@ fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
     });
 }
 
-macro_rules! at_every_second_call {
+macro_rules! killed_in_every_second_call {
     ($($name:ident: $first:literal $asked:ident $round:ident;)*) => { $(
         #[test]
         fn $name() {
@@ -199,14 +199,15 @@ macro_rules! at_every_second_call {
                 if $asked.len() == LIMITED.len() {
                     needs_limits!();
                 }
-                at_every_call(lab, &$asked, $first, $round)
+                let _machine = lab.lan("br0");
+                at_every_second_call(lab, &$asked, $first, $round)
             });
         }
     )* };
 }
 
 // Two tests each, so that both processors have something to do.
-at_every_second_call! {
+killed_in_every_second_call! {
     a_hook_killed_in_an_odd_call_is_cleared_up_by_gc: 1 ASKED collected;
     a_hook_killed_in_an_even_call_is_cleared_up_by_gc: 2 ASKED collected;
     a_hook_killed_in_an_odd_call_can_be_run_again: 1 ASKED tried_again;
@@ -228,7 +229,7 @@ fn with_a_way_to_the_host(lab: &Lab, uplink: &[&str], first: usize) {
         "pipework.rule=from 10.0.0.5 lookup 100; from fd01::5 lookup 101",
         "pipework.sbr=true",
     ];
-    at_every_call(lab, &[uplink, &rest].concat(), first, collected);
+    at_every_second_call(lab, &[uplink, &rest].concat(), first, collected);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::refusal::{with_plan, with_refusal_at};
 use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, bundle_of, feed, lab};
 use crate::support::ovs::{Ovs, ovs};
 use crate::support::skip;
+use crate::traffic::needs_limits;
 
 /// Refuses every step of the plan for `asked` in turn.
 fn refuse_each(lab: &Lab, ovs: &Ovs, asked: &[&str]) {
@@ -40,6 +41,21 @@ fn a_port_is_taken_back_from_every_step() {
         let ovs = ovs!(lab);
         ovs.bridge("ovs0");
         refuse_each(lab, &ovs, &ASKED);
+    });
+}
+
+#[test]
+fn a_port_with_a_limit_is_taken_back_from_every_step() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        needs_limits!();
+        ovs.bridge("ovs0");
+        let more = [
+            "pipework.rate.in=10mbit",
+            "pipework.isolate=true",
+            "pipework.trunk=10,20-30",
+        ];
+        refuse_each(lab, &ovs, &[&ASKED[..], &more].concat());
     });
 }
 

@@ -15,7 +15,6 @@ use pipework::request::{Origin, annotations};
 use pipework::sys::netns::Netns;
 use pipework::sys::rtnl::Rtnl;
 
-use crate::dummy::needs_dummy;
 use crate::ipvlan::needs_ipvlan;
 use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
@@ -372,31 +371,5 @@ fn the_hosts_way_to_an_ipvlan_is_taken_back_from_every_step() {
                 }
             }
         }
-    });
-}
-
-#[test]
-fn a_dummy_is_taken_back_from_every_step() {
-    lab!(|lab| {
-        needs_dummy!();
-        let asked = ["pipework.dummy=dummy", "pipework.ip=10.0.0.5/24@10.0.0.1"];
-        refuse_each(lab, &lab.any_container(), &asked);
-    });
-}
-
-#[test]
-fn rules_neighbours_and_tables_are_taken_back_from_every_step() {
-    lab!(|lab| {
-        let _machine = lab.lan("br0");
-        let asked = [
-            "pipework.bridge=br0",
-            "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
-            "pipework.rule=from 10.0.0.5 lookup 100; from ::/0 fwmark 1 lookup 101; \
-             not to 10.9.0.0/16 iif eth1 lookup main priority 7",
-            "pipework.neigh=10.0.0.1 lladdr 02:00:00:00:00:01; proxy fd00::9",
-            "pipework.sbr=true",
-            "pipework.dad=arp:1",
-        ];
-        refuse_each(lab, &lab.any_container(), &asked);
     });
 }
