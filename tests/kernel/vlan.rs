@@ -255,7 +255,8 @@ fn a_vlan_device_can_be_born_in_a_container_and_goes_with_it() {
         let _machine = cable_in_vlan_100(lab);
         let container = lab.any_container();
         let before = lab.snapshot();
-        let home = Netns::own().unwrap();
+        // The namespace of this thread, which is not that of the process.
+        let home = Netns::open(Path::new("/proc/thread-self/ns/net")).unwrap();
         let path = format!("/proc/{}/ns/net", container.pid());
         let guest = Netns::open(Path::new(&path)).unwrap();
         let deadline = Deadline::after(Duration::from_secs(60));
