@@ -2,9 +2,14 @@
 //!
 //! `v4` is the client as a machine without I/O: events in, actions out, the
 //! time given from outside. `wire` and `options` are its bytes, `lease` what an
-//! answer means. `v6` is the same for DHCPv6, with all of these of its own.
-//! `names` are what of a server's names may reach a file.
+//! answer means, `frame` and `arp` what goes over the link, `io` a client with
+//! its sockets, `acquire` many at once. `v6` is the same for DHCPv6, with all of
+//! these of its own. `names` are what of a server's names may reach a file.
 
+pub mod acquire;
+pub mod arp;
+pub mod frame;
+pub mod io;
 pub mod lease;
 mod names;
 pub mod options;

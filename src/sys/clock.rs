@@ -11,6 +11,13 @@ pub fn since_boot() -> Duration {
         .unwrap_or_default()
 }
 
+/// Seconds since 1970, by a clock that somebody may set.
+pub fn seconds_since_1970() -> u64 {
+    clock_gettime(ClockId::CLOCK_REALTIME)
+        .map(|time| u64::try_from(time.tv_sec()).unwrap_or(0))
+        .unwrap_or(0)
+}
+
 /// The same in whole seconds.
 pub fn seconds_since_boot() -> u64 {
     since_boot().as_secs()

@@ -3,7 +3,7 @@
 
 use nix::libc::sock_filter;
 
-use super::{arp, ndisc};
+use super::{ETHERTYPE_IPV4, arp, ndisc};
 
 /// Load 32 bits of the frame, or what the kernel knows of it.
 const LOAD_WORD: u16 = 0x20;
@@ -11,6 +11,12 @@ const LOAD_WORD: u16 = 0x20;
 const LOAD_HALF: u16 = 0x28;
 /// Load 8 bits.
 const LOAD_BYTE: u16 = 0x30;
+/// Load 16 bits from behind the index.
+const LOAD_HALF_BEHIND: u16 = 0x48;
+/// Make the index the length of an IPv4 header, whose first byte is there.
+const INDEX_BEHIND_HEADER: u16 = 0xb1;
+/// Test whether any of these bits is set.
+const JUMP_ANY_BIT: u16 = 0x45;
 /// Compare with a constant.
 const JUMP_EQUAL: u16 = 0x15;
 /// End with so many bytes of the frame; none: not wanted.
@@ -65,6 +71,40 @@ pub const NEIGHBOURS: [sock_filter; 12] = [
     load(LOAD_BYTE, ICMP_TYPE_AT),
     skip(ndisc::SOLICITATION as u32, 2, 0),
     skip(ndisc::ADVERTISEMENT as u32, 1, 0),
+    end(0),
+    end(ALL),
+];
+
+/// Where IPv4 begins in a frame, and has what place a fragment has, and its
+/// protocol.
+const IPV4_AT: u32 = 14;
+const FRAGMENT_AT: u32 = 20;
+const PROTOCOL_AT: u32 = 23;
+/// More fragments, or a place among them.
+const FRAGMENT: u32 = 0x3fff;
+const UDP: u32 = 17;
+const CLIENT_PORT: u32 = 68;
+
+/// Accepts ARP, and what comes to the UDP port of a DHCP client whole, but not
+/// what is tagged for a VLAN.
+pub const DHCP_AND_ARP: [sock_filter; 14] = [
+    load(LOAD_WORD, IS_TAGGED),
+    skip(0, 0, 10),
+    load(LOAD_HALF, ETHERTYPE_AT),
+    skip(arp::ETHERTYPE as u32, 9, 0),
+    skip(ETHERTYPE_IPV4 as u32, 0, 7),
+    load(LOAD_BYTE, PROTOCOL_AT),
+    skip(UDP, 0, 5),
+    load(LOAD_HALF, FRAGMENT_AT),
+    sock_filter {
+        code: JUMP_ANY_BIT,
+        jt: 3,
+        jf: 0,
+        k: FRAGMENT,
+    },
+    load(INDEX_BEHIND_HEADER, IPV4_AT),
+    load(LOAD_HALF_BEHIND, IPV4_AT + 2),
+    skip(CLIENT_PORT, 1, 0),
     end(0),
     end(ALL),
 ];

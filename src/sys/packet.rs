@@ -5,7 +5,7 @@
 //! owner did not ask for, so that a busy network fills no queue.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -14,7 +14,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, recvfrom, send, socket,
 };
-use std::os::fd::AsFd;
 
 use super::netns::Netns;
 use super::raw;
@@ -87,6 +86,23 @@ impl PacketSocket {
         }
     }
 
+    /// Fills `buffer` with a frame that somebody else sent, if one has come, and
+    /// returns its length, cut to the buffer's. What the network said while it
+    /// was down is passed over.
+    ///
+    /// `ENODEV` or `ENXIO` when the interface is gone.
+    pub fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match recvfrom::<LinkAddr>(self.fd.as_raw_fd(), buffer) {
+                Ok((_, Some(from))) if from.pkttype() == OUTGOING => {}
+                Ok((length, _)) => return Ok(Some(length.min(buffer.len()))),
+                Err(Errno::EINTR | Errno::ENETDOWN) => {}
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
     /// Waits for a frame; false when none came until `end`.
     fn wait(&self, end: Instant) -> io::Result<bool> {
         let left = end.saturating_duration_since(Instant::now());
@@ -99,5 +115,17 @@ impl PacketSocket {
             Err(Errno::EINTR) => Ok(true),
             Err(errno) => Err(errno.into()),
         }
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl From<PacketSocket> for OwnedFd {
+    fn from(socket: PacketSocket) -> Self {
+        socket.fd
     }
 }

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope, CacheInfo,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -19,28 +19,23 @@ impl Rtnl {
     /// Adds an address. IPv6's is usable at once (`IFA_F_NODAD`), so that the
     /// workload's first bind works.
     pub async fn add_address(&self, new: &Address) -> Result<(), RtnlError> {
-        let mut message = AddressMessage::default();
-        message.header.index = new.ifindex;
-        message.header.prefix_len = new.address.prefix_len();
-        let address = new.address.addr();
-        match address {
-            IpAddr::V4(_) => {
-                message.header.family = AddressFamily::Inet;
-                message.attributes.push(AddressAttribute::Local(address));
-                message
-                    .attributes
-                    .extend(new.broadcast.map(AddressAttribute::Broadcast));
-            }
-            IpAddr::V6(_) => {
-                message.header.family = AddressFamily::Inet6;
-                message.header.flags = AddressHeaderFlags::Nodad;
-                message
-                    .attributes
-                    .push(AddressAttribute::Flags(AddressFlags::Nodad));
-            }
-        }
-        message.attributes.push(AddressAttribute::Address(address));
-        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        self.new_address(message_of(new), NLM_F_CREATE | NLM_F_EXCL)
+            .await
+    }
+
+    /// The same, and sets the lifetime of one that is there already.
+    pub async fn set_address(&self, new: &Address) -> Result<(), RtnlError> {
+        self.new_address(message_of(new), NLM_F_CREATE | NLM_F_REPLACE)
+            .await
+    }
+
+    /// Takes an address away; `EADDRNOTAVAIL` when it is not there.
+    pub async fn delete_address(&self, address: &Address) -> Result<(), RtnlError> {
+        let message = RouteNetlinkMessage::DelAddress(message_of(address));
+        self.change("RTM_DELADDR", message, 0).await
+    }
+
+    async fn new_address(&self, message: AddressMessage, flags: u16) -> Result<(), RtnlError> {
         self.change(
             "RTM_NEWADDR",
             RouteNetlinkMessage::NewAddress(message),
@@ -48,6 +43,7 @@ impl Rtnl {
         )
         .await
     }
+
     /// Brings `lo` up, which gives it 127.0.0.1/8 and ::1/128.
     pub async fn raise_loopback(&self) -> Result<(), RtnlError> {
         self.set_state(LOOPBACK, true).await
@@ -93,6 +89,38 @@ impl Rtnl {
             .filter_map(|address| network_of(&address))
             .collect())
     }
+}
+
+/// The message for an address.
+fn message_of(new: &Address) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.index = new.ifindex;
+    message.header.prefix_len = new.address.prefix_len();
+    let address = new.address.addr();
+    match address {
+        IpAddr::V4(_) => {
+            message.header.family = AddressFamily::Inet;
+            message.attributes.push(AddressAttribute::Local(address));
+            message
+                .attributes
+                .extend(new.broadcast.map(AddressAttribute::Broadcast));
+        }
+        IpAddr::V6(_) => {
+            message.header.family = AddressFamily::Inet6;
+            message.header.flags = AddressHeaderFlags::Nodad;
+            message
+                .attributes
+                .push(AddressAttribute::Flags(AddressFlags::Nodad));
+        }
+    }
+    message.attributes.push(AddressAttribute::Address(address));
+    if let Some(lifetime) = new.lifetime {
+        let mut info = CacheInfo::default();
+        info.ifa_valid = lifetime.valid;
+        info.ifa_preferred = lifetime.preferred;
+        message.attributes.push(AddressAttribute::CacheInfo(info));
+    }
+    message
 }
 
 /// The address of a message; on a link between two, the own one and not the
