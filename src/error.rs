@@ -6,10 +6,11 @@
 //! its own.
 
 mod apply;
+mod code;
 
 use std::fmt::Write as _;
 
-use crate::apply::{ApplyError, Cause};
+use crate::apply::{ApplyError, Cause, LeaseError};
 use crate::frontend::hook::StateError;
 use crate::hint;
 use crate::host::container::ContainerError;
@@ -20,6 +21,8 @@ use crate::policy::PolicyError;
 use crate::record::RecordError;
 use crate::request::{IfName, RequestError};
 use crate::uplink::error::{Class, UplinkError};
+
+pub use code::ExitCode;
 
 /// A run that had no success.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,9 @@ pub enum Error {
     /// The kernel refused a step.
     #[error(transparent)]
     Apply(Box<ApplyError>),
+    /// It was clear before that no lease can be had.
+    #[error(transparent)]
+    Lease(Box<LeaseError>),
     /// Pods of CRI-O: their annotations prove nothing in a hook.
     #[error("pods of CRI-O are attached through NRI only")]
     CrioPod,
@@ -128,91 +134,16 @@ impl From<PlanError> for Error {
     }
 }
 
+impl From<LeaseError> for Error {
+    fn from(error: LeaseError) -> Self {
+        Self::Lease(Box::new(error))
+    }
+}
+
 impl From<ApplyError> for Error {
     fn from(error: ApplyError) -> Self {
         Self::Apply(Box::new(error))
     }
-}
-
-/// Exit codes, which are part of the interface: crun shows nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum ExitCode {
-    /// The command line is wrong.
-    Usage = 2,
-    /// What was asked is wrong by itself.
-    Request = 10,
-    /// The runtime's state could not be read, or the stage is not ours.
-    State = 11,
-    /// Policy forbids it, or the policy file is broken.
-    Policy = 12,
-    /// The runtime is rootless.
-    Rootless = 13,
-    /// The container uses the host's network.
-    HostNetwork = 14,
-    /// The container has no process that could be configured.
-    NoProcess = 15,
-    /// The kernel refused a step; everything before it was taken back.
-    Refused = 16,
-    /// The same, but something could not be taken back.
-    RollbackIncomplete = 17,
-    /// The deadline passed; everything was taken back.
-    Deadline = 18,
-    /// The uplink or the host does not suit.
-    Host = 19,
-    /// The records could not be kept.
-    Record = 20,
-    /// Another host has the address; everything was taken back.
-    AddressInUse = 21,
-}
-
-impl ExitCode {
-    /// Every code with its meaning, for the documentation.
-    pub const TABLE: [(ExitCode, &'static str); 13] = [
-        (Self::Usage, "the command line is wrong"),
-        (
-            Self::Request,
-            "an annotation is wrong: unknown key, bad value, contradiction",
-        ),
-        (
-            Self::State,
-            "the runtime's state cannot be read, or the stage is not one of ours",
-        ),
-        (
-            Self::Policy,
-            "policy does not allow it, or the policy file is broken",
-        ),
-        (Self::Rootless, "the runtime is rootless"),
-        (
-            Self::HostNetwork,
-            "the container uses the network of the host",
-        ),
-        (
-            Self::NoProcess,
-            "the container has no process whose namespace could be entered",
-        ),
-        (
-            Self::Refused,
-            "the kernel refused a step; everything was taken back",
-        ),
-        (
-            Self::RollbackIncomplete,
-            "the kernel refused a step, and something could not be taken back",
-        ),
-        (
-            Self::Deadline,
-            "the deadline passed; everything was taken back",
-        ),
-        (Self::Host, "the uplink or the host does not suit"),
-        (
-            Self::Record,
-            "the records below /run/pipework cannot be kept",
-        ),
-        (
-            Self::AddressInUse,
-            "another host has the address; everything was taken back",
-        ),
-    ];
 }
 
 impl Error {
@@ -230,6 +161,8 @@ impl Error {
             Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
             Self::Apply(error) if error.is_deadline() => ExitCode::Deadline,
             Self::Apply(error) if error.is_address_in_use() => ExitCode::AddressInUse,
+            Self::Apply(error) if matches!(error.cause, Cause::Lease(_)) => ExitCode::NoLease,
+            Self::Lease(_) => ExitCode::NoLease,
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),
             Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
@@ -262,6 +195,7 @@ impl Error {
                 Cause::Config(error) => error.hint(),
                 Cause::Shared(error) => Some(error.hint()),
                 Cause::Probe(error) => error.hint(),
+                Cause::Lease(error) => error.hint(),
                 Cause::Rtnl(_)
                 | Cause::Sysctl(_)
                 | Cause::Record(_)
@@ -271,6 +205,7 @@ impl Error {
                     hint::for_step(&error.step, error.cause.errno())
                 }
             },
+            Self::Lease(error) => error.hint(),
             Self::Record(error) => hint::for_record(error),
             Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
@@ -338,6 +273,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::Inspect(_)
         | Error::Policy(_)
         | Error::Record(_)
+        | Error::Lease(_)
         | Error::CrioPod
         | Error::SandboxNotAttached { .. }
         | Error::SharedDiffers { .. }

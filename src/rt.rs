@@ -135,6 +135,18 @@ pub struct Address {
     pub address: IpNet,
     /// IPv4's broadcast address, where the prefix has one.
     pub broadcast: Option<Ipv4Addr>,
+    /// When the kernel takes it away by itself; `None` is never.
+    pub lifetime: Option<Lifetime>,
+}
+
+/// How long an address holds (`struct ifa_cacheinfo`), in seconds from when the
+/// kernel is told, 1 at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Until when it is used at all.
+    pub valid: u32,
+    /// Until when new connections use it, `valid` at most.
+    pub preferred: u32,
 }
 
 /// A route out of one device.

@@ -118,6 +118,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "plan",
         &["host::view", "request", "rt", "sys::rtnl::NicHome"],
     ),
+    // A lease is data that is planned from.
+    (
+        "plan::lease",
+        &["dhcp::lease", "dhcp::v4", "dhcp::wire", "request", "rt"],
+    ),
+    ("plan::step::lease", &["dhcp::v4::Config", "request", "rt"]),
     // Both read a file that only root may have written.
     // A view of a NIC in a test holds what the NIC was.
     (

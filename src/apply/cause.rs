@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NicError, ProbeError, SharedError, ovs};
+use super::{LeaseError, NicError, ProbeError, SharedError, ovs};
 use crate::config::ConfigError;
 use crate::record::RecordError;
 use crate::sys::files::FileFault;
@@ -39,6 +39,9 @@ pub enum Cause {
     /// A file of the container is none that may be written.
     #[error(transparent)]
     File(#[from] FileFault),
+    /// No server gave an address.
+    #[error(transparent)]
+    Lease(#[from] Box<LeaseError>),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -61,6 +64,7 @@ impl Cause {
             | Self::Config(_)
             | Self::Nic(_)
             | Self::File(_)
+            | Self::Lease(_)
             | Self::Deadline { .. } => None,
         }
     }
@@ -78,6 +82,7 @@ impl Cause {
             | Self::Config(_)
             | Self::Nic(_)
             | Self::File(_)
+            | Self::Lease(_)
             | Self::Deadline { .. } => false,
         }
     }
@@ -96,6 +101,7 @@ impl Cause {
             | Self::Config(_)
             | Self::Nic(_)
             | Self::File(_)
+            | Self::Lease(_)
             | Self::Deadline { .. } => None,
         }
     }

@@ -8,6 +8,7 @@ mod cause;
 mod files;
 mod host_access;
 mod in_the_way;
+mod lease;
 mod membership;
 mod nic;
 mod ovs;
@@ -35,6 +36,7 @@ use crate::sys::{self, proc, sysctl};
 pub use cause::Cause;
 pub use host_access::SharedError;
 pub use in_the_way::InTheWay;
+pub use lease::{LeaseError, carry_out};
 pub use nic::NicError;
 pub use ovs::OvsSession;
 pub use probe::ProbeError;
@@ -159,8 +161,22 @@ pub async fn apply(plan: &Plan, kernel: &Kernel<'_>) -> Result<Vec<LeftOut>, App
     Ok(left_out)
 }
 
+/// Takes further steps in order, up to the first that is refused: that one is
+/// returned with why.
+pub async fn go_on<'p>(
+    steps: &'p [PlannedStep],
+    kernel: &Kernel<'_>,
+) -> Result<(), (&'p PlannedStep, Cause)> {
+    for planned in steps {
+        run(&planned.step, kernel)
+            .await
+            .map_err(|cause| (planned, cause))?;
+    }
+    Ok(())
+}
+
 /// Takes `done` back, newest first, and says what came of it.
-async fn give_up(
+pub async fn give_up(
     planned: &PlannedStep,
     cause: Cause,
     done: &[&PlannedStep],
@@ -248,6 +264,7 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         | Step::Traffic(_)
         | Step::Routing(_)
         | Step::Nic(_)
+        | Step::Lease(_)
         | Step::Ovs(_)
         | Step::File(_) => false,
     }
@@ -297,6 +314,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Port(step) => port::once(step, kernel).await?,
         Step::Traffic(step) => traffic::traffic(step, kernel).await?,
         Step::Routing(step) => routing::once(step, kernel).await?,
+        Step::Lease(step) => lease::once(step, kernel).await?,
         Step::Nic(step) => nic::step(step, kernel).await?,
         Step::File(step) => files::once(step)?,
         Step::Ovs(step) => ovs::run(step, &kernel.ovs, host, kernel.deadline).await?,

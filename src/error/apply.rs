@@ -1,6 +1,6 @@
 //! What kind of failure the refusal of a step is.
 
-use crate::apply::{ApplyError, Cause, ProbeError};
+use crate::apply::{ApplyError, Cause, LeaseError, ProbeError};
 use crate::record::RecordError;
 use crate::sys::ovsdb::OvsdbError;
 use crate::sys::ovsdb::vswitch::OvsError;
@@ -23,12 +23,26 @@ impl ApplyError {
             | Cause::Ovs(_)
             | Cause::Nic(_)
             | Cause::File(_)
+            | Cause::Lease(_)
             | Cause::Config(_) => false,
         }
     }
 
     /// Whether another host answered for an address.
     pub fn is_address_in_use(&self) -> bool {
-        matches!(&self.cause, Cause::Probe(ProbeError::InUse { .. }))
+        match &self.cause {
+            Cause::Probe(ProbeError::InUse { .. }) => true,
+            Cause::Lease(error) => matches!(**error, LeaseError::InUse { .. }),
+            Cause::Probe(_)
+            | Cause::Rtnl(_)
+            | Cause::Sysctl(_)
+            | Cause::Record(_)
+            | Cause::Shared(_)
+            | Cause::Ovs(_)
+            | Cause::Config(_)
+            | Cause::Nic(_)
+            | Cause::File(_)
+            | Cause::Deadline { .. } => false,
+        }
     }
 }

@@ -126,6 +126,7 @@ impl Planner<'_> {
                 ifindex,
                 address: *value,
                 broadcast: broadcast(*value),
+                lifetime: None,
             };
             self.push(
                 place,
@@ -353,7 +354,7 @@ pub(super) fn is_on_link(gateway: IpAddr, addresses: &[IpNet]) -> bool {
 
 /// The broadcast address, which prefixes of 31 and 32 bits have none of
 /// (RFC 3021 §2.1).
-fn broadcast(address: IpNet) -> Option<Ipv4Addr> {
+pub(super) fn broadcast(address: IpNet) -> Option<Ipv4Addr> {
     match address {
         IpNet::V4(net) if net.prefix_len() < 31 => Some(net.broadcast()),
         IpNet::V4(_) | IpNet::V6(_) => None,

@@ -14,6 +14,7 @@ mod handover;
 mod host_access;
 mod ipoib;
 mod ipvlan;
+pub mod lease;
 mod macvlan;
 pub mod names;
 mod ovs;
@@ -37,11 +38,12 @@ use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Pkey, Requ
 pub use bridge::bridge_to_make;
 pub use bridge_vlan::membership;
 pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};
+pub use lease::{Applied4, Wishes};
 pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{
-    FileStep, FileUndo, OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo, Probe, RoutingStep,
-    Side, Step, Undo,
+    FileStep, FileUndo, LeaseAsk, LeaseStep, OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo,
+    Probe, RoutingStep, Side, Step, Undo,
 };
 
 /// Everything that will be done, in order.
@@ -123,6 +125,7 @@ pub fn plan(
     }
     handover::no_later_user(&planner.plan)?;
     planner.default_routes(&planned);
+    planner.leases(&planned);
     Ok(planner.plan)
 }
 

@@ -68,7 +68,7 @@ impl Planner<'_> {
     }
 
     /// Index of the host's end of an interface of ours.
-    fn port_of(&self, guest: u32) -> Option<u32> {
+    pub(super) fn port_of(&self, guest: u32) -> Option<u32> {
         let mut steps = self.plan.steps.iter().rev();
         steps.find_map(|planned| match &planned.step {
             Step::CreateVeth(pair) if pair.guest.ifindex == guest => Some(pair.host.ifindex),

@@ -8,6 +8,7 @@ use std::fmt;
 pub mod undo;
 
 mod files;
+mod lease;
 mod nic;
 mod ovs;
 mod port;
@@ -19,6 +20,7 @@ use crate::request::{Family, IfName, MacAddr, Origin};
 use crate::rt::{Address, Bridge, Ipvlan, LinkEnd, Macvlan, Route, VethPair};
 
 pub use files::{FileStep, FileUndo};
+pub use lease::{LeaseAsk, LeaseStep};
 pub use nic::{NicStep, NicUndo, Traveller};
 pub use ovs::{OvsStep, OvsUndo};
 pub use port::{PortStep, PortUndo};
@@ -157,6 +159,8 @@ pub enum Step {
     Ovs(OvsStep),
     /// A file by which the container finds names.
     File(FileStep),
+    /// A lease, or what it changes.
+    Lease(LeaseStep),
 }
 
 impl Step {
@@ -212,6 +216,7 @@ impl Step {
             | Self::SetSysctl { .. }
             | Self::RaiseInterface { .. }
             | Self::AddAddress { .. }
+            | Self::Lease(_)
             | Self::AddRoute { replaces: None, .. } => None,
         }
     }
@@ -289,6 +294,7 @@ impl fmt::Display for Step {
             Self::Nic(step) => step.fmt(f),
             Self::Ovs(step) => step.fmt(f),
             Self::File(step) => step.fmt(f),
+            Self::Lease(step) => step.fmt(f),
         }
     }
 }

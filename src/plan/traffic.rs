@@ -42,8 +42,9 @@ fn on(asked: &Option<Asked<bool>>) -> Option<&Origin> {
     Some(&on.origin)
 }
 
-/// What the container may send: from its own addresses, or, where it has none
-/// of ours, from any, because it brings its own addressing.
+/// What the container may send: from its own addresses; from any of a family
+/// that is learned, and from any at all where it has none of ours, because it
+/// brings its own addressing.
 fn guard_of(attachment: &Attachment, mac: MacAddr) -> Guard {
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
     for address in &attachment.addressing.addresses {
@@ -53,16 +54,22 @@ fn guard_of(attachment: &Attachment, mac: MacAddr) -> Guard {
         }
     }
     let tagged = attachment.trunk.as_ref().map(|asked| asked.value.clone());
-    let (ipv4, ipv6) = if v4.is_empty() && v6.is_empty() {
-        (Sources::Any, Sources::Any)
-    } else {
-        (Sources::Only(v4), Sources::Only(v6))
+    let addressing = &attachment.addressing;
+    let learns = |v6| addressing.learns(v6).is_some();
+    let brings_its_own = v4.is_empty() && v6.is_empty() && addressing.dynamic.is_empty();
+    let ipv4 = match brings_its_own || learns(false) {
+        true => Sources::Any,
+        false => Sources::Only(v4),
+    };
+    let ipv6 = match brings_its_own || learns(true) {
+        true => Sources::Any,
+        false => Sources::Only(v6),
     };
     Guard {
         mac,
         ipv4,
         ipv6,
-        asks_for_lease: false,
+        asks_for_lease: learns(false),
         tagged,
     }
 }

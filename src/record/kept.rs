@@ -8,16 +8,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::codec::read_bytes;
 use super::store::{Store, create_in_place, io_error, remove, write_file};
 use super::{Identity, RecordError, VERSION};
 use crate::dhcp::v4::{Bound, Config};
+use crate::plan::lease::{Applied4, Wishes};
 use crate::reference::{Keeper, LeaseId};
 use crate::request::{ArpProbe, IfName, MacAddr};
-use crate::rt::Route;
 
 const NEW: &str = "new";
 
@@ -58,28 +57,6 @@ pub struct Kept4 {
     pub bound: Option<Bound>,
     /// What of it is in the kernel.
     pub applied: Applied4,
-}
-
-/// What of a lease is made use of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wishes {
-    /// Its router becomes a default route.
-    pub default_route: bool,
-    /// Metric of its routes; `None` means the kernel's.
-    pub metric: Option<u32>,
-    /// The largest MTU that it may set, in bytes; `None`: it sets none.
-    pub mtu: Option<u32>,
-}
-
-/// What of a lease is in the kernel.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Applied4 {
-    /// The address.
-    pub address: Option<Ipv4Net>,
-    /// The routes.
-    pub routes: Vec<Route>,
-    /// The MTU that was there before, where the lease brought one.
-    pub mtu_before: Option<u32>,
 }
 
 impl Store {

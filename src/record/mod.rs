@@ -33,7 +33,8 @@ use crate::plan::{Plan, PlannedInterface, Undo};
 use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, IfName, MacAddr};
 
-pub use kept::{Applied4, Kept, Kept4, Wishes};
+pub use crate::plan::lease::{Applied4, Wishes};
+pub use kept::{Kept, Kept4};
 pub use lock::{Lock, Mode};
 pub use membership::Ledger;
 pub use nics::NicClaim;

@@ -2,11 +2,11 @@
 //!
 //! `netns` holds every `setns`, `rtnl` every netlink call, `sysctl` every
 //! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `packet` the
-//! sockets that see frames, `udp` those of one address, `filter` which frames, `arp`
-//! and `ndisc` what stands in them, `files` what a container finds names by, `proc`
-//! what is read of processes, `seqpacket` the sockets that carry descriptors, `events`
-//! what is waited for, `raw` every `unsafe` block. Knows no policy and no plan: it takes
-//! leaf types of
+//! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
+//! in them, `udp` sockets of one address, `files` what a container finds names by,
+//! `proc` what is read of processes, `seqpacket` the sockets that carry descriptors,
+//! `events` what is waited for,
+//! `raw` every `unsafe` block. Knows no policy and no plan: it takes leaf types of
 //! `request` and plain values, and answers with the kernel's own words.
 
 use std::future::poll_fn;

@@ -1,0 +1,312 @@
+//! A lease is a second plan: what asks for one, and what it changes when it is
+//! given, renewed, replaced or withdrawn. Who starts a container and who keeps
+//! its lease use the same [`change`]. Pure.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net};
+use serde::{Deserialize, Serialize};
+
+use super::addressing::{broadcast, is_on_link};
+use super::step::{LeaseAsk, LeaseStep, NicStep};
+use super::{Planner, Step, names};
+use crate::dhcp::lease::{Lease, LeaseRoute};
+use crate::dhcp::v4::{Bound, Config};
+use crate::dhcp::wire::Hardware;
+use crate::request::{ArpProbe, Asked, Attachment, ClientId, Dynamic, IfName, Uplink};
+use crate::rt::{Address, Lifetime, Route};
+
+/// Routes of one lease; a server that sends more is no friend.
+const MOST_ROUTES: usize = 64;
+/// A label of a host name (RFC 1035 §2.3.4).
+const MOST_LABEL: usize = 63;
+
+/// What of a lease is made use of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wishes {
+    /// Its router becomes a default route.
+    pub default_route: bool,
+    /// Metric of its default route; `None` means the kernel's.
+    pub metric: Option<u32>,
+    /// The MTU that the interface has without it, which it may lower; `None`:
+    /// it sets none.
+    pub mtu: Option<u32>,
+}
+
+/// What of a lease is in the kernel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied4 {
+    /// The address.
+    pub address: Option<Ipv4Net>,
+    /// The routes.
+    pub routes: Vec<Route>,
+    /// The MTU that was there before, where the lease brought one.
+    pub mtu_before: Option<u32>,
+}
+
+/// The interface that a lease is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Its index.
+    pub ifindex: u32,
+    /// Its name.
+    pub ifname: &'a IfName,
+    /// What of a lease it makes use of.
+    pub wishes: Wishes,
+}
+
+/// The steps from what is there to what `bound` says at `now`, and what is
+/// there after them. Without a lease everything of the former one goes.
+///
+/// A new address comes before the former one goes, so that there is no gap; the
+/// lifetime of one that stays is set anew.
+pub fn change(
+    target: Target<'_>,
+    before: &Applied4,
+    bound: Option<&Bound>,
+    now: Duration,
+) -> (Vec<LeaseStep>, Applied4) {
+    let mut steps = Vec::new();
+    let after = match bound {
+        Some(bound) => applied(target, &bound.lease),
+        None => Applied4::default(),
+    };
+    let mtu = bound.and_then(|bound| mtu_of(target, &bound.lease));
+    steps.extend(set_mtu(target, before, mtu));
+    if let (Some(address), Some(bound)) = (after.address, bound) {
+        let address = address_of(target, address, lifetime(bound, now));
+        let ifname = target.ifname.clone();
+        steps.push(LeaseStep::SetAddress { address, ifname });
+    }
+    let is_replaced = |old: &Route| {
+        let slot = |route: &Route| (route.destination, route.metric);
+        after.routes.iter().any(|new| slot(new) == slot(old))
+    };
+    for route in before.routes.iter().filter(|route| !is_replaced(route)) {
+        steps.push(LeaseStep::DropRoute {
+            route: route.clone(),
+            ifname: target.ifname.clone(),
+        });
+    }
+    for route in after.routes.iter().filter(|r| !before.routes.contains(r)) {
+        steps.push(LeaseStep::SetRoute {
+            route: route.clone(),
+            ifname: target.ifname.clone(),
+        });
+    }
+    if let Some(former) = before
+        .address
+        .filter(|former| after.address != Some(*former))
+    {
+        steps.push(LeaseStep::DropAddress {
+            address: address_of(target, former, None),
+            ifname: target.ifname.clone(),
+        });
+    }
+    (steps, after)
+}
+
+fn applied(target: Target<'_>, lease: &Lease) -> Applied4 {
+    Applied4 {
+        address: Some(lease.address),
+        routes: routes(target, lease),
+        mtu_before: mtu_of(target, lease).and(target.wishes.mtu),
+    }
+}
+
+/// The MTU of a lease where it lowers the interface's.
+fn mtu_of(target: Target<'_>, lease: &Lease) -> Option<u32> {
+    let most = target.wishes.mtu?;
+    lease.mtu.map(u32::from).filter(|mtu| *mtu < most)
+}
+
+fn set_mtu(target: Target<'_>, before: &Applied4, mtu: Option<u32>) -> Option<LeaseStep> {
+    // What it is by now is not known if the lease had lowered it.
+    let mtu = mtu.or(before.mtu_before)?;
+    Some(LeaseStep::SetMtu {
+        ifindex: target.ifindex,
+        ifname: target.ifname.clone(),
+        mtu,
+    })
+}
+
+fn address_of(target: Target<'_>, address: Ipv4Net, lifetime: Option<Lifetime>) -> Address {
+    let address = IpNet::V4(address);
+    Address {
+        ifindex: target.ifindex,
+        address,
+        broadcast: broadcast(address),
+        lifetime,
+    }
+}
+
+/// What is left of a lease, so that the kernel ends it even without us.
+fn lifetime(bound: &Bound, now: Duration) -> Option<Lifetime> {
+    let left = bound.ends_at()?.saturating_sub(now).as_secs();
+    let valid = u32::try_from(left).unwrap_or(u32::MAX - 1).max(1);
+    Some(Lifetime {
+        valid,
+        preferred: valid,
+    })
+}
+
+/// The routes of a lease, those on the link first, each from the leased
+/// address: so the kernel takes them away together with it.
+fn routes(target: Target<'_>, lease: &Lease) -> Vec<Route> {
+    let own = lease.address.trunc();
+    let wanted = |route: &&LeaseRoute| {
+        let is_default = route.destination.prefix_len() == 0;
+        let is_own = route.destination == own && route.via.is_none();
+        !is_own && (!is_default || target.wishes.default_route)
+    };
+    let mut given: Vec<&LeaseRoute> = lease.routes.iter().filter(wanted).collect();
+    given.sort_by_key(|route| route.via.is_some());
+    given.truncate(MOST_ROUTES);
+    let mut routes: Vec<Route> = Vec::new();
+    for LeaseRoute { destination, via } in given {
+        let route = |destination: IpNet, via: Option<Ipv4Addr>, metric| Route {
+            ifindex: target.ifindex,
+            destination,
+            via: via.map(Into::into),
+            metric,
+            table: None,
+            source: Some(lease.address.addr().into()),
+            onlink: false,
+        };
+        let on_link = |routes: &[Route]| {
+            let links = routes.iter().filter(|route| route.via.is_none());
+            let links = links.map(|route| route.destination);
+            links.chain([IpNet::V4(lease.address)]).collect::<Vec<_>>()
+        };
+        if let Some(via) = via
+            && !is_on_link((*via).into(), &on_link(&routes))
+        {
+            // As pipework does: a route to the router itself comes first.
+            routes.push(route(IpNet::from(std::net::IpAddr::from(*via)), None, None));
+        }
+        let is_default = destination.prefix_len() == 0;
+        let metric = target.wishes.metric.filter(|_| is_default);
+        let new = route(IpNet::V4(*destination), *via, metric);
+        let is_there = |old: &Route| (old.destination, old.metric) == (new.destination, new.metric);
+        if !routes.iter().any(is_there) {
+            routes.push(new);
+        }
+    }
+    routes
+}
+
+impl Planner<'_> {
+    /// Asks for the leases, after everything else.
+    pub(super) fn leases(&mut self, attachments: &[&Attachment]) {
+        for (place, attachment) in attachments.iter().enumerate() {
+            let Some(origin) = attachment.addressing.asks(Dynamic::Dhcp4) else {
+                continue;
+            };
+            let later = attachments.get(place + 1..).unwrap_or_default();
+            let Some(ask) = self.lease_ask(place, attachment, later) else {
+                continue;
+            };
+            let step = Step::Lease(LeaseStep::Ask(Box::new(ask)));
+            self.push(Some(place), step, origin);
+        }
+    }
+
+    /// Whether the interface is the host's own device, which comes back at the
+    /// end.
+    fn is_device(&self, place: usize) -> bool {
+        let mut steps = self.plan.steps.iter();
+        steps.any(|planned| {
+            let is_taken = matches!(planned.step, Step::Nic(NicStep::TakeOff { .. }));
+            planned.interface == Some(place) && is_taken
+        })
+    }
+
+    fn lease_ask(
+        &mut self,
+        place: usize,
+        attachment: &Attachment,
+        later: &[&Attachment],
+    ) -> Option<LeaseAsk> {
+        let port = self
+            .plan
+            .interfaces
+            .get(place)
+            .and_then(|interface| self.port_of(interface.ifindex));
+        let interface = self.plan.interfaces.get(place)?;
+        let (dhcp, addressing) = (&attachment.dhcp, &attachment.addressing);
+        let metric = addressing.metric.as_ref().map(|asked| asked.value);
+        let wants_default = addressing.default_route().v4 && addressing.gateway4.is_none();
+        let rival = later.iter().find(|other| takes_default(other, metric));
+        let (ifname, mtu) = (interface.ifname.clone(), interface.mtu.get());
+        let shares_mac = matches!(attachment.uplink.value, Uplink::Ipvlan { .. });
+        let named = host_label(&self.identity.name);
+        let client_id = match &dhcp.client_id {
+            Some(asked) => asked.value.clone(),
+            None if shares_mac => ClientId::of_name(&names::alias(&self.identity.name, &ifname)),
+            None => ClientId::of_mac(interface.mac.octets()),
+        };
+        let ask = LeaseAsk {
+            ifindex: interface.ifindex,
+            uplink: interface.uplink,
+            port,
+            config: Config {
+                hardware: Hardware::Ethernet(interface.mac.octets()),
+                client_id: client_id.bytes().to_vec(),
+                host_name: dhcp.hostname.as_ref().map_or(named, value),
+                vendor_class: dhcp.vendor_class.as_ref().and_then(value),
+                broadcast: shares_mac,
+                probes: dhcp.arp() != ArpProbe::Off,
+                servers: Vec::new(),
+            },
+            host_name_is_default: dhcp.hostname.is_none(),
+            arp: dhcp.arp(),
+            wait: attachment.wait.as_ref().map_or(Duration::ZERO, |w| w.value),
+            timeout: dhcp.timeout(),
+            fallback: dhcp.fallback(),
+            wishes: Wishes {
+                default_route: wants_default && rival.is_none(),
+                metric,
+                mtu: attachment.mtu.is_none().then_some(mtu),
+            },
+            keeps: dhcp.keeps(),
+            releases: dhcp.releases(),
+            is_device: self.is_device(place),
+            ifname,
+        };
+        if let Some(rival) = rival.filter(|_| wants_default) {
+            self.plan.notices.push(format!(
+                "no router of {} becomes the default route: that of {} does, the last one asked for",
+                ask.ifname, rival.ifname.value
+            ));
+        }
+        Some(ask)
+    }
+}
+
+fn value(asked: &Asked<String>) -> Option<String> {
+    Some(asked.value.clone())
+}
+
+/// Whether an attachment has, or learns, a default route with this metric.
+fn takes_default(attachment: &Attachment, metric: Option<u32>) -> bool {
+    let addressing = &attachment.addressing;
+    let has_one = addressing.gateway4.is_some() || addressing.learns(false).is_some();
+    let own = addressing.metric.as_ref().map(|asked| asked.value);
+    addressing.default_route().v4 && has_one && own.unwrap_or(0) == metric.unwrap_or(0)
+}
+
+/// A name as servers take it: letters, digits and hyphens.
+pub(super) fn host_label(name: &str) -> Option<String> {
+    let plain = |c: char| match c {
+        c if c.is_ascii_alphanumeric() => Some(c),
+        '_' | '-' | '.' => Some('-'),
+        _ => None,
+    };
+    let label: String = name.chars().filter_map(plain).take(MOST_LABEL).collect();
+    let label = label.trim_matches('-');
+    (!label.is_empty()).then(|| label.to_owned())
+}
+
+#[cfg(test)]
+mod tests;
