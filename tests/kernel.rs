@@ -30,6 +30,8 @@ mod crowd;
 mod dad;
 #[path = "kernel/device.rs"]
 mod device;
+#[path = "kernel/device_back.rs"]
+mod device_back;
 #[path = "kernel/device_podman.rs"]
 mod device_podman;
 #[path = "kernel/device_traffic.rs"]

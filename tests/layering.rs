@@ -9,8 +9,10 @@
     clippy::indexing_slicing
 )]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+#[path = "layering/source.rs"]
+mod source;
+
+use source::{Source, sources, sources_below};
 
 /// What the modules of a layer may import from the crate, by prefix. The
 /// layers are the drawing in src/lib.rs, read from right to left.
@@ -238,39 +240,6 @@ const PURE: &[&str] = &[
 ];
 const MOST_LINES: usize = 400;
 
-struct Source {
-    /// `plan::bridge` for src/plan/bridge.rs.
-    module: String,
-    path: PathBuf,
-    text: String,
-}
-
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = Vec::new();
-    collect(&root, &root, &mut sources);
-    assert!(!sources.is_empty());
-    sources
-}
-
-fn collect(root: &Path, directory: &Path, sources: &mut Vec<Source>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(root, &path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let parts = path.strip_prefix(root).unwrap().with_extension("");
-            let parts = parts.iter().map(|part| part.to_string_lossy().into_owned());
-            let parts: Vec<String> = parts.filter(|part| part != "mod").collect();
-            sources.push(Source {
-                module: parts.join("::"),
-                text: fs::read_to_string(&path).unwrap(),
-                path,
-            });
-        }
-    }
-}
-
 fn is_within(module: &str, layer: &str) -> bool {
     module
         .strip_prefix(layer)
@@ -375,7 +344,11 @@ fn the_pure_layers_touch_neither_host_nor_clock() {
 #[test]
 fn every_file_has_a_header_and_at_most_400_lines() {
     let mut faults = Vec::new();
-    for Source { path, text, .. } in sources() {
+    let others = ["tests", "benches", "fuzz/fuzz_targets"];
+    let all = sources()
+        .into_iter()
+        .chain(others.into_iter().flat_map(sources_below));
+    for Source { path, text, .. } in all {
         let path = path.display();
         if !text.starts_with("//! ") {
             faults.push(format!("{path} has no header"));

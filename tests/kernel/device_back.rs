@@ -1,0 +1,190 @@
+//! A NIC comes back although something is in its way: a refusal, a kill, another
+//! name, or what the container left on it.
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+use nix::libc;
+
+use crate::device::{Furnished, PATIENCE, device, link};
+use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
+use crate::refusal::refuse_each;
+use crate::support::lab::{ip, ip_json, run};
+use crate::support::skip;
+use crate::support::vm::vm;
+
+#[test]
+fn a_nic_that_comes_back_under_another_name_is_called_by_its_own_again() {
+    vm!(|vm| {
+        let nic = vm.nics("igb").remove(0);
+        let host = Furnished::new(&nic);
+        let container = vm.container("web");
+        vm.attach(&container, &[&device(&nic)]).ok();
+        // The kernel calls it devN when the name that it had inside is taken.
+        ip("link add eth1 type dummy");
+        container.end();
+        vm.poststop("web").ok();
+        ip("link del eth1");
+        host.assert_back("after poststop");
+    });
+}
+
+#[test]
+fn a_nic_whose_name_is_taken_gets_all_the_rest_back() {
+    vm!(|vm| {
+        let nic = vm.nics("igb").remove(0);
+        let host = Furnished::new(&nic);
+        let container = vm.container("web");
+        vm.attach(&container, &[&device(&nic)]).ok();
+        ip(&format!("link add {} type dummy", nic.name));
+        container.end();
+        let outcome = vm.poststop("web");
+        let said = format!("the name {}", nic.name);
+        assert!(outcome.stderr().contains(&said), "{}", outcome.stderr());
+        let now = nic.present_name().unwrap();
+        assert_eq!(link(&now)["mtu"], 1400);
+        let shown = ip_json(&format!("addr show dev {now}")).to_string();
+        assert!(
+            shown.contains("10.9.0.1") && shown.contains("fd09::1"),
+            "{shown}"
+        );
+        ip(&format!("link del {}", nic.name));
+        ip(&format!("link set {now} down"));
+        ip(&format!("link set {now} name {}", nic.name));
+        ip(&format!("link set {} up", nic.name));
+        drop(host);
+    });
+}
+
+#[test]
+fn a_start_that_fails_leaves_the_nic_as_it_was() {
+    vm!(|vm| {
+        let nic = vm.nics("igb").remove(0);
+        let host = Furnished::new(&nic);
+        let container = vm.any_container();
+        let guest = vm.snapshot_of(&container);
+        let asked = [
+            &device(&nic),
+            "pipework.ip=10.0.0.5/24",
+            "pipework.route=10.8.0.0/16 via 192.0.2.1",
+        ];
+        let report = vm.attach(&container, &asked).refused(16);
+        assert!(report.contains("Nothing is left behind"), "{report}");
+        host.assert_back("after the refusal");
+        guest.assert_equal(&vm.snapshot_of(&container), "container");
+        // A driver that does not take the MTU refuses it inside.
+        let asked = [&device(&nic), "pipework.mtu=65535"];
+        let report = vm.attach(&container, &asked).refused(16);
+        assert!(report.contains("pipework.mtu=65535"), "{report}");
+        host.assert_back("after the second refusal");
+    });
+}
+
+#[test]
+fn a_nic_is_taken_back_from_every_step() {
+    vm!(|vm| {
+        let nic = vm.nics("igb").remove(0);
+        let host = Furnished::new(&nic);
+        let container = vm.any_container();
+        let asked = [
+            &device(&nic),
+            "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1",
+            "pipework.mac=02:00:00:00:00:42",
+            "pipework.mtu=1300",
+        ];
+        refuse_each(vm, &container, &asked);
+        // No record says what it was: it is given away for good.
+        container.end();
+        nic.wait_for_return(Instant::now() + PATIENCE).unwrap();
+        drop(host);
+    });
+}
+
+#[test]
+fn a_hook_killed_in_any_call_leaves_a_nic_that_comes_back() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    vm!(|vm| {
+        let nic = vm.nics("virtio_net").remove(0);
+        let host = Furnished::new(&nic);
+        let device = device(&nic);
+        let asked = [device.as_str(), "pipework.ip=10.0.0.5/24@10.0.0.1"];
+        for call in (1..MANY).step_by(3) {
+            let container = vm.container("web");
+            let killed = was_killed(&attach_killed_at(vm, &container, &asked, call));
+            // By turns the runtime tries again, or all is gone at once.
+            if call % 2 == 0 {
+                vm.attach(&container, &asked).ok();
+                container.end();
+                vm.poststop("web").ok();
+            } else {
+                container.end();
+                vm.gc().ok();
+            }
+            host.assert_back(&format!("call {call}"));
+            if !killed {
+                return;
+            }
+        }
+        panic!("the hook never survived");
+    });
+}
+
+/// Pins a program of XDP that lets every frame pass (bpf(2)).
+#[allow(
+    unsafe_code,
+    reason = "no program of Debian loads one without a compiler"
+)]
+fn pin_a_program(mount: &str, path: &str) {
+    const BPF_PROG_LOAD: libc::c_long = 5;
+    const BPF_OBJ_PIN: libc::c_long = 6;
+    const BPF_PROG_TYPE_XDP: u32 = 6;
+    fs::create_dir_all(mount).unwrap();
+    run("mount", &format!("-t bpf bpf {mount}"));
+    // r0 = XDP_PASS; exit.
+    let program: [u64; 2] = [0x0000_0002_0000_00b7, 0x95];
+    let license = c"GPL";
+    let mut load = [0u64; 16];
+    load[0] = u64::from(BPF_PROG_TYPE_XDP) | (program.len() as u64) << 32;
+    load[1] = program.as_ptr() as u64;
+    load[2] = license.as_ptr() as u64;
+    // SAFETY: the kernel reads 48 bytes of `load`, and the program and the
+    // license that it points to; all of them outlive the call.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_LOAD, load.as_ptr(), 48) };
+    assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+    let path = std::ffi::CString::new(path).unwrap();
+    let pin = [path.as_ptr() as u64, u64::try_from(fd).unwrap()];
+    // SAFETY: the kernel reads 16 bytes of `pin` and the path that it points to.
+    let pinned = unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_PIN, pin.as_ptr(), 16) };
+    assert_eq!(pinned, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn a_program_that_a_container_left_on_a_nic_does_not_see_the_hosts_frames() {
+    vm!(|vm| {
+        let nic = vm.nics("virtio_net").remove(0);
+        let host = Furnished::new(&nic);
+        pin_a_program("/run/bpf", "/run/bpf/pass");
+        let container = vm.container("web");
+        vm.attach(&container, &[&device(&nic)]).ok();
+        let attached = vm.inside(&container, || {
+            let arguments = [
+                "link",
+                "set",
+                "eth1",
+                "xdpgeneric",
+                "pinned",
+                "/run/bpf/pass",
+            ];
+            let output = Command::new("ip").args(arguments).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            link("eth1")
+        });
+        assert!(attached.get("xdp").is_some(), "{attached}");
+        container.end();
+        vm.poststop("web").ok();
+        host.assert_back("after poststop");
+    });
+}
