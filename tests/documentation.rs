@@ -194,6 +194,43 @@ fn the_readmes_config_json_calls_the_hooks_as_hooks_d_does() {
     }
 }
 
+/// The keys that a rule of the policy may have, as its own refusal of another
+/// one lists them.
+fn policy_keys() -> Vec<String> {
+    let wrong = b"[[rule]]\nno-such-key = 1\n";
+    let error = Policy::parse(Path::new("policy.toml"), wrong).unwrap_err();
+    let text = error.to_string();
+    let (_, listed) = text.split_once("expected one of").unwrap();
+    let keys = listed.split('`').skip(1).step_by(2);
+    keys.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_manual_and_the_example_of_a_policy_have_every_key() {
+    let keys = policy_keys();
+    assert!(keys.len() > 30, "{keys:?}");
+    let manual = read("packaging/man/pipework-policy.5");
+    let (_, manual) = manual.split_once(".SH KEYS").unwrap();
+    let (manual, _) = manual.split_once(".SH EXAMPLES").unwrap();
+    let tags: Vec<&str> = manual
+        .split(".TP\n")
+        .filter_map(|item| item.lines().next())
+        .flat_map(|tag| tag.split(['"', ' ', ',']))
+        .collect();
+    let example = read("packaging/policy.toml.example");
+    for key in keys {
+        assert!(
+            tags.contains(&roff(&key).as_str()),
+            "the manual of the policy has no {key}"
+        );
+        let shown = example.lines().any(|line| {
+            let line = line.strip_prefix("#: ").unwrap_or(line);
+            line.split_once(" = ").is_some_and(|(left, _)| left == key)
+        });
+        assert!(shown, "the example of a policy has no {key}");
+    }
+}
+
 #[test]
 fn the_policies_that_are_shown_are_right() {
     let example = read("packaging/policy.toml.example");

@@ -11,7 +11,7 @@ table! {
     Uplink "parent" Form::Device, "", "eth1", FIRST;
         "a macvlan on this network card, or what type says"
     Uplink "link" Form::Device, "", "eth1", FIRST;
-        "pipework's first argument: a port of a bridge, a macvlan on a network card"
+        "pipework's first argument: plugged in as what the device is, as the shell script does"
     Uplink "ovs" Form::IfName, "", "ovs0", FIRST;
         "a port of this Open vSwitch bridge; a missing ovs* is made"
     Uplink "device" Form::DeviceOrPf, "", "eth2", FIRST;
