@@ -69,6 +69,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("uplink::settings", &["sys::rtnl"]),
     ("uplink::snippet", &["sys::rtnl"]),
     ("uplink::step", &["request", "sys::rtnl"]),
+    // The protocol only: it knows of no network.
+    ("nri", &["deadline"]),
     (
         "attach",
         &[
