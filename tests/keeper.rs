@@ -14,10 +14,14 @@
 
 #[path = "keeper/ends.rs"]
 mod ends;
+#[path = "keeper/killed.rs"]
+mod killed;
 #[path = "keeper/life.rs"]
 mod life;
 #[path = "keeper/process.rs"]
 mod process;
+#[path = "keeper/renewals.rs"]
+mod renewals;
 mod support;
 #[path = "keeper/turns.rs"]
 mod turns;

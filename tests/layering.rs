@@ -162,6 +162,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "keeper",
         &[
+            "apply",
             "collect",
             "deadline",
             "dhcp",

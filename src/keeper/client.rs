@@ -1,64 +1,243 @@
-//! Renews leases: a machine per lease, and the sockets that it has while it
-//! waits for an answer. A lease that is not due has none.
+//! One lease's client in the daemon, and the sockets that it has while it waits
+//! for an answer.
+//!
+//! A lease that is not due has none, and one whose server is silent lets go of
+//! them until it asks again, because a socket holds its namespace.
 
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use super::daemon::{Daemon, LeaseKey};
-use super::protocol::Refusal;
-use crate::dhcp::v4::{Event, Machine};
+use crate::dhcp::frame::CLIENT_PORT;
+use crate::dhcp::io::{Change, Client as DhcpClient};
+use crate::dhcp::v4::{Bound, Event, Machine, Now, State};
 use crate::record::Kept;
-use crate::reference::LeaseId;
+use crate::request::IfName;
+use crate::sys::clock::since_boot;
+use crate::sys::events::Poller;
+use crate::sys::filter::DHCP_AND_ARP;
 use crate::sys::netns::Netns;
+use crate::sys::packet::PacketSocket;
 use crate::sys::raw;
+use crate::sys::udp::UdpSocket;
+
+/// How long an answer is waited for with open sockets; servers that look whether
+/// an address is free take 3 s.
+const LISTENING: Duration = Duration::from_secs(8);
 
 /// Who renews a lease.
 #[derive(Debug)]
 pub(super) struct Client {
-    machine: Option<Machine>,
+    dhcp: Option<DhcpClient>,
+    has_begun: bool,
+    has_address: bool,
+    /// Until when its sockets stay open.
+    listens_until: Option<Now>,
+}
+
+/// Where its sockets are made, and who waits for them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) netns: &'a Netns,
+    pub(super) home: &'a Netns,
+    pub(super) poller: &'a Poller,
+    /// The number of its events.
+    pub(super) number: u64,
+}
+
+/// Which socket the next message needs.
+enum Need {
+    Nothing,
+    /// One bound to its address, to ask one server.
+    Speak(Bound),
+    /// One for frames, which also hears the answer to a broadcast.
+    Listen,
 }
 
 impl Client {
     /// One that goes on where another process was.
     pub(super) fn resume(kept: &Kept) -> Self {
-        let mut seed = [0; 8];
-        // Transactions that could be guessed are no reason to lose a lease.
-        let _ = raw::random(&mut seed);
-        let seed = u64::from_ne_bytes(seed);
-        let machine = kept.dhcp4.as_ref().map(|kept| match &kept.bound {
-            Some(bound) => Machine::resume(kept.config.clone(), bound.clone(), seed),
-            None => Machine::new(kept.config.clone(), None, seed),
+        let seed = random();
+        let dhcp = kept.dhcp4.as_ref().and_then(|kept| {
+            let config = kept.config.clone();
+            let hardware = config.hardware;
+            let machine = match &kept.bound {
+                Some(bound) => Machine::resume(config, bound.clone(), seed),
+                None => Machine::new(config, None, seed),
+            };
+            DhcpClient::new(machine, hardware, kept.arp, random())
         });
-        Self { machine }
-    }
-
-    /// When the machine has to be woken; one that was not started yet at once.
-    pub(super) fn wakes_at(&self) -> Option<Duration> {
-        self.machine.as_ref().and_then(Machine::wakes_at)
-    }
-
-    /// Closes its sockets; returns the number of their events.
-    pub(super) fn close(&mut self) -> Option<u64> {
-        None
-    }
-
-    /// Gives the lease back, without waiting for anything.
-    pub(super) fn release(&mut self, netns: &Netns, home: &Netns, kept: &Kept) {
-        let _ = (netns, home, kept);
-        if let Some(machine) = &mut self.machine {
-            machine.on(&Event::Release, Duration::ZERO);
+        let has_lease = kept.dhcp4.as_ref().is_some_and(|kept| kept.bound.is_some());
+        Self {
+            dhcp,
+            has_begun: has_lease,
+            has_address: false,
+            listens_until: None,
         }
+    }
+
+    /// When it has something to do; one that has not begun, at once.
+    pub(super) fn wakes_at(&self) -> Option<Now> {
+        let due = self.dhcp.as_ref().and_then(DhcpClient::wakes_at);
+        match (due, self.listens_until) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn state(&self) -> Option<&State> {
+        self.dhcp.as_ref().map(|dhcp| dhcp.machine().state())
+    }
+
+    /// The lease that is in use.
+    pub(super) fn in_use(&self) -> Option<&Bound> {
+        self.state().and_then(State::in_use)
+    }
+
+    fn needs(&self, now: Now) -> Need {
+        match self.state() {
+            None | Some(State::Released) => Need::Nothing,
+            Some(State::Bound(bound) | State::Renewing { bound, .. }) => {
+                if bound.rebinds_at().is_some_and(|at| at <= now) {
+                    Need::Listen
+                } else {
+                    Need::Speak(bound.clone())
+                }
+            }
+            Some(
+                State::Init { .. }
+                | State::InitReboot { .. }
+                | State::Selecting { .. }
+                | State::Requesting { .. }
+                | State::Rebooting { .. }
+                | State::Probing { .. }
+                | State::Rebinding { .. },
+            ) => Need::Listen,
+        }
+    }
+
+    /// Whether its sockets may be closed until it is due again: an answer that
+    /// comes later than this is none.
+    pub(super) fn has_listened(&self, now: Now) -> bool {
+        let is_over = self.listens_until.is_some_and(|until| until <= now);
+        match self.state() {
+            None | Some(State::Bound(_) | State::Released) => true,
+            // The probe ends by itself.
+            Some(State::Probing { .. }) => false,
+            Some(
+                State::Init { .. }
+                | State::InitReboot { .. }
+                | State::Selecting { .. }
+                | State::Requesting { .. }
+                | State::Rebooting { .. }
+                | State::Renewing { .. }
+                | State::Rebinding { .. },
+            ) => is_over,
+        }
+    }
+
+    /// Begins, reads what came in, and does what is due.
+    ///
+    /// `ENODEV` or `ENXIO` when the interface is gone.
+    pub(super) fn serve(
+        &mut self,
+        place: Place<'_>,
+        kept: &Kept,
+        now: Now,
+    ) -> io::Result<Vec<Change>> {
+        let due = self.dhcp.as_ref().and_then(DhcpClient::wakes_at);
+        if due.is_some_and(|at| at <= now) {
+            self.prepare(place, kept, now)?;
+        }
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        let Some(dhcp) = &mut self.dhcp else {
+            return Ok(Vec::new());
+        };
+        let mut changes = Vec::new();
+        if !has_begun {
+            changes.extend(dhcp.on(&Event::Start, now));
+        }
+        changes.extend(dhcp.serve(now)?);
+        // A refusal sends it back to where broadcasts are needed.
+        if !self.has_listened(now) {
+            self.prepare(place, kept, now)?;
+        }
+        Ok(changes)
+    }
+
+    /// Opens the socket that the next message needs, unless it is there.
+    fn prepare(&mut self, place: Place<'_>, kept: &Kept, now: Now) -> io::Result<()> {
+        let need = self.needs(now);
+        let Some(dhcp) = &mut self.dhcp else {
+            return Ok(());
+        };
+        match need {
+            Need::Nothing => return Ok(()),
+            Need::Speak(bound) if !self.has_address => {
+                let address = bound.lease.address.addr();
+                let Place { netns, home, .. } = place;
+                match UdpSocket::open_in(netns, home, &kept.ifname, address, CLIENT_PORT) {
+                    Ok(socket) => {
+                        place.wait_for(&socket)?;
+                        dhcp.speak(socket);
+                        self.has_address = true;
+                    }
+                    // Somebody took the address away. The next answer brings it
+                    // back, and at T2 it is asked for by broadcast.
+                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Need::Listen if !dhcp.is_listening() => {
+                let Place { netns, home, .. } = place;
+                let ifindex = kept.id.ifindex;
+                let socket = PacketSocket::open_in(netns, home, ifindex, &DHCP_AND_ARP)?;
+                place.wait_for(&socket)?;
+                dhcp.listen(socket);
+            }
+            Need::Speak(_) | Need::Listen => {}
+        }
+        // Every message that is due gives its answer the same time.
+        self.listens_until = Some(now + LISTENING);
+        Ok(())
+    }
+
+    /// Takes its sockets away.
+    pub(super) fn hush(&mut self) -> Vec<OwnedFd> {
+        self.listens_until = None;
+        self.has_address = false;
+        let sockets = self.dhcp.as_mut().map(DhcpClient::hush);
+        sockets.unwrap_or_default()
+    }
+
+    /// Gives the lease back, without waiting for anything; false when there is
+    /// none, or it cannot be said.
+    pub(super) fn release(&mut self, netns: &Netns, home: &Netns, ifname: &IfName) -> bool {
+        let address = self.in_use().map(|bound| bound.lease.address.addr());
+        let (Some(dhcp), Some(address)) = (&mut self.dhcp, address) else {
+            return false;
+        };
+        match UdpSocket::open_in(netns, home, ifname, address, CLIENT_PORT) {
+            Ok(socket) => dhcp.speak(socket),
+            Err(error) => {
+                tracing::warn!(%ifname, %address, %error, "a lease could not be given back");
+                return false;
+            }
+        }
+        dhcp.on(&Event::Release, since_boot());
+        dhcp.unsent().is_none()
     }
 }
 
-impl Daemon {
-    /// The time of a lease has come.
-    pub(super) fn lease_due(&mut self, key: LeaseKey, now: Duration) {
-        let _ = (key, now);
+impl Place<'_> {
+    fn wait_for(self, socket: &impl AsFd) -> io::Result<()> {
+        self.poller.add(socket, self.number)
     }
+}
 
-    /// Gives a lease back, and takes its address away.
-    pub(super) fn give_back(&mut self, id: &LeaseId) -> Result<(), Refusal> {
-        let _ = id;
-        Err(Refusal::Unknown)
-    }
+/// Transactions that could be guessed are no reason to lose a lease.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = raw::random(&mut bytes);
+    u64::from_ne_bytes(bytes)
 }

@@ -3,7 +3,7 @@
 //!
 //! Nothing is kept in memory that is not on disk, so a kill at any moment costs
 //! nothing but the time until the next start. `serve` answers requests, `hold`
-//! takes leases on and ends them, `client` renews them.
+//! takes leases on and ends them, `renew` does what is due, `client` has the sockets.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -80,6 +80,8 @@ pub(super) enum Source {
     Guest,
     /// A process of the namespace with this cookie ended.
     Process(u64),
+    /// Something came in for a lease.
+    Lease(LeaseKey),
 }
 
 /// A lease of this boot: cookie of its namespace, index of its interface.
@@ -222,6 +224,7 @@ impl Daemon {
                 Some(Source::Listener) => self.welcome(),
                 Some(Source::Guest) => self.hear(number),
                 Some(Source::Process(cookie)) => self.process_ended(*cookie),
+                Some(Source::Lease(key)) => self.attend(*key),
                 // It ended with an event before this one.
                 None => {}
             }
@@ -240,7 +243,7 @@ impl Daemon {
             .map(|(key, _)| *key)
             .collect();
         for key in leases {
-            self.lease_due(key, now);
+            self.attend(key);
         }
         let retries: Vec<u64> = self
             .retries

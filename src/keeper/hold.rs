@@ -14,6 +14,8 @@ use std::time::Duration;
 use super::client::Client;
 use super::daemon::{Daemon, LeaseKey, SWEEP_AFTER, Source};
 use super::protocol::Refusal;
+use super::renew::{FAREWELL, farewell};
+use super::serve::close;
 use crate::collect::{CollectError, Collector, Fate};
 use crate::deadline::Deadline;
 use crate::record::{Kept, RecordError};
@@ -39,8 +41,18 @@ pub(super) struct Held {
     pub(super) kept: Kept,
     /// Who renews it.
     pub(super) client: Client,
+    /// The number of its events.
+    pub(super) number: u64,
+    /// A run before this one may have been killed while it applied the lease.
+    pub(super) is_half_made: bool,
+    /// It is left alone until then, although it may be due before.
+    pub(super) rests_until: Duration,
+    /// It has been given back, and its address goes at this moment.
+    pub(super) leaves_at: Option<Duration>,
     /// Its namespace, where the lease is given back at the end.
-    pub(super) netns: Option<Netns>,
+    netns: Option<Netns>,
+    /// That has been done.
+    is_given_back: bool,
 }
 
 /// A process whose end is waited for.
@@ -53,7 +65,10 @@ pub(super) struct Watched {
 
 impl Held {
     pub(super) fn wakes_at(&self) -> Option<Duration> {
-        self.client.wakes_at()
+        let at_once = self.is_half_made.then_some(Duration::ZERO);
+        let due = at_once.or(self.client.wakes_at());
+        let due = due.map(|due| due.max(self.rests_until));
+        [due, self.leaves_at].into_iter().flatten().min()
     }
 }
 
@@ -108,11 +123,15 @@ impl Daemon {
         } else {
             None
         };
-        let client = Client::resume(&kept);
         let held = Held {
-            kept,
-            client,
+            client: Client::resume(&kept),
+            number: self.number(Source::Lease(key)),
+            is_half_made: kept.is_half_made(),
+            rests_until: Duration::ZERO,
+            leaves_at: None,
             netns,
+            is_given_back: false,
+            kept,
         };
         self.leases.insert(key, held);
         if !self.watch(key.0) {
@@ -127,10 +146,9 @@ impl Daemon {
 
     /// Stops keeping a lease, which stays on disk.
     pub(super) fn let_go(&mut self, key: LeaseKey) {
-        if let Some(mut held) = self.leases.remove(&key)
-            && let Some(number) = held.client.close()
-        {
-            self.drop_number(number);
+        if let Some(mut held) = self.leases.remove(&key) {
+            self.drop_number(held.number);
+            close(held.client.hush());
         }
         let is_needed = self.leases.keys().any(|(cookie, _)| *cookie == key.0);
         if !is_needed && let Some(watched) = self.watched.remove(&key.0) {
@@ -226,7 +244,10 @@ impl Daemon {
     /// its leases end.
     pub(super) fn settle(&mut self, cookie: u64) {
         let before = self.retries.remove(&cookie);
-        self.release_if_deserted(cookie);
+        if self.says_farewell(cookie) {
+            self.retries.insert(cookie, (since_boot() + FAREWELL, 0));
+            return;
+        }
         let key = self.namespace_key(cookie);
         let again = match self.collect(&key) {
             Ok(Fate::Ended) => {
@@ -274,22 +295,27 @@ impl Daemon {
         }
     }
 
-    /// Gives back what is to be given back, while the namespace still is there,
-    /// and lets go of it.
-    fn release_if_deserted(&mut self, cookie: u64) {
-        let leases = self.leases.range((cookie, 0)..=(cookie, u32::MAX));
-        let keys: Vec<LeaseKey> = leases.map(|(key, _)| *key).collect();
-        for key in keys {
-            let Some(held) = self.leases.get_mut(&key) else {
+    /// Gives back what is to be given back, while the namespace still is there;
+    /// the second time lets go of it. True when there is something to wait for.
+    fn says_farewell(&mut self, cookie: u64) -> bool {
+        let mut waits = false;
+        for (_, held) in self.leases.range_mut((cookie, 0)..=(cookie, u32::MAX)) {
+            let Some(netns) = held.netns.take() else {
                 continue;
             };
-            let Some(netns) = &held.netns else { continue };
             let others = proc::in_network_namespace(netns.inode().1);
-            if others.is_ok_and(|others| others.is_empty()) {
-                held.client.release(netns, &self.home, &held.kept);
-                held.netns = None;
+            if others.is_ok_and(|others| !others.is_empty()) {
+                held.netns = Some(netns);
+            } else if !std::mem::replace(&mut held.is_given_back, true)
+                && farewell(held, &netns, &self.home)
+            {
+                held.netns = Some(netns);
+                waits = true;
+            } else {
+                close(held.client.hush());
             }
         }
+        waits
     }
 
     /// A namespace, by a process in it or a path to it.

@@ -3,7 +3,8 @@
 //! The hook gets a lease, writes it down and names it to the daemon; from then
 //! on the daemon renews it. `protocol` is what is said between the two, `ask`
 //! the side of hooks and commands; `daemon` is the loop, `serve` answers, `hold`
-//! takes leases on and ends them, `client` renews them, `turns` says who may ask
+//! takes leases on and ends them, `renew` does what is due, `client` has the
+//! sockets for it, `turns` says who may ask
 //! servers now.
 
 mod ask;
@@ -11,6 +12,7 @@ mod client;
 mod daemon;
 mod hold;
 pub mod protocol;
+mod renew;
 mod serve;
 mod turns;
 

@@ -110,7 +110,7 @@ impl Daemon {
 
 /// Closing a packet socket waits for an RCU grace period, which nobody else
 /// shall wait for.
-fn close(descriptors: Vec<OwnedFd>) {
+pub(super) fn close(descriptors: Vec<OwnedFd>) {
     if descriptors.is_empty() {
         return;
     }

@@ -59,6 +59,17 @@ pub struct Kept4 {
     pub applied: Applied4,
 }
 
+impl Kept {
+    /// Whether what is in the kernel may not be what the lease says: whoever
+    /// applied it was killed in between.
+    pub fn is_half_made(&self) -> bool {
+        self.dhcp4.as_ref().is_some_and(|kept| {
+            let leased = kept.bound.as_ref().map(|bound| bound.lease.address);
+            leased != kept.applied.address
+        })
+    }
+}
+
 impl Store {
     /// Only numbers of the kernel are in the name.
     fn lease_path(&self, id: &LeaseId) -> PathBuf {

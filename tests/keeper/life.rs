@@ -97,7 +97,8 @@ fn five_hundred_leases_cost_little_memory_one_descriptor_each_and_no_time() {
         }
         eprintln!("500 leases were handed over in {:?}", start.elapsed());
         let held = daemon.descriptors() - before;
-        assert!(held <= 750, "{held} descriptors");
+        // And the connection of whoever was the last.
+        assert!(held <= 752, "{held} descriptors");
         let kib = daemon.status("VmRSS:");
         eprintln!("{kib} KiB, {held} descriptors");
         assert!(kib <= 16 * 1024, "{kib} KiB");

@@ -39,6 +39,7 @@ impl Daemon {
         Command::new("setpriv")
             .args(["--pdeathsig", "KILL", PIPEWORK, "daemon"])
             .stdin(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap()
     }
@@ -164,7 +165,10 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
             arp: ArpProbe::Off,
             wishes: Default::default(),
             bound: Some(Bound::new(lease, since_boot())),
-            applied: Applied4::default(),
+            applied: Applied4 {
+                address: Some("10.0.0.5/24".parse().unwrap()),
+                ..Applied4::default()
+            },
         }),
     }
 }

@@ -1,0 +1,230 @@
+//! A lease that is due: what its client has to say becomes steps of the same
+//! plan by which it was first applied, and the file says so before the kernel
+//! does.
+
+use std::io;
+use std::time::Duration;
+
+use super::client::Place;
+use super::daemon::{Daemon, LeaseKey};
+use super::hold::Held;
+use super::protocol::Refusal;
+use super::serve::close;
+use crate::apply::carry_out;
+use crate::deadline::Deadline;
+use crate::dhcp::io::Change;
+use crate::dhcp::v4::{Bound, Now};
+use crate::plan::Applied4;
+use crate::plan::lease::{Target, change};
+use crate::record::{Kept, Remembered, VERSION};
+use crate::reference::LeaseId;
+use crate::sys::block_on;
+use crate::sys::clock::{seconds_since_1970, since_boot};
+use crate::sys::netns::Netns;
+use crate::sys::rtnl::{Rtnl, RtnlError};
+
+/// When to try again where the namespace could not be entered.
+const LATER: Duration = Duration::from_secs(10);
+/// How long the kernel's answers may take.
+const KERNEL_TIME: Duration = Duration::from_secs(2);
+/// How long a RELEASE may take to find its server's hardware address.
+pub(super) const FAREWELL: Duration = Duration::from_millis(60);
+
+/// Why a lease could not be looked after.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    /// Its interface is gone.
+    #[error("the interface is gone")]
+    NoLink,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Kernel(#[from] RtnlError),
+}
+
+impl Daemon {
+    /// A lease is due, or something came in for it.
+    pub(super) fn attend(&mut self, key: LeaseKey) {
+        let now = since_boot();
+        let Some(mut held) = self.leases.remove(&key) else {
+            return;
+        };
+        // A hook that ended the attachment took the file away.
+        if matches!(self.store.lease(&held.kept.id), Ok(None)) {
+            self.leases.insert(key, held);
+            return self.let_go(key);
+        }
+        let looked_after = self.look_after(&mut held, now);
+        let (name, ifname) = (held.kept.identity.name.clone(), held.kept.ifname.clone());
+        let leaves = held.leaves_at.is_some_and(|at| at <= now);
+        if held.client.has_listened(now) {
+            close(held.client.hush());
+        }
+        let is_over = match &looked_after {
+            Ok(()) => leaves,
+            Err(Trouble::NoLink) => true,
+            Err(Trouble::Io(_) | Trouble::Kernel(_)) => {
+                held.rests_until = now + LATER;
+                close(held.client.hush());
+                leaves
+            }
+        };
+        if let Err(error) = looked_after {
+            tracing::warn!(container = name, %ifname, %error, "a lease could not be looked after");
+        }
+        self.leases.insert(key, held);
+        if is_over {
+            self.end(key);
+        }
+    }
+
+    fn look_after(&self, held: &mut Held, now: Now) -> Result<(), Trouble> {
+        let netns = self.open(&held.kept.id.namespace, &held.kept.keepers)?;
+        let guest = Rtnl::open_in(&netns, &self.home, Deadline::after(KERNEL_TIME))?;
+        let link = block_on(guest.link_by_index(held.kept.id.ifindex))??;
+        let link = link.ok_or(Trouble::NoLink)?;
+        // It may have another name by now.
+        if let Ok(name) = link.name.parse() {
+            held.kept.ifname = name;
+        }
+        if held.leaves_at.is_some_and(|at| at <= now) {
+            return self.use_lease(held, None, &guest, now);
+        }
+        if held.is_half_made {
+            let bound = held.client.in_use().cloned();
+            self.use_lease(held, bound, &guest, now)?;
+            held.is_half_made = false;
+        }
+        let place = Place {
+            netns: &netns,
+            home: &self.home,
+            poller: &self.poller,
+            number: held.number,
+        };
+        let changes = match held.client.serve(place, &held.kept, now) {
+            Err(e) if matches!(e.raw_os_error(), Some(nix::libc::ENODEV | nix::libc::ENXIO)) => {
+                return Err(Trouble::NoLink);
+            }
+            changes => changes?,
+        };
+        // Only what it comes to: an address that is replaced leaves no gap.
+        match changes.last() {
+            Some(Change::Apply(_)) => {
+                let bound = held.client.in_use().cloned();
+                self.use_lease(held, bound, &guest, now)
+            }
+            Some(Change::Withdraw) => self.use_lease(held, None, &guest, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the interface what `bound` says; without a lease, what it was.
+    fn use_lease(
+        &self,
+        held: &mut Held,
+        bound: Option<Bound>,
+        guest: &Rtnl,
+        now: Now,
+    ) -> Result<(), Trouble> {
+        let Kept { id, ifname, .. } = &held.kept;
+        let (ifindex, ifname) = (id.ifindex, ifname.clone());
+        let Some(mut kept) = held.kept.dhcp4.clone() else {
+            return Ok(());
+        };
+        let before = kept.applied.address;
+        let target = Target {
+            ifindex,
+            ifname: &ifname,
+            wishes: kept.wishes,
+        };
+        let (_, after) = change(target, &kept.applied, bound.as_ref(), now);
+        // What somebody else took away comes back with each answer.
+        let stale = |route: &crate::rt::Route| !after.routes.contains(route);
+        let routes = kept.applied.routes.iter().filter(|route| stale(route));
+        let former = Applied4 {
+            routes: routes.cloned().collect(),
+            ..kept.applied.clone()
+        };
+        let (steps, after) = change(target, &former, bound.as_ref(), now);
+
+        kept.bound = bound;
+        held.kept.dhcp4 = Some(kept.clone());
+        self.write(&held.kept);
+        let done = block_on(async {
+            for step in &steps {
+                carry_out(step, guest).await?;
+            }
+            if let Some(address) = after.address
+                && Some(address) != before
+            {
+                // Neighbours that knew the former host learn of it.
+                guest.probe_neighbour(ifindex, address.addr()).await?;
+            }
+            Ok::<(), RtnlError>(())
+        })?;
+        kept.applied = after;
+        held.kept.dhcp4 = Some(kept);
+        self.write(&held.kept);
+        self.tell(&held.kept, before);
+        Ok(done?)
+    }
+
+    fn write(&self, kept: &Kept) {
+        if let Err(error) = self.store.keep_lease(kept) {
+            tracing::error!(%error, "what became of a lease could not be written down");
+        }
+    }
+
+    /// Says what changed, and remembers it for the next life.
+    fn tell(&self, kept: &Kept, before: Option<ipnet::Ipv4Net>) {
+        let Some(kept4) = &kept.dhcp4 else { return };
+        let (container, ifname) = (&kept.identity.name, &kept.ifname);
+        match (before, kept4.applied.address) {
+            (before, Some(now)) if before != Some(now) => {
+                tracing::info!(container, %ifname, address = %now, "has a lease");
+            }
+            (Some(before), None) => {
+                tracing::warn!(container, %ifname, address = %before, "has no lease any more");
+            }
+            (_, _) => {}
+        }
+        let Some(bound) = &kept4.bound else { return };
+        let left = bound.ends_at().map(|at| at.saturating_sub(since_boot()));
+        let remembered = Remembered {
+            version: VERSION,
+            identity: kept.identity.clone(),
+            lease: bound.lease.clone(),
+            ends: left.map(|left| seconds_since_1970() + left.as_secs()),
+        };
+        if let Err(error) = self.store.remember_lease(&remembered) {
+            tracing::warn!(container, %ifname, %error, "a lease could not be remembered");
+        }
+    }
+
+    /// Gives a lease back, and takes its address away a moment later.
+    pub(super) fn give_back(&mut self, id: &LeaseId) -> Result<(), Refusal> {
+        let key = (id.namespace.cookie, id.ifindex);
+        let held = self.leases.get(&key).ok_or(Refusal::Unknown)?;
+        let failed = |error: io::Error| Refusal::Failed {
+            reason: error.to_string(),
+        };
+        let netns = self.open(&held.kept.id.namespace, &held.kept.keepers);
+        let netns = netns.map_err(failed)?;
+        let held = self.leases.get_mut(&key).ok_or(Refusal::Unknown)?;
+        let ifname = held.kept.ifname.clone();
+        held.client.release(&netns, &self.home, &ifname);
+        held.leaves_at = Some(since_boot() + FAREWELL);
+        let identity = held.kept.identity.clone();
+        if let Err(error) = self.store.forget_remembered(&identity) {
+            tracing::warn!(%error, "a lease that was given back is remembered");
+        }
+        Ok(())
+    }
+}
+
+/// Says goodbye for a lease whose namespace is about to end; true when there was
+/// something to say.
+pub(super) fn farewell(held: &mut Held, netns: &Netns, home: &Netns) -> bool {
+    let ifname = held.kept.ifname.clone();
+    held.client.release(netns, home, &ifname)
+}

@@ -1,0 +1,165 @@
+//! A daemon that is killed in the middle: no gap, nothing asked twice, and
+//! nothing that outlives its lease.
+
+use std::time::Duration;
+
+use pipework::dhcp::options::code;
+use pipework::dhcp::wire::{Message, MessageType};
+use pipework::keeper;
+
+use crate::process::{Daemon, hand_over, is_kept, store, within};
+use crate::renewals::leased;
+use crate::support::dhcp_server::{Server, answer};
+use crate::support::lab::{Container, Lab, ip_json, lab};
+
+fn willing(message: &Message) -> Vec<Message> {
+    let kind = match message.kind() {
+        Some(MessageType::Discover) => MessageType::Offer,
+        Some(MessageType::Request) => MessageType::Ack,
+        _ => return Vec::new(),
+    };
+    vec![answer(message, kind, [10, 0, 0, 5].into(), 10)]
+}
+
+fn has_address(lab: &Lab, container: &Container) -> bool {
+    let told = lab.inside(container, || ip_json("-4 addr show dev eth1"));
+    told[0]["addr_info"]
+        .as_array()
+        .is_some_and(|addresses| !addresses.is_empty())
+}
+
+#[test]
+fn with_every_process_dead_the_kernel_ends_the_address_with_its_lease() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 5, 8);
+        hand_over(&kept);
+        daemon.kill();
+        let time = within("the address is gone", Duration::from_secs(13), || {
+            !has_address(lab, &web)
+        });
+        assert!(time > Duration::from_secs(7), "{time:?}");
+    });
+}
+
+#[test]
+fn killed_while_a_lease_holds_it_asks_nobody_and_renews_in_time() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Server::start(lab, &machine, willing);
+        let daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 3, 7);
+        hand_over(&kept);
+        daemon.kill();
+        let _daemon = Daemon::start();
+        assert!(server.kinds().is_empty());
+        within("it is renewed", Duration::from_secs(5), || {
+            assert!(has_address(lab, &web), "a gap");
+            !server.kinds().is_empty()
+        });
+        assert_eq!(server.kinds(), [MessageType::Request]);
+        assert_eq!(server.heard()[0].options.get(code::SERVER_ID), None);
+    });
+}
+
+#[test]
+fn killed_while_it_renews_or_rebinds_it_goes_on_without_a_gap() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let mut asked = 0;
+        // The first REQUESTs get no answer.
+        let server = Server::start(lab, &machine, move |message| {
+            asked += 1;
+            if asked > 2 {
+                willing(message)
+            } else {
+                Vec::new()
+            }
+        });
+        let daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 1, 5);
+        hand_over(&kept);
+        within("it renews", Duration::from_secs(3), || {
+            server.kinds().len() == 1
+        });
+        daemon.kill();
+        let daemon = Daemon::start();
+        within("it renews again", Duration::from_secs(3), || {
+            server.kinds().len() == 2
+        });
+        daemon.kill();
+        std::thread::sleep(Duration::from_secs(3));
+        let _daemon = Daemon::start();
+        within("it rebinds", Duration::from_secs(5), || {
+            assert!(has_address(lab, &web), "a gap");
+            server.kinds().len() >= 3
+        });
+        let kinds = server.kinds();
+        assert!(
+            kinds.iter().all(|kind| *kind == MessageType::Request),
+            "{kinds:?}"
+        );
+    });
+}
+
+#[test]
+fn killed_until_the_lease_has_ended_it_begins_anew() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Server::start(lab, &machine, willing);
+        let daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 8, 9);
+        hand_over(&kept);
+        daemon.kill();
+        within("the address is gone", Duration::from_secs(13), || {
+            !has_address(lab, &web)
+        });
+        let _daemon = Daemon::start();
+        within("it has one again", Duration::from_secs(5), || {
+            has_address(lab, &web)
+        });
+        assert_eq!(
+            server.kinds(),
+            [MessageType::Discover, MessageType::Request]
+        );
+    });
+}
+
+#[test]
+fn a_lease_that_is_given_back_is_told_to_its_server_by_name_and_at_the_end() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Server::start(lab, &machine, willing);
+        let _daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 5, 8);
+        hand_over(&kept);
+        keeper::release(&kept.id).unwrap();
+        within("the address is gone", Duration::from_secs(2), || {
+            !has_address(lab, &web) && !is_kept(&kept.id)
+        });
+        within("the server knows", Duration::from_secs(1), || {
+            server.kinds() == [MessageType::Release]
+        });
+        drop(web);
+
+        let (mut web, mut kept) = leased(lab, "web2", 5, 8);
+        kept.release = true;
+        hand_over(&kept);
+        web.kill();
+        within("the lease ends", Duration::from_secs(2), || {
+            !is_kept(&kept.id)
+        });
+        let heard = server.heard();
+        let [_, release] = &heard[..] else {
+            panic!("{heard:?}");
+        };
+        assert_eq!(release.kind(), Some(MessageType::Release));
+        assert_eq!(release.ciaddr, std::net::Ipv4Addr::new(10, 0, 0, 5));
+        let id = release.options.get(code::CLIENT_ID);
+        assert_eq!(id, Some(&[1, 2, 0, 0, 0, 0, 5][..]));
+        let server_id = release.options.get(code::SERVER_ID);
+        assert_eq!(server_id, Some(&[10, 0, 0, 2][..]));
+        assert!(store().leases().unwrap().is_empty());
+    });
+}
