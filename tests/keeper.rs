@@ -22,6 +22,8 @@ mod life;
 mod process;
 #[path = "keeper/renewals.rs"]
 mod renewals;
+#[path = "keeper/server.rs"]
+mod server;
 mod support;
 #[path = "keeper/turns.rs"]
 mod turns;

@@ -9,7 +9,7 @@ use pipework::keeper;
 
 use crate::process::{Daemon, hand_over, is_kept, store, within};
 use crate::renewals::leased;
-use crate::support::dhcp_server::{Server, answer};
+use crate::server::{Server, answer};
 use crate::support::lab::{Container, Lab, ip_json, lab};
 
 fn willing(message: &Message) -> Vec<Message> {

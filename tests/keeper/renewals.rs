@@ -13,7 +13,7 @@ use pipework::sys::clock::since_boot;
 use serde_json::Value;
 
 use crate::process::{Daemon, hand_over, is_kept, lease_of, store, within};
-use crate::support::dhcp_server::{Server, answer, timed};
+use crate::server::{Server, answer, timed};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);

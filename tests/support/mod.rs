@@ -12,7 +12,6 @@
 )]
 
 pub mod bundle;
-pub mod dhcp_server;
 pub mod lab;
 pub mod ovs;
 pub mod vm;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::{Message, MessageType, Op};
 
-use super::lab::{Container, Lab};
+use crate::support::lab::{Container, Lab};
 
 /// How often the server looks whether it shall end.
 const TICK: Duration = Duration::from_millis(20);
@@ -41,7 +41,7 @@ impl Server {
             socket.set_broadcast(true).unwrap();
             socket.set_read_timeout(Some(TICK)).unwrap();
             // Who has no other route sends to all by this one.
-            super::lab::ip("route replace 255.255.255.255/32 dev wire");
+            crate::support::lab::ip("route replace 255.255.255.255/32 dev wire");
             socket
         });
         let (heard, ends) = (Heard::default(), Arc::new(AtomicBool::new(false)));
