@@ -109,6 +109,10 @@ pub struct LinkFacts {
     pub allmulti: bool,
 }
 
+/// Kinds whose `IFLA_LINK` is the other end of a pair (`veth_get_iflink` and the
+/// like), which is not below: each would be below the other.
+const PAIRS: [&str; 3] = ["veth", "netkit", "vxcan"];
+
 impl LinkFacts {
     /// Reads the message behind the netlink header; `None` when it is cut.
     pub(super) fn read(message: &[u8]) -> Option<Self> {
@@ -151,7 +155,12 @@ impl LinkFacts {
                 _ => {}
             }
         }
-        if lower_is_elsewhere || facts.lower == Some(facts.ifindex) || facts.lower == Some(0) {
+        let is_of_a_pair = facts
+            .kind
+            .as_deref()
+            .is_some_and(|kind| PAIRS.contains(&kind));
+        let is_none = facts.lower == Some(facts.ifindex) || facts.lower == Some(0);
+        if lower_is_elsewhere || is_of_a_pair || is_none {
             facts.lower = None;
         }
         Some(facts)
@@ -245,6 +254,19 @@ fn text_of(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_other_end_of_a_pair_is_not_below() {
+        let of_kind = |kind: &[u8; 4]| {
+            let mut message = vec![0; HEADER_BYTES];
+            message.extend([8, 0, 5, 0, 7, 0, 0, 0]);
+            message.extend([12, 0, 18, 0, 8, 0, 1, 0]);
+            message.extend(kind);
+            LinkFacts::read(&message).unwrap().lower
+        };
+        assert_eq!(of_kind(b"vlan"), Some(7));
+        assert_eq!(of_kind(b"veth"), None);
+    }
 
     #[test]
     fn a_message_that_is_cut_anywhere_gives_no_panic() {
