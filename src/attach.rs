@@ -6,6 +6,7 @@
 
 mod finish;
 mod look;
+mod names;
 mod nics;
 mod present;
 
@@ -88,7 +89,8 @@ pub async fn attach(
     let mut view = only_of(view, request, &wanted);
     nics::find_holder(&wanted, &view, store)?;
     nics::note_users(&mut view, store);
-    let plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
+    let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
+    names::write_files(&mut plan, &wanted, sandbox, &kernel).await?;
 
     let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     record.enter(&plan, &fingerprints, &reference);

@@ -19,6 +19,8 @@ mod bare;
 mod lan;
 #[path = "runtimes/life.rs"]
 mod life;
+#[path = "runtimes/names.rs"]
+mod names;
 #[path = "runtimes/networks.rs"]
 mod networks;
 #[path = "runtimes/ovs.rs"]
@@ -74,6 +76,14 @@ on_every_suite! {
         a_killed_container_starts_again_with_the_same_identity
         a_forced_removal_leaves_nothing
         twenty_restarts_leave_nothing_behind;
+    names:
+        the_file_that_podman_keeps_says_what_was_asked
+        the_hosts_file_that_podman_writes_after_us_is_its_own
+        a_container_that_is_alone_finds_itself_at_its_address
+        a_container_beside_others_keeps_its_files
+        a_file_in_the_root_is_made_and_goes_with_the_container
+        a_link_in_the_root_that_leads_out_of_it_reaches_nothing
+        a_mount_of_the_hosts_is_refused_and_left_as_it_is;
     networks:
         the_interface_comes_beside_the_engines_own
         the_network_of_the_host_is_refused

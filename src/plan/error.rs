@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use crate::host::view::DeviceKind;
 use crate::request::{Bytes, IfName, Mtu, Origin};
+use crate::rt::ContainerFile;
 
 pub use nic::{HostUse, NicPlanError};
 pub use unsuited::Unsuited;
@@ -60,6 +61,16 @@ pub enum PlanError {
         ifname: IfName,
         /// One that is free.
         free: IfName,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// A file by which the container finds names is none of its own.
+    #[error("{file} of the container cannot be written: {reason}")]
+    FileLeftAlone {
+        /// The file.
+        file: ContainerFile,
+        /// What is in the way.
+        reason: String,
         /// Where it was asked for.
         origin: Origin,
     },
@@ -211,6 +222,7 @@ impl PlanError {
             | Self::BridgeAsParent { origin, .. }
             | Self::NotANic { origin, .. }
             | Self::NameTaken { origin, .. }
+            | Self::FileLeftAlone { origin, .. }
             | Self::OwnAddress { origin, .. }
             | Self::MtuAboveUplink { origin, .. }
             | Self::PassthruMac { origin, .. }
@@ -245,6 +257,9 @@ impl PlanError {
             }
             Self::NotANic { .. } => "give the name of an Ethernet device".to_owned(),
             Self::NameTaken { free, .. } => format!("{free} is free: pipework.ifname={free}"),
+            Self::FileLeftAlone { .. } => {
+                "dns=keep leaves it as it is; the engine's own options (podman run --dns) set it too".to_owned()
+            }
             Self::OwnAddress { .. } => {
                 "give the container an address of its own; two hosts with one address reach nobody".to_owned()
             }

@@ -10,6 +10,7 @@ mod bridge;
 mod bridge_vlan;
 mod dummy;
 mod error;
+mod files;
 mod handover;
 mod host_access;
 mod ipoib;
@@ -38,6 +39,7 @@ use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Pkey, Requ
 pub use bridge::bridge_to_make;
 pub use bridge_vlan::membership;
 pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};
+pub use files::{Learned, asks_for_names, files, knows_names};
 pub use lease::{Applied4, Wishes};
 pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};

@@ -55,6 +55,10 @@ pub fn look_at_files(id: &str, bundle: &Path, is_alone: bool) -> FilesView {
         };
     };
     let of = |file| match place(file, &config, id, bundle) {
+        // Its root is asked about resolv.conf alone.
+        Ok(FilePlace::Root { .. }) if file == ContainerFile::Hosts => FileView::LeftAlone {
+            reason: "the engine keeps no such file for it".to_owned(),
+        },
         Ok(place) => match files::read(file, &place) {
             Ok(text) => FileView::Writable { place, text },
             Err(fault) => FileView::LeftAlone {

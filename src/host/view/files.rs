@@ -54,7 +54,7 @@ impl FilesView {
             FileView::Writable {
                 place: FilePlace::Root { .. },
                 ..
-            } => !self.is_read_only && file == ContainerFile::Resolv,
+            } => !self.is_read_only,
             FileView::LeftAlone { .. } => false,
         }
     }

@@ -7,7 +7,7 @@ use crate::request::address::DynamicForm;
 use crate::request::dns::search_list;
 use crate::request::error::{RequestError, cut};
 use crate::request::keys::form::{boolean, duration};
-use crate::request::{ArpProbe, Asked, Dynamic, Hosts, IpvlanMode, Uplink};
+use crate::request::{ArpProbe, Asked, Dns, Dynamic, Hosts, IpvlanMode, Uplink};
 
 /// Addresses, and words that stand for learned ones.
 pub(super) fn read_ip<'e>(
@@ -76,6 +76,15 @@ fn plain<T>(entry: &Entry<'_>, value: Option<T>) -> Result<Asked<T>, RequestErro
 /// Options of a client that is not asked for, and uplinks that no server is
 /// reached by.
 pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), RequestError> {
+    if let Some(asked) = fields.dns.servers.as_ref()
+        && asked.value == Dns::Lease
+        && fields.dynamic.is_empty()
+    {
+        return Err(RequestError::NeedsAnother {
+            first: super::suits::shown(&asked.origin),
+            other: "ip=dhcp",
+        });
+    }
     let asks = |way| fields.dynamic.iter().any(|asked| asked.value == way);
     let Some(ip) = fields.ip.as_ref().filter(|_| asks(Dynamic::Dhcp4)) else {
         return match fields.of_dhcp {

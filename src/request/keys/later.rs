@@ -4,7 +4,6 @@ use super::{Engine, Form, Key, Scope, table};
 use crate::request::ArpProbe;
 
 const DHCP: Engine = Engine::NotYet("DHCP");
-const DNS: Engine = Engine::NotYet("DNS configuration");
 
 table! {
     Interface "dhcp.hostname" Form::HostName, "", "web", DHCP;
@@ -23,12 +22,6 @@ table! {
         "refuse a lease that nothing would renew"
     Interface "dhcp.fallback" Form::Fallback, "refuse", "last-lease", DHCP;
         "what to do without an answer: refuse, last-lease, background or ADDRESS/LENGTH"
-    Interface "dns" Form::Dns, "auto", "lease", DNS;
-        "name servers: auto, lease, keep or a list of addresses"
-    Interface "dns.search" Form::Domains, "", "example.net", DNS;
-        "search domains"
-    Interface "hosts" Form::Words(&["auto", "keep"]), "auto", "keep", DNS;
-        "whether the container's own name is written to /etc/hosts"
     Interface "wait" Form::Duration, "0s", "30s", Engine::NotYet("waiting for an uplink");
         "how long to wait for an uplink that is absent or without carrier"
     Sandbox "net" Form::NetworkName, "", "lan", Engine::NotYet("a named network");

@@ -100,6 +100,12 @@ table! {
         "how the InfiniBand interface carries packets; without it its parent's way"
     Interface "announce" Form::Announce, "1", "0", FIRST;
         "how often the address is announced on the link"
+    Interface "dns" Form::Dns, "auto", "10.0.0.1", FIRST;
+        "name servers: auto, lease, keep or a list of addresses"
+    Interface "dns.search" Form::Domains, "", "example.net", FIRST;
+        "search domains"
+    Interface "hosts" Form::Words(&["auto", "keep"]), "auto", "keep", FIRST;
+        "whether the container's own name is written to /etc/hosts"
     Interface "optional" Form::Bool, "false", "true", FIRST;
         "start without this interface when it cannot be made"
     Interface "ovs.iface-id" Form::Text(255), "", "port-1", FIRST;
