@@ -12,6 +12,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "keeper/crowd.rs"]
+mod crowd;
 #[path = "keeper/ends.rs"]
 mod ends;
 #[path = "keeper/killed.rs"]

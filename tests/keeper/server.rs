@@ -8,7 +8,7 @@ use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::{Message, MessageType, Op};
@@ -18,8 +18,8 @@ use crate::support::lab::{Container, Lab};
 /// How often the server looks whether it shall end.
 const TICK: Duration = Duration::from_millis(20);
 
-/// What was heard, and when.
-pub type Heard = Arc<Mutex<Vec<(Instant, Message)>>>;
+/// What was heard.
+pub type Heard = Arc<Mutex<Vec<Message>>>;
 
 /// A running server, which ends when this goes.
 pub struct Server {
@@ -55,7 +55,7 @@ impl Server {
                 let Some(message) = Message::read(&bytes[..length]) else {
                     continue;
                 };
-                log.lock().unwrap().push((Instant::now(), message.clone()));
+                log.lock().unwrap().push(message.clone());
                 for answer in script(&message) {
                     // RFC 2131 §4.1: to who has an address by that, else to all.
                     let to = if message.ciaddr.is_unspecified() {
@@ -76,12 +76,6 @@ impl Server {
 
     /// Everything that was heard so far.
     pub fn heard(&self) -> Vec<Message> {
-        let heard = self.heard.lock().unwrap();
-        heard.iter().map(|(_, message)| message.clone()).collect()
-    }
-
-    /// The same with when.
-    pub fn heard_at(&self) -> Vec<(Instant, Message)> {
         self.heard.lock().unwrap().clone()
     }
 
