@@ -5,6 +5,7 @@
 //! nothing is changed before policy allowed it and the record is on disk.
 
 mod finish;
+mod leases;
 mod look;
 mod names;
 mod nics;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use crate::announce::{AnnounceError, announce};
 use crate::apply::{self, ApplyError, Kernel, OvsSession};
-use crate::collect::{CollectError, Collector, NIC_PATIENCE, namespace_path};
+use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE, namespace_path};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::host::container::Sandbox;
@@ -30,6 +31,7 @@ use crate::request::{Attachment, IfName, Request};
 use crate::sys::rtnl::Rtnl;
 use crate::sys::{proc, raw};
 use finish::{abandon, await_served, finish};
+use leases::Leasing;
 use look::{keep_bridges, look, only_of};
 use present::{end_former_life, present_record, split};
 
@@ -91,6 +93,7 @@ pub async fn attach(
     nics::note_users(&mut view, store);
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
     names::write_files(&mut plan, &wanted, sandbox, &kernel).await?;
+    leases::check(&plan, deadline)?;
 
     let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     record.enter(&plan, &fingerprints, &reference);
@@ -105,8 +108,18 @@ pub async fn attach(
         return Err(error);
     }
 
-    let left_out = match apply::apply(&plan, &kernel).await {
+    let mut left_out = match apply::apply(&plan, &kernel).await {
         Ok(left_out) => left_out,
+        Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
+    };
+    let leasing = Leasing {
+        sandbox,
+        kernel: &kernel,
+        identity: &identity,
+    };
+    let leases = leases::acquire(&leasing, &mut plan, &mut record, &mut left_out).await;
+    let leases = match leases {
+        Ok(leases) => leases,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
     let finished = finish(&mut record, &plan, &left_out, &collector).await;
@@ -115,6 +128,7 @@ pub async fn attach(
         store.abandon(&record)?;
         return Err(error);
     }
+    leases.hand_over(&leasing);
     let mut attached = Attached::default();
     for (place, interface) in plan.interfaces.iter().enumerate() {
         if left_out.iter().any(|out| out.interface == place) {
@@ -150,6 +164,7 @@ pub async fn detach(
     };
     let _namespace = collector.store.lock_namespace(&key, collector.deadline)?;
     let known = collector.store.read(&key)?;
+    let ended = known.complete.clone();
     if let Some(mut record) = known.complete
         && let Some(mine) = reference_of(&record, id, &bundle_text)
     {
@@ -163,7 +178,10 @@ pub async fn detach(
         collector.store.unlead(&mine, &key)?;
     }
     let paths: Vec<PathBuf> = namespace_path(bundle).into_iter().collect();
-    collector.reap_locked(&key, &paths).await?;
+    let fate = collector.reap_locked(&key, &paths).await?;
+    if let (Fate::Ended, Some(record)) = (fate, ended) {
+        leases::end_leases(&record, collector.store, collector.deadline);
+    }
     Ok(())
 }
 

@@ -78,8 +78,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "apply",
             "collect",
             "deadline",
+            // A lease is a second plan, and somebody keeps it.
+            "dhcp",
             "error",
             "host",
+            "keeper",
             "plan",
             "policy",
             "record",
@@ -117,17 +120,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("announce", &["apply", "plan", "request", "sys"]),
     // What a NIC was on the host is kept as the kernel told it, and handed on
-    // unread.
+    // unread; a lease is data that is planned from.
     (
         "plan",
-        &["host::view", "request", "rt", "sys::rtnl::NicHome"],
+        &["dhcp", "host::view", "request", "rt", "sys::rtnl::NicHome"],
     ),
-    // A lease is data that is planned from.
-    (
-        "plan::lease",
-        &["dhcp::lease", "dhcp::v4", "dhcp::wire", "request", "rt"],
-    ),
-    ("plan::step::lease", &["dhcp::v4::Config", "request", "rt"]),
     // Both read a file that only root may have written.
     // A view of a NIC in a test holds what the NIC was.
     (

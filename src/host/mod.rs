@@ -7,6 +7,7 @@
 
 pub mod container;
 pub mod engine;
+pub mod hostname;
 pub mod inspect;
 pub mod machine;
 pub mod ovs;

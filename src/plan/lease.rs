@@ -297,7 +297,7 @@ fn takes_default(attachment: &Attachment, metric: Option<u32>) -> bool {
 }
 
 /// A name as servers take it: letters, digits and hyphens.
-pub(super) fn host_label(name: &str) -> Option<String> {
+pub fn host_label(name: &str) -> Option<String> {
     let plain = |c: char| match c {
         c if c.is_ascii_alphanumeric() => Some(c),
         '_' | '-' | '.' => Some('-'),

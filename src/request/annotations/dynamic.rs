@@ -25,7 +25,10 @@ pub(super) fn read_ip<'e>(
                 continue;
             }
         };
-        fields.later(entry, form.name());
+        // Carried out: DHCP for IPv4.
+        if way != Dynamic::Dhcp4 {
+            fields.later(entry, form.name());
+        }
         fields.dynamic.push(entry.asked(way));
     }
     let addresses = match (forms.is_empty(), rest.is_empty()) {

@@ -1,6 +1,7 @@
 //! The fields that this build carries out.
 
 use super::{Engine, Form, Key, Scope, table};
+use crate::request::ArpProbe;
 use crate::request::ovs::VlanMode;
 
 const FIRST: Engine = Engine::Now { since: "0.1.0" };
@@ -106,6 +107,22 @@ table! {
         "search domains"
     Interface "hosts" Form::Words(&["auto", "keep"]), "auto", "keep", FIRST;
         "whether the container's own name is written to /etc/hosts"
+    Interface "dhcp.hostname" Form::HostName, "", "web", FIRST;
+        "host name sent to the server; without it the container's"
+    Interface "dhcp.client-id" Form::ClientId, "", "01:02:00:00:00:00:05", FIRST;
+        "client identifier; without it type 1 and the MAC"
+    Interface "dhcp.vendor-class" Form::Text(255), "", "pipework", FIRST;
+        "vendor class identifier"
+    Interface "dhcp.timeout" Form::Duration, "20s", "10s", FIRST;
+        "how long to wait for a lease"
+    Interface "dhcp.arp" Form::Words(&ArpProbe::WORDS), "fast", "rfc", FIRST;
+        "probe of an offered address"
+    Interface "dhcp.release" Form::Bool, "false", "true", FIRST;
+        "give the lease back when the container ends"
+    Interface "dhcp.keep" Form::Bool, "true", "false", FIRST;
+        "refuse a lease that nothing would renew"
+    Interface "dhcp.fallback" Form::Fallback, "refuse", "last-lease", FIRST;
+        "what to do without an answer: refuse, last-lease, background or ADDRESS/LENGTH"
     Interface "optional" Form::Bool, "false", "true", FIRST;
         "start without this interface when it cannot be made"
     Interface "ovs.iface-id" Form::Text(255), "", "port-1", FIRST;

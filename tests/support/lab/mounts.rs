@@ -15,6 +15,8 @@ pub fn furnish() -> Result<(), String> {
     run("mount", "--make-rprivate /");
     run("mount", "-t tmpfs tmpfs /run");
     cover("/etc")?;
+    // Leases are remembered below it.
+    cover("/var/lib")?;
     fs::remove_dir_all("/etc/pipework").ok();
     fs::remove_file("/etc/machine-id").ok();
     fs::write("/etc/machine-id", MACHINE_ID).unwrap();

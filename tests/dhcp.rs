@@ -1,0 +1,27 @@
+//! The real hook against DHCP servers: one whose every answer the test decides,
+//! and dnsmasq, Kea, ISC and udhcpd as Debian ships them.
+//!
+//! Every test has a lab of its own (support/lab.rs) with another machine on
+//! br0. packaging/man/pipework-dhcp.7 says which test proves what.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "dhcp/answers.rs"]
+mod answers;
+#[path = "dhcp/conflicts.rs"]
+mod conflicts;
+#[path = "dhcp/ends.rs"]
+mod ends;
+#[path = "dhcp/options.rs"]
+mod options;
+#[path = "dhcp/plain.rs"]
+mod plain;
+#[path = "dhcp/sent.rs"]
+mod sent;
+mod support;

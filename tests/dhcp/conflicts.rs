@@ -1,0 +1,86 @@
+//! Addresses that another host has already.
+
+use std::time::{Duration, Instant};
+
+use pipework::dhcp::options::code;
+use pipework::dhcp::wire::MessageType;
+
+use crate::plain::{addresses, alone};
+use crate::support::dhcp_server::{GIVEN, Scripted, ordinary};
+use crate::support::lab::{ip, lab};
+
+#[test]
+fn an_address_that_another_host_has_is_declined_and_named_with_its_holder() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        lab.inside(&machine, || ip("addr add 10.0.0.50/24 dev wire"));
+        let server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=dhcp",
+            "pipework.dhcp.keep=false",
+            "pipework.dhcp.timeout=1s",
+        ];
+        let text = lab.attach(&container, &asked).refused(21);
+        let mac = lab.inside(&machine, || crate::support::lab::ip_json("link show wire"));
+        let mac = mac[0]["address"].as_str().unwrap().to_owned();
+        assert!(text.contains(&format!("{mac} has 10.0.0.50")), "{text}");
+        let decline = server.first(MessageType::Decline);
+        assert_eq!(
+            decline.options.address(code::REQUESTED_ADDRESS),
+            Some(GIVEN)
+        );
+        assert!(decline.options.address(code::SERVER_ID).is_some());
+        assert!(decline.ciaddr.is_unspecified());
+    });
+}
+
+#[test]
+fn after_a_conflict_another_address_is_taken() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        lab.inside(&machine, || ip("addr add 10.0.0.50/24 dev wire"));
+        let _server = Scripted::on(lab, &machine, |message, before| {
+            ordinary(message, |m| {
+                if before > 2 {
+                    m.yiaddr = [10, 0, 0, 51].into();
+                }
+            })
+        });
+        let container = lab.container("web");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=dhcp",
+            "pipework.dhcp.keep=false",
+        ];
+        let begin = Instant::now();
+        lab.attach(&container, &asked).ok();
+        // RFC 2131 §3.1, 5: ten seconds at least.
+        assert!(begin.elapsed() >= Duration::from_secs(10));
+        assert_eq!(addresses(lab, &container)[0]["local"], "10.0.0.51");
+    });
+}
+
+#[test]
+fn the_fast_probe_takes_a_fifth_of_a_second_and_none_takes_no_time() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = Scripted::ordinary(lab, &machine);
+        let time = |id: &str, further: &[&str]| {
+            let container = lab.container(id);
+            let begin = Instant::now();
+            lab.attach(&container, &alone(further)[..]).ok();
+            begin.elapsed()
+        };
+        let plain = time("plain", &[]);
+        let mut probed = alone(&[]);
+        probed[3] = "pipework.dhcp.arp=fast";
+        let container = lab.container("probed");
+        let begin = Instant::now();
+        lab.attach(&container, &probed).ok();
+        let probed = begin.elapsed();
+        assert!(probed >= Duration::from_millis(200), "{probed:?}");
+        assert!(plain < Duration::from_millis(200), "{plain:?}");
+    });
+}

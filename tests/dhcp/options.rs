@@ -1,0 +1,124 @@
+//! What servers give besides an address.
+
+use pipework::dhcp::options::code;
+use pipework::dhcp::wire::Message;
+
+use crate::plain::{ALONE, addresses, alone, routes};
+use crate::support::dhcp_server::{Scripted, ordinary};
+use crate::support::lab::{Container, Lab, ip_json, lab};
+
+/// A container that was given what `change` made of the answers.
+fn given(lab: &Lab, change: fn(&mut Message)) -> (Container, Scripted, Container) {
+    let machine = lab.lan("br0");
+    let server = Scripted::on(lab, &machine, move |message, _| ordinary(message, change));
+    let container = lab.container("web");
+    lab.attach(&container, &ALONE).ok();
+    (machine, server, container)
+}
+
+fn mtu(lab: &Lab, container: &Container) -> u64 {
+    let link = lab.inside(container, || ip_json("link show dev eth1"));
+    link[0]["mtu"].as_u64().unwrap()
+}
+
+#[test]
+fn classless_routes_win_over_the_router() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            m.options.set(
+                code::CLASSLESS_ROUTES,
+                vec![16, 10, 9, 10, 0, 0, 3, 0, 10, 0, 0, 4],
+            );
+        });
+        assert_eq!(
+            routes(lab, &container),
+            [
+                "default via 10.0.0.4",
+                "10.0.0.0/24 via link",
+                "10.9.0.0/16 via 10.0.0.3"
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_malformed_list_of_routes_is_left_out_and_the_lease_is_taken() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            m.options.set(code::CLASSLESS_ROUTES, vec![33, 10, 9, 1]);
+        });
+        assert!(routes(lab, &container).contains(&"default via 10.0.0.2".to_owned()));
+    });
+}
+
+#[test]
+fn a_router_outside_the_subnet_is_reached_on_the_link() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            m.options.set(code::SUBNET_MASK, [255; 4]);
+        });
+        assert_eq!(addresses(lab, &container)[0]["prefixlen"], 32);
+        assert_eq!(
+            routes(lab, &container),
+            ["default via 10.0.0.2", "10.0.0.2 via link"]
+        );
+    });
+}
+
+#[test]
+fn a_server_may_lower_the_mtu_and_neither_raise_nor_break_it() {
+    lab!(|lab| {
+        let (_machine, server, container) = given(lab, |m| {
+            m.options.set(code::INTERFACE_MTU, 1400_u16.to_be_bytes());
+        });
+        assert_eq!(mtu(lab, &container), 1400);
+        drop(server);
+        let kept = lab.container("kept");
+        let _server = Scripted::on(lab, &_machine, |message, _| {
+            ordinary(message, |m| {
+                m.yiaddr = [10, 0, 0, 51].into();
+                m.options.set(code::INTERFACE_MTU, 9000_u16.to_be_bytes());
+            })
+        });
+        lab.attach(&kept, &ALONE).ok();
+        assert_eq!(mtu(lab, &kept), 1500);
+    });
+}
+
+#[test]
+fn an_mtu_that_was_written_wins_over_the_servers() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = Scripted::on(lab, &machine, |message, _| {
+            ordinary(message, |m| {
+                m.options.set(code::INTERFACE_MTU, 1300_u16.to_be_bytes());
+            })
+        });
+        let container = lab.container("web");
+        lab.attach(&container, &alone(&["pipework.mtu=1450"])).ok();
+        assert_eq!(mtu(lab, &container), 1450);
+    });
+}
+
+#[test]
+fn times_that_make_no_sense_are_the_defaults() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            m.options.set(code::RENEWAL_TIME, 9000_u32.to_be_bytes());
+            m.options.set(code::REBINDING_TIME, [0; 4]);
+        });
+        assert_eq!(addresses(lab, &container).len(), 1);
+    });
+}
+
+#[test]
+fn an_answer_of_fourteen_hundred_bytes_is_read() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            for code in 224..=228 {
+                m.options.set(code, vec![b'x'; 220]);
+            }
+        });
+        assert_eq!(addresses(lab, &container).len(), 1);
+    });
+}

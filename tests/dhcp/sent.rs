@@ -1,0 +1,104 @@
+//! What the client says of itself.
+
+use pipework::dhcp::options::code;
+use pipework::dhcp::wire::{Hardware, MessageType};
+
+use crate::plain::{ALONE, alone};
+use crate::support::dhcp_server::Scripted;
+use crate::support::lab::{ip_json, lab};
+
+#[test]
+fn a_client_names_itself_by_its_mac_and_its_container() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("shop_web");
+        lab.attach(&container, &ALONE).ok();
+        let discover = server.first(MessageType::Discover);
+        let Some(Hardware::Ethernet(mac)) = discover.hardware else {
+            panic!("{discover:?}");
+        };
+        let id = [&[1], &mac[..]].concat();
+        assert_eq!(discover.options.get(code::CLIENT_ID), Some(&id[..]));
+        assert_eq!(
+            discover.options.get(code::HOST_NAME),
+            Some(&b"shop-web"[..])
+        );
+        assert!(!discover.broadcast);
+        assert!(discover.write().len() >= 300);
+        let request = server.first(MessageType::Request);
+        assert_eq!(request.options.get(code::CLIENT_ID), Some(&id[..]));
+    });
+}
+
+#[test]
+fn what_is_written_is_sent_in_its_place() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        let asked = alone(&[
+            "pipework.dhcp.hostname=printer",
+            "pipework.dhcp.client-id=front-door",
+            "pipework.dhcp.vendor-class=pipework:1",
+        ]);
+        lab.attach(&container, &asked).ok();
+        let discover = server.first(MessageType::Discover);
+        let option = |code| discover.options.get(code).map(<[u8]>::to_vec);
+        assert_eq!(option(code::HOST_NAME), Some(b"printer".to_vec()));
+        assert_eq!(option(code::CLIENT_ID), Some(b"\0front-door".to_vec()));
+        assert_eq!(option(code::VENDOR_CLASS), Some(b"pipework:1".to_vec()));
+        assert_eq!(
+            option(code::MAX_SIZE),
+            Some(1500_u16.to_be_bytes().to_vec())
+        );
+    });
+}
+
+#[test]
+fn interfaces_that_share_a_mac_have_identifiers_of_their_own_and_ask_for_broadcasts() {
+    lab!(|lab| {
+        let machine = lab.cable("nic0");
+        let server = Scripted::on(lab, &machine, |message, before| {
+            let last = if before < 2 { 50 } else { 51 };
+            crate::support::dhcp_server::ordinary(message, |m| {
+                m.yiaddr = [10, 0, 0, last].into();
+            })
+        });
+        for id in ["one", "two"] {
+            let container = lab.container(id);
+            let asked = [
+                "pipework.parent=nic0",
+                "pipework.type=ipvlan",
+                "pipework.ip=dhcp",
+                "pipework.dhcp.keep=false",
+                "pipework.dhcp.arp=off",
+            ];
+            let outcome = lab.attach(&container, &asked);
+            if outcome.stderr().contains("Operation not supported") {
+                crate::support::skip!("kernel has no ipvlan");
+            }
+            outcome.ok();
+            let found = lab.inside(&container, || ip_json("-4 addr show dev eth1"));
+            assert_eq!(found[0]["addr_info"].as_array().unwrap().len(), 1);
+        }
+        let heard = server.heard();
+        assert!(heard.iter().all(|m| m.broadcast));
+        assert!(heard.iter().all(|m| m.hardware == heard[0].hardware));
+        let ids = [0, 2].map(|n| heard[n].options.get(code::CLIENT_ID).unwrap().to_vec());
+        assert_ne!(ids[0], ids[1]);
+    });
+}
+
+#[test]
+fn a_macvlan_gets_its_lease_like_a_port_of_a_bridge() {
+    lab!(|lab| {
+        let machine = lab.cable("nic0");
+        let _server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        let mut asked = alone(&[]);
+        asked[0] = "pipework.parent=nic0";
+        lab.attach(&container, &asked).ok();
+        assert_eq!(crate::plain::addresses(lab, &container).len(), 1);
+    });
+}
