@@ -269,6 +269,7 @@ impl Ovsdb {
                 // A notice that we did not ask for, or an answer that is late.
                 Some(_) | None => {}
             }
+            self.check_time()?;
         }
     }
 
@@ -287,16 +288,32 @@ impl Ovsdb {
 
     fn receive(&mut self) -> Result<Message, OvsdbError> {
         let mut chunk = vec![0; CHUNK_BYTES];
+        let mut read_before = false;
         loop {
             let frame = self.frames.take();
             if let Some(object) = frame.map_err(|error| garbled(&error.to_string()))? {
                 return serde_json::from_slice(&object).map_err(|e| garbled(&e.to_string()));
             }
+            if read_before {
+                self.check_time()?;
+            }
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(OvsdbError::Closed),
-                Ok(length) => self.frames.push(chunk.get(..length).unwrap_or_default()),
+                Ok(length) => {
+                    self.frames.push(chunk.get(..length).unwrap_or_default());
+                    read_before = true;
+                }
                 Err(error) => self.wait_if_only_busy(&error, PollFlags::POLLIN)?,
             }
+        }
+    }
+
+    /// Fails once the deadline has passed: a server that never falls silent must
+    /// not hold us up.
+    fn check_time(&self) -> Result<(), OvsdbError> {
+        match self.deadline.has_passed() {
+            true => Err(OvsdbError::TimedOut),
+            false => Ok(()),
         }
     }
 

@@ -84,6 +84,36 @@ fn what_we_did_not_ask_for_is_passed_over() {
     assert_eq!(results.unwrap().len(), 1);
 }
 
+/// A server that says `said` again and again, whatever it is asked.
+fn chatterbox(said: &'static str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("ovsdb-{}-{}", std::process::id(), said.len()));
+    let listener = UnixListener::bind(&path).unwrap();
+    let socket = path.clone();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        std::fs::remove_file(&socket).unwrap();
+        // More at once than is read at once, so that there is always more to read.
+        let much = said.repeat(10_000);
+        while stream.write_all(much.as_bytes()).is_ok() {}
+    });
+    path
+}
+
+#[test]
+fn a_server_that_never_falls_silent_does_not_outlast_the_deadline() {
+    let begin = std::time::Instant::now();
+    for said in [
+        r#"{"method":"update","params":[],"id":null}"#,
+        r#"{"id":99,"result":[]}"#,
+    ] {
+        let soon = Deadline::after(Duration::from_millis(100));
+        let mut ovsdb = Ovsdb::connect(&chatterbox(said), soon).unwrap();
+        let error = ovsdb.transact(Vec::new()).unwrap_err();
+        assert_eq!(error, OvsdbError::TimedOut, "{said}");
+    }
+    assert!(begin.elapsed() < Duration::from_secs(5));
+}
+
 #[test]
 fn an_operation_that_fails_is_told_by_its_place() {
     let results =
