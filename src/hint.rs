@@ -12,7 +12,7 @@ use crate::plan::step::{NicStep, TrafficStep};
 use crate::plan::{RoutingStep, SharedObject, Step};
 use crate::record::RecordError;
 use crate::request::tc::TcObject;
-use crate::rt::Route;
+use crate::rt::{Route, ShimKind};
 use crate::sys::ovsdb::OvsdbError;
 use crate::sys::ovsdb::vswitch::OvsError;
 
@@ -120,9 +120,18 @@ fn for_shared(object: &SharedObject, errno: Errno) -> Option<String> {
         (SharedObject::VlanDevice { parent_name, .. }, Errno::ENODEV | Errno::ENETDOWN) => Some(
             format!("{parent_name} went away, or down, at the same moment"),
         ),
+        (SharedObject::Shim { parent_name, .. }, Errno::EBUSY) => Some(format!(
+            "{parent_name} is a port of a bridge or bond, or carries children of the other kind \
+             (macvlan, ipvlan); a NIC can be only one of these"
+        )),
+        (SharedObject::Shim { shim, .. }, Errno::EOPNOTSUPP) => match shim.kind {
+            ShimKind::Macvlan => kernel_without("macvlan"),
+            ShimKind::Ipvlan(_) => kernel_without("ipvlan"),
+        },
         (SharedObject::Membership { .. }, Errno::EOPNOTSUPP) => {
             Some("the driver of an uplink port refuses the VLAN; uplink-ports in the policy names others".to_owned())
         }
+        (_, Errno::EPERM) => Some("the runtime must be root, with CAP_NET_ADMIN over the host".to_owned()),
         _ => None,
     }
 }

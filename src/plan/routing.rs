@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::addressing::{add_route, any4, any6, asks_next_hops, to_gateway};
 use super::step::{Probe, RoutingStep, Side};
-use super::{Planner, Step};
+use super::{LOWEST_INDEX, Planner, Step};
 use crate::request::{Asked, Attachment, Dad, IfName, IpvlanMode, Origin, Selector, Uplink};
 use crate::rt::{Neighbour, Route, Rule};
 
@@ -126,16 +126,16 @@ impl Planner<'_> {
         WRITTEN_RULES.saturating_add(place).min(SOURCE_RULES - 1)
     }
 
-    /// A table of the interface's own, which has its number: nobody gives a
-    /// table such a high one, and no two interfaces of a namespace share it.
-    /// What has an address of the interface for its source is looked up there.
+    /// A table of the interface's own: what has an address of the interface for
+    /// its source is looked up there.
     fn source_based(&mut self, attachment: &Attachment, ifname: &IfName, origin: &Origin) {
         let Some(interface) = self.plan.interfaces.last() else {
             return;
         };
-        let (table, addresses) = (interface.ifindex, interface.addresses.clone());
+        let (ifindex, addresses) = (interface.ifindex, interface.addresses.clone());
+        let table = own_table(ifindex);
         let place = self.current();
-        for route in self.own_routes(attachment, table, &addresses) {
+        for route in self.own_routes(attachment, ifindex, &addresses) {
             self.push(place, add_route(route, ifname), origin);
         }
         for address in &addresses {
@@ -157,9 +157,10 @@ impl Planner<'_> {
     /// Every way out of the interface, for the table of its own: the networks
     /// of its addresses, the routes that the main table has by it, and its
     /// gateways, whether or not they are default routes there.
-    fn own_routes(&self, attachment: &Attachment, table: u32, addresses: &[IpNet]) -> Vec<Route> {
+    fn own_routes(&self, attachment: &Attachment, ifindex: u32, addresses: &[IpNet]) -> Vec<Route> {
+        let table = own_table(ifindex);
         let plain = |destination, via, source| Route {
-            ifindex: table,
+            ifindex,
             destination,
             via,
             metric: None,
@@ -211,5 +212,15 @@ impl Planner<'_> {
             is_new
         });
         routes
+    }
+}
+
+/// The table of an interface has its number: nobody gives a table such a high
+/// one, and no two interfaces of a namespace share it. A device that was handed
+/// over may have kept a low one, which may be that of a table in use.
+fn own_table(ifindex: u32) -> u32 {
+    match ifindex < LOWEST_INDEX {
+        true => ifindex + LOWEST_INDEX,
+        false => ifindex,
     }
 }

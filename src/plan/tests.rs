@@ -5,7 +5,7 @@ use crate::host::view::{
     AttachmentView, DeviceKind, DeviceView, HostView, NamespaceView, NicView, OvsView, RadioView,
     UplinkView,
 };
-use crate::plan::{Identity, LOWEST_INDEX, Life, Plan, PlanError, plan};
+use crate::plan::{Identity, LOWEST_INDEX, Life, Plan, PlanError, RoutingStep, Step, plan};
 use crate::request::{Datapath, annotations};
 
 fn present(name: &str, kind: DeviceKind) -> AttachmentView {
@@ -253,4 +253,35 @@ fn a_field_that_it_cannot_have_is_refused_by_the_name_of_what_it_is() {
         let error = planned(&[&link, field], view).unwrap_err();
         assert!(error.to_string().starts_with(expected), "{error}");
     }
+}
+
+/// Its index may be 254, which is the number of the table `main`.
+#[test]
+fn a_device_that_keeps_its_index_has_no_table_of_that_number() {
+    let view = AttachmentView {
+        nic: Some(Box::new(NicView::sample("eth2", 7))),
+        ..present("eth2", DeviceKind::Nic)
+    };
+    let asked = [
+        "pipework.device=eth2",
+        "pipework.ip=10.0.0.5/24@10.0.0.1",
+        "pipework.sbr=true",
+    ];
+    let plan = planned(&asked, view).unwrap();
+    let mut tables = 0;
+    for step in plan.steps.iter().map(|planned| &planned.step) {
+        let table = match step {
+            Step::AddRoute { route, .. } => {
+                assert_eq!(route.ifindex, 7, "{step}");
+                route.table
+            }
+            Step::Routing(RoutingStep::AddRule(rule)) => Some(rule.table),
+            _ => None,
+        };
+        if let Some(table) = table {
+            assert_eq!(table, LOWEST_INDEX + 7, "{step}");
+            tables += 1;
+        }
+    }
+    assert_eq!(tables, 3, "{:#?}", plan.steps);
 }

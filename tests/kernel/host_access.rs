@@ -284,3 +284,25 @@ fn a_host_without_an_address_on_the_nic_is_told_so() {
         assert!(text.contains("no IPv4 address on up0"), "{text}");
     });
 }
+
+#[test]
+fn a_nic_that_is_a_port_of_a_bridge_is_refused_with_the_reason() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = lab.lan("br0");
+        ip("addr add 10.0.0.1/24 dev up0");
+        let before = lab.snapshot();
+        let container = lab.any_container();
+        let asked = [
+            "pipework.parent=up0",
+            "pipework.host-access=true",
+            "pipework.ip=10.0.0.5/24",
+        ];
+        let text = lab.attach(&container, &asked).refused(16);
+        assert!(
+            text.contains("hint: up0 is a port of a bridge or bond"),
+            "{text}"
+        );
+        before.assert_equal(&lab.snapshot(), "host");
+    });
+}
