@@ -120,7 +120,7 @@ fn for_shared(object: &SharedObject, errno: Errno) -> Option<String> {
         (SharedObject::VlanDevice { parent_name, .. }, Errno::ENODEV | Errno::ENETDOWN) => Some(
             format!("{parent_name} went away, or down, at the same moment"),
         ),
-        (SharedObject::Shim { parent_name, .. }, Errno::EBUSY) => Some(format!(
+        (SharedObject::Shim { parent_name, .. }, Errno::EBUSY | Errno::EEXIST) => Some(format!(
             "{parent_name} is a port of a bridge or bond, or carries children of the other kind \
              (macvlan, ipvlan); a NIC can be only one of these"
         )),

@@ -36,7 +36,9 @@ impl ApplyError {
             }
             (Step::Share { object, .. }, errno) => match object {
                 SharedObject::IpvlanMode { parent, .. } => Some(InTheWay::ChildrenOf(*parent)),
-                SharedObject::Shim { shim, .. } if errno == Some(Errno::EBUSY) => {
+                SharedObject::Shim { shim, .. }
+                    if matches!(errno, Some(Errno::EBUSY | Errno::EEXIST)) =>
+                {
                     Some(InTheWay::ChildrenOf(shim.parent))
                 }
                 SharedObject::VlanDevice { .. }

@@ -25,7 +25,9 @@ pub(super) async fn end_former_owners(
             Uplink::Physical {
                 device: PhysicalRef::Device(device),
             }
-            | Uplink::Wifi { device } => {
+            | Uplink::Wifi { device }
+            // Of a radio that is away nobody can tell that it is one.
+            | Uplink::Link { device, .. } => {
                 let parents = parents_of(device);
                 Box::new(move |claim| claim.is_meant_by(device, &parents))
             }
@@ -34,8 +36,7 @@ pub(super) async fn end_former_owners(
             | Uplink::Ovs { .. }
             | Uplink::Ipvlan { .. }
             | Uplink::Dummy
-            | Uplink::Ipoib { .. }
-            | Uplink::Link { .. } => continue,
+            | Uplink::Ipoib { .. } => continue,
         };
         let claims = collector.store.nic_claims()?;
         for claim in claims

@@ -185,3 +185,29 @@ fn a_hook_that_is_killed_leaves_nothing_of_it() {
         panic!("the hook never survived");
     });
 }
+
+#[test]
+fn the_other_kind_of_child_on_one_nic_is_refused_with_who_is_there() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        needs_ipvlan!();
+        let _machine = host_at_a_trunk(lab);
+        lab.attach(&lab.container("web"), &ASKED).ok();
+        let before = lab.snapshot();
+        let other = [
+            ASKED[0],
+            ASKED[1],
+            ASKED[2],
+            "pipework.type=ipvlan",
+            "pipework.ip=10.7.0.6/24",
+        ];
+        let text = lab.attach(&lab.container("db"), &other).refused(16);
+        assert!(
+            text.contains("carries children of the other kind"),
+            "{text}"
+        );
+        assert!(text.contains("web (eth1)"), "{text}");
+        before.assert_equal(&lab.snapshot(), "host");
+    });
+}

@@ -108,6 +108,24 @@ fn all_interfaces_of_a_radio_go_along_and_come_back() {
 }
 
 #[test]
+fn the_next_container_gets_a_radio_whose_owner_ended_unannounced() {
+    radios!(|vm| {
+        let before = Snapshot::take();
+        for asked in [&["pipework.link=wlan0"][..], &WLAN0] {
+            let former = vm.container("former");
+            vm.attach(&former, asked).ok();
+            former.end();
+            let next = vm.container("next");
+            vm.attach(&next, asked).ok();
+            assert_eq!(link_in(vm, &next, "eth1")["ifname"], "eth1");
+            next.end();
+            vm.poststop("next").ok();
+            before.assert_equal(&Snapshot::take(), "host");
+        }
+    });
+}
+
+#[test]
 fn a_start_that_fails_brings_the_radio_back() {
     radios!(|vm| {
         ip("addr add 10.9.0.1/24 dev wlan0");
