@@ -20,6 +20,8 @@ mod ends;
 mod killed;
 #[path = "keeper/life.rs"]
 mod life;
+#[path = "keeper/policy.rs"]
+mod policy;
 #[path = "keeper/process.rs"]
 mod process;
 #[path = "keeper/renewals.rs"]

@@ -22,6 +22,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::state::{State, Status};
 use crate::host::container::Sandbox;
+use crate::keeper;
 use crate::logging;
 use crate::policy::{Caller, POLICY_PATH, Policy};
 use crate::record::{DIRECTORY, Store};
@@ -230,7 +231,7 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     }
     let sandbox = Sandbox::open(&state.id, &state.bundle, state.pid, deadline)?;
     let store = Store::open(Path::new(DIRECTORY))?;
-    let policy = Policy::load(Path::new(POLICY_PATH))?;
+    let policy = policy()?;
     let context = Context {
         store: &store,
         policy: policy.as_ref(),
@@ -245,6 +246,20 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let _ = store.drop_report(&state.id);
     log(&request, &attached, state);
     Ok(())
+}
+
+/// The policy; if the file is broken, the one that a running daemon read before.
+fn policy() -> Result<Option<Policy>, Error> {
+    match Policy::load(Path::new(POLICY_PATH)) {
+        Ok(policy) => Ok(policy),
+        Err(error) => match keeper::last_policy() {
+            Some(policy) => {
+                tracing::error!(%error, "the policy is broken; what it said before still counts");
+                Ok(Some(policy))
+            }
+            None => Err(error.into()),
+        },
+    }
 }
 
 /// containerd's CRI: the sandbox attaches, its containers only verify.

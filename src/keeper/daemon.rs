@@ -16,6 +16,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::hold::{Held, Watched};
+use super::policy::PolicyFile;
 use super::protocol::SOCKET;
 use super::serve::Guest;
 use super::turns::Turns;
@@ -27,7 +28,7 @@ use crate::sys::proc;
 use crate::sys::seqpacket::Listener;
 
 /// Only one daemon at a time.
-const LOCK: &str = "/run/pipework/daemon.lock";
+pub(super) const LOCK: &str = "/run/pipework/daemon.lock";
 /// A bridge that fell empty is removed a minute later at the earliest.
 pub(super) const SWEEP_AFTER: Duration = Duration::from_secs(61);
 /// How long a daemon that was started for a request stays without a lease.
@@ -82,6 +83,8 @@ pub(super) enum Source {
     Process(u64),
     /// Something came in for a lease.
     Lease(LeaseKey),
+    /// Something changed beside the policy.
+    Policy,
 }
 
 /// A lease of this boot: cookie of its namespace, index of its interface.
@@ -104,6 +107,7 @@ pub(super) struct Daemon {
     pub(super) retries: BTreeMap<u64, (Duration, u32)>,
     pub(super) guests: BTreeMap<u64, Guest>,
     pub(super) turns: Turns,
+    pub(super) policy: PolicyFile,
     pub(super) sweep_at: Option<Duration>,
     idle_since: Duration,
 }
@@ -120,6 +124,7 @@ pub fn run(setup: Setup) -> Result<(), DaemonError> {
         None => Listener::bind(Path::new(SOCKET)),
     };
     let mut daemon = Daemon::new(store, listener.map_err(DaemonError::Listen)?)?;
+    daemon.begin_policy();
     daemon.resume();
     (setup.ready)();
     sweep(setup.sweep);
@@ -178,6 +183,7 @@ impl Daemon {
             retries: BTreeMap::new(),
             guests: BTreeMap::new(),
             turns: Turns::default(),
+            policy: PolicyFile::default(),
             sweep_at: None,
             idle_since: since_boot(),
         };
@@ -225,6 +231,7 @@ impl Daemon {
                 Some(Source::Guest) => self.hear(number),
                 Some(Source::Process(cookie)) => self.process_ended(*cookie),
                 Some(Source::Lease(key)) => self.attend(*key),
+                Some(Source::Policy) => self.policy_changed(),
                 // It ended with an event before this one.
                 None => {}
             }

@@ -5,12 +5,13 @@
 //! the side of hooks and commands; `daemon` is the loop, `serve` answers, `hold`
 //! takes leases on and ends them, `renew` does what is due, `client` has the
 //! sockets for it, `turns` says who may ask
-//! servers now.
+//! servers now, `policy` keeps the last that could be read.
 
 mod ask;
 mod client;
 mod daemon;
 mod hold;
+mod policy;
 pub mod protocol;
 mod renew;
 mod serve;
@@ -18,3 +19,4 @@ mod turns;
 
 pub use ask::{KeeperError, Turn, hand_over, is_there, release, turn};
 pub use daemon::{DaemonError, Setup, run};
+pub use policy::last_policy;

@@ -79,6 +79,7 @@ impl Daemon {
 
     /// Does what is asked for; without an answer when it takes its time.
     fn serve(&mut self, request: &Request, number: u64) -> Option<Answer> {
+        self.watch_policy();
         let done = match request {
             Request::Keep(lease) => self.keep(lease),
             Request::Release(lease) => self.give_back(lease),

@@ -1,13 +1,15 @@
 //! What a process waits for that lives on: many descriptors at once (epoll(7)),
-//! and a moment on the clock that goes on while the machine sleeps
-//! (timerfd_create(2)).
+//! a moment on the clock that goes on while the machine sleeps
+//! (timerfd_create(2)), and files that somebody changes (inotify(7)).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
@@ -91,6 +93,38 @@ impl Alarm {
 impl AsFd for Alarm {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+/// Changes of what is in a directory (inotify(7)); its descriptor becomes readable
+/// when there are some.
+#[derive(Debug)]
+pub struct Watch(Inotify);
+
+impl Watch {
+    /// Watches files that are written, replaced, renamed, removed, or whose owner
+    /// or mode changes.
+    ///
+    /// `ENOENT` when there is no such directory.
+    pub fn directory(path: &Path) -> io::Result<Self> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+        let changes = AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_MOVE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_ATTRIB;
+        inotify.add_watch(path, changes | AddWatchFlags::IN_ONLYDIR)?;
+        Ok(Self(inotify))
+    }
+
+    /// Takes note of what has changed; it may be anything.
+    pub fn settle(&self) {
+        while self.0.read_events().is_ok() {}
+    }
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

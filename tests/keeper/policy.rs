@@ -1,0 +1,55 @@
+//! A policy that somebody broke.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::process::{Daemon, within};
+use crate::support::lab::{RECORDS, lab};
+
+const FILE: &str = "/etc/pipework/policy.toml";
+const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+
+fn rule(net: &str) -> String {
+    format!(
+        "[[rule]]\ncaller = \"runtime\"\nuplink = [\"br0\"]\nkind = [\"bridge\"]\ncidr = [\"{net}\"]\n"
+    )
+}
+
+fn write(text: &str) {
+    fs::create_dir_all("/etc/pipework").unwrap();
+    fs::write(FILE, text).unwrap();
+}
+
+fn known() -> String {
+    fs::read_to_string(format!("{RECORDS}/policy.last")).unwrap_or_default()
+}
+
+#[test]
+fn a_policy_that_breaks_counts_as_it_was_while_the_daemon_runs() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        write(&rule("10.9.9.0/24"));
+        let daemon = Daemon::start();
+        // What it says now is what counts, and not what it said at the start.
+        write(&rule("10.0.0.0/24"));
+        within("the daemon has read it", Duration::from_secs(2), || {
+            known() == rule("10.0.0.0/24")
+        });
+        write("[[rule]\n");
+        std::thread::sleep(Duration::from_millis(100));
+        let report = lab.attach(&lab.any_container(), &ASKED);
+        let report = report.ok().stderr();
+        assert!(report.contains("the policy is broken"), "{report}");
+        // It forbids what it forbade.
+        let other = ["pipework.bridge=br0", "pipework.ip=10.1.0.5/24"];
+        lab.attach(&lab.any_container(), &other).refused(12);
+
+        daemon.kill();
+        lab.attach(&lab.any_container(), &ASKED).refused(12);
+        // Started anew it does not know better than the file.
+        let _daemon = Daemon::start();
+        lab.attach(&lab.any_container(), &ASKED).refused(12);
+        fs::remove_file(FILE).unwrap();
+        lab.attach(&lab.any_container(), &ASKED).ok();
+    });
+}
