@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::announce::{AnnounceError, announce};
-use crate::apply::{self, ApplyError, Kernel, OvsSession};
+use crate::apply::{self, ApplyError, Kernel, LeftOut, OvsSession};
 use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE, namespace_path};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -129,17 +129,7 @@ pub async fn attach(
         return Err(error);
     }
     leases.hand_over(&leasing);
-    let mut attached = Attached::default();
-    for (place, interface) in plan.interfaces.iter().enumerate() {
-        if left_out.iter().any(|out| out.interface == place) {
-            continue;
-        }
-        attached
-            .unannounced
-            .extend(announce(interface, &kernel).await);
-        await_served(interface, &kernel).await;
-        attached.interfaces.push((interface.ifname.clone(), false));
-    }
+    let mut attached = announce_made(&plan, &left_out, &kernel).await;
     attached
         .interfaces
         .extend(shared.into_iter().map(|ifname| (ifname, true)));
@@ -147,6 +137,21 @@ pub async fn attach(
     attached.left_out = left_out.into_iter().map(|out| out.error).collect();
     sweep(&collector).await;
     Ok(attached)
+}
+
+/// Announces what was made, now that nothing can fail any more.
+async fn announce_made(plan: &Plan, left_out: &[LeftOut], kernel: &Kernel<'_>) -> Attached {
+    let mut attached = Attached::default();
+    for (place, interface) in plan.interfaces.iter().enumerate() {
+        if left_out.iter().any(|out| out.interface == place) {
+            continue;
+        }
+        let unannounced = announce(interface, kernel).await;
+        attached.unannounced.extend(unannounced);
+        await_served(interface, kernel).await;
+        attached.interfaces.push((interface.ifname.clone(), false));
+    }
+    attached
 }
 
 /// Ends what container `id` refers to. Without a record there is nothing to do.
