@@ -24,4 +24,6 @@ mod options;
 mod plain;
 #[path = "dhcp/sent.rs"]
 mod sent;
+#[path = "dhcp/servers.rs"]
+mod servers;
 mod support;

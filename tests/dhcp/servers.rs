@@ -1,0 +1,274 @@
+//! dnsmasq, Kea, ISC and udhcpd: each gives, and knows again.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::plain::{ALONE, addresses, alone, routes};
+use crate::support::dhcp_daemons::{Kind, LEASES};
+use crate::support::dhcp_server::{Scripted, ordinary};
+use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
+use crate::support::skip;
+
+const RANGE: &str = "--dhcp-range=10.0.0.100,10.0.0.110,10m";
+
+fn options(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Dnsmasq => &[RANGE],
+        Kind::Kea | Kind::Isc | Kind::Udhcpd => &[],
+    }
+}
+
+macro_rules! server {
+    ($kind:expr, $lab:expr, $machine:expr, $options:expr) => {
+        match $kind.start($lab, $machine, $options) {
+            Some(server) => server,
+            None => skip!("there is no Debian root with DHCP servers"),
+        }
+    };
+}
+
+fn local(lab: &Lab, container: &Container) -> String {
+    let found = addresses(lab, container);
+    found[0]["local"].as_str().unwrap().to_owned()
+}
+
+/// A first start, which the server may take seconds for, then a second one of
+/// the same container, which it knows.
+fn gives_and_knows_again(kind: Kind) {
+    lab!(move |lab| {
+        let machine = lab.lan("br0");
+        let _server = server!(kind, lab, &machine, options(kind));
+        let mut container = lab.container("web");
+        lab.attach(&container, &ALONE).ok();
+        let first = local(lab, &container);
+        assert!(first.starts_with("10.0.0.1"), "{first}");
+        let expected = match kind {
+            // It names itself as the router without being told.
+            Kind::Dnsmasq | Kind::Kea | Kind::Isc | Kind::Udhcpd => "default via 10.0.0.2",
+        };
+        assert!(routes(lab, &container).contains(&expected.to_owned()));
+        container.kill();
+        lab.poststop("web").ok();
+        let container = lab.container("web");
+        let begin = Instant::now();
+        lab.attach(&container, &ALONE).ok();
+        assert_eq!(local(lab, &container), first);
+        // A fresh address would take dnsmasq three seconds, and ISC one.
+        assert!(begin.elapsed() < Duration::from_millis(900), "{kind:?}");
+    });
+}
+
+#[test]
+fn dnsmasq_gives_a_lease_and_knows_it_again() {
+    gives_and_knows_again(Kind::Dnsmasq);
+}
+
+#[test]
+fn kea_gives_a_lease_and_knows_it_again() {
+    gives_and_knows_again(Kind::Kea);
+}
+
+#[test]
+fn isc_gives_a_lease_and_knows_it_again() {
+    gives_and_knows_again(Kind::Isc);
+}
+
+#[test]
+fn udhcpd_gives_a_lease_and_knows_it_again() {
+    gives_and_knows_again(Kind::Udhcpd);
+}
+
+/// A container that comes back to another network than the one it left.
+fn refuses_a_foreign_address(kind: Kind) {
+    lab!(move |lab| {
+        let machine = lab.lan("br0");
+        let elsewhere = Scripted::on(lab, &machine, |message, _| {
+            ordinary(message, |m| m.yiaddr = [192, 168, 55, 5].into())
+        });
+        let mut container = lab.container("web");
+        lab.attach(&container, &ALONE).ok();
+        assert_eq!(local(lab, &container), "192.168.55.5");
+        container.kill();
+        lab.poststop("web").ok();
+        drop(elsewhere);
+        let _server = server!(kind, lab, &machine, options(kind));
+        let container = lab.container("web");
+        lab.attach(&container, &ALONE).ok();
+        assert!(local(lab, &container).starts_with("10.0.0.1"));
+    });
+}
+
+#[test]
+fn an_address_of_another_network_is_given_up_before_dnsmasq() {
+    refuses_a_foreign_address(Kind::Dnsmasq);
+}
+
+#[test]
+fn an_address_of_another_network_is_given_up_before_kea() {
+    refuses_a_foreign_address(Kind::Kea);
+}
+
+#[test]
+fn an_address_of_another_network_is_given_up_before_isc() {
+    refuses_a_foreign_address(Kind::Isc);
+}
+
+#[test]
+fn an_address_of_another_network_is_given_up_before_udhcpd() {
+    refuses_a_foreign_address(Kind::Udhcpd);
+}
+
+#[test]
+fn a_pool_without_a_free_address_is_told_as_no_offer() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let options = ["--dhcp-range=10.0.0.100,10.0.0.100,10m", "--no-ping"];
+        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let first = lab.container("first");
+        lab.attach(&first, &ALONE).ok();
+        let second = lab.container("second");
+        let text = lab
+            .attach(&second, &alone(&["pipework.dhcp.timeout=1s"]))
+            .refused(22);
+        assert!(text.contains("no DHCP server offered eth1"), "{text}");
+        assert!(text.contains("free addresses"), "{text}");
+    });
+}
+
+#[test]
+fn a_server_tells_clients_apart_by_class_and_by_identifier() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let options = [
+            RANGE,
+            "--no-ping",
+            "--dhcp-vendorclass=set:ours,pipework",
+            "--dhcp-option=tag:ours,option:mtu,1400",
+            "--dhcp-host=id:00:77:65:62,10.0.0.107",
+        ];
+        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let container = lab.container("web");
+        let asked = alone(&[
+            "pipework.dhcp.vendor-class=pipework",
+            "pipework.dhcp.client-id=web",
+        ]);
+        lab.attach(&container, &asked).ok();
+        assert_eq!(local(lab, &container), "10.0.0.107");
+        let link = lab.inside(&container, || ip_json("link show dev eth1"));
+        assert_eq!(link[0]["mtu"], 1400);
+    });
+}
+
+#[test]
+fn dnsmasq_has_a_lease_back_that_was_given_back() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        ip("addr add 10.0.0.1/24 dev br0");
+        let options = [RANGE, "--no-ping"];
+        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let mut container = lab.container("web");
+        lab.attach(&container, &alone(&["pipework.dhcp.release=true"]))
+            .ok();
+        let address = local(lab, &container);
+        let knows = || fs::read_to_string(LEASES).unwrap().contains(&address);
+        assert!(knows());
+        container.kill();
+        lab.poststop("web").ok();
+        let end = Instant::now() + Duration::from_secs(3);
+        while knows() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(!knows());
+    });
+}
+
+#[test]
+fn a_bridge_that_still_listens_is_waited_for() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let options = [RANGE, "--no-ping"];
+        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        ip("link set br0 type bridge stp_state 1 forward_delay 200");
+        let container = lab.container("web");
+        let begin = Instant::now();
+        lab.attach(&container, &ALONE).ok();
+        // Twice the forward delay of 2 s, and no retransmission more.
+        let took = begin.elapsed();
+        assert!(took > Duration::from_secs(3), "{took:?}");
+        assert!(took < Duration::from_secs(8), "{took:?}");
+    });
+}
+
+/// A hook under way.
+fn start(lab: &Lab, container: &Container, asked: &[&str]) -> Child {
+    let mut child = Command::new(PIPEWORK)
+        .args(["hook", "--stage", "createRuntime"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let state = lab.state(container, asked).to_string();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(state.as_bytes()).unwrap();
+    child
+}
+
+#[test]
+fn a_hundred_starts_at_once_all_end_in_an_address_of_their_own() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let options = ["--dhcp-range=10.0.0.50,10.0.0.250,10m", "--no-ping"];
+        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let containers: Vec<Container> = (0..100).map(|_| lab.any_container()).collect();
+        let hooks: Vec<Child> = containers.iter().map(|c| start(lab, c, &ALONE)).collect();
+        for hook in hooks {
+            let output = hook.wait_with_output().unwrap();
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{text}");
+        }
+        let mut found: Vec<String> = containers.iter().map(|c| local(lab, c)).collect();
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len(), 100);
+    });
+}
+
+#[test]
+fn a_lease_is_handed_to_the_daemon_and_ends_with_its_container() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let options = [RANGE, "--no-ping"];
+        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let mut daemon = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", PIPEWORK, "daemon"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let listens = || std::path::Path::new("/run/pipework/daemon.sock").exists();
+        let end = Instant::now() + Duration::from_secs(5);
+        while !listens() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut container = lab.container("web");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=dhcp",
+            "pipework.dhcp.arp=off",
+        ];
+        let outcome = lab.attach(&container, &asked);
+        assert_eq!(outcome.ok().stderr(), "");
+        let kept = || fs::read_dir("/run/pipework/leases").map_or(0, Iterator::count);
+        assert_eq!(kept(), 1);
+        container.kill();
+        lab.poststop("web").ok();
+        let end = Instant::now() + Duration::from_secs(3);
+        while kept() > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(kept(), 0);
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+    });
+}
