@@ -10,6 +10,7 @@ mod look;
 mod names;
 mod nics;
 mod present;
+mod wait;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,6 +86,7 @@ pub async fn attach(
     let mut record = present_record(&collector, sandbox).await?;
     let (shared, wanted) = split(request, &mut record, &collector, &kernel).await?;
 
+    wait::for_uplinks(&wanted, &kernel, deadline).await?;
     nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
     let judge = |view: &HostView| policy::judge(policy, caller, request, view);
     let (view, _bridges) = look(request, &wanted, &kernel, store, judge).await?;
@@ -112,6 +114,7 @@ pub async fn attach(
         Ok(left_out) => left_out,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
+    wait::for_carriers(&plan, &wanted, &kernel).await?;
     let leasing = Leasing {
         sandbox,
         kernel: &kernel,

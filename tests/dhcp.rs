@@ -27,3 +27,5 @@ mod sent;
 #[path = "dhcp/servers.rs"]
 mod servers;
 mod support;
+#[path = "dhcp/waits.rs"]
+mod waits;

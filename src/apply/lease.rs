@@ -22,7 +22,7 @@ pub enum LeaseError {
     },
     /// The run ends before the client would.
     #[error(
-        "{ifname} may wait {} s for its lease, and this run has only {} s left",
+        "{ifname} may wait {} s, and this run has only {} s left",
         .wanted.as_secs_f32(), .left.as_secs()
     )]
     TooLong {

@@ -124,6 +124,9 @@ async fn all(collector: &Collector<'_>) -> Swept {
     if let Err(error) = collector.store.sweep_ways() {
         swept.failed.push(error.to_string());
     }
+    if let Err(error) = collector.store.sweep_leases() {
+        swept.failed.push(error.to_string());
+    }
     for object in collector.sweep_objects().await {
         match object {
             Ok(gone) => swept.objects.extend(gone),

@@ -8,6 +8,37 @@ pub const SESSIONS: &[(&str, &[&str])] = &[
         &["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"],
     ),
     (
+        "dhcp",
+        &[
+            "pipework.bridge=br0",
+            "pipework.name=shop_web",
+            "pipework.ip=dhcp",
+            "pipework.dhcp.keep=false",
+            "pipework.dhcp.arp=off",
+            "pipework.dhcp.timeout=500ms",
+        ],
+    ),
+    (
+        "dhcp-beside-an-address-and-a-second-one",
+        &[
+            "pipework.0.bridge=br0",
+            "pipework.0.ip=10.0.0.5/24,dhcp",
+            "pipework.0.dhcp.release=true",
+            "pipework.1.parent=up2",
+            "pipework.1.ip=udhcpc",
+            "pipework.1.dhcp.arp=rfc",
+        ],
+    ),
+    (
+        "dhcp-where-nothing-is-broadcast",
+        &[
+            "pipework.parent=up2",
+            "pipework.type=ipvlan",
+            "pipework.mode=l3",
+            "pipework.ip=dhcp",
+        ],
+    ),
+    (
         "bridge-made",
         &["pipework.bridge=br7", "pipework.ip=10.0.0.5/24@10.0.0.1"],
     ),

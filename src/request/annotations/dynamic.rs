@@ -7,7 +7,7 @@ use crate::request::address::DynamicForm;
 use crate::request::dns::search_list;
 use crate::request::error::{RequestError, cut};
 use crate::request::keys::form::{boolean, duration};
-use crate::request::{ArpProbe, Asked, Dns, Dynamic, Hosts, IpvlanMode, Uplink};
+use crate::request::{ArpProbe, Asked, Dns, Dynamic, Fallback, Hosts, IpvlanMode, Origin, Uplink};
 
 /// Addresses, and words that stand for learned ones.
 pub(super) fn read_ip<'e>(
@@ -100,6 +100,27 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
             Some(_) | None => Ok(()),
         };
     };
+    let ip = &ip.entry;
+    let of_known = [
+        fields.routing.sbr.as_ref().filter(|asked| asked.value),
+        fields.host_access.as_ref().filter(|asked| asked.value),
+    ];
+    if let Some(other) = of_known.into_iter().flatten().next() {
+        return Err(conflict(
+            ip,
+            &other.origin,
+            "it needs addresses that are written",
+        ));
+    }
+    if let (Some(fallback), Some(keep)) = (&fields.dhcp.fallback, &fields.dhcp.keep)
+        && (&fallback.value, keep.value) == (&Fallback::Background, false)
+    {
+        return Err(RequestError::Conflict {
+            first: super::suits::shown(&fallback.origin),
+            second: super::suits::shown(&keep.origin),
+            why: "somebody has to go on asking",
+        });
+    }
     let why = match &uplink.value {
         Uplink::Dummy => "a dummy leads nowhere",
         Uplink::Ipvlan {
@@ -115,11 +136,15 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
         | Uplink::Wifi { .. }
         | Uplink::Link { .. } => return Ok(()),
     };
-    Err(RequestError::Conflict {
-        first: format!("{}={}", ip.entry.key, cut(ip.entry.value)),
-        second: super::suits::shown(&uplink.origin),
+    Err(conflict(ip, &uplink.origin, why))
+}
+
+fn conflict(ip: &Entry<'_>, other: &Origin, why: &'static str) -> RequestError {
+    RequestError::Conflict {
+        first: format!("{}={}", ip.key, cut(ip.value)),
+        second: super::suits::shown(other),
         why,
-    })
+    }
 }
 
 /// Whether an annotation repeats what holds without it.

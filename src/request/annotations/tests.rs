@@ -197,7 +197,6 @@ fn a_feature_without_engine_is_named_with_key_and_value() {
             "3",
             "announcing an address more than once",
         ),
-        ("pipework.wait", "30s", "waiting for an uplink"),
         ("pipework.net", "lan", "a named network"),
         ("pipework.cmd", "br1 10.0.0.5/24", "a pipework line"),
     ] {

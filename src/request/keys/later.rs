@@ -3,8 +3,6 @@
 use super::{Engine, Form, Key, Scope, table};
 
 table! {
-    Interface "wait" Form::Duration, "0s", "30s", Engine::NotYet("waiting for an uplink");
-        "how long to wait for an uplink that is absent or without carrier"
     Sandbox "net" Form::NetworkName, "", "lan", Engine::NotYet("a named network");
         "a network that the administrator has defined"
     Sandbox "cmd" Form::Command, "", "br0 10.0.0.5/24", Engine::NotYet("a pipework line");

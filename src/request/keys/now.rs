@@ -123,6 +123,8 @@ table! {
         "refuse a lease that nothing would renew"
     Interface "dhcp.fallback" Form::Fallback, "refuse", "last-lease", FIRST;
         "what to do without an answer: refuse, last-lease, background or ADDRESS/LENGTH"
+    Interface "wait" Form::Duration, "0s", "30s", FIRST;
+        "how long to wait for an uplink that is absent or without carrier"
     Interface "optional" Form::Bool, "false", "true", FIRST;
         "start without this interface when it cannot be made"
     Interface "ovs.iface-id" Form::Text(255), "", "port-1", FIRST;
