@@ -31,3 +31,5 @@ mod server;
 mod support;
 #[path = "keeper/turns.rs"]
 mod turns;
+#[path = "keeper/whole.rs"]
+mod whole;

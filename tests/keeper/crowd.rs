@@ -16,12 +16,12 @@ use crate::support::world::root;
 const LEASES: &str = "/run/dnsmasq.leases";
 
 /// A running dnsmasq, killed when this goes.
-struct Dnsmasq(Child);
+pub struct Dnsmasq(Child);
 
 impl Dnsmasq {
     /// Starts it on `wire` of a machine of the lab; `None` without a root that
     /// has it. It runs from the root's files without entering it.
-    fn start(lab: &Lab, machine: &Container, options: &[&str]) -> Option<Self> {
+    pub fn start(lab: &Lab, machine: &Container, options: &[&str]) -> Option<Self> {
         let root = root("trixie").ok()?;
         let program = format!("{root}/usr/sbin/dnsmasq");
         fs::metadata(&program).ok()?;

@@ -67,8 +67,15 @@ impl Daemon {
 
     /// Its open descriptors.
     pub fn descriptors(&self) -> usize {
+        self.open_files().len()
+    }
+
+    /// What they are.
+    pub fn open_files(&self) -> Vec<String> {
         let directory = format!("/proc/{}/fd", self.pid());
-        fs::read_dir(directory).unwrap().count()
+        let entries = fs::read_dir(directory).unwrap().flatten();
+        let links = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.map(|link| link.display().to_string()).collect()
     }
 }
 
