@@ -242,3 +242,36 @@ fn the_policies_that_are_shown_are_right() {
         Policy::parse(Path::new("policy.toml"), policy.as_bytes()).unwrap();
     }
 }
+
+/// The names of all test functions below a folder.
+fn tests_below(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(path).unwrap();
+            let names = text.split("#[test]").skip(1).filter_map(|after| {
+                let name = after.split_once("fn ")?.1.split_once('(')?.0;
+                Some(name.to_owned())
+            });
+            found.extend(names);
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_manual_of_dhcp_names_is_there() {
+    let mut known = Vec::new();
+    tests_below(&at("src"), &mut known);
+    tests_below(&at("tests"), &mut known);
+    let manual = read("packaging/man/pipework-dhcp.7");
+    let named: Vec<&str> = manual
+        .split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
+        .filter(|word| word.matches('_').count() > 2)
+        .collect();
+    assert!(named.len() > 60, "{}", named.len());
+    for name in named {
+        assert!(known.iter().any(|known| known == name), "{name}");
+    }
+}

@@ -187,3 +187,21 @@ fn the_fallback_is_an_address_where_nobody_answers() {
         assert!(crate::plain::routes(lab, &container).contains(&"default via 10.0.0.2".to_owned()));
     });
 }
+
+#[test]
+fn every_third_message_may_be_lost() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = Scripted::on(lab, &machine, |message, before| match before % 3 {
+            0 => Vec::new(),
+            _ => ordinary(message, |_| {}),
+        });
+        for id in ["one", "two", "three"] {
+            let container = lab.container(id);
+            let begin = Instant::now();
+            lab.attach(&container, &ALONE).ok();
+            assert!(begin.elapsed() < Duration::from_secs(2));
+            container.end();
+        }
+    });
+}

@@ -255,3 +255,26 @@ fn a_start_without_a_lease_leaves_nothing_behind() {
         assert_eq!(lab.snapshot_of(&container), guest);
     });
 }
+
+#[test]
+fn the_leased_address_is_announced_to_who_knew_another_holder() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = Scripted::ordinary(lab, &machine);
+        lab.inside(&machine, || {
+            crate::support::lab::ip(
+                "neigh add 10.0.0.50 lladdr 02:00:00:00:00:99 dev wire nud stale",
+            )
+        });
+        let container = lab.container("web");
+        lab.attach(&container, &ALONE).ok();
+        let own = lab.inside(&container, || ip_json("link show dev eth1"));
+        let own = own[0]["address"].clone();
+        let known = || lab.inside(&machine, || ip_json("neigh show 10.0.0.50"));
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(3);
+        while known()[0]["lladdr"] != own && std::time::Instant::now() < end {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(known()[0]["lladdr"], own);
+    });
+}
