@@ -6,6 +6,7 @@
 //! took it along. A run that was killed half-way is taken back from its record.
 //! Everything here runs under the namespace's lock.
 
+mod leases;
 mod objects;
 mod ovs;
 

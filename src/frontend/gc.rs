@@ -33,6 +33,8 @@ pub struct Swept {
     pub bridges: Vec<String>,
     /// What attachments shared that nobody uses any more.
     pub objects: Vec<String>,
+    /// Containers and interfaces whose leases nobody keeps any more.
+    pub leases: Vec<String>,
     /// What could not be removed, and why.
     pub failed: Vec<String>,
 }
@@ -47,6 +49,9 @@ pub fn run() -> u8 {
                 print(&format!(
                     "removed {ports} ports of Open vSwitch whose containers are gone\n"
                 ));
+            }
+            for whose in &swept.leases {
+                print(&format!("forgot the lease of {whose}, which is gone\n"));
             }
             for bridge in &swept.bridges {
                 print(&format!("removed the bridge {bridge}, which was empty\n"));
@@ -126,6 +131,12 @@ async fn all(collector: &Collector<'_>) -> Swept {
     }
     if let Err(error) = collector.store.sweep_leases() {
         swept.failed.push(error.to_string());
+    }
+    for lease in collector.sweep_leases() {
+        match lease {
+            Ok(whose) => swept.leases.push(whose),
+            Err(error) => swept.failed.push(error.to_string()),
+        }
     }
     for object in collector.sweep_objects().await {
         match object {

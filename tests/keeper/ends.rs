@@ -116,3 +116,27 @@ fn a_lease_that_is_not_written_down_or_whose_container_is_gone_is_refused() {
         assert!(!is_kept(&kept.id));
     });
 }
+
+#[test]
+fn gc_forgets_leases_of_the_dead_and_of_former_boots_and_no_others() {
+    lab!(|lab| {
+        let (mut dead, alive) = (lab.container("dead"), lab.container("alive"));
+        let gone = lease_of(&dead, 7);
+        let stays = lease_of(&alive, 7);
+        let mut former = lease_of(&alive, 8);
+        former.id.namespace.boot_id = "00000000-0000-0000-0000-000000000000".to_owned();
+        // A record is reason enough, though no process is named.
+        lab.bridge("br0");
+        let attached = lab.container("attached");
+        lab.attach(&attached, &ASKED).ok();
+        let mut recorded = lease_of(&attached, 7);
+        recorded.keepers.clear();
+        for kept in [&gone, &stays, &former, &recorded] {
+            store().keep_lease(kept).unwrap();
+        }
+        dead.kill();
+        lab.gc().ok();
+        let kept = [&gone, &stays, &former, &recorded].map(|kept| is_kept(&kept.id));
+        assert_eq!(kept, [false, true, false, true]);
+    });
+}

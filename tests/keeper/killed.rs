@@ -1,16 +1,16 @@
 //! A daemon that is killed in the middle: no gap, nothing asked twice, and
 //! nothing that outlives its lease.
 
+use std::process::Command;
 use std::time::Duration;
 
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::{Message, MessageType};
-use pipework::keeper;
 
 use crate::process::{Daemon, hand_over, is_kept, store, within};
 use crate::renewals::leased;
 use crate::server::{Server, answer};
-use crate::support::lab::{Container, Lab, ip_json, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, ip_json, lab};
 
 fn willing(message: &Message) -> Vec<Message> {
     let kind = match message.kind() {
@@ -134,7 +134,14 @@ fn a_lease_that_is_given_back_is_told_to_its_server_by_name_and_at_the_end() {
         let _daemon = Daemon::start();
         let (web, kept) = leased(lab, "web", 5, 8);
         hand_over(&kept);
-        keeper::release(&kept.id).unwrap();
+        let release = |name: &str| {
+            let mut command = Command::new(PIPEWORK);
+            command.args(["leases", "release", name]).output().unwrap()
+        };
+        assert_eq!(release("nobody").status.code(), Some(19));
+        let released = release("web");
+        let text = String::from_utf8_lossy(&released.stdout).into_owned();
+        assert_eq!(text, "gave back 10.0.0.5/24 of web\n", "{released:?}");
         within("the address is gone", Duration::from_secs(2), || {
             !has_address(lab, &web) && !is_kept(&kept.id)
         });

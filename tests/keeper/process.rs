@@ -19,6 +19,11 @@ use pipework::sys::proc::{self, Process};
 
 use crate::support::lab::{Container, PIPEWORK, RECORDS};
 
+/// What pipework.service lets the daemon do: every test has it do without the
+/// rest.
+const CAPABILITIES: &str = "-all,+net_admin,+net_raw,+net_bind_service,+sys_admin,+sys_ptrace,\
+                            +dac_override";
+
 /// A running daemon, killed when this goes.
 pub struct Daemon(pub Child);
 
@@ -37,7 +42,8 @@ impl Daemon {
     pub fn spawn() -> Child {
         // It dies with the thread of the test.
         Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", PIPEWORK, "daemon"])
+            .args(["--pdeathsig", "KILL", "--no-new-privs"])
+            .args(["--bounding-set", CAPABILITIES, PIPEWORK, "daemon"])
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
