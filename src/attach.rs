@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::announce::{AnnounceError, announce};
-use crate::apply::{self, ApplyError, Kernel, LeftOut, OvsSession};
+use crate::apply::{self, ApplyError, Kernel, LeftOut, OvsSession, Routers};
 use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE, namespace_path};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -237,6 +237,7 @@ fn open<'a>(
         home: &sandbox.home,
         store,
         ovs: OvsSession::default(),
+        routers: Routers::default(),
         deadline,
     })
 }

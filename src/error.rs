@@ -161,7 +161,9 @@ impl Error {
             Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
             Self::Apply(error) if error.is_deadline() => ExitCode::Deadline,
             Self::Apply(error) if error.is_address_in_use() => ExitCode::AddressInUse,
-            Self::Apply(error) if matches!(error.cause, Cause::Lease(_)) => ExitCode::NoLease,
+            Self::Apply(error) if matches!(error.cause, Cause::Lease(_) | Cause::Slaac(_)) => {
+                ExitCode::NoLease
+            }
             Self::Lease(_) => ExitCode::NoLease,
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),
@@ -195,6 +197,7 @@ impl Error {
                 Cause::Config(error) => error.hint(),
                 Cause::Shared(error) => Some(error.hint()),
                 Cause::Probe(error) => error.hint(),
+                Cause::Slaac(error) => error.hint(),
                 Cause::Lease(error) => error.hint(),
                 Cause::Rtnl(_)
                 | Cause::Sysctl(_)

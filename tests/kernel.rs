@@ -96,6 +96,8 @@ mod sbr;
 mod several;
 #[path = "kernel/sharing.rs"]
 mod sharing;
+#[path = "kernel/slaac.rs"]
+mod slaac;
 mod support;
 #[path = "kernel/taken_back.rs"]
 mod taken_back;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LeaseError, NicError, ProbeError, SharedError, ovs};
+use super::{LeaseError, NicError, ProbeError, SharedError, SlaacError, ovs};
 use crate::config::ConfigError;
 use crate::record::RecordError;
 use crate::sys::files::FileFault;
@@ -42,6 +42,9 @@ pub enum Cause {
     /// No server gave an address.
     #[error(transparent)]
     Lease(#[from] Box<LeaseError>),
+    /// No address came of what routers advertise.
+    #[error(transparent)]
+    Slaac(#[from] SlaacError),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -64,6 +67,7 @@ impl Cause {
             | Self::Config(_)
             | Self::Nic(_)
             | Self::File(_)
+            | Self::Slaac(_)
             | Self::Lease(_)
             | Self::Deadline { .. } => None,
         }
@@ -82,6 +86,7 @@ impl Cause {
             | Self::Config(_)
             | Self::Nic(_)
             | Self::File(_)
+            | Self::Slaac(_)
             | Self::Lease(_)
             | Self::Deadline { .. } => false,
         }
@@ -101,6 +106,7 @@ impl Cause {
             | Self::Config(_)
             | Self::Nic(_)
             | Self::File(_)
+            | Self::Slaac(_)
             | Self::Lease(_)
             | Self::Deadline { .. } => None,
         }

@@ -16,6 +16,7 @@ mod port;
 mod probe;
 mod routing;
 mod shared;
+mod slaac;
 mod traffic;
 mod undo;
 mod vf;
@@ -41,6 +42,7 @@ pub use nic::NicError;
 pub use ovs::OvsSession;
 pub use probe::ProbeError;
 pub use shared::refresh;
+pub use slaac::{Routers, Said, SlaacError};
 pub use undo::{Left, Sides, take_back};
 
 /// How long a name or a MAC may stay taken by a container that has just died:
@@ -66,6 +68,8 @@ pub struct Kernel<'a> {
     pub store: &'a Store,
     /// Open vSwitch, if a step needs it.
     pub ovs: OvsSession,
+    /// What routers said, if a step listens to them.
+    pub routers: Routers,
     /// When the run must have ended.
     pub deadline: Deadline,
 }
@@ -266,7 +270,8 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         | Step::Nic(_)
         | Step::Lease(_)
         | Step::Ovs(_)
-        | Step::File(_) => false,
+        | Step::File(_)
+        | Step::Slaac(_) => false,
     }
 }
 
@@ -317,6 +322,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Lease(step) => lease::once(step, kernel).await?,
         Step::Nic(step) => nic::step(step, kernel).await?,
         Step::File(step) => files::once(step)?,
+        Step::Slaac(step) => slaac::once(step, kernel).await?,
         Step::Ovs(step) => ovs::run(step, &kernel.ovs, host, kernel.deadline).await?,
     }
     Ok(())

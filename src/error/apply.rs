@@ -1,6 +1,6 @@
 //! What kind of failure the refusal of a step is.
 
-use crate::apply::{ApplyError, Cause, LeaseError, ProbeError};
+use crate::apply::{ApplyError, Cause, LeaseError, ProbeError, SlaacError};
 use crate::record::RecordError;
 use crate::sys::ovsdb::OvsdbError;
 use crate::sys::ovsdb::vswitch::OvsError;
@@ -23,6 +23,7 @@ impl ApplyError {
             | Cause::Ovs(_)
             | Cause::Nic(_)
             | Cause::File(_)
+            | Cause::Slaac(_)
             | Cause::Lease(_)
             | Cause::Config(_) => false,
         }
@@ -33,6 +34,7 @@ impl ApplyError {
         match &self.cause {
             Cause::Probe(ProbeError::InUse { .. }) => true,
             Cause::Lease(error) => matches!(**error, LeaseError::InUse { .. }),
+            Cause::Slaac(error) => matches!(error, SlaacError::Duplicate { .. }),
             Cause::Probe(_)
             | Cause::Rtnl(_)
             | Cause::Sysctl(_)

@@ -82,7 +82,7 @@ impl ExitCode {
         ),
         (
             Self::NoLease,
-            "no DHCP server gave an address, or nobody would renew it; everything was taken back",
+            "no server or router gave an address, or nobody would renew it; everything was taken back",
         ),
     ];
 }

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::slaac;
 use super::{PlannedInterface, Planner, Step, is_optional, names};
 use crate::host::view::DefaultRouteView;
 use crate::request::{
@@ -114,6 +115,7 @@ impl Planner<'_> {
         let place = self.current();
         self.settings(attachment, &ifname);
         self.own_traffic(attachment);
+        self.listen_to_routers(attachment);
         let up = Step::RaiseInterface {
             ifindex,
             ifname: ifname.clone(),
@@ -167,20 +169,27 @@ impl Planner<'_> {
             .find(|a| a.value.addr().is_ipv6());
         let place = self.current();
         let mut defaults = Vec::new();
-        if !is_asked("accept_ra") {
-            defaults.push(("accept_ra", "0", true, Origin::Default));
+        if let Some(origin) = attachment.addressing.learns(true) {
+            let settings = slaac::settings(attachment).into_iter();
+            defaults
+                .extend(settings.map(|(leaf, value, fine)| (leaf, value, fine, origin.clone())));
+        } else if !is_asked("accept_ra") {
+            defaults.push(("accept_ra", "0".to_owned(), true, Origin::Default));
         }
+        let is_on = |(leaf, ..): &(&str, String, bool, Origin)| *leaf == "disable_ipv6";
         if let Some(address) = wants_v6
             && !is_asked("disable_ipv6")
+            && !defaults.iter().any(is_on)
         {
-            defaults.push(("disable_ipv6", "0", false, address.origin.clone()));
+            let origin = address.origin.clone();
+            defaults.push(("disable_ipv6", "0".to_owned(), false, origin));
         }
         for (leaf, value, absent_is_fine, origin) in defaults {
             let step = Step::SetSysctl {
                 ifname: ifname.clone(),
                 family: Family::Ipv6,
                 leaf,
-                value: value.to_owned(),
+                value,
                 absent_is_fine,
             };
             self.push(place, step, &origin);

@@ -22,6 +22,7 @@ mod ovs;
 mod physical;
 mod routing;
 pub mod shared;
+mod slaac;
 pub mod step;
 mod suits;
 #[cfg(test)]
@@ -45,7 +46,7 @@ pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{
     FileStep, FileUndo, LeaseAsk, LeaseStep, OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo,
-    Probe, RoutingStep, Side, Step, Undo,
+    Probe, RoutingStep, Side, SlaacStep, Step, Undo,
 };
 
 /// Everything that will be done, in order.
@@ -127,6 +128,7 @@ pub fn plan(
     }
     handover::no_later_user(&planner.plan)?;
     planner.default_routes(&planned);
+    planner.await_routers(&planned);
     planner.leases(&planned);
     Ok(planner.plan)
 }

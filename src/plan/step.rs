@@ -13,6 +13,7 @@ mod nic;
 mod ovs;
 mod port;
 mod routing;
+mod slaac;
 mod traffic;
 
 use super::shared::{SharedObject, User};
@@ -25,6 +26,7 @@ pub use nic::{NicStep, NicUndo, Traveller};
 pub use ovs::{OvsStep, OvsUndo};
 pub use port::{PortStep, PortUndo};
 pub use routing::{Probe, RoutingStep};
+pub use slaac::SlaacStep;
 pub use traffic::TrafficStep;
 pub use undo::{Side, Undo};
 
@@ -159,6 +161,8 @@ pub enum Step {
     Ovs(OvsStep),
     /// A file by which the container finds names.
     File(FileStep),
+    /// Something about addresses that routers advertise.
+    Slaac(SlaacStep),
     /// A lease, or what it changes.
     Lease(LeaseStep),
 }
@@ -210,6 +214,7 @@ impl Step {
             Self::Ovs(step) => step.undo(),
             Self::File(step) => Some(step.undo()),
             Self::RaiseParent { .. }
+            | Self::Slaac(_)
             | Self::KeepBridgeMac { .. }
             | Self::SetAlias { .. }
             | Self::JoinBridge { .. }
@@ -294,6 +299,7 @@ impl fmt::Display for Step {
             Self::Nic(step) => step.fmt(f),
             Self::Ovs(step) => step.fmt(f),
             Self::File(step) => step.fmt(f),
+            Self::Slaac(step) => step.fmt(f),
             Self::Lease(step) => step.fmt(f),
         }
     }

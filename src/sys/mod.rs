@@ -3,7 +3,7 @@
 //! `netns` holds every `setns`, `rtnl` every netlink call, `sysctl` every
 //! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `packet` the
 //! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
-//! in them, `udp` sockets of one address, `files` what a container finds names by,
+//! in them, `router` what routers advertise, `udp` sockets of one address, `files` what a container finds names by,
 //! `proc` what is read of processes, `seqpacket` the sockets that carry descriptors,
 //! `events` what is waited for,
 //! `raw` every `unsafe` block. Knows no policy and no plan: it takes leaf types of
@@ -30,6 +30,7 @@ pub mod packet;
 pub mod pci;
 pub mod proc;
 pub mod raw;
+pub mod router;
 pub mod rtnl;
 pub mod seqpacket;
 pub mod sysctl;

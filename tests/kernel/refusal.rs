@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pipework::apply::{Kernel, OvsSession, apply};
+use pipework::apply::{Kernel, OvsSession, Routers, apply};
 use pipework::deadline::Deadline;
 use pipework::host::inspect::inspect;
 use pipework::plan::{self, Identity, LOWEST_INDEX, Life, Plan, PlannedStep, Step};
@@ -91,6 +91,7 @@ pub fn with_plan<T>(
             home: &home,
             store: &store,
             ovs: OvsSession::default(),
+            routers: Routers::default(),
             deadline: Deadline::after(time),
         };
         let plan = plan_of(&kernel, asked).await;

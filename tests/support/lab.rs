@@ -11,6 +11,7 @@ pub mod frames;
 mod hook;
 pub mod host;
 mod mounts;
+pub mod router;
 pub mod snapshot;
 pub mod wire;
 

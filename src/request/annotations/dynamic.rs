@@ -25,8 +25,7 @@ pub(super) fn read_ip<'e>(
                 continue;
             }
         };
-        // Carried out: DHCP for IPv4.
-        if way != Dynamic::Dhcp4 {
+        if way == Dynamic::Dhcp6 {
             fields.later(entry, form.name());
         }
         fields.dynamic.push(entry.asked(way));
@@ -89,9 +88,12 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
         });
     }
     let asks = |way| fields.dynamic.iter().any(|asked| asked.value == way);
+    if asks(Dynamic::Slaac) || asks(Dynamic::Dhcp6) {
+        hears_routers(fields, uplink)?;
+    }
     let Some(ip) = fields.ip.as_ref().filter(|_| asks(Dynamic::Dhcp4)) else {
         return match fields.of_dhcp {
-            Some(entry) if !asks(Dynamic::Dhcp6) && !is_default(entry) => {
+            Some(entry) if fields.dynamic.is_empty() && !is_default(entry) => {
                 Err(RequestError::NeedsAnother {
                     first: format!("{}={}", entry.key, cut(entry.value)),
                     other: "ip=dhcp",
@@ -145,6 +147,31 @@ fn conflict(ip: &Entry<'_>, other: &Origin, why: &'static str) -> RequestError {
         second: super::suits::shown(other),
         why,
     }
+}
+
+/// Uplinks by which no router is heard.
+fn hears_routers(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), RequestError> {
+    let why = match &uplink.value {
+        Uplink::Dummy => "a dummy leads nowhere",
+        Uplink::Ipvlan {
+            mode: IpvlanMode::L3 | IpvlanMode::L3s,
+            ..
+        } => "in that mode no router is heard",
+        Uplink::Ipvlan { .. }
+        | Uplink::Ipoib { .. }
+        | Uplink::Bridge { .. }
+        | Uplink::Ovs { .. }
+        | Uplink::Macvlan { .. }
+        | Uplink::Physical { .. }
+        | Uplink::Wifi { .. }
+        | Uplink::Link { .. } => return Ok(()),
+    };
+    let Some(ip) = &fields.ip else { return Ok(()) };
+    Err(RequestError::Conflict {
+        first: format!("{}={}", ip.entry.key, cut(ip.entry.value)),
+        second: super::suits::shown(&uplink.origin),
+        why,
+    })
 }
 
 /// Whether an annotation repeats what holds without it.

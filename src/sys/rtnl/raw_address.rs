@@ -30,6 +30,9 @@ const IFA_PROTO: u16 = 11;
 
 const IFA_F_SECONDARY: u32 = 0x01;
 const IFA_F_NODAD: u32 = 0x02;
+const IFA_F_DADFAILED: u32 = 0x08;
+const IFA_F_DEPRECATED: u32 = 0x20;
+const IFA_F_TENTATIVE: u32 = 0x40;
 const IFA_F_HOMEADDRESS: u32 = 0x10;
 const IFA_F_PERMANENT: u32 = 0x80;
 const IFA_F_MANAGETEMPADDR: u32 = 0x100;
@@ -106,6 +109,17 @@ impl RawAddress {
     /// (RFC 8981).
     pub fn is_temporary(&self) -> bool {
         self.is_v6() && self.flags() & IFA_F_SECONDARY != 0
+    }
+
+    /// Whether new connections may use it: the kernel looks for no other host
+    /// that has it, found none, and its preferred time is not over.
+    pub fn is_usable(&self) -> bool {
+        self.flags() & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED) == 0
+    }
+
+    /// Whether the kernel found another host with it.
+    pub fn is_duplicate(&self) -> bool {
+        self.flags() & IFA_F_DADFAILED != 0
     }
 
     /// Its lifetimes as they were when it was told.
