@@ -109,7 +109,8 @@ pub(super) struct Daemon {
     pub(super) turns: Turns,
     pub(super) policy: PolicyFile,
     pub(super) sweep_at: Option<Duration>,
-    idle_since: Duration,
+    /// Since when there is nothing to do.
+    idle_since: Option<Duration>,
 }
 
 /// Runs a daemon; it returns when it was started by a service manager and has
@@ -130,13 +131,13 @@ pub fn run(setup: Setup) -> Result<(), DaemonError> {
     sweep(setup.sweep);
     loop {
         let now = since_boot();
-        if ends_idle && daemon.is_idle(now) {
+        let idle_end = daemon.idle_end(now).filter(|_| ends_idle);
+        if idle_end.is_some_and(|end| end <= now) {
             return Ok(());
         }
         if daemon.sweep_at.take_if(|at| *at <= now).is_some() {
             sweep(setup.sweep);
         }
-        let idle_end = ends_idle.then(|| daemon.idle_since + IDLE_TIME);
         daemon.wait(idle_end).map_err(kernel("epoll_wait"))?;
         daemon.due();
     }
@@ -185,7 +186,7 @@ impl Daemon {
             turns: Turns::default(),
             policy: PolicyFile::default(),
             sweep_at: None,
-            idle_since: since_boot(),
+            idle_since: None,
         };
         let number = daemon.number(Source::Alarm);
         let added = daemon.poller.add(&daemon.alarm, number);
@@ -209,12 +210,14 @@ impl Daemon {
         self.sources.remove(&number);
     }
 
-    fn is_idle(&mut self, now: Duration) -> bool {
+    /// When it has been without a lease for long enough; `None` while it has any.
+    fn idle_end(&mut self, now: Duration) -> Option<Duration> {
         let is_used = !self.leases.is_empty() || !self.guests.is_empty();
         if is_used || self.sweep_at.is_some() {
-            self.idle_since = now;
+            self.idle_since = None;
+            return None;
         }
-        now >= self.idle_since + IDLE_TIME
+        Some(*self.idle_since.get_or_insert(now) + IDLE_TIME)
     }
 
     /// Sleeps until something happens, and deals with it.

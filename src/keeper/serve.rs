@@ -4,6 +4,7 @@
 //! the daemon wait.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use super::daemon::{Daemon, Source};
 use super::protocol::{Answer, MOST_BYTES, ProtocolError, Refusal, Request, VERSION, read, write};
@@ -11,6 +12,9 @@ use crate::sys::seqpacket::Connection;
 
 /// More connections than this are not taken at once.
 const MOST_GUESTS: usize = 4096;
+
+/// How long to rest when there are no descriptors left.
+const REST: Duration = Duration::from_millis(100);
 
 /// Who is connected.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ impl Daemon {
                 Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be taken");
+                    // It waits, and would be told of again at once.
+                    std::thread::sleep(REST);
                     return;
                 }
             };

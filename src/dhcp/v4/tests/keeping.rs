@@ -59,6 +59,22 @@ fn an_address_is_used_no_more_at_the_second_at_which_its_lease_ends() {
 }
 
 #[test]
+fn a_machine_that_slept_does_what_is_right_when_it_wakes_and_nothing_twice() {
+    // Over T1, over T2, and over the end, by CLOCK_BOOTTIME.
+    for (wakes, wanted) in [(1900, false), (3200, false), (10_000, true)] {
+        let mut machine = bound(machine());
+        let actions = machine.on(&Event::Timer, secs(wakes));
+        let message = sent(&actions);
+        assert_eq!(actions.contains(&Action::Withdraw), wanted, "{wakes}");
+        let is_broadcast = matches!(actions.last(), Some(Action::Broadcast(_)));
+        assert_eq!(is_broadcast, wakes > 3150, "{wakes}");
+        assert_eq!(kind(&message) == MessageType::Discover, wanted, "{wakes}");
+        // The time that passed brings no messages of its own.
+        assert!(machine.on(&Event::Timer, secs(wakes)).is_empty(), "{wakes}");
+    }
+}
+
+#[test]
 fn a_refused_renewal_ends_the_lease_at_once() {
     let mut machine = bound(machine());
     let (due, actions) = wait(&mut machine);
