@@ -94,7 +94,7 @@ pub async fn attach(
     nics::find_holder(&wanted, &view, store)?;
     nics::note_users(&mut view, store);
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
-    names::write_files(&mut plan, &wanted, sandbox, &kernel).await?;
+    let names = names::write_files(&mut plan, &wanted, sandbox, &kernel).await?;
     leases::check(&plan, deadline)?;
 
     let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
@@ -119,6 +119,7 @@ pub async fn attach(
         sandbox,
         kernel: &kernel,
         identity: &identity,
+        names: &names,
     };
     let leases = leases::acquire(&leasing, &mut plan, &mut record, &mut left_out).await;
     let leases = match leases {

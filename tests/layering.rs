@@ -88,6 +88,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "record",
             "reference",
             "request",
+            // What leases and routers know of names, put together.
+            "rt",
             "sys",
         ],
     ),

@@ -8,6 +8,7 @@ mod end;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use super::names::Names;
 use crate::apply::{self, Cause, Kernel, LeaseError, LeftOut};
 use crate::deadline::Deadline;
 use crate::dhcp::lease::{Lease, LeaseRoute};
@@ -15,10 +16,11 @@ use crate::dhcp::v4::Bound;
 use crate::host::container::Sandbox;
 use crate::keeper;
 use crate::plan::lease::{Target, change};
-use crate::plan::{Applied4, LeaseAsk, LeaseStep, Plan, PlannedStep, Step};
+use crate::plan::{Applied4, Learned, LeaseAsk, LeaseStep, Plan, PlannedStep, Step};
 use crate::record::{Identity, Kept, Kept4, Record, Remembered, VERSION};
 use crate::reference::LeaseId;
 use crate::request::AddressWithGateway;
+use crate::rt::Resolver;
 use crate::sys::clock;
 use client::Answer;
 
@@ -32,6 +34,8 @@ pub(super) struct Leasing<'a> {
     pub kernel: &'a Kernel<'a>,
     /// Who it is over its restarts.
     pub identity: &'a crate::plan::Identity,
+    /// What waits for what the network knows of names.
+    pub names: &'a Names,
 }
 
 /// A lease that was applied.
@@ -73,10 +77,27 @@ pub(super) fn check(plan: &Plan, deadline: Deadline) -> Result<(), LeaseError> {
     Ok(())
 }
 
+/// Asks for every lease of the plan, applies what came, and writes down what
+/// the network knows of names.
+pub(super) async fn acquire(
+    leasing: &Leasing<'_>,
+    plan: &mut Plan,
+    record: &mut Record,
+    left_out: &mut Vec<LeftOut>,
+) -> Result<Leases, apply::ApplyError> {
+    let leases = ask_for(leasing, plan, record, left_out).await?;
+    let Leasing { names, kernel, .. } = leasing;
+    let learned = leases.learned();
+    names
+        .write_learned(plan, record, &learned, left_out, kernel)
+        .await?;
+    Ok(leases)
+}
+
 /// Asks for every lease of the plan, and applies what came. The plan and the
 /// record say afterwards what was made of them; optional interfaces without a
 /// lease are taken back, and join those that were left out.
-pub(super) async fn acquire(
+async fn ask_for(
     leasing: &Leasing<'_>,
     plan: &mut Plan,
     record: &mut Record,
@@ -283,6 +304,30 @@ fn remember(bound: &Bound, ask: &LeaseAsk, identity: &Identity) -> Remembered {
 }
 
 impl Leases {
+    /// What the servers know of names.
+    fn learned(&self) -> Vec<Learned> {
+        let leases = self.0.iter().filter_map(|taken| {
+            let bound = taken.kept.dhcp4.as_ref()?.bound.as_ref()?;
+            Some((&taken.kept.ifname, &bound.lease))
+        });
+        let learned = leases.map(|(ifname, lease)| Learned {
+            ifname: ifname.clone(),
+            resolver: Resolver {
+                servers: lease
+                    .dns
+                    .iter()
+                    .map(|server| ((*server).into(), ifname.clone()))
+                    .collect(),
+                search: match lease.search.is_empty() {
+                    true => lease.domain.iter().cloned().collect(),
+                    false => lease.search.clone(),
+                },
+            },
+            addresses: Vec::new(),
+        });
+        learned.collect()
+    }
+
     /// Writes the leases down and names them to who keeps them. What fails here
     /// fails no start: an address ends with its lease all the same.
     pub(super) fn hand_over(self, leasing: &Leasing<'_>) {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::lab::router::{Router, prefix};
+use crate::support::lab::router::{Router, name_server, prefix};
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Container, Lab, ip_json, lab};
+use crate::support::lab::{Container, Lab, bundle_of, ip_json, lab};
 
 /// M and O (RFC 4861 §4.2).
 const MANAGED: u8 = 0x80;
@@ -132,6 +132,9 @@ fn a_router_without_a_prefix_and_no_router_at_all_are_told_apart() {
             "{text}"
         );
         guest.assert_equal(&lab.snapshot_of(&container), "container");
+        host.assert_equal(&lab.snapshot(), "host");
+        records.assert_equal(&Records::take(), "store");
+        // From now on the host hears the router as well.
         let router = Router::start(lab, &machine, MANAGED, &[]);
         let text = lab.attach(&container, &asked).refused(22);
         assert!(
@@ -141,7 +144,42 @@ fn a_router_without_a_prefix_and_no_router_at_all_are_told_apart() {
         assert!(text.contains("pipework.ip=dhcp6"), "{text}");
         drop(router);
         guest.assert_equal(&lab.snapshot_of(&container), "container");
-        host.assert_equal(&lab.snapshot(), "host");
         records.assert_equal(&Records::take(), "store");
+    });
+}
+
+/// A bundle with a root of its own, and what stands in its resolv.conf.
+fn root_of(container: &Container) -> std::path::PathBuf {
+    let bundle = bundle_of(&container.id);
+    std::fs::create_dir_all(bundle.join("root/etc")).unwrap();
+    let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
+    std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+    bundle.join("root/etc/resolv.conf")
+}
+
+#[test]
+fn the_name_servers_of_a_router_reach_a_container_that_is_alone_and_leave_with_it() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let options = [
+            prefix("fd00:5::"),
+            name_server("fd00:5::53"),
+            name_server("fe80::1"),
+        ];
+        let _router = Router::start(lab, &machine, 0, &options);
+        for (more, is_written) in [("dns=auto", true), ("dns=lease", true), ("dns=keep", false)] {
+            let container = lab.any_container();
+            let (id, file) = (container.id.clone(), root_of(&container));
+            let more = format!("pipework.{more}");
+            let asked = ["pipework.bridge=br0", "pipework.ip=slaac", &more];
+            lab.attach(&container, &asked).ok();
+            let written = std::fs::read_to_string(&file).ok();
+            let body = written.as_deref().and_then(|text| text.split_once('\n'));
+            let wanted = "nameserver fd00:5::53\nnameserver fe80::1%eth1\n";
+            assert_eq!(body.map(|(_, body)| body), is_written.then_some(wanted));
+            container.end();
+            lab.poststop(&id).ok();
+            assert!(!file.exists(), "{more}");
+        }
     });
 }
