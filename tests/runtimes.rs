@@ -83,7 +83,8 @@ on_every_suite! {
         a_container_beside_others_keeps_its_files
         a_file_in_the_root_is_made_and_goes_with_the_container
         a_link_in_the_root_that_leads_out_of_it_reaches_nothing
-        a_mount_of_the_hosts_is_refused_and_left_as_it_is;
+        a_mount_of_the_hosts_is_refused_and_left_as_it_is
+        the_name_servers_of_radvd_reach_a_container_of_podman;
     networks:
         the_interface_comes_beside_the_engines_own
         the_network_of_the_host_is_refused

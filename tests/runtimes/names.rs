@@ -148,3 +148,35 @@ pub fn a_mount_of_the_hosts_is_refused_and_left_as_it_is(world: &World) {
     }
     assert_eq!(world.sh("cat /srv/shadow").ok(), "root:secret\n");
 }
+
+const RADVD: &str = "interface br0 {
+  AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
+  prefix fd00:5::/64 { };
+  RDNSS fd00:5::1 { };
+  DNSSL lan.example { };
+};
+";
+
+pub fn the_name_servers_of_radvd_reach_a_container_of_podman(world: &World) {
+    import_image(world);
+    world.write("/etc/radvd.conf", RADVD);
+    world
+        .sh(
+            "ip addr add fd00:5::1/64 dev br0 nodad && sysctl -qw net.ipv6.conf.all.forwarding=1 \
+             && radvd -u root -C /etc/radvd.conf -p /run/radvd.pid",
+        )
+        .ok();
+    for runtime in RUNTIMES {
+        let line = "run --rm --network none --annotation pipework.bridge=br0 \
+                    --annotation pipework.ip=slaac localhost/bb:1 \
+                    /bin/busybox sh -c 'cat /etc/resolv.conf; cat /proc/net/if_inet6'";
+        let seen = podman(world, runtime, line).ok();
+        assert!(
+            seen.contains("search lan.example\nnameserver fd00:5::1\n"),
+            "{seen}"
+        );
+        let is_made = |line: &str| line.starts_with("fd000005") && line.ends_with("eth1");
+        assert!(seen.lines().any(is_made), "{seen}");
+        assert_nothing_left(world);
+    }
+}
