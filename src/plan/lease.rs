@@ -249,6 +249,7 @@ impl Planner<'_> {
         let ask = LeaseAsk {
             ifindex: interface.ifindex,
             uplink: interface.uplink,
+            uplink_name: interface.uplink_name.clone(),
             port,
             config: Config {
                 hardware: Hardware::Ethernet(interface.mac.octets()),

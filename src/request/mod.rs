@@ -279,13 +279,19 @@ pub enum Announce {
 }
 
 impl Request {
-    /// Guards every port against forged addresses, where nothing is written.
+    /// What holds for pods where nothing is written: every port is guarded
+    /// against forged addresses, and a lease is given back at the end, because
+    /// pods come and go under ever new names.
     pub fn guard_by_default(&mut self) {
         for attachment in &mut self.attachments {
-            attachment.port.spoofcheck.get_or_insert(Asked {
+            let yes = || Asked {
                 value: true,
                 origin: Origin::Default,
-            });
+            };
+            attachment.port.spoofcheck.get_or_insert_with(yes);
+            if !attachment.addressing.dynamic.is_empty() {
+                attachment.dhcp.release.get_or_insert_with(yes);
+            }
         }
     }
 }

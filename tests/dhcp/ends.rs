@@ -1,7 +1,9 @@
 //! What is left of a lease for the next start, and what its server learns of
 //! its end.
 
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pipework::dhcp::options::code;
@@ -9,7 +11,7 @@ use pipework::dhcp::wire::MessageType;
 
 use crate::plain::{ALONE, addresses, alone};
 use crate::support::dhcp_server::{GIVEN, Scripted, nak, ordinary};
-use crate::support::lab::{Lab, lab};
+use crate::support::lab::{Lab, PIPEWORK, lab};
 
 /// A container that has come and gone.
 fn former_life(lab: &Lab, further: &[&str]) {
@@ -140,5 +142,66 @@ fn no_lease_is_given_back_without_a_word_and_no_file_stays() {
         assert!(!server.kinds().contains(&MessageType::Release));
         let left = std::fs::read_dir(Path::new("/run/pipework/leases"));
         assert_eq!(left.map(Iterator::count).unwrap_or(0), 0);
+    });
+}
+
+#[test]
+fn a_start_that_is_killed_while_it_asks_is_taken_back_by_the_next() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let container = lab.container("web");
+        let mut hook = Command::new(PIPEWORK)
+            .args(["hook", "--stage", "createRuntime"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let state = lab.state(&container, &ALONE).to_string();
+        let mut stdin = hook.stdin.take().unwrap();
+        stdin.write_all(state.as_bytes()).unwrap();
+        drop(stdin);
+        std::thread::sleep(Duration::from_millis(400));
+        hook.kill().unwrap();
+        hook.wait().unwrap();
+        let _server = Scripted::ordinary(lab, &machine);
+        lab.attach(&container, &ALONE).ok();
+        assert_eq!(addresses(lab, &container).len(), 1);
+        let ports = crate::support::lab::ip_json("link show master br0");
+        // The other machine's, and ours once.
+        assert_eq!(ports.as_array().unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn without_an_answer_the_daemon_goes_on_asking_where_that_is_wanted() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let mut daemon = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", PIPEWORK, "daemon"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let socket = Path::new("/run/pipework/daemon.sock");
+        let wait = |what: &dyn Fn() -> bool| {
+            let end = Instant::now() + Duration::from_secs(10);
+            while !what() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            assert!(what());
+        };
+        wait(&|| socket.exists());
+        let container = lab.container("web");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=dhcp",
+            "pipework.dhcp.timeout=300ms",
+            "pipework.dhcp.fallback=background",
+        ];
+        lab.attach(&container, &asked).ok();
+        assert!(addresses(lab, &container).is_empty());
+        let _server = Scripted::ordinary(lab, &machine);
+        wait(&|| !addresses(lab, &container).is_empty());
+        assert_eq!(addresses(lab, &container)[0]["local"], GIVEN.to_string());
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
     });
 }

@@ -23,7 +23,8 @@ pub fn alone<'a>(further: &[&'a str]) -> Vec<&'a str> {
 /// The IPv4 addresses of eth1 in a container, as the kernel tells them.
 pub fn addresses(lab: &Lab, container: &Container) -> Vec<Value> {
     let link = lab.inside(container, || ip_json("-4 addr show dev eth1"));
-    link[0]["addr_info"].as_array().unwrap().clone()
+    let found = link[0]["addr_info"].as_array();
+    found.cloned().unwrap_or_default()
 }
 
 /// The routes of a container, as `DST via GATEWAY`.
@@ -170,7 +171,6 @@ fn an_optional_interface_without_a_lease_is_left_out_and_the_others_are_there() 
         let machine = lab.lan("br0");
         lab.bridge("br1");
         let _server = Scripted::ordinary(lab, &machine);
-        let before = lab.snapshot();
         let container = lab.container("web");
         lab.attach(
             &container,
@@ -195,11 +195,8 @@ fn an_optional_interface_without_a_lease_is_left_out_and_the_others_are_there() 
             .map(|l| &l["ifname"])
             .collect();
         assert_eq!(names, ["lo", "eth1"]);
-        let mut container = container;
-        container.kill();
-        lab.poststop("web").ok();
-        drop(container);
-        let _ = before;
+        let ports = ip_json("link show master br1");
+        assert_eq!(ports, serde_json::json!([]));
     });
 }
 

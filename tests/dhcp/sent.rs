@@ -102,3 +102,25 @@ fn a_macvlan_gets_its_lease_like_a_port_of_a_bridge() {
         assert_eq!(crate::plain::addresses(lab, &container).len(), 1);
     });
 }
+
+#[test]
+fn the_host_name_that_a_container_was_given_is_sent_and_a_piece_of_its_id_is_not() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Scripted::ordinary(lab, &machine);
+        for (id, hostname, expected) in [
+            ("c0ffee", "printer_1", "printer-1"),
+            ("c0ffeec0ffee", "c0ffee", "c0ffeec0ffee"),
+        ] {
+            let bundle = crate::support::lab::bundle_of(id);
+            std::fs::create_dir_all(&bundle).unwrap();
+            let config = format!(r#"{{"ociVersion":"1.0.2","hostname":"{hostname}"}}"#);
+            std::fs::write(bundle.join("config.json"), config).unwrap();
+            let container = lab.container(id);
+            lab.attach(&container, &ALONE).ok();
+            let heard = server.heard();
+            let name = heard.last().unwrap().options.get(code::HOST_NAME);
+            assert_eq!(name, Some(expected.as_bytes()));
+        }
+    });
+}

@@ -197,6 +197,12 @@ impl Leasing<'_> {
         begin: Instant,
     ) -> Result<Client, LeaseError> {
         self.wait_for_the_way(ask, begin).await?;
+        if ask.port.is_some() {
+            // A bridge whose first port this is has a carrier by now, and sends
+            // nothing before the kernel's work queue has come to it: a server on
+            // it would answer in vain.
+            let _ = self.kernel.host.settle_carrier(&ask.uplink_name);
+        }
         let ifname = || ask.ifname.clone();
         let mut random = [0; 16];
         // Transactions that could be guessed are no reason to have no address.

@@ -63,6 +63,8 @@ pub struct LeaseAsk {
     pub ifindex: u32,
     /// Index of what it is plugged into.
     pub uplink: u32,
+    /// Name of that.
+    pub uplink_name: IfName,
     /// Index of the bridge port on the host that has to forward first.
     pub port: Option<u32>,
     /// What the client is told.
