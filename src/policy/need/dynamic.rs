@@ -2,7 +2,7 @@
 
 use super::{Ask, Need, ask, of};
 use crate::request::{
-    Addressing, ArpProbe, Asked, Attachment, DhcpOptions, Dns, DnsOptions, Fallback, Hosts,
+    Addressing, ArpProbe, Asked, Attachment, DhcpOptions, Dns, DnsOptions, Fallback, Hosts, Origin,
 };
 
 /// Ways to learn addresses. What a server gives is not known here, so the way
@@ -26,6 +26,11 @@ pub(super) fn of_options(attachment: &Attachment, out: &mut Vec<Ask>) {
         .clone()
         .filter(|asked| !asked.value.is_zero());
     out.extend(of(&wait, |time| Need::Wait(seconds(time.as_secs()))));
+}
+
+/// Pods give their leases back without asking for it.
+fn is_written(release: &Asked<bool>) -> bool {
+    release.value && release.origin != Origin::Default
 }
 
 fn seconds(seconds: u64) -> u32 {
@@ -53,10 +58,9 @@ fn of_dhcp(options: &DhcpOptions, out: &mut Vec<Ask>) {
             &arp.clone().filter(|arp| arp.value != ArpProbe::Fast),
             |arp| said("arp", &arp.word()),
         ),
-        of(
-            &release.clone().filter(|release| release.value),
-            |release| said("release", release),
-        ),
+        of(&release.clone().filter(is_written), |release| {
+            said("release", release)
+        }),
         of(&keep.clone().filter(|keep| !keep.value), |keep| {
             said("keep", keep)
         }),

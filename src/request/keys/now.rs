@@ -118,7 +118,7 @@ table! {
     Interface "dhcp.arp" Form::Words(&ArpProbe::WORDS), "fast", "rfc", FIRST;
         "probe of an offered address"
     Interface "dhcp.release" Form::Bool, "false", "true", FIRST;
-        "give the lease back when the container ends"
+        "give the lease back when the container ends; true for pods"
     Interface "dhcp.keep" Form::Bool, "true", "false", FIRST;
         "refuse a lease that nothing would renew"
     Interface "dhcp.fallback" Form::Fallback, "refuse", "last-lease", FIRST;
