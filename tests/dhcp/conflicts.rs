@@ -73,7 +73,9 @@ fn the_fast_probe_takes_a_fifth_of_a_second_and_none_takes_no_time() {
             lab.attach(&container, &alone(further)[..]).ok();
             begin.elapsed()
         };
-        let plain = time("plain", &[]);
+        // A busy machine may be slow once, and not each time.
+        let plain = ["a", "b", "c", "d", "e"].map(|id| time(id, &[]));
+        let plain = plain.into_iter().min().unwrap();
         let mut probed = alone(&[]);
         probed[3] = "pipework.dhcp.arp=fast";
         let container = lab.container("probed");
