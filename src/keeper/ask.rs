@@ -63,14 +63,19 @@ pub fn hand_over(
     let deadline = deadline.sooner(ANSWER_TIME);
     let connection = connect(deadline)?;
     let request = Request::Keep(lease.clone());
-    ask(&connection, &request, &sockets, deadline)
+    ask(&connection, &request, sockets, deadline)
 }
 
 /// Gives a lease back, and has its address taken away.
 pub fn release(lease: &LeaseId) -> Result<(), KeeperError> {
     let deadline = Deadline::after(COMMAND_TIME);
     let connection = connect(deadline)?;
-    ask(&connection, &Request::Release(lease.clone()), &[], deadline)
+    ask(
+        &connection,
+        &Request::Release(lease.clone()),
+        Vec::new(),
+        deadline,
+    )
 }
 
 /// Waits for a turn at asking servers on the segment of `uplink`, so that
@@ -78,7 +83,7 @@ pub fn release(lease: &LeaseId) -> Result<(), KeeperError> {
 /// daemon, or when the deadline comes first, there is nothing to wait for.
 pub fn turn(uplink: u32, deadline: Deadline) -> Option<Turn> {
     let connection = connect(deadline).ok()?;
-    ask(&connection, &Request::Turn { uplink }, &[], deadline).ok()?;
+    ask(&connection, &Request::Turn { uplink }, Vec::new(), deadline).ok()?;
     Some(Turn {
         _connection: connection,
     })
@@ -99,13 +104,15 @@ fn connect(deadline: Deadline) -> Result<Connection, KeeperError> {
 fn ask(
     connection: &Connection,
     request: &Request,
-    descriptors: &[OwnedFd],
+    descriptors: Vec<OwnedFd>,
     deadline: Deadline,
 ) -> Result<(), KeeperError> {
     let failed = |e| or_silent(e, deadline);
     connection
-        .send(&write(request), descriptors)
+        .send(&write(request), &descriptors)
         .map_err(failed)?;
+    // While the message holds them, so that the last one to close them is not us.
+    drop(descriptors);
     let (bytes, _) = connection
         .receive_until(MOST_BYTES, deadline)
         .map_err(failed)?;

@@ -20,6 +20,9 @@ const REST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Guest {
     connection: Connection,
+    /// Sockets to be closed once it has gone, and has closed its own copies:
+    /// whoever closes last waits.
+    sockets: Vec<OwnedFd>,
 }
 
 impl Daemon {
@@ -47,7 +50,12 @@ impl Daemon {
             let number = self.number(Source::Guest);
             match self.poller.add(&connection, number) {
                 Ok(()) => {
-                    self.guests.insert(number, Guest { connection });
+                    let sockets = Vec::new();
+                    let guest = Guest {
+                        connection,
+                        sockets,
+                    };
+                    self.guests.insert(number, guest);
                 }
                 Err(error) => {
                     self.drop_number(number);
@@ -59,15 +67,16 @@ impl Daemon {
 
     /// A guest says something, or goes.
     pub(super) fn hear(&mut self, number: u64) {
-        let Some(guest) = self.guests.get(&number) else {
+        let Some(guest) = self.guests.get_mut(&number) else {
             return;
         };
-        let (bytes, descriptors) = match guest.connection.receive(MOST_BYTES) {
+        let (bytes, sockets) = match guest.connection.receive(MOST_BYTES) {
             Ok((bytes, _)) if bytes.is_empty() => return self.dismiss(number),
             Ok(message) => message,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
             Err(_) => return self.dismiss(number),
         };
+        guest.sockets.extend(sockets);
         let answer = match read::<Request>(&bytes) {
             Ok(request) => self.serve(&request, number),
             Err(ProtocolError::Version(_)) => {
@@ -80,7 +89,6 @@ impl Daemon {
         if let Some(answer) = answer {
             self.answer(number, &answer);
         }
-        close(descriptors);
     }
 
     /// Does what is asked for; without an answer when it takes its time.
@@ -107,7 +115,9 @@ impl Daemon {
     }
 
     fn dismiss(&mut self, number: u64) {
-        self.guests.remove(&number);
+        if let Some(guest) = self.guests.remove(&number) {
+            close(guest.sockets);
+        }
         self.drop_number(number);
         for next in self.turns.end(number) {
             self.answer(next, &Answer::Done);
