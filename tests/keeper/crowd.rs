@@ -154,8 +154,10 @@ fn five_hundred_at_once_all_come_to_an_address_of_their_own() {
         within("the sockets are closed", Duration::from_secs(10), || {
             daemon.descriptors() < 500 + 20
         });
-        let kib = daemon.status("VmRSS:");
+        // 16 MiB in all, of which 4 are the static program itself; that of a test
+        // may be larger.
+        let kib = daemon.status("RssAnon:");
         eprintln!("{kib} KiB");
-        assert!(kib <= 16 * 1024, "{kib} KiB");
+        assert!(kib <= 12 * 1024, "{kib} KiB");
     });
 }
