@@ -42,7 +42,7 @@ vm-test: ## tests in a virtual machine with a full kernel; TESTS="kernel bridge:
 	tests/vm/test $(or $(TESTS),kernel)
 
 bench: build ## whole-process times, as ratios to the floor and to others
-	$(CARGO) bench --locked
+	PIPEWORK_BIN=$(CURDIR)/target/$(HOST)/release/pipework $(CARGO) bench --locked
 
 docs: ## the tables in README.md and the manual pages, from the program
 	PIPEWORK_DOCS=write $(CARGO) test --locked --quiet --test documentation
