@@ -114,7 +114,7 @@ pub async fn attach(
         Ok(left_out) => left_out,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
-    wait::for_carriers(&plan, &wanted, &kernel).await?;
+    wait::for_carriers(&plan, &wanted, &kernel).await;
     let leasing = Leasing {
         sandbox,
         kernel: &kernel,

@@ -56,12 +56,9 @@ pub(super) async fn for_uplinks(
 }
 
 /// Waits until each interface has a carrier that may be waited for, or its time
-/// has passed. Who asks for a lease waits by himself.
-pub(super) async fn for_carriers(
-    plan: &Plan,
-    request: &Request,
-    kernel: &Kernel<'_>,
-) -> Result<(), Error> {
+/// has passed. Who asks for a lease waits by himself. One that cannot be asked
+/// for its carrier is not waited for: the interface is what was asked for anyway.
+pub(super) async fn for_carriers(plan: &Plan, request: &Request, kernel: &Kernel<'_>) {
     let begin = Instant::now();
     for attachment in &request.attachments {
         let asks = attachment.addressing.asks(Dynamic::Dhcp4).is_some();
@@ -71,13 +68,11 @@ pub(super) async fn for_carriers(
             continue;
         };
         while begin.elapsed() < patience(attachment) {
-            let link = kernel.guest.link_by_index(interface.ifindex).await;
-            let link = link.map_err(|e| Error::from(InspectError::from(e)))?;
-            if link.is_none_or(|link| link.carrier) {
-                break;
+            match kernel.guest.link_by_index(interface.ifindex).await {
+                Ok(Some(link)) if !link.carrier => {}
+                Ok(Some(_) | None) | Err(_) => break,
             }
             sys::pause(PAUSE).await;
         }
     }
-    Ok(())
 }
