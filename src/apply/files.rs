@@ -24,9 +24,12 @@ pub(super) fn take_back(undo: &FileUndo) -> Result<(), FileFault> {
         file,
         place,
         former,
+        written,
     } = undo;
+    // A later life of the container may have written one of its own.
+    let is_this = |present: &String| written.as_ref().is_none_or(|text| text == present);
     let present = match files::read(*file, place) {
-        Ok(Some(present)) if is_sealed(&present) => present,
+        Ok(Some(present)) if is_sealed(&present) && is_this(&present) => present,
         // Whatever is there by now, it is nothing of ours.
         Ok(_) | Err(_) => return Ok(()),
     };

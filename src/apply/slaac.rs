@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const LONG_PAUSE: Duration = Duration::from_millis(20);
 /// Advertisements that are read at once.
 const MOST_HEARD: usize = 16;
+/// Name servers, or search domains, of one interface that are kept.
+const MOST_NAMES: usize = 32;
 
 /// Why there is no address.
 #[derive(Debug, thiserror::Error)]
@@ -136,9 +138,11 @@ impl Routers {
             let is_new = |server: &&Ipv6Addr| !heard.dns.contains(server);
             let servers: Vec<Ipv6Addr> = said.dns.iter().filter(is_new).copied().collect();
             heard.dns.extend(servers);
+            heard.dns.truncate(MOST_NAMES);
             let is_new = |domain: &&String| !heard.search.contains(domain);
             let domains: Vec<String> = said.search.iter().filter(is_new).cloned().collect();
             heard.search.extend(domains);
+            heard.search.truncate(MOST_NAMES);
             heard.last = Some(said);
         }
         Ok(())

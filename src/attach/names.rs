@@ -49,7 +49,9 @@ pub(super) async fn write_files(
             origin: origin.clone(),
         }));
     }
-    let files = match plan::knows_names(&attachments) {
+    // What an interface that may be left out says is not known yet.
+    let is_sure = plan.interfaces.iter().all(|interface| !interface.optional);
+    let files = match is_sure && plan::knows_names(&attachments) {
         true => {
             plan.write_files(&attachments, &view)?;
             None

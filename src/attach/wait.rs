@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::apply::{Kernel, LeaseError};
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::host::inspect::{InspectError, inspect};
+use crate::host::inspect::inspect;
 use crate::host::view::UplinkView;
 use crate::plan::{self, Plan};
 use crate::request::{Attachment, Dynamic, Request};

@@ -107,6 +107,10 @@ impl<P: Plugin> Server<P> {
     }
 
     fn configure(&self, runtime: &ConfigureRequest) -> Vec<u8> {
+        // What a connection that ended told in part is of no pods of this one.
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.clear();
+        drop(parts);
         if let Ok(millis @ 1..) = u64::try_from(runtime.request_timeout) {
             *self.usual.lock().unwrap_or_else(PoisonError::into_inner) =
                 Duration::from_millis(millis);

@@ -113,7 +113,11 @@ pub fn replace(
             if text_of(&found, place, file)? != former {
                 return Err(FileFault::Changed { what });
             }
-            overwrite(&found, text).map_err(fault)
+            overwrite(&found, text).map_err(|error| {
+                // Half of it is worse than none of it, and the former text fitted.
+                let _ = overwrite(&found, former);
+                fault(error)
+            })
         }
         (None, None) => {
             let directory = etc(place)?;
@@ -214,10 +218,13 @@ fn in_root() -> ResolveFlag {
 /// The container's root, which is not the host's.
 fn root_of(root: &Path) -> Result<OwnedFd, FileFault> {
     let what = root.display().to_string();
+    // Who could put another root in its place has us write where he likes.
+    let root = fs::canonicalize(root).map_err(io_fault(what.clone()))?;
+    only_roots(&root)?;
     let how = OpenHow::new()
         .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let found = openat2(AT_FDCWD, root, how).map_err(|e| io_fault(what.clone())(e.into()))?;
+        .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let found = openat2(AT_FDCWD, &root, how).map_err(|e| io_fault(what.clone())(e.into()))?;
     let stat = fstat(&found).map_err(|e| io_fault(what.clone())(e.into()))?;
     if is_same(&stat, Path::new("/")) {
         return Err(FileFault::Hosts { what });

@@ -29,6 +29,9 @@ pub struct FileUndo {
     pub place: FilePlace,
     /// What stood in it; `None` when we made it.
     pub former: Option<String>,
+    /// What we wrote; `None` in a record of before it was kept there.
+    #[serde(default)]
+    pub written: Option<String>,
 }
 
 impl FileStep {
@@ -38,6 +41,7 @@ impl FileStep {
             file: self.file,
             place: self.place.clone(),
             former: self.former.clone(),
+            written: Some(self.text.clone()),
         })
     }
 }

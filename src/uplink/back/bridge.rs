@@ -104,12 +104,14 @@ impl Planner<'_> {
         let device = self.bridge_device();
         // Somebody may have given it another address since.
         let is_ours = bridge.link.mac == Some(self.record.bridge.mac);
+        // The database may have been told, and the switch not have followed yet.
+        let is_untouched = bridge.link.mac == before.mac;
         if let Some(ovs) = self
             .record
             .bridge
             .ovs
             .as_ref()
-            .filter(|_| is_ours && self.record.moved)
+            .filter(|_| (is_ours || is_untouched) && self.record.moved)
         {
             self.step(Step::Ovs(OvsStep::Address {
                 bridge: device.clone(),
