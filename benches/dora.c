@@ -120,7 +120,7 @@ static void set_address(const char *name, uint32_t address)
 int main(int count, char **words)
 {
 	struct sockaddr_ll here = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
-	struct timeval patience = { .tv_sec = 20 };
+	struct timeval patience = { .tv_sec = 2 };
 	struct ifreq request = { 0 };
 	struct timespec begin, end;
 	uint32_t address, server = 0;

@@ -67,7 +67,7 @@ pub(super) async fn for_carriers(plan: &Plan, request: &Request, kernel: &Kernel
         let Some(interface) = interface.filter(|_| !asks) else {
             continue;
         };
-        while begin.elapsed() < patience(attachment) {
+        while begin.elapsed() < patience(attachment) && !kernel.deadline.has_passed() {
             match kernel.guest.link_by_index(interface.ifindex).await {
                 Ok(Some(link)) if !link.carrier => {}
                 Ok(Some(_) | None) | Err(_) => break,

@@ -304,7 +304,8 @@ impl Daemon {
                 continue;
             };
             let others = proc::in_network_namespace(netns.inode().1);
-            if others.is_ok_and(|others| !others.is_empty()) {
+            // Where /proc cannot be read, somebody may be there.
+            if !others.is_ok_and(|others| others.is_empty()) {
                 held.netns = Some(netns);
             } else if !std::mem::replace(&mut held.is_given_back, true)
                 && farewell(held, &netns, &self.home)

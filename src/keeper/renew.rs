@@ -92,8 +92,11 @@ impl Daemon {
         }
         if held.is_half_made {
             let bound = held.client.in_use().cloned();
-            self.use_lease(held, bound, &guest, now)?;
             held.is_half_made = false;
+            // It is asked for all the same: what comes next may be whole.
+            if let Err(error) = self.use_lease(held, bound, &guest, now) {
+                tracing::warn!(%error, "a lease could not be applied whole");
+            }
         }
         let place = Place {
             netns: &netns,
@@ -190,11 +193,13 @@ impl Daemon {
         }
         let Some(bound) = &kept4.bound else { return };
         let left = bound.ends_at().map(|at| at.saturating_sub(since_boot()));
+        let ends = left.map(|left| seconds_since_1970() + left.as_secs());
         let remembered = Remembered {
             version: VERSION,
             identity: kept.identity.clone(),
             lease: bound.lease.clone(),
-            ends: left.map(|left| seconds_since_1970() + left.as_secs()),
+            // What will be given back is nothing to come back to.
+            ends: if kept.release { Some(0) } else { ends },
         };
         if let Err(error) = self.store.remember_lease(&remembered) {
             tracing::warn!(container, %ifname, %error, "a lease could not be remembered");

@@ -59,7 +59,7 @@ impl Remembered {
         let total = self.lease.times.map(|times| u64::from(times.lease));
         let left = self.ends.map(|ends| ends.saturating_sub(now));
         let passed = match (total, left) {
-            (Some(_), Some(0)) => return None,
+            (_, Some(0)) => return None,
             (Some(total), Some(left)) => total.saturating_sub(left),
             (_, _) => 0,
         };

@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::sched::{CloneFlags, setns};
@@ -34,7 +35,10 @@ impl Netns {
     ///
     /// `EINVAL` when it is no namespace at all.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let fd = OwnedFd::from(File::open(path)?);
+        // Who put a pipe there must not have us wait for a writer.
+        let mut options = File::options();
+        let options = options.read(true).custom_flags(nix::libc::O_NONBLOCK);
+        let fd = OwnedFd::from(options.open(path)?);
         let stat = fstat(&fd)?;
         Ok(Self {
             fd,

@@ -20,6 +20,8 @@ use super::raw;
 
 /// `PACKET_OUTGOING` (linux/if_packet.h): a frame that we sent ourselves.
 const OUTGOING: u8 = 4;
+/// Frames of our own side that are passed over at once.
+const MOST_PASSED_OVER: usize = 64;
 
 /// A socket that sends and receives frames of one interface.
 #[derive(Debug)]
@@ -92,7 +94,8 @@ impl PacketSocket {
     ///
     /// `ENODEV` or `ENXIO` when the interface is gone.
     pub fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        loop {
+        // Whoever floods the link from our own side must not keep us here.
+        for _ in 0..MOST_PASSED_OVER {
             match recvfrom::<LinkAddr>(self.fd.as_raw_fd(), buffer) {
                 Ok((_, Some(from))) if from.pkttype() == OUTGOING => {}
                 Ok((length, _)) => return Ok(Some(length.min(buffer.len()))),
@@ -101,6 +104,7 @@ impl PacketSocket {
                 Err(errno) => return Err(errno.into()),
             }
         }
+        Ok(None)
     }
 
     /// Waits for a frame; false when none came until `end`.

@@ -25,7 +25,7 @@ const OF_THE_MACHINE: &str = "/sys/firmware/qemu_fw_cfg/by_name/opt/vm-run";
 const TURN: &str = "/run/vm-test";
 /// How long a NIC may take to come back from a namespace that ended: the kernel
 /// clears namespaces up in the background.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The machine's initial network namespace. Cannot leave its thread.
 pub struct Vm {

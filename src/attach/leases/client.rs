@@ -144,6 +144,12 @@ fn conclude(
         Fallback::Refuse => Err(error),
         Fallback::Background => Ok(answer(None, None)),
         Fallback::Address(address) => Ok(answer(None, Some(address.clone()))),
+        // A server or another host has said that it is not ours.
+        Fallback::LastLease
+            if matches!(error, LeaseError::Nak { .. } | LeaseError::InUse { .. }) =>
+        {
+            Err(error)
+        }
         Fallback::LastLease => {
             let now = clock::seconds_since_1970();
             let last = remembered.and_then(|last| last.as_bound(now, clock::since_boot()));
