@@ -80,7 +80,7 @@ fn frames_of_a_virtual_function_leave_its_igb_tagged_with_its_vlan() {
     });
 }
 
-fn wait_for_carrier(nic: &str) {
+pub fn wait_for_carrier(nic: &str) {
     let end = Instant::now() + PATIENCE;
     let carrier = format!("/sys/class/net/{nic}/carrier");
     while fs::read_to_string(&carrier).unwrap().trim() != "1" {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::device::{link, link_in};
 use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
+use crate::nics::wait_for_carrier;
 use crate::refusal::refuse_each;
 use crate::support::lab::snapshot::{Records, Snapshot, steady};
 use crate::support::lab::{ip, ip_json};
@@ -18,8 +19,10 @@ use crate::support::vm::{Nic, Vm, vm};
 fn card(vm: &Vm, functions: u32) -> Nic {
     let card = vm.nics("igb").remove(0);
     let count = functions.to_string();
-    fs::write(card.device.join("sriov_numvfs"), count).unwrap();
     ip(&format!("link set {} up", card.name));
+    // A function asks its card for the link when its driver comes.
+    wait_for_carrier(&card.name);
+    fs::write(card.device.join("sriov_numvfs"), count).unwrap();
     // Until it was up once, a function has not told its card its own address.
     for number in 0..functions {
         let name = name_of(&card, number).unwrap();
