@@ -184,7 +184,7 @@ pub struct Machine {
     random: u64,
     /// The address that it would like to have.
     wanted: Option<Ipv6Addr>,
-    /// Refusals and conflicts since the last lease.
+    /// Refusals and conflicts since a lease was renewed.
     refusals: u32,
     /// What servers said of the longest waits, for Solicit and for
     /// Information-request.

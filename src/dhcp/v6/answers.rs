@@ -170,7 +170,7 @@ impl Machine {
                         self.state = State::Bound(bound.clone());
                         match status {
                             Status::NotOnLink => self.end(now),
-                            _ => self.rebind(bound, now),
+                            _ => self.rebind_later(bound, now),
                         }
                     }
                     None => self.begin_later(now),
@@ -182,7 +182,10 @@ impl Machine {
     /// The answer to a Renew or Rebind.
     fn extended(&mut self, message: &Message, bound: Bound, sent_at: Now, now: Now) -> Vec<Action> {
         let status = match Lease::of(message, self.config.iaid) {
-            Ok(lease) => return self.replace(Some(&bound), Bound::new(lease, sent_at)),
+            Ok(lease) => {
+                self.refusals = 0;
+                return self.replace(Some(&bound), Bound::new(lease, sent_at));
+            }
             Err(Unusable::Refused(status)) => status,
             Err(Unusable::NoServer | Unusable::NoAssociation) => return Vec::new(),
             Err(Unusable::NoAddress) => {

@@ -267,16 +267,23 @@ impl Machine {
     /// The same after a refusal: at once the first time, later the more the
     /// later.
     pub(super) fn begin_later(&mut self, now: Now) -> Vec<Action> {
+        match self.patience() {
+            None => self.begin(now),
+            Some(wait) => {
+                let until = now + wait;
+                self.state = State::Idle { until };
+                Vec::new()
+            }
+        }
+    }
+
+    /// How long to wait after one more refusal; `None` after the first.
+    fn patience(&mut self) -> Option<Duration> {
         let refusals = self.refusals;
         self.refusals = self.refusals.saturating_add(1);
-        if refusals == 0 {
-            return self.begin(now);
-        }
         let longest = SOLICIT.longest.unwrap_or_default();
         let wait = AFTER_REFUSAL.saturating_mul(1 << refusals.min(12));
-        let until = now + self.around(wait.min(longest));
-        self.state = State::Idle { until };
-        Vec::new()
+        (refusals > 0).then(|| self.around(wait.min(longest)))
     }
 
     pub(super) fn request(&mut self, offer: Lease, keeps: Option<Bound>, now: Now) -> Vec<Action> {
@@ -309,6 +316,22 @@ impl Machine {
         let exchange = self.exchange(&REBIND, now);
         self.state = State::Rebinding { exchange, bound };
         self.send(now)
+    }
+
+    /// The same after a refusal: at once the first time, later the more the
+    /// later. Two servers, or one that contradicts itself, could have us ask
+    /// without a pause else.
+    pub(super) fn rebind_later(&mut self, bound: Bound, now: Now) -> Vec<Action> {
+        let Some(wait) = self.patience() else {
+            return self.rebind(bound, now);
+        };
+        let mut exchange = self.exchange(&REBIND, now);
+        // Nothing is sent now, and what follows is paced as behind a first one.
+        exchange.sent = 0;
+        exchange.wait = REBIND.first / 2;
+        exchange.again_at = now + wait;
+        self.state = State::Rebinding { exchange, bound };
+        Vec::new()
     }
 
     pub(super) fn decline(&mut self, lease: Lease, now: Now) -> Vec<Action> {

@@ -93,8 +93,9 @@ impl Machine {
         actions
     }
 
+    /// Patience is not lost with it: an address that another host turns out to
+    /// have was a lease as well. A lease that is renewed ends it.
     pub(super) fn take(&mut self, bound: Bound) -> Vec<Action> {
-        self.refusals = 0;
         self.wanted = Some(bound.lease.address);
         let lease = bound.lease.clone();
         self.state = State::Bound(bound);

@@ -76,6 +76,68 @@ fn a_server_that_forgot_the_lease_is_asked_for_it_anew_while_it_holds() {
 }
 
 #[test]
+fn servers_that_contradict_each_other_are_asked_with_growing_patience() {
+    let mut machine = bound(machine());
+    let mut message = renewing(&mut machine);
+    let (mut now, mut asked) = (secs(900), Vec::new());
+    while machine.state().in_use().is_some() {
+        let status = match message.kind {
+            // The address is unknown ...
+            MessageType::Renew | MessageType::Rebind => 3,
+            // ... and there is none.
+            _ => 2,
+        };
+        let mut reply = answer(&message, MessageType::Reply, SERVER);
+        reply.options.push(code::IA_NA, refusing(status));
+        let actions = receive(&mut machine, &reply, now);
+        let (due, actions) = match actions.is_empty() {
+            true => wait(&mut machine),
+            false => (now, actions),
+        };
+        now = due;
+        message = sent(&actions);
+        asked.push(now);
+    }
+    assert_eq!(now, secs(3600));
+    // Two each time: a Rebind, and a Request for what it is said to be unknown.
+    assert!(asked.len() < 40, "{} in 45 minutes", asked.len());
+}
+
+#[test]
+fn conflict_behind_conflict_is_met_with_growing_patience() {
+    let mut machine = machine();
+    machine.on(&Event::Start, secs(0));
+    let mut now = secs(0);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let solicit = machine.state().exchange().unwrap().clone();
+        let mut advertise = Message::new(MessageType::Advertise, solicit.xid);
+        for (option, value) in [
+            (code::CLIENT_ID, DUID.to_vec()),
+            (code::SERVER_ID, SERVER.to_vec()),
+            (code::IA_NA, ia(HOST, HOUR)),
+            (code::PREFERENCE, vec![255]),
+        ] {
+            advertise.options.push(option, value);
+        }
+        let request = sent(&receive(&mut machine, &advertise, now));
+        receive(&mut machine, &giving(&request, MessageType::Reply), now);
+        let decline = sent(&machine.on(&Event::DadFailed, now));
+        let at_once = receive(&mut machine, &saying(&decline, 0), now);
+        let due = match at_once.is_empty() {
+            true => wait(&mut machine).0,
+            false => now,
+        };
+        waits.push(due - now);
+        now = due;
+    }
+    assert_eq!(waits[0], secs(0));
+    for pair in waits[1..].windows(2) {
+        assert!(pair[1] > pair[0] * 3 / 2, "{waits:?}");
+    }
+}
+
+#[test]
 fn another_address_takes_the_place_of_the_first() {
     let mut machine = bound(machine());
     let renew = renewing(&mut machine);
