@@ -173,6 +173,17 @@ pub fn join_group(socket: impl AsFd, ifindex: u32, group: [u8; 6]) -> io::Result
     )
 }
 
+/// Has a raw ICMPv6 socket hear messages of one type only (RFC 3542 §3.2,
+/// include/uapi/linux/icmpv6.h: a bit that is set keeps its type away).
+pub fn hear_icmpv6_only(socket: impl AsFd, kind: u8) -> io::Result<()> {
+    const ICMPV6_FILTER: libc::c_int = 1;
+    let mut kept_away = [u32::MAX; 8];
+    if let Some(word) = kept_away.get_mut(usize::from(kind / 32)) {
+        *word &= !(1 << (kind % 32));
+    }
+    set_option(socket, libc::IPPROTO_ICMPV6, ICMPV6_FILTER, &kept_away)
+}
+
 /// setsockopt(2) with a plain structure, and what it may point to, that the
 /// kernel only reads.
 fn set_option<T>(

@@ -17,6 +17,7 @@ use nix::sys::socket::{
 };
 
 use super::netns::Netns;
+use super::raw;
 use crate::request::IfName;
 use crate::request::dns::is_domain;
 
@@ -72,6 +73,8 @@ impl RouterSocket {
             let fd = socket(AddressFamily::Inet6, SockType::Raw, flags, icmp)?;
             setsockopt(&fd, BindToDevice, &ifname.as_str().into())?;
             setsockopt(&fd, Ipv6RecvHopLimit, &true)?;
+            // What came in before is sorted out by `read`.
+            raw::hear_icmpv6_only(&fd, ADVERTISEMENT)?;
             Ok(Self(fd))
         })?
     }
