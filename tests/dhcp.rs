@@ -26,6 +26,12 @@ mod plain;
 mod sent;
 #[path = "dhcp/servers.rs"]
 mod servers;
+#[path = "dhcp/six.rs"]
+mod six;
+#[path = "dhcp/six_names.rs"]
+mod six_names;
+#[path = "dhcp/six_servers.rs"]
+mod six_servers;
 mod support;
 #[path = "dhcp/waits.rs"]
 mod waits;

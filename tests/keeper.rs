@@ -28,6 +28,8 @@ mod process;
 mod renewals;
 #[path = "keeper/server.rs"]
 mod server;
+#[path = "keeper/six.rs"]
+mod six;
 mod support;
 #[path = "keeper/turns.rs"]
 mod turns;

@@ -1,7 +1,7 @@
 //! Carries out what a lease changes, and says why there is none.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use nix::libc;
@@ -87,9 +87,49 @@ pub enum LeaseError {
         /// The interface.
         ifname: IfName,
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Who has it.
         mac: MacAddr,
+    },
+    /// IPv6 has nothing to speak by.
+    #[error("{ifname} had no link-local address that could be used for {} s", .waited.as_secs_f32())]
+    NoLinkLocal {
+        /// The interface.
+        ifname: IfName,
+        /// How long.
+        waited: Duration,
+    },
+    /// Nobody answered.
+    #[error("no DHCPv6 server offered {ifname} an address within {} s", .waited.as_secs_f32())]
+    NoAdvertise {
+        /// The interface.
+        ifname: IfName,
+        /// How long.
+        waited: Duration,
+        /// How often it asked.
+        sent: u32,
+        /// Why the last question could not even be sent.
+        unsent: Option<String>,
+    },
+    /// Somebody offered, and did not keep it.
+    #[error("a DHCPv6 server offered {ifname} {address}, and did not give it within {} s", .waited.as_secs_f32())]
+    NoReply {
+        /// The interface.
+        ifname: IfName,
+        /// The address.
+        address: Ipv6Addr,
+        /// How long.
+        waited: Duration,
+    },
+    /// A server said no.
+    #[error("a DHCPv6 server refused {ifname} an address with {status}{}", because(.reason))]
+    Refused6 {
+        /// The interface.
+        ifname: IfName,
+        /// The status by its name in RFC 8415 §21.13.
+        status: String,
+        /// Its words.
+        reason: Option<String>,
     },
     /// Its link broke.
     #[error("asking by {ifname}: {source}")]
@@ -110,6 +150,23 @@ fn because(reason: &Option<String>) -> String {
 }
 
 impl LeaseError {
+    /// Whether a server or another host has said that the address is not ours.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Nak { .. } | Self::InUse { .. } | Self::Refused6 { .. } => true,
+            Self::NoKeeper { .. }
+            | Self::TooLong { .. }
+            | Self::Hardware { .. }
+            | Self::NoCarrier { .. }
+            | Self::NoOffer { .. }
+            | Self::NoAck { .. }
+            | Self::NoLinkLocal { .. }
+            | Self::NoAdvertise { .. }
+            | Self::NoReply { .. }
+            | Self::Link { .. } => false,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -127,16 +184,29 @@ impl LeaseError {
             Self::NoOffer {
                 unsent: Some(reason),
                 ..
+            }
+            | Self::NoAdvertise {
+                unsent: Some(reason),
+                ..
             } => Some(format!("the last question could not be sent: {reason}")),
             Self::NoOffer { sent, .. } => Some(format!(
                 "asked {sent} times; is there a DHCP server on that network, and does its pool \
                  have free addresses? pipework.dhcp.fallback says what to do without"
             )),
-            Self::NoAck { .. } => Some(
+            Self::NoAdvertise { sent, .. } => Some(format!(
+                "asked {sent} times; is there a DHCPv6 server on that network? \
+                 pipework.ip=slaac makes an address of what routers advertise"
+            )),
+            Self::NoLinkLocal { .. } => {
+                Some("is IPv6 switched on there? net.ipv6.conf.*.disable_ipv6 says".to_owned())
+            }
+            Self::NoAck { .. } | Self::NoReply { .. } => Some(
                 "the server may be overloaded, or an answer gets lost; its log says more"
                     .to_owned(),
             ),
-            Self::Nak { .. } => Some("the server's log says why".to_owned()),
+            Self::Nak { .. } | Self::Refused6 { .. } => {
+                Some("the server's log says why".to_owned())
+            }
             Self::InUse { .. } => {
                 Some("take the address from that host, or out of the server's pool".to_owned())
             }

@@ -97,6 +97,7 @@ struct Heard {
     dns: Vec<Ipv6Addr>,
     search: Vec<String>,
     other: bool,
+    leads_out: bool,
 }
 
 /// What the routers of an interface said besides addresses.
@@ -108,6 +109,8 @@ pub struct Said {
     pub search: Vec<String>,
     /// There is more to ask a server of DHCPv6 for.
     pub other: bool,
+    /// One of them is a default router.
+    pub leads_out: bool,
 }
 
 impl Routers {
@@ -120,6 +123,7 @@ impl Routers {
             dns: Vec::new(),
             search: Vec::new(),
             other: false,
+            leads_out: false,
         });
     }
 
@@ -134,7 +138,10 @@ impl Routers {
                 break;
             };
             heard.has_prefix |= said.has_prefix;
-            heard.other |= said.other;
+            // Who leaves addresses to a server leaves the rest to it as well
+            // (RFC 4861 §4.2).
+            heard.other |= said.other || said.managed;
+            heard.leads_out |= said.lifetime > 0;
             let is_new = |server: &&Ipv6Addr| !heard.dns.contains(server);
             let servers: Vec<Ipv6Addr> = said.dns.iter().filter(is_new).copied().collect();
             heard.dns.extend(servers);
@@ -158,6 +165,7 @@ impl Routers {
             dns: heard.dns.clone(),
             search: heard.search.clone(),
             other: heard.other,
+            leads_out: heard.leads_out,
         })
     }
 

@@ -4,25 +4,24 @@
 
 mod client;
 mod end;
+mod four;
+mod hand_over;
+mod six;
+mod words;
 
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
 use super::names::Names;
 use crate::apply::{self, Cause, Kernel, LeaseError, LeftOut};
 use crate::deadline::Deadline;
-use crate::dhcp::lease::{Lease, LeaseRoute};
-use crate::dhcp::v4::Bound;
+use crate::dhcp::acquire::Got;
 use crate::host::container::Sandbox;
 use crate::keeper;
-use crate::plan::lease::{Target, change};
-use crate::plan::{Applied4, Learned, LeaseAsk, LeaseStep, Plan, PlannedStep, Step};
-use crate::record::{Identity, Kept, Kept4, Record, Remembered, VERSION};
+use crate::plan::{LeaseAsk, LeaseClient, LeaseStep, Plan, PlannedStep, Step};
+use crate::record::{Identity, Kept, Kept4, Kept6, Record, VERSION};
 use crate::reference::LeaseId;
 use crate::request::AddressWithGateway;
-use crate::rt::Resolver;
-use crate::sys::clock;
-use client::Answer;
+use client::{Answer, Last};
 
 pub(super) use end::end_leases;
 
@@ -38,10 +37,19 @@ pub(super) struct Leasing<'a> {
     pub names: &'a Names,
 }
 
+/// What an answer changes, and what is written down of it.
+struct Outcome {
+    steps: Vec<LeaseStep>,
+    address: Option<ipnet::IpNet>,
+    remembered: Option<Last>,
+    dhcp4: Option<Kept4>,
+    dhcp6: Option<Kept6>,
+}
+
 /// A lease that was applied.
 struct Taken {
     kept: Kept,
-    remembered: Option<Remembered>,
+    remembered: Vec<Last>,
     sockets: Vec<OwnedFd>,
     keeps: bool,
 }
@@ -87,7 +95,8 @@ pub(super) async fn acquire(
 ) -> Result<Leases, apply::ApplyError> {
     let leases = ask_for(leasing, plan, record, left_out).await?;
     let Leasing { names, kernel, .. } = leasing;
-    let learned = leases.learned();
+    let mut learned = leases.learned();
+    learned.extend(six::inform(leasing, plan, left_out));
     names
         .write_learned(plan, record, &learned, left_out, kernel)
         .await?;
@@ -116,7 +125,7 @@ async fn ask_for(
         return Ok(leases);
     }
     let asking: Vec<LeaseAsk> = asked.iter().map(|(_, ask)| ask.clone()).collect();
-    let answers = client::ask_all(leasing, asking).await;
+    let answers = client::ask_all(leasing, asking.clone()).await;
     for ((planned, ask), answer) in asked.into_iter().zip(answers) {
         let done = match answer {
             Ok(answer) => leasing.take(plan, record, &planned, ask, answer).await,
@@ -141,6 +150,7 @@ async fn ask_for(
             None => return Err(error),
         }
     }
+    six::await_routers(leasing, &asking, plan).await;
     Ok(leases)
 }
 
@@ -155,20 +165,13 @@ impl Leasing<'_> {
         answer: Answer,
     ) -> Result<Taken, Cause> {
         let Answer {
-            bound,
+            got,
             fixed,
-            config,
+            client,
             sockets,
         } = answer;
-        let now = clock::since_boot();
-        let target = Target {
-            ifindex: ask.ifindex,
-            ifname: &ask.ifname,
-            wishes: ask.wishes,
-        };
-        let fixed = fixed.map(|fixed| Bound::new(lease_of(&fixed), now));
-        let used = bound.as_ref().or(fixed.as_ref());
-        let (steps, applied) = change(target, &Applied4::default(), used, now);
+        let outcome = self.outcome(&ask, client, got, fixed);
+        let Outcome { steps, address, .. } = outcome;
         let mut new = Vec::new();
         for step in steps {
             new.push(PlannedStep {
@@ -176,7 +179,6 @@ impl Leasing<'_> {
                 ..planned.clone()
             });
         }
-        let address = applied.address.map(ipnet::IpNet::V4);
         if let Some(interface) = planned.interface.and_then(|i| plan.interfaces.get_mut(i)) {
             interface.addresses.extend(address);
         }
@@ -191,8 +193,6 @@ impl Leasing<'_> {
         apply::go_on(&new, self.kernel)
             .await
             .map_err(|(_, cause)| cause)?;
-        let identity = self.identity_of(&ask);
-        let remembered = bound.as_ref().map(|bound| remember(bound, &ask, &identity));
         Ok(Taken {
             kept: Kept {
                 version: VERSION,
@@ -200,24 +200,46 @@ impl Leasing<'_> {
                     namespace: self.sandbox.key.clone(),
                     ifindex: ask.ifindex,
                 },
-                ifname: ask.ifname.clone(),
-                mac: self.mac_of(plan, planned, &config),
+                identity: self.identity_of(&ask),
+                mac: ask.mac,
                 uplink: ask.uplink,
-                identity,
                 keepers: Vec::new(),
                 release: ask.releases && !ask.is_device,
-                dhcp4: fixed.is_none().then_some(Kept4 {
-                    config,
-                    arp: ask.arp,
-                    wishes: ask.wishes,
-                    bound,
-                    applied,
-                }),
+                dhcp4: outcome.dhcp4,
+                dhcp6: outcome.dhcp6,
+                ifname: ask.ifname,
             },
-            remembered,
+            remembered: outcome.remembered.into_iter().collect(),
             sockets,
             keeps: ask.keeps,
         })
+    }
+
+    /// What an answer changes.
+    fn outcome(
+        &self,
+        ask: &LeaseAsk,
+        client: LeaseClient,
+        got: Option<Got>,
+        fixed: Option<AddressWithGateway>,
+    ) -> Outcome {
+        let identity = self.identity_of(ask);
+        match client {
+            LeaseClient::V4 { config, wishes } => {
+                let bound = match got {
+                    Some(Got::V4(bound)) => Some(bound),
+                    Some(Got::V6(_) | Got::Information(_)) | None => None,
+                };
+                four::outcome(ask, (config, wishes), (bound, fixed), &identity)
+            }
+            LeaseClient::V6 { config, .. } => {
+                let bound = match got {
+                    Some(Got::V6(bound)) => Some(bound),
+                    Some(Got::V4(_) | Got::Information(_)) | None => None,
+                };
+                six::outcome(ask, config, bound, identity)
+            }
+        }
     }
 
     fn identity_of(&self, ask: &LeaseAsk) -> Identity {
@@ -245,121 +267,5 @@ impl Leasing<'_> {
             ifname: ifname.clone(),
             replaces: former.map(|former| former.raw),
         })
-    }
-
-    fn mac_of(
-        &self,
-        plan: &Plan,
-        planned: &PlannedStep,
-        config: &crate::dhcp::v4::Config,
-    ) -> crate::request::MacAddr {
-        let interface = planned.interface.and_then(|i| plan.interfaces.get(i));
-        let of_config = match config.hardware {
-            crate::dhcp::wire::Hardware::Ethernet(mac) => mac,
-            crate::dhcp::wire::Hardware::Infiniband => [0; 6],
-        };
-        interface.map_or(crate::request::MacAddr::local(of_config), |i| i.mac)
-    }
-}
-
-/// The address that is used instead of a lease, in the form of one for ever.
-fn lease_of(fixed: &AddressWithGateway) -> Lease {
-    let v4 = fixed.addresses.iter().find_map(|net| match net {
-        ipnet::IpNet::V4(net) => Some(*net),
-        ipnet::IpNet::V6(_) => None,
-    });
-    Lease {
-        address: v4.unwrap_or_default(),
-        server: std::net::Ipv4Addr::UNSPECIFIED,
-        times: None,
-        routes: fixed
-            .gateway4
-            .map(|gateway| LeaseRoute {
-                destination: ipnet::Ipv4Net::default(),
-                via: Some(gateway),
-            })
-            .into_iter()
-            .collect(),
-        dns: Vec::new(),
-        domain: None,
-        search: Vec::new(),
-        mtu: None,
-        ntp: Vec::new(),
-    }
-}
-
-/// A lease that is given back at the end is but a wish afterwards: its server
-/// knows nothing of it then.
-fn remember(bound: &Bound, ask: &LeaseAsk, identity: &Identity) -> Remembered {
-    let left = bound
-        .ends_at()
-        .map(|end| end.saturating_sub(clock::since_boot()));
-    let ends = left.map(|left: Duration| clock::seconds_since_1970() + left.as_secs());
-    Remembered {
-        version: VERSION,
-        identity: identity.clone(),
-        lease: bound.lease.clone(),
-        ends: if ask.releases { Some(0) } else { ends },
-    }
-}
-
-impl Leases {
-    /// What the servers know of names.
-    fn learned(&self) -> Vec<Learned> {
-        let leases = self.0.iter().filter_map(|taken| {
-            let bound = taken.kept.dhcp4.as_ref()?.bound.as_ref()?;
-            Some((&taken.kept.ifname, &bound.lease))
-        });
-        let learned = leases.map(|(ifname, lease)| Learned {
-            ifname: ifname.clone(),
-            resolver: Resolver {
-                servers: lease
-                    .dns
-                    .iter()
-                    .map(|server| ((*server).into(), ifname.clone()))
-                    .collect(),
-                search: match lease.search.is_empty() {
-                    true => lease.domain.iter().cloned().collect(),
-                    false => lease.search.clone(),
-                },
-            },
-            addresses: Vec::new(),
-        });
-        learned.collect()
-    }
-
-    /// Writes the leases down and names them to who keeps them. What fails here
-    /// fails no start: an address ends with its lease all the same.
-    pub(super) fn hand_over(self, leasing: &Leasing<'_>) {
-        let Leasing {
-            sandbox, kernel, ..
-        } = leasing;
-        for Taken {
-            kept,
-            remembered,
-            sockets,
-            keeps,
-        } in self.0
-        {
-            let store = kernel.store;
-            let remembered = remembered.map(|lease| store.remember_lease(&lease));
-            if let Some(Err(error)) = remembered {
-                tracing::warn!(id = sandbox.id, %error, "the lease is not remembered");
-            }
-            if kept.dhcp4.is_none() {
-                continue;
-            }
-            if let Err(error) = store.keep_lease(&kept) {
-                tracing::warn!(id = sandbox.id, %error, "the lease is not written down");
-                continue;
-            }
-            match keeper::hand_over(&kept.id, sockets, kernel.deadline) {
-                Ok(()) => {}
-                Err(_) if !keeps => {}
-                Err(error) => {
-                    tracing::warn!(id = sandbox.id, %error, "the daemon was not told of the lease");
-                }
-            }
-        }
     }
 }

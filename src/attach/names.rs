@@ -11,7 +11,7 @@ use crate::host::inspect::{InspectError, look_at_files};
 use crate::host::view::{FileView, FilesView};
 use crate::plan::{self, Learned, Plan, PlanError, PlannedInterface, PlannedStep};
 use crate::record::Record;
-use crate::request::{Attachment, Origin, Request};
+use crate::request::{Attachment, Dns, Dynamic, IfName, Origin, Request};
 use crate::rt::{ContainerFile, Resolver};
 
 /// What waits for the network to say what it knows of names.
@@ -84,6 +84,22 @@ async fn look(
 }
 
 impl Names {
+    /// Whether the addresses of an interface come to it this way, and what the
+    /// network knows of names beside them is used.
+    pub(super) fn asks(&self, ifname: &IfName, way: Dynamic) -> bool {
+        let mut attachments = self.attachments.iter();
+        let found = attachments.find(|attachment| attachment.ifname.value == *ifname);
+        let uses = |attachment: &Attachment| match &attachment.dns.servers {
+            None => true,
+            Some(asked) => match asked.value {
+                Dns::Auto | Dns::Lease => true,
+                Dns::Keep | Dns::Servers(_) => false,
+            },
+        };
+        let found = found.filter(|attachment| uses(attachment));
+        self.files.is_some() && found.is_some_and(|a| a.addressing.asks(way).is_some())
+    }
+
     /// Writes what leases and routers said. Fails where somebody asked for it
     /// and it cannot be written; everything is taken back then.
     pub(super) async fn write_learned(

@@ -61,7 +61,8 @@ pub(super) async fn for_uplinks(
 pub(super) async fn for_carriers(plan: &Plan, request: &Request, kernel: &Kernel<'_>) {
     let begin = Instant::now();
     for attachment in &request.attachments {
-        let asks = attachment.addressing.asks(Dynamic::Dhcp4).is_some();
+        let asks = |way| attachment.addressing.asks(way).is_some();
+        let asks = asks(Dynamic::Dhcp4) || asks(Dynamic::Dhcp6);
         let ifname = &attachment.ifname.value;
         let interface = plan.interfaces.iter().find(|i| i.ifname == *ifname);
         let Some(interface) = interface.filter(|_| !asks) else {

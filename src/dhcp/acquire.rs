@@ -2,14 +2,26 @@
 //! thread, one poll(2) over all of their sockets.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::io::Client;
-use super::v4::{Bound, Event, Now, Progress, State};
+use super::io6;
+use super::v4::{self, Now};
+use super::v6;
+use super::v6::lease::Information;
+use crate::request::MacAddr;
 use crate::sys::clock;
+
+/// A client of either family.
+#[derive(Debug)]
+pub enum Client {
+    /// Of DHCPv4.
+    V4(Box<super::io::Client>),
+    /// Of DHCPv6.
+    V6(Box<io6::Client>),
+}
 
 /// A client that wants a lease until a point in time.
 #[derive(Debug)]
@@ -18,6 +30,26 @@ pub struct Acquiring {
     pub client: Client,
     /// When it gives up.
     pub until: Now,
+}
+
+/// What a client came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Got {
+    /// An IPv4 address.
+    V4(v4::Bound),
+    /// An IPv6 address.
+    V6(v6::Bound),
+    /// What else is to be known of the network.
+    Information(Information),
+}
+
+/// How far a client got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Of DHCPv4.
+    V4(v4::Progress),
+    /// Of DHCPv6, and who has the last address that another host had.
+    V6(v6::Progress, Option<MacAddr>),
 }
 
 /// Why a client has no lease.
@@ -29,15 +61,91 @@ pub enum NoLease {
     Link(io::Error),
 }
 
+impl Client {
+    fn start(&mut self, now: Now) {
+        match self {
+            Self::V4(client) => {
+                client.on(&v4::Event::Start, now);
+            }
+            Self::V6(client) => {
+                client.on(&v6::Event::Start, now);
+            }
+        }
+    }
+
+    fn serve(&mut self, now: Now) -> io::Result<()> {
+        match self {
+            Self::V4(client) => client.serve(now).map(|_| ()),
+            Self::V6(client) => client.serve(now).map(|_| ()),
+        }
+    }
+
+    fn got(&self) -> Option<Got> {
+        match self {
+            Self::V4(client) => {
+                let v4::State::Bound(bound) = client.machine().state() else {
+                    return None;
+                };
+                Some(Got::V4(bound.clone()))
+            }
+            Self::V6(client) if client.is_settled() => {
+                let state = client.machine().state();
+                let bound = state.in_use().cloned().map(Got::V6);
+                bound.or_else(|| state.information().cloned().map(Got::Information))
+            }
+            Self::V6(_) => None,
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        match self {
+            Self::V4(client) => Progress::V4(client.machine().progress().clone()),
+            Self::V6(client) => {
+                Progress::V6(client.machine().progress().clone(), client.conflict())
+            }
+        }
+    }
+
+    fn wakes_at(&self) -> Option<Now> {
+        match self {
+            Self::V4(client) => client.wakes_at(),
+            Self::V6(client) => client.wakes_at(),
+        }
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        match self {
+            Self::V4(client) => client.descriptors().collect(),
+            Self::V6(client) => client.descriptors().collect(),
+        }
+    }
+
+    /// The last message that could not be sent, and why.
+    pub fn unsent(&self) -> Option<&io::Error> {
+        match self {
+            Self::V4(client) => client.unsent(),
+            Self::V6(client) => client.unsent(),
+        }
+    }
+
+    /// Takes its sockets away, for who has time to close them.
+    pub fn hush(&mut self) -> Vec<OwnedFd> {
+        match self {
+            Self::V4(client) => client.hush(),
+            Self::V6(client) => client.hush(),
+        }
+    }
+}
+
 /// Starts all clients and serves them until each has a lease or none.
 ///
 /// The results are in the order of the clients. Fails when the kernel refuses
 /// to wait.
-pub fn acquire(clients: &mut [Acquiring]) -> io::Result<Vec<Result<Bound, NoLease>>> {
-    let mut results: Vec<Option<Result<Bound, NoLease>>> = Vec::new();
+pub fn acquire(clients: &mut [Acquiring]) -> io::Result<Vec<Result<Got, NoLease>>> {
+    let mut results: Vec<Option<Result<Got, NoLease>>> = Vec::new();
     let now = clock::since_boot();
     for acquiring in clients.iter_mut() {
-        acquiring.client.on(&Event::Start, now);
+        acquiring.client.start(now);
         results.push(None);
     }
     loop {
@@ -54,16 +162,16 @@ pub fn acquire(clients: &mut [Acquiring]) -> io::Result<Vec<Result<Bound, NoLeas
     }
 }
 
-fn served(acquiring: &mut Acquiring, now: Now) -> Option<Result<Bound, NoLease>> {
+fn served(acquiring: &mut Acquiring, now: Now) -> Option<Result<Got, NoLease>> {
     let Acquiring { client, until } = acquiring;
     if let Err(error) = client.serve(now) {
         return Some(Err(NoLease::Link(error)));
     }
-    if let State::Bound(bound) = client.machine().state() {
-        return Some(Ok(bound.clone()));
+    if let Some(got) = client.got() {
+        return Some(Ok(got));
     }
     let is_over = *until <= now;
-    is_over.then(|| Err(NoLease::TimedOut(client.machine().progress().clone())))
+    is_over.then(|| Err(NoLease::TimedOut(client.progress())))
 }
 
 /// Waits until one of the clients that have no result has something to do.

@@ -3,13 +3,15 @@
 //! `v4` is the client as a machine without I/O: events in, actions out, the
 //! time given from outside. `wire` and `options` are its bytes, `lease` what an
 //! answer means, `frame` and `arp` what goes over the link, `io` a client with
-//! its sockets, `acquire` many at once. `v6` is the same for DHCPv6, with all of
-//! these of its own. `names` are what of a server's names may reach a file.
+//! its sockets, `acquire` many at once. `v6` and `io6` are the same for DHCPv6,
+//! with bytes and leases of their own. `names` are what of a server's names may
+//! reach a file.
 
 pub mod acquire;
 pub mod arp;
 pub mod frame;
 pub mod io;
+pub mod io6;
 pub mod lease;
 mod names;
 pub mod options;

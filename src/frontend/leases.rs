@@ -72,9 +72,50 @@ fn release(name: &str) -> Result<String, Error> {
     Ok(text)
 }
 
+/// One lease of an interface, of either family.
+struct Shown {
+    address: String,
+    server: String,
+    /// T1, and the end; within them, `None` is never.
+    times: Option<(Option<Duration>, Option<Duration>)>,
+}
+
+/// Each family that is asked for, with its lease if there is one.
+fn shown(kept: &Kept) -> Vec<Shown> {
+    let absent = || Shown {
+        address: "-".to_owned(),
+        server: "-".to_owned(),
+        times: None,
+    };
+    let four = kept.dhcp4.as_ref().map(|kept| match &kept.bound {
+        Some(bound) => Shown {
+            address: bound.lease.address.to_string(),
+            server: bound.lease.server.to_string(),
+            times: Some((bound.renews_at(), bound.ends_at())),
+        },
+        None => absent(),
+    });
+    let six = kept.dhcp6.as_ref().map(|kept| match &kept.bound {
+        Some(bound) => Shown {
+            address: bound.lease.address.to_string(),
+            server: colons(&bound.lease.server),
+            times: Some((bound.renews_at(), bound.ends_at())),
+        },
+        None => absent(),
+    });
+    four.into_iter().chain(six).collect()
+}
+
 fn address(kept: &Kept) -> String {
-    let bound = kept.dhcp4.as_ref().and_then(|kept| kept.bound.as_ref());
-    bound.map_or_else(|| "-".to_owned(), |bound| bound.lease.address.to_string())
+    let shown = shown(kept).into_iter();
+    let addresses: Vec<String> = shown.map(|shown| shown.address).collect();
+    addresses.join(" and ")
+}
+
+/// Servers of DHCPv6 are known by bytes that mean nothing.
+fn colons(bytes: &[u8]) -> String {
+    let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(":")
 }
 
 /// A time from now, as people say it.
@@ -93,22 +134,24 @@ fn from_now(at: Option<Duration>, now: Duration) -> String {
     }
 }
 
-fn row(kept: &Kept, now: Duration) -> [String; 6] {
-    let bound = kept.dhcp4.as_ref().and_then(|kept| kept.bound.as_ref());
+fn rows_of(kept: &Kept, now: Duration) -> Vec<[String; 6]> {
     let text = |at: Option<Option<Duration>>| at.map_or("-".to_owned(), |at| from_now(at, now));
-    [
-        kept.identity.name.clone(),
-        kept.ifname.to_string(),
-        address(kept),
-        bound.map_or_else(|| "-".to_owned(), |bound| bound.lease.server.to_string()),
-        text(bound.map(|bound| bound.renews_at())),
-        text(bound.map(|bound| bound.ends_at())),
-    ]
+    let row = |shown: Shown| {
+        [
+            kept.identity.name.clone(),
+            kept.ifname.to_string(),
+            shown.address,
+            shown.server,
+            text(shown.times.map(|(renews, _)| renews)),
+            text(shown.times.map(|(_, ends)| ends)),
+        ]
+    };
+    shown(kept).into_iter().map(row).collect()
 }
 
 fn table(leases: &[Kept], now: Duration) -> String {
     let mut rows = vec![HEADINGS.map(str::to_owned)];
-    rows.extend(leases.iter().map(|kept| row(kept, now)));
+    rows.extend(leases.iter().flat_map(|kept| rows_of(kept, now)));
     let mut widths = [0; 6];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -135,6 +178,7 @@ fn json_text(leases: &[Kept], now: Duration) -> String {
 fn json_of(kept: &Kept, now: Duration) -> Value {
     let seconds = |at: Option<Duration>| at.map(|at| at.saturating_sub(now).as_secs());
     let bound = kept.dhcp4.as_ref().and_then(|kept| kept.bound.as_ref());
+    let bound6 = kept.dhcp6.as_ref().and_then(|kept| kept.bound.as_ref());
     json!({
         "container": kept.identity.name,
         "interface": kept.ifname,
@@ -149,6 +193,16 @@ fn json_of(kept: &Kept, now: Duration) -> Value {
             "domain": bound.lease.domain,
             "search": bound.lease.search,
             "ntp": bound.lease.ntp,
+        })),
+        "dhcp6": bound6.map(|bound| json!({
+            "address": bound.lease.address,
+            "server": colons(&bound.lease.server),
+            "renews_in": seconds(bound.renews_at()),
+            "rebinds_in": seconds(bound.rebinds_at()),
+            "ends_in": seconds(bound.ends_at()),
+            "dns": bound.lease.information.dns,
+            "search": bound.lease.information.search,
+            "ntp": bound.lease.information.ntp,
         })),
     })
 }

@@ -230,13 +230,13 @@ impl Client {
 }
 
 impl Place<'_> {
-    fn wait_for(self, socket: &impl AsFd) -> io::Result<()> {
+    pub(super) fn wait_for(self, socket: &impl AsFd) -> io::Result<()> {
         self.poller.add(socket, self.number)
     }
 }
 
 /// Transactions that could be guessed are no reason to lose a lease.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     let mut bytes = [0; 8];
     let _ = raw::random(&mut bytes);
     u64::from_ne_bytes(bytes)

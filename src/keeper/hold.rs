@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::client::Client;
+use super::client6::Client6;
 use super::daemon::{Daemon, LeaseKey, SWEEP_AFTER, Source};
 use super::protocol::Refusal;
 use super::renew::{FAREWELL, farewell};
@@ -41,6 +42,8 @@ pub(super) struct Held {
     pub(super) kept: Kept,
     /// Who renews it.
     pub(super) client: Client,
+    /// The same for IPv6.
+    pub(super) client6: Client6,
     /// The number of its events.
     pub(super) number: u64,
     /// A run before this one may have been killed while it applied the lease.
@@ -66,7 +69,8 @@ pub(super) struct Watched {
 impl Held {
     pub(super) fn wakes_at(&self) -> Option<Duration> {
         let at_once = self.is_half_made.then_some(Duration::ZERO);
-        let due = at_once.or(self.client.wakes_at());
+        let both = [self.client.wakes_at(), self.client6.wakes_at()];
+        let due = at_once.or(both.into_iter().flatten().min());
         let due = due.map(|due| due.max(self.rests_until));
         [due, self.leaves_at].into_iter().flatten().min()
     }
@@ -125,6 +129,7 @@ impl Daemon {
         };
         let held = Held {
             client: Client::resume(&kept),
+            client6: Client6::resume(&kept),
             number: self.number(Source::Lease(key)),
             is_half_made: kept.is_half_made(),
             rests_until: Duration::ZERO,
@@ -149,6 +154,7 @@ impl Daemon {
         if let Some(mut held) = self.leases.remove(&key) {
             self.drop_number(held.number);
             close(held.client.hush());
+            close(held.client6.hush());
         }
         let is_needed = self.leases.keys().any(|(cookie, _)| *cookie == key.0);
         if !is_needed && let Some(watched) = self.watched.remove(&key.0) {
@@ -314,6 +320,7 @@ impl Daemon {
                 waits = true;
             } else {
                 close(held.client.hush());
+                close(held.client6.hush());
             }
         }
         waits

@@ -9,11 +9,13 @@
 
 mod ask;
 mod client;
+mod client6;
 mod daemon;
 mod hold;
 mod policy;
 pub mod protocol;
 mod renew;
+mod renew6;
 mod serve;
 mod turns;
 

@@ -32,7 +32,7 @@ pub(super) const FAREWELL: Duration = Duration::from_millis(60);
 
 /// Why a lease could not be looked after.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     /// Its interface is gone.
     #[error("the interface is gone")]
     NoLink,
@@ -60,12 +60,16 @@ impl Daemon {
         if held.client.has_listened(now) {
             close(held.client.hush());
         }
+        if held.client6.has_listened(now) {
+            close(held.client6.hush());
+        }
         let is_over = match &looked_after {
             Ok(()) => leaves,
             Err(Trouble::NoLink) => true,
             Err(Trouble::Io(_) | Trouble::Kernel(_)) => {
                 held.rests_until = now + LATER;
                 close(held.client.hush());
+                close(held.client6.hush());
                 leaves
             }
         };
@@ -88,13 +92,18 @@ impl Daemon {
             held.kept.ifname = name;
         }
         if held.leaves_at.is_some_and(|at| at <= now) {
-            return self.use_lease(held, None, &guest, now);
+            let four = self.use_lease(held, None, &guest, now);
+            return self.use_lease6(held, None, (&guest, &netns), now).and(four);
         }
         if held.is_half_made {
             let bound = held.client.in_use().cloned();
             held.is_half_made = false;
             // It is asked for all the same: what comes next may be whole.
             if let Err(error) = self.use_lease(held, bound, &guest, now) {
+                tracing::warn!(%error, "a lease could not be applied whole");
+            }
+            let bound = held.client6.in_use().cloned();
+            if let Err(error) = self.use_lease6(held, bound, (&guest, &netns), now) {
                 tracing::warn!(%error, "a lease could not be applied whole");
             }
         }
@@ -104,6 +113,18 @@ impl Daemon {
             poller: &self.poller,
             number: held.number,
         };
+        let six = self.look_after6(held, place, &guest, now);
+        let four = self.look_after4(held, place, &guest, now);
+        four.and(six)
+    }
+
+    fn look_after4(
+        &self,
+        held: &mut Held,
+        place: Place<'_>,
+        guest: &Rtnl,
+        now: Now,
+    ) -> Result<(), Trouble> {
         let changes = match held.client.serve(place, &held.kept, now) {
             Err(e) if matches!(e.raw_os_error(), Some(nix::libc::ENODEV | nix::libc::ENXIO)) => {
                 return Err(Trouble::NoLink);
@@ -114,9 +135,9 @@ impl Daemon {
         match changes.last() {
             Some(Change::Apply(_)) => {
                 let bound = held.client.in_use().cloned();
-                self.use_lease(held, bound, &guest, now)
+                self.use_lease(held, bound, guest, now)
             }
-            Some(Change::Withdraw) => self.use_lease(held, None, &guest, now),
+            Some(Change::Withdraw) => self.use_lease(held, None, guest, now),
             None => Ok(()),
         }
     }
@@ -172,7 +193,7 @@ impl Daemon {
         Ok(done?)
     }
 
-    fn write(&self, kept: &Kept) {
+    pub(super) fn write(&self, kept: &Kept) {
         if let Err(error) = self.store.keep_lease(kept) {
             tracing::error!(%error, "what became of a lease could not be written down");
         }
@@ -218,9 +239,11 @@ impl Daemon {
         let held = self.leases.get_mut(&key).ok_or(Refusal::Unknown)?;
         let ifname = held.kept.ifname.clone();
         held.client.release(&netns, &self.home, &ifname);
+        held.client6.release(&netns, &self.home, &held.kept);
         held.leaves_at = Some(since_boot() + FAREWELL);
         let identity = held.kept.identity.clone();
-        if let Err(error) = self.store.forget_remembered(&identity) {
+        let forgotten = self.store.forget_remembered(&identity);
+        if let Err(error) = forgotten.and(self.store.forget_remembered6(&identity)) {
             tracing::warn!(%error, "a lease that was given back is remembered");
         }
         Ok(())
@@ -231,5 +254,6 @@ impl Daemon {
 /// something to say.
 pub(super) fn farewell(held: &mut Held, netns: &Netns, home: &Netns) -> bool {
     let ifname = held.kept.ifname.clone();
-    held.client.release(netns, home, &ifname)
+    let four = held.client.release(netns, home, &ifname);
+    held.client6.release(netns, home, &held.kept) || four
 }

@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use super::addressing::{broadcast, is_on_link};
-use super::step::{LeaseAsk, LeaseStep, NicStep};
+use super::step::{LeaseAsk, LeaseClient, LeaseStep, NicStep};
 use super::{Planner, Step, names};
 use crate::dhcp::lease::{Lease, LeaseRoute};
 use crate::dhcp::v4::{Bound, Config};
@@ -200,15 +200,22 @@ impl Planner<'_> {
     /// Asks for the leases, after everything else.
     pub(super) fn leases(&mut self, attachments: &[&Attachment]) {
         for (place, attachment) in attachments.iter().enumerate() {
-            let Some(origin) = attachment.addressing.asks(Dynamic::Dhcp4) else {
-                continue;
-            };
             let later = attachments.get(place + 1..).unwrap_or_default();
-            let Some(ask) = self.lease_ask(place, attachment, later) else {
-                continue;
-            };
-            let step = Step::Lease(LeaseStep::Ask(Box::new(ask)));
-            self.push(Some(place), step, origin);
+            for way in [Dynamic::Dhcp4, Dynamic::Dhcp6] {
+                let Some(origin) = attachment.addressing.asks(way) else {
+                    continue;
+                };
+                let client = match way {
+                    Dynamic::Dhcp4 => self.client4(place, attachment, later),
+                    Dynamic::Dhcp6 => self.client6(place, attachment),
+                    Dynamic::Slaac => None,
+                };
+                let ask = client.and_then(|client| self.lease_ask(place, attachment, client));
+                if let Some(ask) = ask {
+                    let step = Step::Lease(LeaseStep::Ask(Box::new(ask)));
+                    self.push(Some(place), step, origin);
+                }
+            }
         }
     }
 
@@ -223,16 +230,50 @@ impl Planner<'_> {
     }
 
     fn lease_ask(
+        &self,
+        place: usize,
+        attachment: &Attachment,
+        client: LeaseClient,
+    ) -> Option<LeaseAsk> {
+        let interface = self.plan.interfaces.get(place)?;
+        let dhcp = &attachment.dhcp;
+        let arp = match attachment.uplink.value {
+            // Its frames have no place for what a probe says.
+            Uplink::Ipoib { .. } => ArpProbe::Off,
+            Uplink::Bridge { .. }
+            | Uplink::Macvlan { .. }
+            | Uplink::Ipvlan { .. }
+            | Uplink::Ovs { .. }
+            | Uplink::Physical { .. }
+            | Uplink::Dummy
+            | Uplink::Wifi { .. }
+            | Uplink::Link { .. } => dhcp.arp(),
+        };
+        Some(LeaseAsk {
+            ifindex: interface.ifindex,
+            uplink: interface.uplink,
+            uplink_name: interface.uplink_name.clone(),
+            port: self.port_of(interface.ifindex),
+            client,
+            mac: interface.mac,
+            host_name_is_default: dhcp.hostname.is_none(),
+            arp,
+            wait: attachment.wait.as_ref().map_or(Duration::ZERO, |w| w.value),
+            timeout: dhcp.timeout(),
+            fallback: dhcp.fallback(),
+            keeps: dhcp.keeps(),
+            releases: dhcp.releases(),
+            is_device: self.is_device(place),
+            ifname: interface.ifname.clone(),
+        })
+    }
+
+    fn client4(
         &mut self,
         place: usize,
         attachment: &Attachment,
         later: &[&Attachment],
-    ) -> Option<LeaseAsk> {
-        let port = self
-            .plan
-            .interfaces
-            .get(place)
-            .and_then(|interface| self.port_of(interface.ifindex));
+    ) -> Option<LeaseClient> {
         let interface = self.plan.interfaces.get(place)?;
         let (dhcp, addressing) = (&attachment.dhcp, &attachment.addressing);
         let metric = addressing.metric.as_ref().map(|asked| asked.value);
@@ -246,46 +287,31 @@ impl Planner<'_> {
             None if shares_mac => ClientId::of_name(&names::alias(&self.identity.name, &ifname)),
             None => ClientId::of_mac(interface.mac.octets()),
         };
-        let ask = LeaseAsk {
-            ifindex: interface.ifindex,
-            uplink: interface.uplink,
-            uplink_name: interface.uplink_name.clone(),
-            port,
-            config: Config {
-                hardware: Hardware::Ethernet(interface.mac.octets()),
-                client_id: client_id.bytes().to_vec(),
-                host_name: dhcp.hostname.as_ref().map_or(named, value),
-                vendor_class: dhcp.vendor_class.as_ref().and_then(value),
-                broadcast: shares_mac,
-                probes: dhcp.arp() != ArpProbe::Off,
-                servers: Vec::new(),
-            },
-            host_name_is_default: dhcp.hostname.is_none(),
-            arp: dhcp.arp(),
-            wait: attachment.wait.as_ref().map_or(Duration::ZERO, |w| w.value),
-            timeout: dhcp.timeout(),
-            fallback: dhcp.fallback(),
-            wishes: Wishes {
-                default_route: wants_default && rival.is_none(),
-                metric,
-                mtu: attachment.mtu.is_none().then_some(mtu),
-            },
-            keeps: dhcp.keeps(),
-            releases: dhcp.releases(),
-            is_device: self.is_device(place),
-            ifname,
+        let config = Config {
+            hardware: Hardware::Ethernet(interface.mac.octets()),
+            client_id: client_id.bytes().to_vec(),
+            host_name: dhcp.hostname.as_ref().map_or(named, value),
+            vendor_class: dhcp.vendor_class.as_ref().and_then(value),
+            broadcast: shares_mac,
+            probes: dhcp.arp() != ArpProbe::Off,
+            servers: Vec::new(),
+        };
+        let wishes = Wishes {
+            default_route: wants_default && rival.is_none(),
+            metric,
+            mtu: attachment.mtu.is_none().then_some(mtu),
         };
         if let Some(rival) = rival.filter(|_| wants_default) {
             self.plan.notices.push(format!(
                 "no router of {} becomes the default route: that of {} does, the last one asked for",
-                ask.ifname, rival.ifname.value
+                ifname, rival.ifname.value
             ));
         }
-        Some(ask)
+        Some(LeaseClient::V4 { config, wishes })
     }
 }
 
-fn value(asked: &Asked<String>) -> Option<String> {
+pub(super) fn value(asked: &Asked<String>) -> Option<String> {
     Some(asked.value.clone())
 }
 

@@ -16,6 +16,7 @@ mod host_access;
 mod ipoib;
 mod ipvlan;
 pub mod lease;
+pub mod lease6;
 mod macvlan;
 pub mod names;
 mod ovs;
@@ -42,11 +43,12 @@ pub use bridge_vlan::membership;
 pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};
 pub use files::{Learned, asks_for_names, files, knows_names};
 pub use lease::{Applied4, Wishes};
+pub use lease6::Applied6;
 pub use names::{Identity, Life};
 pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{
-    FileStep, FileUndo, LeaseAsk, LeaseStep, OvsStep, OvsUndo, PlannedStep, PortStep, PortUndo,
-    Probe, RoutingStep, Side, SlaacStep, Step, Undo,
+    FileStep, FileUndo, LeaseAsk, LeaseClient, LeaseStep, OvsStep, OvsUndo, PlannedStep, PortStep,
+    PortUndo, Probe, RoutingStep, Side, SlaacStep, Step, Undo,
 };
 
 /// Everything that will be done, in order.

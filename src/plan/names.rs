@@ -67,6 +67,20 @@ pub fn stable_mac(identity: &Identity, ifname: &IfName) -> MacAddr {
     )
 }
 
+/// A UUID for an interface that has no MAC of its own to be known by.
+pub fn duid(identity: &Identity, ifname: &IfName) -> [u8; 16] {
+    let Identity {
+        machine_id,
+        engine,
+        name,
+        life: _,
+    } = identity;
+    let hash = digest(&["pipework duid", machine_id, engine, name, ifname.as_str()]);
+    let mut uuid = [0; 16];
+    uuid.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    uuid
+}
+
 /// The MAC of a bridge that we make.
 pub fn bridge_mac(machine_id: &str, bridge: &IfName) -> MacAddr {
     local_mac(

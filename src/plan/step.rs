@@ -21,7 +21,7 @@ use crate::request::{Family, IfName, MacAddr, Origin};
 use crate::rt::{Address, Bridge, Ipvlan, LinkEnd, Macvlan, Route, VethPair};
 
 pub use files::{FileStep, FileUndo};
-pub use lease::{LeaseAsk, LeaseStep};
+pub use lease::{LeaseAsk, LeaseClient, LeaseStep};
 pub use nic::{NicStep, NicUndo, Traveller};
 pub use ovs::{OvsStep, OvsUndo};
 pub use port::{PortStep, PortUndo};

@@ -14,7 +14,9 @@ use super::codec::read_bytes;
 use super::store::{Store, create_in_place, io_error, remove, write_file};
 use super::{Identity, RecordError, VERSION};
 use crate::dhcp::v4::{Bound, Config};
+use crate::dhcp::v6;
 use crate::plan::lease::{Applied4, Wishes};
+use crate::plan::lease6::Applied6;
 use crate::reference::{Keeper, LeaseId};
 use crate::request::{ArpProbe, IfName, MacAddr};
 use crate::sys::proc;
@@ -43,6 +45,9 @@ pub struct Kept {
     pub release: bool,
     /// IPv4.
     pub dhcp4: Option<Kept4>,
+    /// IPv6; files of former releases say nothing of it.
+    #[serde(default)]
+    pub dhcp6: Option<Kept6>,
 }
 
 /// An IPv4 client, and what is in use of its lease.
@@ -60,14 +65,32 @@ pub struct Kept4 {
     pub applied: Applied4,
 }
 
+/// An IPv6 client, and what is in use of its lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept6 {
+    /// The client's configuration.
+    pub config: v6::Config,
+    /// How an address is probed before it is used.
+    pub arp: ArpProbe,
+    /// The lease; `None` while there is none.
+    pub bound: Option<v6::Bound>,
+    /// What of it is in the kernel.
+    pub applied: Applied6,
+}
+
 impl Kept {
     /// Whether what is in the kernel may not be what the lease says: whoever
     /// applied it was killed in between.
     pub fn is_half_made(&self) -> bool {
-        self.dhcp4.as_ref().is_some_and(|kept| {
+        let is_half4 = self.dhcp4.as_ref().is_some_and(|kept| {
             let leased = kept.bound.as_ref().map(|bound| bound.lease.address);
             leased != kept.applied.address
-        })
+        });
+        let is_half6 = self.dhcp6.as_ref().is_some_and(|kept| {
+            let leased = kept.bound.as_ref().map(|bound| bound.lease.address);
+            leased != kept.applied.address
+        });
+        is_half4 || is_half6
     }
 }
 
@@ -195,6 +218,18 @@ mod tests {
                 bound: None,
                 applied: Applied4::default(),
             }),
+            dhcp6: Some(Kept6 {
+                config: v6::Config {
+                    duid: vec![0, 3, 0, 1, 2, 0, 0, 0, 0, 5],
+                    iaid: 5,
+                    host_name: None,
+                    rapid_commit: false,
+                    purpose: v6::Purpose::Address,
+                },
+                arp: ArpProbe::Fast,
+                bound: None,
+                applied: Applied6::default(),
+            }),
         }
     }
 
@@ -219,6 +254,14 @@ mod tests {
         let left: Vec<Kept> = store.leases().unwrap().into_iter().flatten().collect();
         assert_eq!(left, [kept(2)]);
         fs::remove_dir_all(store.path("")).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_of_ipv6_is_one_without() {
+        let mut former = serde_json::to_value(kept(1)).unwrap();
+        former.as_object_mut().unwrap().remove("dhcp6");
+        let read: Kept = serde_json::from_value(former).unwrap();
+        assert_eq!((read.dhcp4, read.dhcp6), (kept(1).dhcp4, None));
     }
 
     #[test]

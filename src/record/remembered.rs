@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::codec::read_bytes;
@@ -18,6 +19,8 @@ use crate::request::IfName;
 
 /// Where leases are remembered.
 const REMEMBERED: &str = "/var/lib/pipework/leases";
+/// What IPv4's are told by from others.
+const FAMILY: &str = "lease";
 
 /// Who an interface belongs to over its restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,53 +74,51 @@ impl Remembered {
 impl Store {
     /// Remembers a lease for the next start.
     pub fn remember_lease(&self, lease: &Remembered) -> Result<(), RecordError> {
-        let path = remembered_path(&lease.identity);
-        match fs::DirBuilder::new()
-            .mode(0o700)
-            .recursive(true)
-            .create(REMEMBERED)
-        {
-            Ok(()) => {
-                let new = path.with_extension("new");
-                let bytes = serde_json::to_vec(lease).map_err(|e| io_error(&path, e.into()))?;
-                create_in_place(&new, |new| write_file(new, &bytes))?;
-                fs::rename(&new, &path).map_err(|e| io_error(&path, e))
-            }
-            Err(e) => Err(io_error(&path, e)),
-        }
+        keep(&remembered_path(FAMILY, &lease.identity), lease)
     }
 
     /// The last lease of an interface.
     pub fn remembered_lease(&self, identity: &Identity) -> Result<Option<Remembered>, RecordError> {
-        let found = read(&remembered_path(identity))?;
+        let found: Option<Remembered> = read(&remembered_path(FAMILY, identity))?;
+        let is_ours = |found: &Remembered| found.version <= VERSION;
         // Two names of one hash would have to be looked for.
-        Ok(found.filter(|found| found.identity == *identity))
+        Ok(found.filter(|found| is_ours(found) && found.identity == *identity))
     }
 
     /// Forgets the last lease of an interface: its server refused it, or has it
     /// back.
     pub fn forget_remembered(&self, identity: &Identity) -> Result<(), RecordError> {
-        remove(&remembered_path(identity))
+        remove(&remembered_path(FAMILY, identity))
     }
 }
 
-fn remembered_path(identity: &Identity) -> PathBuf {
+/// Where the lease of an interface is remembered, by what it is of.
+pub(super) fn remembered_path(family: &str, identity: &Identity) -> PathBuf {
     let Identity {
         engine,
         name,
         ifname,
     } = identity;
-    Path::new(REMEMBERED).join(hash(&["lease", engine, name, ifname.as_str()]))
+    Path::new(REMEMBERED).join(hash(&[family, engine, name, ifname.as_str()]))
 }
 
-/// What stands in a file; `None` when there is none, or it is of a newer
-/// release, or broken: then the address is asked for as if for the first time.
-fn read(path: &Path) -> Result<Option<Remembered>, RecordError> {
-    let Some(bytes) = read_bytes(path)? else {
-        return Ok(None);
-    };
-    let found: Option<Remembered> = serde_json::from_slice(&bytes).ok();
-    Ok(found.filter(|found| found.version <= VERSION))
+/// Writes a lease down; a reader sees the former text or this one.
+pub(super) fn keep(path: &Path, lease: &impl Serialize) -> Result<(), RecordError> {
+    let failed = |e| io_error(path, e);
+    let mut directory = fs::DirBuilder::new();
+    let directory = directory.mode(0o700).recursive(true);
+    directory.create(REMEMBERED).map_err(failed)?;
+    let new = path.with_extension("new");
+    let bytes = serde_json::to_vec(lease).map_err(|e| failed(e.into()))?;
+    create_in_place(&new, |new| write_file(new, &bytes))?;
+    fs::rename(&new, path).map_err(failed)
+}
+
+/// What stands in a file; `None` when there is none, or it is broken: then the
+/// address is asked for as if for the first time.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
+    let bytes = read_bytes(path)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub mod rtnl;
 pub mod seqpacket;
 pub mod sysctl;
 pub mod udp;
+pub mod udp6;
 
 /// The ethertype of IPv4 (RFC 894).
 pub const ETHERTYPE_IPV4: u16 = 0x0800;

@@ -66,30 +66,75 @@ impl Kind {
     /// Starts it on `wire` with addresses from 10.0.0.100 to 10.0.0.110, which
     /// dnsmasq is told by `options`; `None` without a root that has it.
     pub fn start(self, lab: &Lab, machine: &Container, options: &[&str]) -> Option<Server> {
-        let root = root("trixie").ok()?;
         let (name, arguments) = self.arguments();
-        let program = fs::canonicalize(format!("{root}/usr/sbin/{name}")).ok()?;
-        let libraries = format!("{root}/usr/lib/x86_64-linux-gnu");
-        let log = fs::File::create(format!("/run/{name}.log")).unwrap();
-        let child = lab.inside(machine, || {
-            Command::new("setpriv")
-                .args(["--pdeathsig", "KILL"])
-                .arg(format!("{libraries}/ld-linux-x86-64.so.2"))
-                .args(["--argv0", name])
-                .args(["--library-path", &libraries])
-                .arg(&program)
-                .args(arguments)
-                .args(options)
-                .env("KEA_PIDFILE_DIR", "/run")
-                .env("KEA_LOCKFILE_DIR", "none")
-                .stdin(Stdio::null())
-                .stdout(log.try_clone().unwrap())
-                .stderr(log)
-                .spawn()
-                .unwrap()
-        });
-        Some(Server(child))
+        launch(lab, machine, name, &[arguments, owned(options)].concat())
     }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// dnsmasq for IPv6 on `wire`: router and server, with addresses of fd00::/64
+/// as `options` say.
+pub fn dnsmasq6(lab: &Lab, machine: &Container, options: &[&str]) -> Option<Server> {
+    let (name, arguments) = Kind::Dnsmasq.arguments();
+    let own = owned(&["--enable-ra", "--dhcp-option=option6:dns-server,[fd00::53]"]);
+    let options = [arguments, own, owned(options)].concat();
+    launch(lab, machine, name, &options)
+}
+
+/// Kea for IPv6 on `wire`, with addresses from fd00::100 to fd00::1ff for ten
+/// minutes.
+pub fn kea6(lab: &Lab, machine: &Container) -> Option<Server> {
+    fs::write("/run/kea6.json", KEA6).unwrap();
+    launch(lab, machine, "kea-dhcp6", &owned(&["-c", "/run/kea6.json"]))
+}
+
+/// radvd on `wire`, with the settings of its interface.
+pub fn radvd(lab: &Lab, machine: &Container, settings: &str) -> Option<Server> {
+    let text = format!(
+        "interface wire {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; {settings} }};"
+    );
+    fs::write("/run/radvd.conf", text).unwrap();
+    lab.inside(machine, || {
+        fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
+    });
+    let words = [
+        "-n",
+        "-u",
+        "root",
+        "-C",
+        "/run/radvd.conf",
+        "-p",
+        "/run/radvd.pid",
+    ];
+    launch(lab, machine, "radvd", &owned(&words))
+}
+
+/// Runs a program of the root on a machine, by the root's own loader.
+fn launch(lab: &Lab, machine: &Container, name: &str, words: &[String]) -> Option<Server> {
+    let root = root("trixie").ok()?;
+    let program = fs::canonicalize(format!("{root}/usr/sbin/{name}")).ok()?;
+    let libraries = format!("{root}/usr/lib/x86_64-linux-gnu");
+    let log = fs::File::create(format!("/run/{name}.log")).unwrap();
+    let child = lab.inside(machine, || {
+        Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(format!("{libraries}/ld-linux-x86-64.so.2"))
+            .args(["--argv0", name])
+            .args(["--library-path", &libraries])
+            .arg(&program)
+            .args(words)
+            .env("KEA_PIDFILE_DIR", "/run")
+            .env("KEA_LOCKFILE_DIR", "none")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    });
+    Some(Server(child))
 }
 
 impl Drop for Server {
@@ -128,3 +173,18 @@ option subnet 255.255.255.0
 option router 10.0.0.2
 option lease 600
 ";
+
+const KEA6: &str = r#"{ "Dhcp6": {
+    "interfaces-config": { "interfaces": [ "wire" ] },
+    "lease-database": { "type": "memfile", "persist": false },
+    "server-id": { "type": "EN", "enterprise-id": 2495, "identifier": "87ABEF7A5BB545",
+        "persist": false },
+    "preferred-lifetime": 400, "valid-lifetime": 600,
+    "renew-timer": 200, "rebind-timer": 300,
+    "subnet6": [ { "id": 1, "subnet": "fd00::/64", "interface": "wire",
+        "pools": [ { "pool": "fd00::100 - fd00::1ff" } ],
+        "option-data": [ { "name": "dns-servers", "data": "fd00::53" },
+                         { "name": "domain-search", "data": "lan" } ] } ],
+    "loggers": [ { "name": "kea-dhcp6", "severity": "INFO",
+        "output-options": [ { "output": "stdout" } ] } ]
+} }"#;

@@ -12,6 +12,7 @@
 )]
 
 pub mod bundle;
+pub mod dhcp6_server;
 pub mod dhcp_daemons;
 pub mod dhcp_server;
 pub mod lab;

@@ -1,19 +1,21 @@
 //! The clients of one run: made when their links can carry a message, driven
-//! together, their failures told in words.
+//! together, and what came of them. `six` is what is of DHCPv6 alone, `words`
+//! tells failures.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use super::Leasing;
+use super::words::in_words;
+use super::{Leasing, six};
 use crate::apply::LeaseError;
-use crate::dhcp::acquire::{Acquiring, NoLease, acquire};
-use crate::dhcp::io::Client;
-use crate::dhcp::v4::{Bound, Config, Machine, Progress};
+use crate::dhcp::acquire::{Acquiring, Client, Got, NoLease, acquire};
+use crate::dhcp::io;
+use crate::dhcp::v4::{Config, Machine};
 use crate::host::hostname;
 use crate::keeper;
-use crate::plan::LeaseAsk;
 use crate::plan::lease::host_label;
-use crate::record::Remembered;
+use crate::plan::{LeaseAsk, LeaseClient};
+use crate::record::{RecordError, Remembered, Remembered6, Store};
 use crate::request::{AddressWithGateway, Fallback};
 use crate::sys::filter::DHCP_AND_ARP;
 use crate::sys::packet::PacketSocket;
@@ -29,11 +31,11 @@ const TURN_TIME: Duration = Duration::from_secs(5);
 /// What came of asking.
 pub(super) struct Answer {
     /// The lease; `None` where the container starts without.
-    pub bound: Option<Bound>,
+    pub got: Option<Got>,
     /// The address that is used in its place.
     pub fixed: Option<AddressWithGateway>,
-    /// What the client was told.
-    pub config: Config,
+    /// What asked.
+    pub client: LeaseClient,
     /// Its sockets, for who has time to close them.
     pub sockets: Vec<OwnedFd>,
 }
@@ -41,9 +43,37 @@ pub(super) struct Answer {
 /// A client that can begin, or why it cannot.
 struct Ready {
     ask: LeaseAsk,
-    remembered: Option<Remembered>,
+    last: Last,
     /// Its place among those that run.
     client: Result<usize, LeaseError>,
+}
+
+/// The lease of a former life.
+pub(super) enum Last {
+    None,
+    V4(Remembered),
+    V6(Remembered6),
+}
+
+impl Last {
+    /// Writes it down for the next start.
+    pub(super) fn remember(&self, store: &Store) -> Result<(), RecordError> {
+        match self {
+            Self::None => Ok(()),
+            Self::V4(lease) => store.remember_lease(lease),
+            Self::V6(lease) => store.remember_lease6(lease),
+        }
+    }
+
+    /// What is left of it.
+    fn left(&self) -> Option<Got> {
+        let (now, since_boot) = (clock::seconds_since_1970(), clock::since_boot());
+        match self {
+            Self::None => None,
+            Self::V4(last) => last.as_bound(now, since_boot).map(Got::V4),
+            Self::V6(last) => last.as_bound(now, since_boot).map(Got::V6),
+        }
+    }
 }
 
 /// Asks for all leases at once; the answers are in the order of the questions.
@@ -58,13 +88,11 @@ pub(super) async fn ask_all(
         if ask.host_name_is_default
             && let Some(name) = hostname::given(&leasing.sandbox.id, &leasing.sandbox.bundle)
         {
-            ask.config.host_name = host_label(&name).or(ask.config.host_name);
+            let host_name = ask.client.host_name();
+            *host_name = host_label(&name).or(host_name.take());
         }
-        let identity = leasing.identity_of(&ask);
-        // A lease that cannot be read is as good as none.
-        let remembered = leasing.kernel.store.remembered_lease(&identity);
-        let remembered = remembered.ok().flatten();
-        let client = leasing.client(&ask, remembered.as_ref(), begin).await;
+        let last = leasing.last(&ask);
+        let client = leasing.client(&ask, &last, begin).await;
         let client = client.map(|client| {
             running.push(Acquiring {
                 client,
@@ -72,16 +100,12 @@ pub(super) async fn ask_all(
             });
             running.len() - 1
         });
-        all.push(Ready {
-            ask,
-            remembered,
-            client,
-        });
+        all.push(Ready { ask, last, client });
     }
     let turns: Vec<keeper::Turn> = turns(&all, leasing);
     let results = acquire(&mut running);
     drop(turns);
-    let mut results: Vec<Option<Result<Bound, NoLease>>> = match results {
+    let mut results: Vec<Option<Result<Got, NoLease>>> = match results {
         Ok(results) => results.into_iter().map(Some).collect(),
         Err(error) => vec![Some(Err(NoLease::Link(error)))],
     };
@@ -113,93 +137,70 @@ fn turns(all: &[Ready], leasing: &Leasing<'_>) -> Vec<keeper::Turn> {
 
 fn conclude(
     ready: Ready,
-    result: Option<Result<Bound, NoLease>>,
+    result: Option<Result<Got, NoLease>>,
     client: Option<&mut Client>,
 ) -> Result<Answer, LeaseError> {
     let Ready {
         ask,
-        remembered,
+        last,
         client: made,
     } = ready;
     let unsent = client.as_ref().and_then(|client| client.unsent());
     let unsent = unsent.map(ToString::to_string);
     let sockets = client.map(Client::hush).unwrap_or_default();
-    let answer = |bound, fixed| Answer {
-        bound,
+    let answer = |got, fixed| Answer {
+        got,
         fixed,
-        config: ask.config.clone(),
+        client: ask.client.clone(),
         sockets,
     };
     let error = match (made, result) {
-        (Ok(_), Some(Ok(bound))) => return Ok(answer(Some(bound), None)),
-        (Ok(_), Some(Err(NoLease::TimedOut(progress)))) => in_words(&ask, progress, unsent),
+        (Ok(_), Some(Ok(got))) => return Ok(answer(Some(got), None)),
+        (Ok(_), Some(Err(NoLease::TimedOut(progress)))) => in_words(&ask, Some(progress), unsent),
         (Ok(_), Some(Err(NoLease::Link(source)))) => LeaseError::Link {
             ifname: ask.ifname.clone(),
             source,
         },
-        (Ok(_), None) => in_words(&ask, Progress::default(), unsent),
+        (Ok(_), None) => in_words(&ask, None, unsent),
         (Err(error), _) => error,
     };
     match &ask.fallback {
         Fallback::Refuse => Err(error),
         Fallback::Background => Ok(answer(None, None)),
-        Fallback::Address(address) => Ok(answer(None, Some(address.clone()))),
+        Fallback::Address(address) => match ask.client {
+            LeaseClient::V4 { .. } => Ok(answer(None, Some(address.clone()))),
+            // It stands for IPv4's; that IPv6's comes later stops nobody then.
+            LeaseClient::V6 { .. } => Ok(answer(None, None)),
+        },
         // A server or another host has said that it is not ours.
-        Fallback::LastLease
-            if matches!(error, LeaseError::Nak { .. } | LeaseError::InUse { .. }) =>
-        {
-            Err(error)
-        }
+        Fallback::LastLease if error.is_refusal() => Err(error),
         Fallback::LastLease => {
-            let now = clock::seconds_since_1970();
-            let last = remembered.and_then(|last| last.as_bound(now, clock::since_boot()));
-            last.map(|bound| answer(Some(bound), None)).ok_or(error)
+            let last = last.left();
+            last.map(|got| answer(Some(got), None)).ok_or(error)
         }
-    }
-}
-
-/// How far a client got that has no lease: the last thing that went wrong.
-fn in_words(ask: &LeaseAsk, progress: Progress, unsent: Option<String>) -> LeaseError {
-    let ifname = ask.ifname.clone();
-    let waited = ask.timeout;
-    let Progress {
-        sent,
-        offer,
-        nak,
-        conflict,
-    } = progress;
-    match (conflict, nak, offer) {
-        (Some((address, mac)), _, _) => LeaseError::InUse {
-            ifname,
-            address,
-            mac,
-        },
-        (None, Some((server, reason)), _) => LeaseError::Nak {
-            ifname,
-            server,
-            reason,
-        },
-        (None, None, Some((server, address))) => LeaseError::NoAck {
-            ifname,
-            server,
-            address,
-            waited,
-        },
-        (None, None, None) => LeaseError::NoOffer {
-            ifname,
-            waited,
-            sent,
-            unsent,
-        },
     }
 }
 
 impl Leasing<'_> {
+    /// The last lease; one that cannot be read is as good as none.
+    fn last(&self, ask: &LeaseAsk) -> Last {
+        let (store, identity) = (self.kernel.store, self.identity_of(ask));
+        let last = match &ask.client {
+            LeaseClient::V4 { .. } => store
+                .remembered_lease(&identity)
+                .map(|last| last.map(Last::V4)),
+            LeaseClient::V6 { .. } => store
+                .remembered_lease6(&identity)
+                .map(|last| last.map(Last::V6)),
+        };
+        last.ok().flatten().unwrap_or(Last::None)
+    }
+
     /// A client with its socket, once a message can pass.
     async fn client(
         &self,
         ask: &LeaseAsk,
-        remembered: Option<&Remembered>,
+        last: &Last,
         begin: Instant,
     ) -> Result<Client, LeaseError> {
         self.wait_for_the_way(ask, begin).await?;
@@ -209,26 +210,46 @@ impl Leasing<'_> {
             // it would answer in vain.
             let _ = self.kernel.host.settle_carrier(&ask.uplink_name);
         }
-        let ifname = || ask.ifname.clone();
-        let mut random = [0; 16];
-        // Transactions that could be guessed are no reason to have no address.
-        let _ = raw::random(&mut random);
-        let [seed, spread] = *random.as_chunks::<8>().0 else {
-            return Err(LeaseError::Hardware { ifname: ifname() });
+        let client = match (&ask.client, last) {
+            (LeaseClient::V4 { config, .. }, Last::V4(last)) => {
+                self.client4(ask, config, Some(last))
+            }
+            (LeaseClient::V4 { config, .. }, Last::V6(_) | Last::None) => {
+                self.client4(ask, config, None)
+            }
+            (LeaseClient::V6 { config, .. }, last) => {
+                six::await_link_local(self, ask).await?;
+                six::client(self, ask, config, last).map(|client| Client::V6(Box::new(client)))
+            }
         };
-        let remembered = remembered.map(|last| last.for_client(clock::seconds_since_1970()));
-        let machine = Machine::new(ask.config.clone(), remembered, u64::from_ne_bytes(seed));
-        let hardware = ask.config.hardware;
-        let client = Client::new(machine, hardware, ask.arp, u64::from_ne_bytes(spread));
-        let mut client = client.ok_or(LeaseError::Hardware { ifname: ifname() })?;
+        client.map_err(|source| {
+            let ifname = ask.ifname.clone();
+            match source.kind() {
+                std::io::ErrorKind::Unsupported => LeaseError::Hardware { ifname },
+                _ => LeaseError::Link { ifname, source },
+            }
+        })
+    }
+
+    fn client4(
+        &self,
+        ask: &LeaseAsk,
+        config: &Config,
+        last: Option<&Remembered>,
+    ) -> std::io::Result<Client> {
+        let [seed, spread] = random();
+        let last = last.map(|last| last.for_client(clock::seconds_since_1970()));
+        let machine = Machine::new(config.clone(), last, seed);
+        let client = io::Client::new(machine, config.hardware, ask.arp, spread);
+        let mut client = client.ok_or(std::io::ErrorKind::Unsupported)?;
         let (netns, home) = (self.kernel.netns, self.kernel.home);
-        let socket = PacketSocket::open_in(netns, home, ask.ifindex, &DHCP_AND_ARP);
-        let socket = socket.map_err(|source| LeaseError::Link {
-            ifname: ifname(),
-            source,
-        })?;
-        client.listen(socket);
-        Ok(client)
+        client.listen(PacketSocket::open_in(
+            netns,
+            home,
+            ask.ifindex,
+            &DHCP_AND_ARP,
+        )?);
+        Ok(Client::V4(Box::new(client)))
     }
 
     /// Waits until frames pass: a carrier, and a bridge that has learned enough
@@ -261,4 +282,13 @@ impl Leasing<'_> {
             sys::pause(CARRIER_PAUSE).await;
         }
     }
+}
+
+/// Transactions that could be guessed are no reason to have no address.
+pub(super) fn random() -> [u64; 2] {
+    let mut bytes = [0; 16];
+    let _ = raw::random(&mut bytes);
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut words = words.iter().copied().map(u64::from_ne_bytes);
+    [words.next().unwrap_or(1), words.next().unwrap_or(1)]
 }

@@ -3,8 +3,9 @@
 use super::*;
 use crate::dhcp::lease::{Lease, Times};
 use crate::dhcp::v4::{Bound, Config};
+use crate::dhcp::v6;
 use crate::dhcp::wire::Hardware;
-use crate::record::{Applied4, Identity, Kept4, VERSION};
+use crate::record::{Applied4, Applied6, Identity, Kept4, Kept6, VERSION};
 use crate::reference::{LeaseId, NamespaceKey};
 use crate::request::ArpProbe;
 
@@ -54,7 +55,62 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
             bound: Some(Bound::new(lease, Duration::from_secs(100))),
             applied: Applied4::default(),
         }),
+        dhcp6: None,
     }
+}
+
+/// The same without IPv4, and with a lease of an hour of DHCPv6.
+fn kept6(container: &str) -> Kept {
+    let lease = v6::lease::Lease {
+        address: "fd00::5".parse().unwrap(),
+        server: vec![0, 3, 0, 1, 2, 0xab],
+        unicast: None,
+        times: v6::lease::Times {
+            renewal: 900,
+            rebinding: 1440,
+            preferred: 1800,
+            valid: 3600,
+        },
+        information: v6::lease::Information::default(),
+    };
+    Kept {
+        dhcp4: None,
+        dhcp6: Some(Kept6 {
+            config: v6::Config {
+                duid: vec![0, 3, 0, 1, 2, 0, 0, 0, 0, 5],
+                iaid: 5,
+                host_name: None,
+                rapid_commit: false,
+                purpose: v6::Purpose::Address,
+            },
+            arp: ArpProbe::Off,
+            bound: Some(v6::Bound::new(lease, Duration::from_secs(100))),
+            applied: Applied6::default(),
+        }),
+        ..kept(container, None)
+    }
+}
+
+#[test]
+fn both_families_of_an_interface_have_a_line_each() {
+    let both = Kept {
+        dhcp4: kept("web", hour()).dhcp4,
+        ..kept6("web")
+    };
+    let text = table(&[both, kept6("six")], Duration::from_secs(160));
+    let addresses: Vec<&str> = text
+        .lines()
+        .map(|line| line.split_whitespace().nth(2).unwrap())
+        .collect();
+    assert_eq!(addresses, ["ADDRESS", "10.0.0.5/24", "fd00::5", "fd00::5"]);
+    assert!(
+        text.contains("00:03:00:01:02:ab  in 14 min  in 59 min"),
+        "{text}"
+    );
+    assert_eq!(
+        json_of(&kept6("six"), Duration::ZERO)["dhcp6"]["ends_in"],
+        3700
+    );
 }
 
 fn hour() -> Option<Times> {

@@ -4,9 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::dhcp::v4::Config;
+use crate::dhcp::{v4, v6};
 use crate::plan::lease::Wishes;
-use crate::request::{ArpProbe, Fallback, IfName};
+use crate::request::{ArpProbe, Fallback, IfName, MacAddr};
 use crate::rt::{Address, Route};
 
 /// One of these steps. What they make goes with its link.
@@ -67,8 +67,10 @@ pub struct LeaseAsk {
     pub uplink_name: IfName,
     /// Index of the bridge port on the host that has to forward first.
     pub port: Option<u32>,
-    /// What the client is told.
-    pub config: Config,
+    /// What asks, and what of the answer is made use of.
+    pub client: LeaseClient,
+    /// Its hardware address.
+    pub mac: MacAddr,
     /// Nobody gave the host name: it may be a better one by the time.
     pub host_name_is_default: bool,
     /// How an address is probed.
@@ -79,14 +81,42 @@ pub struct LeaseAsk {
     pub timeout: Duration,
     /// What to do without one.
     pub fallback: Fallback,
-    /// What of it is made use of.
-    pub wishes: Wishes,
     /// Somebody must be there who renews it.
     pub keeps: bool,
     /// It is given back at the end.
     pub releases: bool,
     /// The interface is a device of the host.
     pub is_device: bool,
+}
+
+/// A client of one family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseClient {
+    /// Of DHCPv4.
+    V4 {
+        /// What it is told.
+        config: v4::Config,
+        /// What of a lease is made use of.
+        wishes: Wishes,
+    },
+    /// Of DHCPv6.
+    V6 {
+        /// What it is told.
+        config: v6::Config,
+        /// A router's default route is wanted beside the address, which leads
+        /// nowhere without.
+        default_route: bool,
+    },
+}
+
+impl LeaseClient {
+    /// The name that its server is told.
+    pub fn host_name(&mut self) -> &mut Option<String> {
+        match self {
+            Self::V4 { config, .. } => &mut config.host_name,
+            Self::V6 { config, .. } => &mut config.host_name,
+        }
+    }
 }
 
 impl fmt::Display for LeaseStep {
@@ -129,16 +159,20 @@ fn name(f: &mut fmt::Formatter<'_>, route: &Route, ifname: &IfName) -> fmt::Resu
 
 impl fmt::Display for LeaseAsk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "asking for an address of {} by DHCP", self.ifname)?;
-        if let Some(name) = &self.config.host_name {
+        let (protocol, host_name, full_probe) = match &self.client {
+            LeaseClient::V4 { config, .. } => ("DHCP", &config.host_name, "up to 9 s"),
+            LeaseClient::V6 { config, .. } => ("DHCPv6", &config.host_name, "1 s"),
+        };
+        write!(f, "asking for an address of {} by {protocol}", self.ifname)?;
+        if let Some(name) = host_name {
             write!(f, " as {name}")?;
         }
         write!(f, ", for {} s at most", self.timeout.as_secs_f32())?;
-        f.write_str(match self.arp {
-            ArpProbe::Off => ", used unprobed",
-            ArpProbe::Fast => ", probed for 0.2 s",
-            ArpProbe::Rfc => ", probed for up to 9 s",
-        })?;
+        match self.arp {
+            ArpProbe::Off => f.write_str(", used unprobed")?,
+            ArpProbe::Fast => f.write_str(", probed for 0.2 s")?,
+            ArpProbe::Rfc => write!(f, ", probed for {full_probe}")?,
+        }
         f.write_str(match (self.keeps, self.releases) {
             (true, false) => ", and renewed by the daemon",
             (true, true) => ", renewed by the daemon and released at the end",

@@ -25,9 +25,6 @@ pub(super) fn read_ip<'e>(
                 continue;
             }
         };
-        if way == Dynamic::Dhcp6 {
-            fields.later(entry, form.name());
-        }
         fields.dynamic.push(entry.asked(way));
     }
     let addresses = match (forms.is_empty(), rest.is_empty()) {
@@ -91,7 +88,8 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
     if asks(Dynamic::Slaac) || asks(Dynamic::Dhcp6) {
         hears_routers(fields, uplink)?;
     }
-    let Some(ip) = fields.ip.as_ref().filter(|_| asks(Dynamic::Dhcp4)) else {
+    let asks_server = asks(Dynamic::Dhcp4) || asks(Dynamic::Dhcp6);
+    let Some(ip) = fields.ip.as_ref().filter(|_| asks_server) else {
         return match fields.of_dhcp {
             Some(entry) if fields.dynamic.is_empty() && !is_default(entry) => {
                 Err(RequestError::NeedsAnother {
@@ -122,6 +120,17 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
             second: super::suits::shown(&keep.origin),
             why: "somebody has to go on asking",
         });
+    }
+    if !asks(Dynamic::Dhcp4) {
+        return match &fields.dhcp.fallback {
+            Some(asked) if matches!(asked.value, Fallback::Address(_)) => {
+                Err(RequestError::NeedsAnother {
+                    first: super::suits::shown(&asked.origin),
+                    other: "ip=dhcp",
+                })
+            }
+            Some(_) | None => Ok(()),
+        };
     }
     let why = match &uplink.value {
         Uplink::Dummy => "a dummy leads nowhere",

@@ -190,7 +190,6 @@ fn a_long_value_is_cut_in_its_error() {
 #[test]
 fn a_feature_without_engine_is_named_with_key_and_value() {
     for (key, value, what) in [
-        ("pipework.ip", "dhcp6", "DHCPv6"),
         ("pipework.ip", "pool:lan", "an address pool"),
         (
             "pipework.announce",

@@ -1,0 +1,89 @@
+//! The leases of a run once it has had success: what their servers know of
+//! names, and who keeps them from then on.
+
+use super::{Leases, Leasing, Taken, six};
+use crate::keeper;
+use crate::plan::Learned;
+use crate::rt::Resolver;
+
+impl Leases {
+    /// What the servers know of names.
+    pub(super) fn learned(&self) -> Vec<Learned> {
+        let leases6 = self.0.iter().filter_map(|taken| {
+            let bound = taken.kept.dhcp6.as_ref()?.bound.as_ref()?;
+            Some(six::learned(&taken.kept.ifname, &bound.lease.information))
+        });
+        let leases = self.0.iter().filter_map(|taken| {
+            let bound = taken.kept.dhcp4.as_ref()?.bound.as_ref()?;
+            Some((&taken.kept.ifname, &bound.lease))
+        });
+        let learned = leases.map(|(ifname, lease)| Learned {
+            ifname: ifname.clone(),
+            resolver: Resolver {
+                servers: lease
+                    .dns
+                    .iter()
+                    .map(|server| ((*server).into(), ifname.clone()))
+                    .collect(),
+                search: match lease.search.is_empty() {
+                    true => lease.domain.iter().cloned().collect(),
+                    false => lease.search.clone(),
+                },
+            },
+            addresses: Vec::new(),
+        });
+        learned.chain(leases6).collect()
+    }
+
+    /// Both families of one interface are one lease to who keeps it.
+    fn joined(self) -> Vec<Taken> {
+        let mut joined: Vec<Taken> = Vec::new();
+        for taken in self.0 {
+            let Some(first) = joined.iter_mut().find(|t| t.kept.id == taken.kept.id) else {
+                joined.push(taken);
+                continue;
+            };
+            first.kept.dhcp4 = first.kept.dhcp4.take().or(taken.kept.dhcp4);
+            first.kept.dhcp6 = first.kept.dhcp6.take().or(taken.kept.dhcp6);
+            first.remembered.extend(taken.remembered);
+            first.sockets.extend(taken.sockets);
+        }
+        joined
+    }
+
+    /// Writes the leases down and names them to who keeps them. What fails here
+    /// fails no start: an address ends with its lease all the same.
+    pub(in crate::attach) fn hand_over(self, leasing: &Leasing<'_>) {
+        let Leasing {
+            sandbox, kernel, ..
+        } = leasing;
+        for Taken {
+            kept,
+            remembered,
+            sockets,
+            keeps,
+        } in self.joined()
+        {
+            let store = kernel.store;
+            for last in remembered {
+                if let Err(error) = last.remember(store) {
+                    tracing::warn!(id = sandbox.id, %error, "the lease is not remembered");
+                }
+            }
+            if kept.dhcp4.is_none() && kept.dhcp6.is_none() {
+                continue;
+            }
+            if let Err(error) = store.keep_lease(&kept) {
+                tracing::warn!(id = sandbox.id, %error, "the lease is not written down");
+                continue;
+            }
+            match keeper::hand_over(&kept.id, sockets, kernel.deadline) {
+                Ok(()) => {}
+                Err(_) if !keeps => {}
+                Err(error) => {
+                    tracing::warn!(id = sandbox.id, %error, "the daemon was not told of the lease");
+                }
+            }
+        }
+    }
+}
