@@ -16,6 +16,7 @@ use crate::hint;
 use crate::host::container::ContainerError;
 use crate::host::inspect::InspectError;
 use crate::keeper::{DaemonError, KeeperError};
+use crate::networks::NetworkError;
 use crate::plan::PlanError;
 use crate::policy::PolicyError;
 use crate::record::RecordError;
@@ -33,6 +34,9 @@ pub enum Error {
     /// What was asked is wrong by itself.
     #[error(transparent)]
     Request(Box<RequestError>),
+    /// A named network cannot be had.
+    #[error(transparent)]
+    Network(Box<NetworkError>),
     /// The container's namespace cannot be used.
     #[error(transparent)]
     Container(#[from] ContainerError),
@@ -110,6 +114,12 @@ impl From<RequestError> for Error {
     }
 }
 
+impl From<NetworkError> for Error {
+    fn from(error: NetworkError) -> Self {
+        Self::Network(Box::new(error))
+    }
+}
+
 impl From<UplinkError> for Error {
     fn from(error: UplinkError) -> Self {
         Self::Uplink(Box::new(error))
@@ -157,7 +167,8 @@ impl Error {
             Self::Container(ContainerError::NoPid { .. } | ContainerError::Gone { .. }) => {
                 ExitCode::NoProcess
             }
-            Self::Policy(_) | Self::CrioPod => ExitCode::Policy,
+            Self::Network(error) if !error.is_broken() => ExitCode::Request,
+            Self::Policy(_) | Self::Network(_) | Self::CrioPod => ExitCode::Policy,
             Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
             Self::Apply(error) if error.is_deadline() => ExitCode::Deadline,
             Self::Apply(error) if error.is_address_in_use() => ExitCode::AddressInUse,
@@ -189,6 +200,7 @@ impl Error {
         match self {
             Self::State(error) => error.hint(),
             Self::Request(error) => error.hint(),
+            Self::Network(error) => error.hint(),
             Self::Container(error) => hint::for_container(error),
             Self::Policy(error) => error.hint(),
             Self::Plan(error) => Some(error.hint()),
@@ -275,6 +287,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::Container(_)
         | Error::Inspect(_)
         | Error::Policy(_)
+        | Error::Network(_)
         | Error::Record(_)
         | Error::Lease(_)
         | Error::CrioPod

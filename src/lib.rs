@@ -25,6 +25,7 @@ pub mod hint;
 pub mod host;
 pub mod keeper;
 pub mod logging;
+pub mod networks;
 pub mod nri;
 pub mod plan;
 pub mod policy;

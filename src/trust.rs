@@ -4,6 +4,8 @@
 //! is absent says nothing; one that is there and cannot be trusted is an error,
 //! since it was meant to say something.
 
+pub mod text;
+
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};

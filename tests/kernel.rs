@@ -60,6 +60,8 @@ mod kill;
 mod macvlan;
 #[path = "kernel/neighbours.rs"]
 mod neighbours;
+#[path = "kernel/networks.rs"]
+mod networks;
 #[path = "kernel/nic_state.rs"]
 mod nic_state;
 #[path = "kernel/nics.rs"]

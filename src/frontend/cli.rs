@@ -1,7 +1,7 @@
 //! The command line: which word calls which frontend.
 
 use crate::error::ExitCode;
-use crate::frontend::{daemon, gc, hook, leases, plan, uplink};
+use crate::frontend::{daemon, gc, hook, leases, networks, plan, uplink};
 use crate::logging::to_stderr;
 use crate::request::keys;
 
@@ -9,6 +9,7 @@ const USAGE: &str = "\
 usage: pipework hook [--stage createRuntime|prestart|poststop]   serve an OCI runtime, state on stdin
        pipework plan [--annotation KEY=VALUE]...                 say what would be done; else state on stdin
        pipework keys [FIELD | --markdown]                        list or explain the annotations
+       pipework networks [NAME]                                  list the named networks, or check and show one
        pipework gc                                               remove what dead containers left
        pipework daemon                                           keep leases, in the foreground
        pipework leases [--json]                                  list the leases that are kept
@@ -34,6 +35,8 @@ pub fn run(arguments: &[String]) -> u8 {
         ["keys"] => print(&keys::text(None)),
         ["keys", "--markdown"] => print(&keys::markdown_table()),
         ["keys", field] => print(&keys::text(Some(field))),
+        ["networks"] => networks::run(None),
+        ["networks", name] => networks::run(Some(name)),
         ["gc"] => gc::run(),
         ["daemon"] => daemon::run(),
         ["leases", rest @ ..] => leases::run(rest).unwrap_or_else(usage),

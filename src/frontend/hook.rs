@@ -14,12 +14,13 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::read;
+use nix::unistd;
 
 use crate::attach::{Attached, Context, attach, detach, verify};
 use crate::collect::{Collector, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
+use crate::frontend::read;
 use crate::frontend::state::{State, Status};
 use crate::host::container::Sandbox;
 use crate::keeper;
@@ -178,7 +179,7 @@ pub(super) fn read_state(deadline: Deadline) -> Result<State, StateError> {
             bytes.resize(length * 2, 0);
         }
         // Past the buffer of the standard library, which would be one more copy.
-        match read(stdin.as_fd(), bytes.get_mut(length..).unwrap_or_default()) {
+        match unistd::read(stdin.as_fd(), bytes.get_mut(length..).unwrap_or_default()) {
             Ok(0) => break,
             Ok(more) => length += more,
             Err(Errno::EINTR) => {}
@@ -223,12 +224,9 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     if caller == Caller::CrioPod {
         return Err(Error::CrioPod);
     }
-    let Some(mut request) = annotations::parse(state.annotations())? else {
+    let Some(request) = read::request(state.annotations(), &caller)? else {
         return Ok(());
     };
-    if caller.is_guarded() {
-        request.guard_by_default();
-    }
     let sandbox = Sandbox::open(&state.id, &state.bundle, state.pid, deadline)?;
     let store = Store::open(Path::new(DIRECTORY))?;
     let policy = policy()?;

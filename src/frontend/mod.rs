@@ -6,6 +6,8 @@ pub mod daemon;
 pub mod gc;
 pub mod hook;
 pub mod leases;
+pub mod networks;
 pub mod plan;
+pub mod read;
 pub mod state;
 pub mod uplink;

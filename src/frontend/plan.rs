@@ -11,6 +11,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
 use crate::frontend::hook::read_state;
+use crate::frontend::read;
 use crate::frontend::state::State;
 use crate::host::container::{ContainerError, Sandbox};
 use crate::host::inspect::{self, inspect};
@@ -19,7 +20,7 @@ use crate::host::{engine, machine};
 use crate::logging::to_stderr;
 use crate::plan::{self, Identity, Life, Plan};
 use crate::policy::{self, Caller, POLICY_PATH, Policy};
-use crate::request::{Request, annotations};
+use crate::request::Request;
 use crate::sys::block_on;
 use crate::sys::rtnl::Rtnl;
 
@@ -49,15 +50,10 @@ fn state(given: &[String]) -> Result<State, Error> {
 }
 
 fn plan_for(state: &State) -> Result<String, Error> {
-    let Some(mut request) = annotations::parse(state.annotations())? else {
-        return Ok("nothing: no annotation begins with pipework.
-"
-        .to_owned());
-    };
     let caller = Caller::of(state.annotations());
-    if caller.is_guarded() {
-        request.guard_by_default();
-    }
+    let Some(request) = read::request(state.annotations(), &caller)? else {
+        return Ok("nothing: no annotation begins with pipework.\n".to_owned());
+    };
     let (mut view, assumed) = block_on(view(state, &request)).map_err(Error::Socket)??;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
     view.enter(policy::judge(policy.as_ref(), &caller, &request, &view)?);

@@ -21,4 +21,4 @@ mod turns;
 
 pub use ask::{KeeperError, Turn, hand_over, is_there, release, turn};
 pub use daemon::{DaemonError, Setup, run};
-pub use policy::last_policy;
+pub use policy::{last_network, last_policy};

@@ -1,4 +1,5 @@
-//! The last policy that could be read, for hooks that find it broken.
+//! The last policy and the last networks that could be read, for hooks that
+//! find them broken.
 //!
 //! Somebody who makes a mistake in policy.toml shall not stop every container of
 //! the machine: as long as the daemon that read it runs, what stood there before
@@ -7,74 +8,137 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
 
 use super::daemon::{Daemon, LOCK, Source};
+use crate::networks;
 use crate::policy::{POLICY_PATH, Policy};
+use crate::request::{NetworkName, Profile};
 use crate::sys::events::Watch;
 use crate::trust;
 
 /// The text of the last policy that could be read.
 const LAST: &str = "/run/pipework/policy.last";
+/// The texts of the last networks that could be read, by name.
+const LAST_NETWORKS: &str = "/run/pipework/networks.last";
 
 /// The last policy that a daemon could read, if that daemon still runs.
 pub fn last_policy() -> Option<Policy> {
+    let bytes = last(Path::new(LAST))?;
+    Policy::parse(Path::new(POLICY_PATH), &bytes).ok()
+}
+
+/// The last network of that name that a daemon could read, if that daemon still
+/// runs.
+pub fn last_network(name: &NetworkName) -> Option<Profile> {
+    let bytes = last(&networks::path_of(Path::new(LAST_NETWORKS), name))?;
+    let path = networks::path_of(Path::new(networks::DIRECTORY), name);
+    networks::parse(&path, name, &bytes).ok()
+}
+
+/// What a daemon that runs has kept.
+fn last(path: &Path) -> Option<Vec<u8>> {
     let file = fs::File::open(LOCK).ok()?;
     // Who gets the lock has seen that nobody holds it.
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
         Ok(_) => None,
-        Err(_) => {
-            let bytes = trust::read(Path::new(LAST)).ok()??;
-            Policy::parse(Path::new(POLICY_PATH), &bytes).ok()
-        }
+        Err(_) => trust::read(path).ok()?,
     }
 }
 
-/// Who looks after the file.
+/// Who looks after the files.
 #[derive(Debug, Default)]
 pub(super) struct PolicyFile {
     watch: Option<Watch>,
+    networks: Option<Watch>,
 }
 
 impl Daemon {
     /// Reads the policy for the first time: what another daemon knew is past.
     pub(super) fn begin_policy(&mut self) {
         let _ = fs::remove_file(LAST);
+        let _ = fs::remove_dir_all(LAST_NETWORKS);
         self.watch_policy();
         read_policy();
+        read_networks();
     }
 
-    /// Watches the file's directory, as soon as there is one.
+    /// Watches the directories of the files, as soon as there are any.
     pub(super) fn watch_policy(&mut self) {
-        if self.policy.watch.is_some() {
-            return;
+        if self.policy.watch.is_none()
+            && let Some(directory) = Path::new(POLICY_PATH).parent()
+        {
+            self.policy.watch = self.watch_directory(directory);
         }
-        let Some(directory) = Path::new(POLICY_PATH).parent() else {
-            return;
-        };
-        let Ok(watch) = Watch::directory(directory) else {
-            return;
-        };
-        let number = self.number(Source::Policy);
-        match self.poller.add(&watch, number) {
-            Ok(()) => self.policy.watch = Some(watch),
-            Err(error) => {
-                self.drop_number(number);
-                tracing::warn!(%error, "{POLICY_PATH} is not watched");
+        if self.policy.networks.is_none() {
+            self.policy.networks = self.watch_directory(Path::new(networks::DIRECTORY));
+            if self.policy.networks.is_some() {
+                read_networks();
             }
         }
     }
 
-    /// Something changed beside the file, or in it.
-    pub(super) fn policy_changed(&self) {
-        if let Some(watch) = &self.policy.watch {
-            watch.settle();
+    fn watch_directory(&mut self, directory: &Path) -> Option<Watch> {
+        let watch = Watch::directory(directory).ok()?;
+        let number = self.number(Source::Policy);
+        match self.poller.add(&watch, number) {
+            Ok(()) => Some(watch),
+            Err(error) => {
+                self.drop_number(number);
+                tracing::warn!(%error, "{} is not watched", directory.display());
+                None
+            }
         }
-        read_policy();
     }
+
+    /// Something changed beside the files, or in them.
+    pub(super) fn policy_changed(&mut self) {
+        for watch in [&self.policy.watch, &self.policy.networks] {
+            watch.iter().for_each(Watch::settle);
+        }
+        self.watch_policy();
+        read_policy();
+        read_networks();
+    }
+}
+
+/// Keeps the text of every network that is right, and forgets those that are
+/// gone.
+fn read_networks() {
+    let directory = Path::new(networks::DIRECTORY);
+    let names = networks::names(directory);
+    for gone in networks::names(Path::new(LAST_NETWORKS)) {
+        if !names.contains(&gone) {
+            let _ = fs::remove_file(networks::path_of(Path::new(LAST_NETWORKS), &gone));
+        }
+    }
+    for name in names {
+        let path = networks::path_of(directory, &name);
+        let checked = networks::read(&path).and_then(|bytes| match bytes {
+            Some(bytes) => networks::parse(&path, &name, &bytes).map(|_| Some(bytes)),
+            None => Ok(None),
+        });
+        let kept = networks::path_of(Path::new(LAST_NETWORKS), &name);
+        match checked {
+            Ok(Some(bytes)) => {
+                if let Err(error) = make_directory().and_then(|()| keep(&kept, &bytes)) {
+                    tracing::warn!(%error, "{} could not be written", kept.display());
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%error, "a network is broken; what it said before still counts");
+            }
+        }
+    }
+}
+
+fn make_directory() -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o700).recursive(true).create(LAST_NETWORKS)
 }
 
 /// Keeps the file's text if it is a policy.
@@ -84,7 +148,9 @@ fn read_policy() {
         Ok(Some(_)) => {
             let kept = match trust::read(path) {
                 // It may have changed since, and is no policy any more.
-                Ok(Some(bytes)) if Policy::parse(path, &bytes).is_ok() => keep(&bytes),
+                Ok(Some(bytes)) if Policy::parse(path, &bytes).is_ok() => {
+                    keep(Path::new(LAST), &bytes)
+                }
                 Ok(_) | Err(_) => Ok(()),
             };
             if let Err(error) = kept {
@@ -100,10 +166,10 @@ fn read_policy() {
     }
 }
 
-fn keep(bytes: &[u8]) -> io::Result<()> {
-    let new = format!("{LAST}.new");
+fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
     let options = options.write(true).create(true).truncate(true).mode(0o600);
     options.open(&new)?.write_all(bytes)?;
-    fs::rename(&new, LAST)
+    fs::rename(&new, path)
 }

@@ -14,6 +14,7 @@ use super::text::quoted;
 )]
 pub enum Criterion {
     Caller,
+    Network,
     Uplink,
     Lower,
     Kind,
@@ -62,6 +63,7 @@ impl Criterion {
     pub fn key(self) -> &'static str {
         match self {
             Self::Caller => "caller",
+            Self::Network => "network",
             Self::Uplink => "uplink",
             Self::Lower => "lower",
             Self::Kind => "kind",
@@ -112,6 +114,7 @@ impl Need {
     pub fn criterion(&self) -> Criterion {
         match self {
             Self::Caller(_) => Criterion::Caller,
+            Self::Network(_) => Criterion::Network,
             Self::Uplink(_) => Criterion::Uplink,
             Self::Lower(_) => Criterion::Lower,
             Self::Kind(_) => Criterion::Kind,
@@ -163,6 +166,7 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Caller(caller) => write!(f, "{caller}"),
+            Self::Network(name) => write!(f, "the network {name}"),
             Self::Uplink(name) => write!(f, "the uplink {name}"),
             Self::Lower(name) => write!(f, "{name}, which is below the uplink,"),
             Self::Kind(kind) => write!(f, "the kind {}", kind.word()),

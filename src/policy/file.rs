@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::error::PolicyError;
 use super::rule::Rule;
-use super::text::position;
+use crate::trust::text::position;
 use crate::trust::{self, Unread};
 
 /// Where the administrator's policy is.

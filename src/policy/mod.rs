@@ -79,7 +79,8 @@ pub fn judge(
 }
 
 /// What no rule can give to a pod: whoever may create pods would take the host
-/// off its network.
+/// off its network, name its interfaces, load its queues or lead its own
+/// resolver astray.
 fn never_for_tenants(
     caller: &Caller,
     attachment: &Attachment,
@@ -89,7 +90,15 @@ fn never_for_tenants(
         Caller::Tenant { .. } | Caller::CrioPod => true,
         Caller::Runtime | Caller::Person => false,
     };
-    match asks.iter().find(|ask| ask.need == Need::DeviceForce) {
+    // A network may have the administrator's own, but for a device of the host.
+    let is_never = |ask: &&Ask| {
+        !ask.is_of_network()
+            && matches!(
+                ask.need,
+                Need::DeviceForce | Need::Hostif(_) | Need::TrafficControl | Need::Dns(_)
+            )
+    };
+    match asks.iter().find(is_never) {
         Some(ask) if is_tenant => Err(PolicyError::NeverForPods {
             ifname: attachment.ifname.value.clone(),
             ask: Box::new(ask.clone()),
@@ -112,7 +121,7 @@ impl Policy {
     fn judge_one(&self, attachment: &Attachment, asks: &[Ask]) -> Result<Grant, PolicyError> {
         for placed in &self.rules {
             match placed.rule.action {
-                Action::Allow if asks.iter().all(|ask| placed.rule.covers(&ask.need)) => {
+                Action::Allow if asks.iter().all(|ask| placed.rule.grants(ask)) => {
                     return Ok(placed.rule.grant());
                 }
                 Action::Deny if placed.rule.denies(asks) => {
@@ -135,7 +144,7 @@ impl Policy {
         let allowing = self.rules.iter().filter(|p| p.rule.action == Action::Allow);
         let closest = allowing
             .filter_map(|placed| {
-                let lacking = || asks.iter().filter(|ask| !placed.rule.covers(&ask.need));
+                let lacking = || asks.iter().filter(|ask| !placed.rule.grants(ask));
                 Some((lacking().count(), placed.line, lacking().next()?))
             })
             .min_by_key(|(count, line, _)| (*count, *line));

@@ -20,7 +20,7 @@ use super::error::PolicyError;
 use crate::host::view::{AttachmentView, DeviceKind, DeviceView, LowerDevice, UplinkView};
 use crate::request::{
     Addressing, Announce, Asked, Attachment, DefaultRoute, DeviceRef, Family, IfName, MacAddr,
-    Origin, PhysicalRef, Route, Sysctl, Uplink,
+    NetworkName, Origin, PhysicalRef, Route, Sysctl, Uplink,
 };
 use ask::ask;
 
@@ -43,6 +43,7 @@ pub(super) fn needs(
     let Attachment {
         ifname,
         uplink,
+        network,
         vlan,
         trunk,
         port,
@@ -66,6 +67,7 @@ pub(super) fn needs(
         wait: _,
     } = attachment;
     let mut out = vec![ask(Need::Caller(shared.caller.clone()), &uplink.origin)];
+    of_networks(network.as_ref(), addressing, &mut out);
     let vlans = match view.ovs_bridge(&uplink.value) {
         Some(_) => ovs::vlans(attachment),
         None => vlan::needs(vlan.as_ref(), trunk.as_ref(), view.vlan.as_ref()),
@@ -104,6 +106,20 @@ pub(super) fn needs(
     out.extend(rest.into_iter().flatten());
     out.push(ask(Need::Count(shared.count), &uplink.origin));
     Ok(out)
+}
+
+/// The network that it is plugged into, and the one whose pool it is given an
+/// address of. What a pool gives is the administrator's word.
+fn of_networks(network: Option<&Asked<NetworkName>>, addressing: &Addressing, out: &mut Vec<Ask>) {
+    let of_network = network.map(|asked| (&asked.value, &asked.origin));
+    let pool = addressing.pool.as_ref();
+    let of_pool = pool.map(|asked| (&asked.value.network, &asked.origin));
+    for (name, origin) in of_network.into_iter().chain(of_pool) {
+        let need = Need::Network(name.to_string());
+        if !out.iter().any(|ask| ask.need == need) {
+            out.push(ask(need, origin));
+        }
+    }
 }
 
 fn of_ifname(asked: &Asked<IfName>) -> Ask {
@@ -292,6 +308,10 @@ fn of_addressing(addressing: &Addressing, out: &mut Vec<Ask>) {
         metric,
         // Taken apart in `dynamic`.
         dynamic: _,
+        // Taken apart in `of_networks`.
+        pool: _,
+        // It takes from who asks.
+        held: _,
     } = addressing;
     for address in addresses {
         out.push(ask(Need::Address(address.value.addr()), &address.origin));

@@ -34,6 +34,7 @@ pub struct Rule {
     #[serde(default)]
     pub action: Action,
     caller: Option<Set<CallerPattern>>,
+    network: Option<Set<Glob>>,
     uplink: Option<Set<Glob>>,
     lower: Option<Set<Glob>>,
     kind: Option<Set<Kind>>,
@@ -117,6 +118,12 @@ impl Rule {
         self.lists(need).unwrap_or_else(|| need.is_plain())
     }
 
+    /// Whether an allow rule grants what is asked: by its list, or by that of
+    /// networks for what a network says itself.
+    pub fn grants(&self, ask: &Ask) -> bool {
+        ask.is_of_network() || self.covers(&ask.need)
+    }
+
     /// Whether a deny rule matches an attachment with these needs.
     pub fn denies(&self, asks: &[Ask]) -> bool {
         self.criteria()
@@ -130,6 +137,7 @@ impl Rule {
     fn lists(&self, need: &Need) -> Option<bool> {
         match need {
             Need::Caller(caller) => listed(&self.caller, |e| e.covers(caller)),
+            Need::Network(name) => listed(&self.network, |e| e.covers(name)),
             Need::Uplink(name) => listed(&self.uplink, |e| e.covers(name)),
             Need::Lower(name) => {
                 // A rule that grants eth0 grants it below a VLAN device too.
@@ -230,7 +238,10 @@ impl Rule {
         match self.action {
             Action::Allow => [
                 (Criterion::Caller, self.caller.is_none()),
-                (Criterion::Uplink, self.uplink.is_none()),
+                (
+                    Criterion::Uplink,
+                    self.uplink.is_none() && self.network.is_none(),
+                ),
             ]
             .into_iter()
             .find(|(_, missing)| *missing)
@@ -252,10 +263,11 @@ impl Rule {
 
     /// Every criterion, and what the rule says of it.
     #[expect(clippy::too_many_lines, reason = "a table: one line per criterion")]
-    fn criteria(&self) -> [(Criterion, Stated); 42] {
+    fn criteria(&self) -> [(Criterion, Stated); 43] {
         let Self {
             action: _,
             caller,
+            network,
             uplink,
             lower,
             kind,
@@ -303,6 +315,7 @@ impl Rule {
         } = self;
         [
             (Criterion::Caller, stated(caller)),
+            (Criterion::Network, stated(network)),
             (Criterion::Uplink, stated(uplink)),
             (Criterion::Lower, stated(lower)),
             (Criterion::Kind, stated(kind)),

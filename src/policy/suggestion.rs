@@ -18,7 +18,8 @@ impl Suggestion {
     /// The rule for these needs. What needs no listing is left out, so that
     /// what remains is what the administrator has to decide on.
     pub(super) fn of(asks: &[Ask]) -> Self {
-        let needs = asks.iter().map(|ask| ask.need.clone());
+        let needs = asks.iter().filter(|ask| !ask.is_of_network());
+        let needs = needs.map(|ask| ask.need.clone());
         Self {
             needs: needs.filter(|need| !need.is_plain()).collect(),
         }
@@ -62,7 +63,8 @@ fn value(need: &Need) -> String {
     let name = |name: &str| quoted(&Glob::exactly(name));
     match need {
         Need::Caller(caller) => of_caller(caller),
-        Need::Uplink(device)
+        Need::Network(device)
+        | Need::Uplink(device)
         | Need::VlanDevice(device)
         | Need::Lower(device)
         | Need::Hostif(device) => name(device),

@@ -11,6 +11,7 @@ mod dynamic;
 mod entry;
 mod fields;
 mod key;
+mod network;
 mod nic;
 mod ovs;
 mod routing;
@@ -23,10 +24,11 @@ use std::collections::BTreeMap;
 use super::error::{RequestError, cut};
 use super::keys::form::is_name;
 use super::keys::{self, Engine, Scope};
-use super::{Asked, Attachment, Request};
+use super::{Asked, Attachment, Networks, Profile, Request};
 use entry::Entry;
 use fields::Fields;
 use key::Selector;
+pub use network::{NoNetworks, check as check_profile};
 use traffic::Bandwidth;
 
 /// What every key of ours begins with.
@@ -39,10 +41,20 @@ pub fn is_ours(key: &str) -> bool {
     key.starts_with(PREFIX)
 }
 
-/// What the annotations ask for; `None` when none of them is ours.
+/// What the annotations ask for where no network is defined; `None` when none
+/// of them is ours.
 pub fn parse<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Option<Request>, RequestError> {
+    parse_with(annotations, &mut NoNetworks)
+}
+
+/// The same with the networks that an administrator has defined. Each is
+/// looked up at most once, and none where none is named.
+pub fn parse_with<'a, N: Networks>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    networks: &mut N,
+) -> Result<Option<Request>, N::Error> {
     let mut bandwidth = Bandwidth::default();
     let mut ours: Vec<(&str, &str)> = annotations
         .into_iter()
@@ -59,13 +71,15 @@ pub fn parse<'a>(
         .map(|(key, value)| Entry::read(key, value))
         .collect::<Result<Vec<Entry<'_>>, RequestError>>()?;
     no_key_twice(&entries)?;
+    let profiles = network::look_up(&entries, networks)?;
+    let entries = network::merge(entries, &profiles)?;
     let (sandbox, interfaces): (Vec<Entry<'_>>, Vec<Entry<'_>>) = entries
         .into_iter()
         .partition(|entry| entry.field.scope == Scope::Sandbox);
     let name = read_sandbox(&sandbox)?;
-    let mut attachments = attachments(interfaces)?;
+    let mut attachments = attachments(interfaces, &profiles)?;
     if let (true, Some(first)) = (attachments.is_empty(), sandbox.first()) {
-        return Err(no_uplink(first.key));
+        return Err(no_uplink(first.key).into());
     }
     unique_names(&attachments)?;
     bandwidth.limit(&mut attachments)?;
@@ -91,7 +105,7 @@ fn no_key_twice(sorted: &[Entry<'_>]) -> Result<(), RequestError> {
     Ok(())
 }
 
-/// The identity; `net` and `cmd` end here.
+/// The identity; `cmd` ends here.
 fn read_sandbox(entries: &[Entry<'_>]) -> Result<Option<Asked<String>>, RequestError> {
     let mut name: Option<&Entry<'_>> = None;
     for entry in entries {
@@ -114,7 +128,10 @@ fn read_sandbox(entries: &[Entry<'_>]) -> Result<Option<Asked<String>>, RequestE
 }
 
 /// One attachment per selector, in the selectors' order.
-fn attachments(entries: Vec<Entry<'_>>) -> Result<Vec<Attachment>, RequestError> {
+fn attachments(
+    entries: Vec<Entry<'_>>,
+    profiles: &[Profile],
+) -> Result<Vec<Attachment>, RequestError> {
     let mut groups: BTreeMap<Selector, Vec<Entry<'_>>> = BTreeMap::new();
     let mut first: Option<(&str, Selector)> = None;
     for entry in entries {
@@ -138,7 +155,11 @@ fn attachments(entries: Vec<Entry<'_>>) -> Result<Vec<Attachment>, RequestError>
     }
     groups
         .into_iter()
-        .map(|(selector, entries)| attachment::build(&selector, &Fields::read(&entries)?))
+        .map(|(selector, entries)| {
+            let mut fields = Fields::read(&entries)?;
+            network::find_pool(&mut fields, profiles)?;
+            attachment::build(&selector, &fields)
+        })
         .collect()
 }
 

@@ -2,28 +2,14 @@
 //! mend. The text names the whole key and the value; `hint` says what to do.
 
 mod hint;
+mod value;
 
 use thiserror::Error;
 
-use super::address::{AddressError, FormError};
-use super::dad::DadError;
-use super::device::{DeviceError, IpvlanModeError, MacvlanModeError};
-use super::dhcp::{ClientIdError, FallbackError};
-use super::dns::DnsError;
 use super::ifname::IfNameError;
-use super::keys::FormMismatch;
-use super::mac::MacError;
-use super::mtu::MtuError;
-use super::neighbour::NeighbourError;
-use super::ovs::ExternalIdError;
-use super::pkey::PkeyError;
-use super::rate::RateError;
-use super::route::RouteError;
-use super::rule::RuleError;
-use super::sysctl::SysctlError;
-use super::tc::TcError;
-use super::vf::TxRateError;
-use super::vlan::VlanError;
+use super::network::NetworkName;
+
+pub use value::ValueError;
 
 /// Longest text of a user that an error repeats, in characters.
 const SHOWN: usize = 60;
@@ -43,80 +29,6 @@ pub fn cut(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// Why a value does not have the form that its key needs.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ValueError {
-    /// Addresses or gateways.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// A word such as `dhcp` or `pool`.
-    #[error(transparent)]
-    Form(#[from] FormError),
-    /// A reference to a device.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// The name of an interface.
-    #[error(transparent)]
-    IfName(#[from] IfNameError),
-    /// A hardware address.
-    #[error(transparent)]
-    Mac(#[from] MacError),
-    /// The mode of a macvlan.
-    #[error(transparent)]
-    Mode(#[from] MacvlanModeError),
-    /// The mode of an ipvlan.
-    #[error(transparent)]
-    IpvlanMode(#[from] IpvlanModeError),
-    /// An MTU.
-    #[error(transparent)]
-    Mtu(#[from] MtuError),
-    /// A rate or a size.
-    #[error(transparent)]
-    Rate(#[from] RateError),
-    /// Lines of traffic control.
-    #[error(transparent)]
-    Tc(#[from] TcError),
-    /// A list of routes.
-    #[error(transparent)]
-    Route(#[from] RouteError),
-    /// A list of rules.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
-    /// A list of neighbours.
-    #[error(transparent)]
-    Neighbour(#[from] NeighbourError),
-    /// Detection of duplicate addresses.
-    #[error(transparent)]
-    Dad(#[from] DadError),
-    /// A kernel setting.
-    #[error(transparent)]
-    Sysctl(#[from] SysctlError),
-    /// A VLAN, or a list of them.
-    #[error(transparent)]
-    Vlan(#[from] VlanError),
-    /// A key of external-ids.
-    #[error(transparent)]
-    ExternalId(#[from] ExternalIdError),
-    /// A partition of InfiniBand.
-    #[error(transparent)]
-    Pkey(#[from] PkeyError),
-    /// A rate of a virtual function.
-    #[error(transparent)]
-    TxRate(#[from] TxRateError),
-    /// A client identifier.
-    #[error(transparent)]
-    ClientId(#[from] ClientIdError),
-    /// What to do without a lease.
-    #[error(transparent)]
-    Fallback(#[from] FallbackError),
-    /// Name servers.
-    #[error(transparent)]
-    Dns(#[from] DnsError),
-    /// Anything else in the table of keys.
-    #[error(transparent)]
-    Mismatch(#[from] FormMismatch),
 }
 
 /// Why annotations are not a request.
@@ -253,6 +165,48 @@ pub enum RequestError {
         /// The feature.
         what: &'static str,
     },
+    /// A network that nobody has defined.
+    #[error("annotation {key}={network}: no network of that name is defined")]
+    NoNetwork {
+        /// The key.
+        key: String,
+        /// The network.
+        network: NetworkName,
+    },
+    /// A field that a network does not leave to its containers.
+    #[error("annotation {key}={value}: network {network} {}", closed(says.as_ref()))]
+    Closed {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+        /// The network.
+        network: NetworkName,
+        /// What it says itself, and where.
+        says: Option<String>,
+    },
+    /// `pool`, and nothing that says whose.
+    #[error(
+        "annotation {key}={value}: which network's pool? write pool:NAME, or use one by pipework.net"
+    )]
+    WhosePool {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+    },
+    /// A network without a pool.
+    #[error(
+        "annotation {key}={value}: network {network} has no [[pool]], so it gives no addresses"
+    )]
+    NoPool {
+        /// The key.
+        key: String,
+        /// The value, cut for display.
+        value: String,
+        /// The network.
+        network: NetworkName,
+    },
     /// Two annotations that cannot both hold.
     #[error("annotations {first} and {second} contradict each other: {why}")]
     Conflict {
@@ -341,6 +295,14 @@ pub enum RequestError {
         /// Where the other is.
         second: String,
     },
+}
+
+/// What a network answers to a field that it does not leave open.
+fn closed(says: Option<&String>) -> String {
+    match says {
+        Some(says) => format!("says that itself: {says}"),
+        None => "does not leave that to its containers".to_owned(),
+    }
 }
 
 fn did_you_mean(suggestion: &Option<String>) -> String {

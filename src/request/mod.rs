@@ -18,9 +18,11 @@ pub mod keys;
 pub mod mac;
 pub mod mtu;
 pub mod neighbour;
+pub mod network;
 pub mod options;
 pub mod ovs;
 pub mod pkey;
+pub mod pool;
 pub mod rate;
 pub mod route;
 pub mod rule;
@@ -49,9 +51,11 @@ pub use ifname::IfName;
 pub use mac::MacAddr;
 pub use mtu::Mtu;
 pub use neighbour::{Neighbour, NeighbourEntry};
+pub use network::{NetworkName, Networks, Profile};
 pub use options::{DeviceOptions, OvsOptions, PortOptions, Routing, Traffic};
 pub use ovs::{Datapath, VlanMode};
 pub use pkey::{IpoibMode, Pkey};
+pub use pool::{Pool, PoolRange};
 pub use rate::{Bytes, Rate};
 pub use route::{Metric, Route};
 pub use rule::{Rule, Selector};
@@ -70,14 +74,32 @@ pub enum Origin {
         /// The value, blanks trimmed.
         value: String,
     },
+    /// A field of a named network, which the administrator wrote.
+    Network {
+        /// File, line and field, as `networks.d/lan.toml:3 parent`.
+        key: String,
+        /// The value.
+        value: String,
+    },
     /// Nobody wrote it: a documented default.
     Default,
+}
+
+impl Origin {
+    /// Whether the administrator said it, by way of a network.
+    pub fn is_network(&self) -> bool {
+        match self {
+            Self::Network { .. } => true,
+            Self::Annotation { .. } | Self::Default => false,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Annotation { key, value } => write!(f, "annotation {key}={value}"),
+            Self::Network { key, value } => write!(f, "/etc/pipework/{key}={value}"),
             Self::Default => f.write_str("a default"),
         }
     }
@@ -108,6 +130,8 @@ pub struct Attachment {
     pub ifname: Asked<IfName>,
     /// What it is plugged into.
     pub uplink: Asked<Uplink>,
+    /// The named network that says so, if one does.
+    pub network: Option<Asked<NetworkName>>,
     /// The VLAN that it is in, untagged in the container.
     pub vlan: Option<Asked<VlanId>>,
     /// The VLANs that reach it tagged.
@@ -228,6 +252,11 @@ pub struct Addressing {
     pub addresses: Vec<Asked<IpNet>>,
     /// How further ones are learned; each way at most once.
     pub dynamic: Vec<Asked<Dynamic>>,
+    /// The pool that one of each family is taken from, before the plan.
+    pub pool: Option<Asked<Pool>>,
+    /// Whether an address that another container of this node has is refused,
+    /// as it is for pods and within a named network.
+    pub held: bool,
     /// Gateway for IPv4.
     pub gateway4: Option<Asked<Ipv4Addr>>,
     /// Gateway for IPv6.
@@ -289,6 +318,7 @@ impl Request {
                 origin: Origin::Default,
             };
             attachment.port.spoofcheck.get_or_insert_with(yes);
+            attachment.addressing.held = true;
             if !attachment.addressing.dynamic.is_empty() {
                 attachment.dhcp.release.get_or_insert_with(yes);
             }

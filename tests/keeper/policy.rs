@@ -53,3 +53,32 @@ fn a_policy_that_breaks_counts_as_it_was_while_the_daemon_runs() {
         lab.attach(&lab.any_container(), &ASKED).ok();
     });
 }
+
+#[test]
+fn a_network_that_breaks_counts_as_it_was_while_the_daemon_runs() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let file = "/etc/pipework/networks.d/lan.toml";
+        let last = format!("{RECORDS}/networks.last/lan.toml");
+        fs::create_dir_all("/etc/pipework/networks.d").unwrap();
+        fs::write(file, "bridge = \"br9\"\n").unwrap();
+        let daemon = Daemon::start();
+        fs::write(file, "bridge = \"br0\"\n").unwrap();
+        within("the daemon has read it", Duration::from_secs(2), || {
+            fs::read_to_string(&last).is_ok_and(|text| text.contains("br0"))
+        });
+        fs::write(file, "bridge = \n").unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        let asked = ["pipework.net=lan"];
+        let report = lab.attach(&lab.any_container(), &asked).ok().stderr();
+        assert!(report.contains("lan is broken"), "{report}");
+        // One that is gone is forgotten.
+        fs::remove_file(file).unwrap();
+        within("the daemon forgets it", Duration::from_secs(2), || {
+            !std::path::Path::new(&last).exists()
+        });
+        daemon.kill();
+        fs::write(file, "bridge = \n").unwrap();
+        lab.attach(&lab.any_container(), &asked).refused(12);
+    });
+}

@@ -14,6 +14,8 @@ use crate::request::{MacAddr, Origin, Pkey, Rate};
 pub enum Need {
     /// To be this caller.
     Caller(Caller),
+    /// A named network: what it says of an interface needs no further cover.
+    Network(String),
     /// The uplink, by its primary name.
     Uplink(String),
     /// A device below the uplink, by its primary name.
@@ -126,6 +128,7 @@ impl Need {
             Self::RateIn(_) | Self::RateOut(_) => true,
             Self::Burst(_) | Self::TrafficControl => false,
             Self::Hairpin | Self::Promisc | Self::NoSpoofcheck => false,
+            Self::Network(_) => false,
             Self::Caller(_) | Self::Uplink(_) | Self::Lower(_) | Self::Kind(_) => false,
             Self::Address(_) | Self::Gateway(_) | Self::Route(_) | Self::Metric(_) => false,
             Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
@@ -146,6 +149,20 @@ pub struct Ask {
     pub need: Need,
     /// Where it was written.
     pub origin: Origin,
+}
+
+impl Ask {
+    /// Whether the administrator said it himself, in a network that must be
+    /// granted as such: whoever may use the network may have this.
+    pub fn is_of_network(&self) -> bool {
+        // Who asks, how often and for which network is the container's, and a
+        // device that the host needs is not given by the way.
+        let is_containers = matches!(
+            self.need,
+            Need::Caller(_) | Need::Count(_) | Need::Network(_) | Need::DeviceForce
+        );
+        !is_containers && self.origin.is_network()
+    }
 }
 
 pub(super) fn ask(need: Need, origin: &Origin) -> Ask {

@@ -43,6 +43,7 @@ pub fn attachment(uplink: Uplink) -> Attachment {
             origin: Origin::Default,
         },
         uplink: asked(uplink),
+        network: None,
         vlan: None,
         trunk: None,
         mac: None,

@@ -5,6 +5,7 @@ mod fields;
 mod files;
 mod fixtures;
 mod judging;
+mod networks;
 mod nics;
 mod suggesting;
 mod traffic;

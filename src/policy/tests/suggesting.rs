@@ -52,6 +52,7 @@ fn addressing() -> impl Strategy<Value = Addressing> {
             gateway6: gw6.map(|ip| asked(ip.into())),
             default: default.map(|(v4, v6)| asked(DefaultRoute { v4, v6 })),
             metric: metric.map(asked),
+            ..Addressing::default()
         })
 }
 
@@ -180,7 +181,16 @@ fn one() -> impl Strategy<Value = (Attachment, UplinkView)> {
 
 fn everything() -> impl Strategy<Value = (Caller, Request, HostView)> {
     (caller(), vec(one(), 1..3), option::of("[!-~]{1,12}")).prop_map(|(caller, pairs, name)| {
-        let (attachments, uplinks) = pairs.into_iter().unzip();
+        let (mut attachments, uplinks): (Vec<Attachment>, Vec<UplinkView>) =
+            pairs.into_iter().unzip();
+        if caller.is_guarded() {
+            // No rule gives these to pods, so none is suggested.
+            for attachment in &mut attachments {
+                attachment.hostif = None;
+                attachment.traffic.tc.clear();
+                attachment.dns = Default::default();
+            }
+        }
         let name = name.map(asked);
         (caller, Request { attachments, name }, view(uplinks))
     })

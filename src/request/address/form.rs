@@ -7,6 +7,7 @@
 use thiserror::Error;
 
 use crate::request::error::cut;
+use crate::request::network::NetworkName;
 
 /// A way to learn an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,13 @@ impl DynamicForm {
             }
         }
         Ok((found, rest.join(",")))
+    }
+
+    /// The network behind `pool:` in a list, if one is named there.
+    pub fn pool_of(value: &str) -> Option<NetworkName> {
+        let mut items = value.split(',').map(str::trim);
+        let name = items.find_map(|item| item.strip_prefix("pool:"))?;
+        name.parse().ok()
     }
 
     fn of(item: &str) -> Result<Option<Self>, FormError> {

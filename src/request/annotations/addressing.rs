@@ -34,6 +34,9 @@ pub(super) fn addressing(fields: &Fields<'_>) -> Result<Addressing, RequestError
         default: default_route(fields, &all)?,
         metric: metric(fields, &all)?,
         dynamic: fields.dynamic.clone(),
+        pool: fields.pool.clone(),
+        // A network has one list of who has which address.
+        held: fields.network.is_some(),
         addresses: all
             .addresses
             .into_iter()
@@ -56,9 +59,11 @@ fn no_gateway(entry: &Entry<'_>, family: &'static str) -> RequestError {
 /// The gateways that are given, or may be learned.
 fn may_be_there(fields: &Fields<'_>, all: &AddressWithGateway) -> DefaultRoute {
     let learns = |v6| fields.dynamic.iter().any(|way| way.value.is_v6() == v6);
+    let pool = fields.pool.as_ref();
+    let gives = |v6| pool.is_some_and(|pool| pool.value.has_gateway(v6));
     DefaultRoute {
-        v4: all.gateway4.is_some() || learns(false),
-        v6: all.gateway6.is_some() || learns(true),
+        v4: all.gateway4.is_some() || learns(false) || gives(false),
+        v6: all.gateway6.is_some() || learns(true) || gives(true),
     }
 }
 

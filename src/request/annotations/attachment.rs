@@ -37,6 +37,7 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     routing::check_names(&fields.routing.rules, &ifname.value)?;
     Ok(Attachment {
         ifname,
+        network: fields.network.clone(),
         vlan: vlan(fields, &asked.value),
         uplink: asked,
         trunk: fields.trunk.as_ref().map(Read::asked),

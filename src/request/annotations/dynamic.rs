@@ -2,7 +2,7 @@
 //! other.
 
 use super::entry::Entry;
-use super::fields::{Fields, read as with_entry};
+use super::fields::{Fields, Read, read as with_entry};
 use crate::request::address::DynamicForm;
 use crate::request::dns::search_list;
 use crate::request::error::{RequestError, cut};
@@ -21,7 +21,10 @@ pub(super) fn read_ip<'e>(
             DynamicForm::Dhcp6 => Dynamic::Dhcp6,
             DynamicForm::Slaac => Dynamic::Slaac,
             DynamicForm::Pool => {
-                fields.later(entry, form.name());
+                fields.pool_asked = Some(Read {
+                    value: DynamicForm::pool_of(entry.value),
+                    entry,
+                });
                 continue;
             }
         };

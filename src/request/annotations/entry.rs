@@ -4,6 +4,7 @@
 use super::key::{self, Selector};
 use crate::request::error::{RequestError, ValueError, cut};
 use crate::request::keys::Key;
+use crate::request::network::ProfileField;
 use crate::request::{Asked, Origin};
 
 /// Longest value in bytes.
@@ -22,6 +23,8 @@ pub struct Entry<'a> {
     pub field: &'static Key,
     /// The key's rest, for a field that takes it.
     pub rest: &'a str,
+    /// Whether a named network says it, and no annotation.
+    pub by_network: bool,
 }
 
 impl<'a> Entry<'a> {
@@ -34,14 +37,29 @@ impl<'a> Entry<'a> {
             selector: parts.selector,
             field: parts.field,
             rest: parts.rest,
+            by_network: false,
+        })
+    }
+
+    /// What a network says of the interface of this selector.
+    pub fn of_network(field: &'a ProfileField, selector: &Selector) -> Result<Self, RequestError> {
+        let parts = key::parse(&field.key)?;
+        Ok(Self {
+            key: &field.shown,
+            value: clean(&field.shown, &field.value)?,
+            selector: selector.clone(),
+            field: parts.field,
+            rest: parts.rest,
+            by_network: true,
         })
     }
 
     /// Where a value of this annotation comes from.
     pub fn origin(&self) -> Origin {
-        Origin::Annotation {
-            key: self.key.to_owned(),
-            value: self.value.to_owned(),
+        let (key, value) = (self.key.to_owned(), self.value.to_owned());
+        match self.by_network {
+            true => Origin::Network { key, value },
+            false => Origin::Annotation { key, value },
         }
     }
 

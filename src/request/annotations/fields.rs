@@ -15,8 +15,8 @@ use crate::request::mac::MacError;
 use crate::request::ovs::external_id;
 use crate::request::{
     Announce, Asked, DefaultRoute, DeviceOptions, DeviceRef, DhcpOptions, DnsOptions, Dynamic,
-    IfName, IpvlanMode, MacAddr, MacvlanMode, Metric, Mtu, OvsOptions, PhysicalRef, PortOptions,
-    Route, Routing, Sysctl, Traffic, Trunk, VlanId, VlanMode,
+    IfName, IpvlanMode, MacAddr, MacvlanMode, Metric, Mtu, NetworkName, OvsOptions, PhysicalRef,
+    Pool, PortOptions, Route, Routing, Sysctl, Traffic, Trunk, VlanId, VlanMode,
 };
 
 /// A field's value with the annotation that it comes from.
@@ -107,6 +107,12 @@ pub struct Fields<'e> {
     pub traffic: Traffic,
     /// `rule`, `neigh`, `sbr`, `dad`.
     pub routing: Routing,
+    /// `net`.
+    pub network: Option<Asked<NetworkName>>,
+    /// `ip=pool`, before its ranges are known.
+    pub pool_asked: Option<Read<'e, Option<NetworkName>>>,
+    /// The same with its ranges.
+    pub pool: Option<Asked<Pool>>,
     /// The words of `ip` that stand for learned addresses.
     pub dynamic: Vec<Asked<Dynamic>>,
     /// `dhcp.…`.
@@ -170,6 +176,7 @@ impl<'e> Fields<'e> {
             "dummy" => self.plug(entry, entry.ask(value.parse::<IfName>())?.value, |_| {
                 Plug::Dummy
             }),
+            "net" => self.network = Some(entry.ask(value.parse())?),
             "ifname" => self.ifname = Some(read(entry, entry.ask(value.parse())?)),
             "hostif" => self.hostif = Some(read(entry, entry.ask(value.parse())?)),
             "vlan" => self.vlan = Some(read(entry, entry.ask(value.parse())?)),

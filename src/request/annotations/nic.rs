@@ -219,7 +219,9 @@ fn conflict(origin: &Origin, other: &Entry<'_>, why: &'static str) -> RequestErr
 
 fn ipoib_mac(origin: &Origin) -> RequestError {
     let (key, value) = match origin {
-        Origin::Annotation { key, value } => (key.clone(), cut(value)),
+        Origin::Annotation { key, value } | Origin::Network { key, value } => {
+            (key.clone(), cut(value))
+        }
         Origin::Default => (String::new(), String::new()),
     };
     RequestError::IpoibMac { key, value }
@@ -227,7 +229,9 @@ fn ipoib_mac(origin: &Origin) -> RequestError {
 
 fn shown(origin: &Origin) -> String {
     match origin {
-        Origin::Annotation { key, value } => format!("{key}={}", cut(value)),
+        Origin::Annotation { key, value } | Origin::Network { key, value } => {
+            format!("{key}={}", cut(value))
+        }
         Origin::Default => origin.to_string(),
     }
 }

@@ -45,7 +45,9 @@ pub(super) fn check_names(rules: &[Asked<Rule>], ifname: &IfName) -> Result<(), 
 
 fn parts(origin: &Origin) -> (String, String) {
     match origin {
-        Origin::Annotation { key, value } => (key.clone(), cut(value)),
+        Origin::Annotation { key, value } | Origin::Network { key, value } => {
+            (key.clone(), cut(value))
+        }
         Origin::Default => (String::new(), String::new()),
     }
 }

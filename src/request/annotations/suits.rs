@@ -115,7 +115,9 @@ fn refuse(
 
 pub(super) fn shown(origin: &Origin) -> String {
     match origin {
-        Origin::Annotation { key, value } => format!("{key}={}", cut(value)),
+        Origin::Annotation { key, value } | Origin::Network { key, value } => {
+            format!("{key}={}", cut(value))
+        }
         Origin::Default => origin.to_string(),
     }
 }

@@ -124,7 +124,7 @@ fn forms_do_not_mix() {
 fn a_lone_address_is_refused_with_the_uplinks() {
     assert_eq!(
         refused(&[("pipework.ip", "10.0.0.5/24")]),
-        "annotation pipework.ip asks for an interface without an uplink: one of bridge, parent, link, ovs, device, ipoib, dummy is needed"
+        "annotation pipework.ip asks for an interface without an uplink: one of bridge, parent, link, ovs, device, ipoib, dummy, net is needed"
     );
 }
 
@@ -190,13 +190,11 @@ fn a_long_value_is_cut_in_its_error() {
 #[test]
 fn a_feature_without_engine_is_named_with_key_and_value() {
     for (key, value, what) in [
-        ("pipework.ip", "pool:lan", "an address pool"),
         (
             "pipework.announce",
             "3",
             "announcing an address more than once",
         ),
-        ("pipework.net", "lan", "a named network"),
         ("pipework.cmd", "br1 10.0.0.5/24", "a pipework line"),
     ] {
         assert_eq!(
@@ -373,7 +371,7 @@ fn every_field_of_the_table_is_either_carried_out_or_named_as_missing() {
             map.insert("pipework.rate.in", "10mbit");
         }
         map.extend(super::nic::companions(name));
-        let parsed = parse(map);
+        let parsed = parse_with(map, &mut network::tests::Lan::of(&[("parent", "eth7")]));
         match key.engine {
             Engine::Now { .. } => assert!(parsed.is_ok(), "{name}: {parsed:?}"),
             Engine::NotYet(_) => assert!(

@@ -47,7 +47,9 @@ fn yes_or_no(entry: &Entry<'_>) -> Result<Asked<bool>, RequestError> {
 
 fn wrong(origin: &Origin, reason: impl Into<ValueError>) -> RequestError {
     let (key, value) = match origin {
-        Origin::Annotation { key, value } => (key.clone(), cut(value)),
+        Origin::Annotation { key, value } | Origin::Network { key, value } => {
+            (key.clone(), cut(value))
+        }
         Origin::Default => (String::new(), String::new()),
     };
     RequestError::Value {

@@ -48,7 +48,15 @@ impl RequestError {
             Self::ControlCharacter { .. } => {
                 Some("a YAML block (| or >) ends in a line break; write the value on one line".to_owned())
             }
+            Self::NoNetwork { network, .. } => Some(format!(
+                "pipework networks lists them; each is a file like /etc/pipework/networks.d/{network}.toml"
+            )),
+            Self::Closed { network, .. } => Some(format!(
+                "leave it out; what containers may say stands behind `open` in /etc/pipework/networks.d/{network}.toml"
+            )),
             Self::TooManyInterfaces { .. }
+            | Self::WhosePool { .. }
+            | Self::NoPool { .. }
             | Self::NeedsAnother { .. }
             | Self::ValueTooLong { .. }
             | Self::NotSupported { .. }
@@ -69,6 +77,7 @@ fn value_hint(reason: &ValueError) -> Option<String> {
             Some(format!("pipework keys sysctl.{family}.conf lists them"))
         }
         ValueError::Address(_)
+        | ValueError::NetworkName(_)
         | ValueError::Rule(_)
         | ValueError::Neighbour(_)
         | ValueError::Dad(_)

@@ -21,6 +21,8 @@ table! {
         "a child of this InfiniBand interface"
     Uplink "dummy" Form::IfName, "", "dummy", FIRST;
         "an interface that leads nowhere, whatever name is given"
+    Uplink "net" Form::NetworkName, "", "lan", FIRST;
+        "a network that the administrator has defined, which says what it is plugged into"
     Interface "type" Form::Type, "", "macvlan", FIRST;
         "the kind of interface, where the uplink allows several"
     Interface "mode" Form::Mode, "bridge", "private", FIRST;

@@ -1,0 +1,49 @@
+//! Annotations into a request, for every door: with the networks that the
+//! administrator has defined, and what holds for pods where nothing is written.
+
+use std::path::Path;
+
+use crate::error::Error;
+use crate::keeper;
+use crate::networks;
+use crate::policy::Caller;
+use crate::request::annotations::parse_with;
+use crate::request::{NetworkName, Networks, Profile, Request};
+
+/// The networks of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OfThisMachine;
+
+impl Networks for OfThisMachine {
+    type Error = Error;
+
+    /// The network; if its file is broken, what a running daemon read before.
+    fn find(&mut self, name: &NetworkName) -> Result<Profile, Error> {
+        match networks::load(Path::new(networks::DIRECTORY), name) {
+            Ok(profile) => Ok(profile),
+            Err(error) if error.is_broken() => match keeper::last_network(name) {
+                Some(profile) => {
+                    tracing::error!(%error, "the network {name} is broken; what it said before still counts");
+                    Ok(profile)
+                }
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What the annotations ask for on behalf of `caller`; `None` when none of them
+/// is ours. A file is read only for a network that is named.
+pub fn request<'a>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    caller: &Caller,
+) -> Result<Option<Request>, Error> {
+    let request = parse_with(annotations, &mut OfThisMachine)?;
+    Ok(request.map(|mut request| {
+        if caller.is_guarded() {
+            request.guard_by_default();
+        }
+        request
+    }))
+}

@@ -1,0 +1,163 @@
+//! Named networks: the files of /etc/pipework/networks.d.
+//!
+//! Only root may have written one, and it must be right, as the policy must. A
+//! file is read only when a container names its network, and a broken one
+//! refuses that network alone. A name is `[a-z0-9][a-z0-9_-]{0,31}`, so that no
+//! text of a user becomes a path.
+
+mod file;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::request::annotations::check_profile;
+use crate::request::{NetworkName, Profile, RequestError};
+use crate::trust::{self, FileFault, Unread};
+
+/// Where the networks are.
+pub const DIRECTORY: &str = "/etc/pipework/networks.d";
+/// Most networks that are looked at for a name that was meant, or listed.
+const MOST: usize = 4096;
+
+/// Why a network cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// There is no file of that name.
+    #[error("no network is called {name}: there is no {}{}", path.display(), did_you_mean(similar.as_ref()))]
+    Unknown {
+        /// The name.
+        name: NetworkName,
+        /// Where it is looked for.
+        path: PathBuf,
+        /// A network that is there, and was most likely meant.
+        similar: Option<NetworkName>,
+    },
+    /// The file is there and cannot be read.
+    #[error("reading {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Somebody else than root could have written it.
+    #[error("{} {fault}", path.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: FileFault,
+    },
+    /// The text is not TOML, or has an unknown key or a wrong value.
+    #[error("{}:{line}:{column}: {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What is wrong there.
+        what: String,
+    },
+    /// The fields do not go together, or have wrong values.
+    #[error("{}: {error}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: Box<RequestError>,
+    },
+}
+
+fn did_you_mean(similar: Option<&NetworkName>) -> String {
+    similar.map_or(String::new(), |name| format!("; did you mean {name}"))
+}
+
+impl NetworkError {
+    /// What to do about it, if one thing does.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { .. } => Some("pipework networks lists those that are there".to_owned()),
+            Self::Untrusted { path, fault } => fault.cure(path),
+            Self::Malformed { .. } | Self::Wrong { .. } => {
+                Some("nothing is attached to this network until its file is right".to_owned())
+            }
+            Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// Whether there is a file that means something, and cannot be used.
+    pub fn is_broken(&self) -> bool {
+        !matches!(self, Self::Unknown { .. })
+    }
+}
+
+/// The file of a network.
+pub fn path_of(directory: &Path, name: &NetworkName) -> PathBuf {
+    directory.join(format!("{name}.toml"))
+}
+
+/// The network of that name.
+pub fn load(directory: &Path, name: &NetworkName) -> Result<Profile, NetworkError> {
+    let path = path_of(directory, name);
+    match read(&path)? {
+        Some(bytes) => parse(&path, name, &bytes),
+        None => Err(NetworkError::Unknown {
+            name: name.clone(),
+            similar: similar(directory, name),
+            path,
+        }),
+    }
+}
+
+/// The bytes of a network's file; `None` where there is none.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, NetworkError> {
+    let path_of = || path.to_owned();
+    trust::read(path).map_err(|unread| match unread {
+        Unread::Io(source) => NetworkError::Unreadable {
+            path: path_of(),
+            source,
+        },
+        Unread::Fault(fault) => NetworkError::Untrusted {
+            path: path_of(),
+            fault,
+        },
+    })
+}
+
+/// The network in a file's content; the path is for messages.
+pub fn parse(path: &Path, name: &NetworkName, bytes: &[u8]) -> Result<Profile, NetworkError> {
+    let profile = file::parse(path, name, bytes)?;
+    match check_profile(&profile) {
+        Ok(()) => Ok(profile),
+        Err(error) => Err(NetworkError::Wrong {
+            path: path.to_owned(),
+            error: Box::new(error),
+        }),
+    }
+}
+
+/// The names of all networks, in order. A file of another name is none.
+pub fn names(directory: &Path) -> Vec<NetworkName> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let files = entries.take(MOST).flatten().map(|entry| entry.file_name());
+    let mut names: Vec<NetworkName> = files
+        .filter_map(|file| file.to_str()?.strip_suffix(".toml")?.parse().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The network that is called most like this one.
+fn similar(directory: &Path, wanted: &NetworkName) -> Option<NetworkName> {
+    let most = (wanted.as_str().len() / 3).clamp(1, 3);
+    let distance = |name: &NetworkName| strsim::osa_distance(name.as_str(), wanted.as_str());
+    let names = names(directory).into_iter();
+    let near = names.map(|name| (distance(&name), name));
+    let near = near.filter(|(distance, _)| *distance <= most);
+    near.min().map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests;

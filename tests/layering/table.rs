@@ -1,0 +1,207 @@
+//! Who may import what: the drawing in src/lib.rs as a table.
+
+/// What the modules of a layer may import from the crate, by prefix. The
+/// layers are the drawing in src/lib.rs, read from right to left.
+pub const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("lib", &[]),
+    ("main", &[]),
+    (
+        "frontend",
+        &[
+            "attach",
+            "collect",
+            "deadline",
+            "error",
+            "host",
+            "keeper",
+            "logging",
+            // Which file a network is in, for every door.
+            "networks",
+            "plan",
+            "policy",
+            "record",
+            "reference",
+            "request",
+            "sys",
+            "uplink",
+        ],
+    ),
+    // A list of leases to print.
+    (
+        "frontend::leases::tests",
+        &["dhcp", "record", "reference", "request"],
+    ),
+    // Host uplinks: a change of the host itself, with its own plan and record.
+    // Hints of the store are the same for everybody.
+    (
+        "uplink",
+        &[
+            "deadline",
+            "hint",
+            "host::ovs",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "sys",
+        ],
+    ),
+    // Pure: what the kernel told is data to them.
+    ("uplink::back", &["sys::rtnl"]),
+    ("uplink::judge", &["request", "sys::rtnl"]),
+    (
+        "uplink::plan",
+        &["request", "sys::ovsdb::vswitch", "sys::rtnl"],
+    ),
+    ("uplink::rules", &["sys::rtnl"]),
+    ("uplink::settings", &["sys::rtnl"]),
+    ("uplink::snippet", &["sys::rtnl"]),
+    ("uplink::step", &["request", "sys::rtnl"]),
+    // The protocol only: it knows of no network.
+    ("nri", &["deadline"]),
+    (
+        "attach",
+        &[
+            "announce",
+            "apply",
+            "collect",
+            "deadline",
+            // A lease is a second plan, and somebody keeps it.
+            "dhcp",
+            "error",
+            "host",
+            "keeper",
+            "plan",
+            "policy",
+            "record",
+            "reference",
+            "request",
+            // What leases and routers know of names, put together.
+            "rt",
+            "sys",
+        ],
+    ),
+    (
+        "collect",
+        &[
+            "apply",
+            "config",
+            "deadline",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "sys",
+        ],
+    ),
+    // What is shared is acquired and released under the lock of its record.
+    (
+        "apply",
+        &[
+            "config",
+            "deadline",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "rt",
+            "sys",
+        ],
+    ),
+    ("announce", &["apply", "plan", "request", "sys"]),
+    // What a NIC was on the host is kept as the kernel told it, and handed on
+    // unread; a lease is data that is planned from.
+    (
+        "plan",
+        &["dhcp", "host::view", "request", "rt", "sys::rtnl::NicHome"],
+    ),
+    // Both read a file that only root may have written.
+    // A view of a NIC in a test holds what the NIC was.
+    (
+        "policy::tests",
+        &["host::view", "request", "sys::rtnl::NicHome", "trust"],
+    ),
+    ("policy", &["host::view", "request", "trust"]),
+    ("config", &["request", "trust"]),
+    ("networks", &["request", "trust"]),
+    ("trust", &[]),
+    // A lease that is kept is a client's configuration and state.
+    (
+        "record",
+        &[
+            "deadline",
+            "dhcp",
+            "plan",
+            "reference",
+            "request",
+            "rt",
+            "sys::proc",
+        ],
+    ),
+    ("host::view", &["request", "rt", "sys::rtnl::NicHome"]),
+    // Where Open vSwitch's database listens is a setting.
+    (
+        "host",
+        &["config", "deadline", "reference", "request", "rt", "sys"],
+    ),
+    ("sys", &["deadline", "request", "rt"]),
+    ("dhcp", &["deadline", "request", "rt", "sys"]),
+    // What a container left is collected when it ends, as a hook would.
+    (
+        "keeper",
+        &[
+            "apply",
+            "collect",
+            "deadline",
+            "dhcp",
+            // It keeps what they said while they are broken.
+            "networks",
+            "plan",
+            "policy",
+            "record",
+            "reference",
+            "request",
+            "rt",
+            "sys",
+            "trust",
+        ],
+    ),
+    ("request", &[]),
+    ("rt", &["request"]),
+    ("reference", &[]),
+    ("deadline", &[]),
+    ("logging", &[]),
+    (
+        "error",
+        &[
+            "apply",
+            "config",
+            "frontend::hook",
+            "hint",
+            "host::container",
+            "host::inspect",
+            "keeper",
+            "networks",
+            "plan",
+            "policy",
+            "record",
+            "request",
+            "sys::ovsdb",
+            "sys::rtnl",
+            "uplink::error",
+        ],
+    ),
+    (
+        "hint",
+        &[
+            "host::container",
+            "keeper",
+            "plan",
+            "record",
+            "reference",
+            "request",
+            "rt",
+            "sys::ovsdb",
+        ],
+    ),
+];
