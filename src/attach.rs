@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use crate::announce::{AnnounceError, announce};
 use crate::apply::{self, ApplyError, Kernel, LeftOut, OvsSession, Routers};
-use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE, namespace_path};
+use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::host::bundle;
 use crate::host::container::Sandbox;
 use crate::host::inspect::InspectError;
 use crate::host::view::HostView;
@@ -94,14 +95,15 @@ pub async fn attach(
     nics::find_holder(&wanted, &view, store)?;
     nics::note_users(&mut view, store);
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
-    let names = names::write_files(&mut plan, &wanted, sandbox, &kernel).await?;
+    let config = bundle::Config::read(&sandbox.bundle);
+    let names = names::write_files(&mut plan, &wanted, sandbox, config.as_ref(), &kernel).await?;
     leases::check(&plan, deadline)?;
 
     let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     record.enter(&plan, &fingerprints, &reference);
     record.share(&shared, &reference);
-    if let Some(path) = namespace_path(&sandbox.bundle) {
-        record.remember_path(path);
+    if let Some(path) = config.as_ref().and_then(bundle::Config::namespace_path) {
+        record.remember_path(path.to_owned());
     }
     store.begin(&record)?;
     let claimed = claim_macs(&plan, &collector, sandbox).await;
@@ -186,7 +188,7 @@ pub async fn detach(
         collector.store.rewrite(&record)?;
         collector.store.unlead(&mine, &key)?;
     }
-    let paths: Vec<PathBuf> = namespace_path(bundle).into_iter().collect();
+    let paths: Vec<PathBuf> = bundle::namespace_path(bundle).into_iter().collect();
     let fate = collector.reap_locked(&key, &paths).await?;
     if let (Fate::Ended, Some(record)) = (fate, ended) {
         leases::end_leases(&record, collector.store, collector.deadline);

@@ -10,16 +10,13 @@ mod leases;
 mod objects;
 mod ovs;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use serde::Deserialize;
 
 use crate::apply::{Cause, Left, Sides, take_back};
 use crate::config::ConfigError;
 use crate::deadline::Deadline;
+use crate::host::bundle::namespace_path;
 use crate::plan::Undo;
 use crate::record::{BridgeRecord, Known, Mode, Record, RecordError, Store};
 use crate::reference::{Keeper, NamespaceKey};
@@ -31,8 +28,6 @@ use crate::sys::rtnl::{Rtnl, RtnlError};
 
 pub use ovs::OvsSwept;
 
-/// A config.json above this is not read for the path of a namespace.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
 /// How long to wait for another run in a namespace that is in our way. Two runs
 /// that wait for each other both give up.
 const OTHERS_TIME: Duration = Duration::from_secs(2);
@@ -359,34 +354,4 @@ fn lives(record: &Record, key: &NamespaceKey) -> bool {
         && record
             .keepers()
             .any(|keeper| proc::is_same(keeper.pid, keeper.birth))
-}
-
-#[derive(Deserialize)]
-struct Config {
-    linux: Option<Linux>,
-}
-
-#[derive(Deserialize)]
-struct Linux {
-    #[serde(default)]
-    namespaces: Vec<Namespace>,
-}
-
-#[derive(Deserialize)]
-struct Namespace {
-    r#type: String,
-    path: Option<PathBuf>,
-}
-
-/// The path of the network namespace that the bundle's config.json names.
-pub fn namespace_path(bundle: &Path) -> Option<PathBuf> {
-    let file = File::open(bundle.join("config.json")).ok()?;
-    let mut bytes = Vec::new();
-    file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes).ok()?;
-    let config: Config = serde_json::from_slice(&bytes).ok()?;
-    let namespaces = config.linux?.namespaces;
-    namespaces
-        .into_iter()
-        .find(|namespace| namespace.r#type == "network")?
-        .path
 }

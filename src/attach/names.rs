@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::apply::{self, ApplyError, Cause, Kernel, LeftOut};
 use crate::error::Error;
+use crate::host::bundle::Config;
 use crate::host::container::Sandbox;
 use crate::host::inspect::{InspectError, look_at_files};
 use crate::host::view::{FileView, FilesView};
@@ -28,12 +29,13 @@ pub(super) async fn write_files(
     plan: &mut Plan,
     request: &Request,
     sandbox: &Sandbox,
+    config: Option<&Config>,
     kernel: &Kernel<'_>,
 ) -> Result<Names, Error> {
     let attachments = request.attachments.clone();
     let view = match attachments.is_empty() {
         true => None,
-        false => look(request, sandbox, kernel).await?,
+        false => look(request, sandbox, config, kernel).await?,
     };
     let Some(view) = view else {
         let files = None;
@@ -66,10 +68,17 @@ pub(super) async fn write_files(
 async fn look(
     request: &Request,
     sandbox: &Sandbox,
+    config: Option<&Config>,
     kernel: &Kernel<'_>,
 ) -> Result<Option<FilesView>, Error> {
     let mut attachments = request.attachments.iter();
     let is_asked = attachments.any(|a| plan::asks_for_names(a).is_some());
+    let mut view = look_at_files(&sandbox.id, &sandbox.bundle, config, true);
+    // Without a question to the network, only hosts is written unasked.
+    let is_left = matches!(view.hosts, FileView::LeftAlone { .. });
+    if is_left && !is_asked && plan::knows_names(&request.attachments) {
+        return Ok(None);
+    }
     let is_ours = |name: &str| {
         let mut attachments = request.attachments.iter();
         attachments.any(|attachment| attachment.ifname.value.as_str() == name)
@@ -78,9 +87,8 @@ async fn look(
     let links = links.map_err(|e| Error::from(InspectError::from(e)))?;
     // Tunnels of the kernel's own are in every namespace, and down.
     let mut others = links.iter().filter(|link| link.up && link.name != "lo");
-    let is_alone = others.all(|link| is_ours(&link.name));
-    let matters = is_asked || is_alone;
-    Ok(matters.then(|| look_at_files(&sandbox.id, &sandbox.bundle, is_alone)))
+    view.is_alone = others.all(|link| is_ours(&link.name));
+    Ok((is_asked || view.is_alone).then_some(view))
 }
 
 impl Names {

@@ -87,6 +87,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "apply",
             "config",
             "deadline",
+            // The namespace that a container joins by a path.
+            "host::bundle",
             "plan",
             "record",
             "reference",

@@ -6,44 +6,22 @@
 //! directory of this container's id, which engines draw at random; `sys::files`
 //! has the rest of the checks.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
-use serde::Deserialize;
-
+use crate::host::bundle::{Config, Mount};
 use crate::host::view::{FileView, FilesView};
 use crate::rt::{ContainerFile, FilePlace};
 use crate::sys::files;
 
-/// A config.json is some 10 KiB; podman's with many mounts a few times that.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
-
-#[derive(Deserialize)]
-struct Config {
-    root: Option<Root>,
-    hostname: Option<String>,
-    #[serde(default)]
-    mounts: Vec<Mount>,
-}
-
-#[derive(Deserialize)]
-struct Root {
-    path: PathBuf,
-    #[serde(default)]
-    readonly: bool,
-}
-
-#[derive(Deserialize)]
-struct Mount {
-    destination: PathBuf,
-    source: Option<PathBuf>,
-}
-
 /// Looks at both files of the container `id`. `is_alone` says that it has no
 /// interface but `lo` and ours.
-pub fn look_at_files(id: &str, bundle: &Path, is_alone: bool) -> FilesView {
-    let Some(config) = read(bundle) else {
+pub fn look_at_files(
+    id: &str,
+    bundle: &Path,
+    config: Option<&Config>,
+    is_alone: bool,
+) -> FilesView {
+    let Some(config) = config else {
         let reason = format!("{}/config.json cannot be read", bundle.display());
         let left = FileView::LeftAlone { reason };
         return FilesView {
@@ -54,7 +32,7 @@ pub fn look_at_files(id: &str, bundle: &Path, is_alone: bool) -> FilesView {
             hostname: None,
         };
     };
-    let of = |file| match place(file, &config, id, bundle) {
+    let of = |file| match place(file, config, id, bundle) {
         // Its root is asked about resolv.conf alone.
         Ok(FilePlace::Root { .. }) if file == ContainerFile::Hosts => FileView::LeftAlone {
             reason: "the engine keeps no such file for it".to_owned(),
@@ -72,15 +50,8 @@ pub fn look_at_files(id: &str, bundle: &Path, is_alone: bool) -> FilesView {
         hosts: of(ContainerFile::Hosts),
         is_alone,
         is_read_only: config.root.as_ref().is_some_and(|root| root.readonly),
-        hostname: config.hostname.filter(|name| is_host_name(name)),
+        hostname: config.hostname.clone().filter(|name| is_host_name(name)),
     }
-}
-
-fn read(bundle: &Path) -> Option<Config> {
-    let file = File::open(bundle.join("config.json")).ok()?;
-    let mut bytes = Vec::new();
-    file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes).ok()?;
-    serde_json::from_slice(&bytes).ok()
 }
 
 /// What could not break a line of hosts(5).
@@ -155,6 +126,7 @@ fn is_engines(source: &Path, file: ContainerFile, id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::bundle::Root;
 
     const ID: &str = "4f1c";
 
@@ -164,7 +136,6 @@ mod tests {
                 path: "rootfs".into(),
                 readonly: false,
             }),
-            hostname: None,
             mounts: mounts
                 .iter()
                 .map(|(destination, source)| Mount {
@@ -172,6 +143,7 @@ mod tests {
                     source: Some(source.into()),
                 })
                 .collect(),
+            ..Config::default()
         }
     }
 
