@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::read_bytes;
 use super::store::{Store, create_in_place, hash, io_error, remove, write_file};
 use super::{RecordError, VERSION};
-use crate::dhcp::lease::Lease;
+use crate::dhcp::lease::{Lease, Times};
 use crate::dhcp::v4;
 use crate::request::IfName;
 
@@ -66,8 +66,18 @@ impl Remembered {
             (Some(total), Some(left)) => total.saturating_sub(left),
             (_, _) => 0,
         };
-        let since = since_boot.saturating_sub(Duration::from_secs(passed));
-        Some(v4::Bound::new(self.lease.clone(), since))
+        // The machine may run for a shorter time than the lease: what was before
+        // its boot is taken from the times themselves.
+        let of_boot = since_boot.min(Duration::from_secs(passed));
+        let before = u32::try_from((Duration::from_secs(passed) - of_boot).as_secs());
+        let rest = |secs: u32| secs.saturating_sub(before.unwrap_or(u32::MAX));
+        let mut lease = self.lease.clone();
+        lease.times = lease.times.map(|times| Times {
+            renewal: rest(times.renewal),
+            rebinding: rest(times.rebinding),
+            lease: rest(times.lease),
+        });
+        Some(v4::Bound::new(lease, since_boot - of_boot))
     }
 }
 
@@ -124,7 +134,6 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Record
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dhcp::lease::Times;
 
     fn remembered(ends: Option<u64>) -> Remembered {
         Remembered {
@@ -166,6 +175,10 @@ mod tests {
         let boot = Duration::from_secs(10_000);
         let bound = remembered(Some(1000)).as_bound(400, boot).unwrap();
         assert_eq!(bound.ends_at(), Some(boot + Duration::from_secs(600)));
+        // Of a machine that has run for half a minute only.
+        let young = Duration::from_secs(30);
+        let bound = remembered(Some(1000)).as_bound(400, young).unwrap();
+        assert_eq!(bound.ends_at(), Some(young + Duration::from_secs(600)));
         let forever = remembered(None).as_bound(400, boot).unwrap();
         assert_eq!(forever.ends_at(), None);
     }
