@@ -28,6 +28,8 @@ mod sent;
 mod servers;
 #[path = "dhcp/six.rs"]
 mod six;
+#[path = "dhcp/six_links.rs"]
+mod six_links;
 #[path = "dhcp/six_names.rs"]
 mod six_names;
 #[path = "dhcp/six_servers.rs"]

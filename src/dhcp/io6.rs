@@ -136,6 +136,10 @@ impl Client {
     /// Takes its sockets away, once it needs none. To close one of them takes as
     /// long as an RCU grace period.
     pub fn hush(&mut self) -> Vec<OwnedFd> {
+        // What nobody listened to has to be asked again.
+        if let Some(probe) = &mut self.probe {
+            probe.clear_at = None;
+        }
         let socket = self.socket.take().map(OwnedFd::from);
         let neighbours = self.neighbours.take().map(OwnedFd::from);
         socket.into_iter().chain(neighbours).collect()

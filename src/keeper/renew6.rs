@@ -57,6 +57,14 @@ impl Daemon {
         let before = kept.applied;
         let (ifindex, ifname) = (held.kept.id.ifindex, held.kept.ifname.clone());
         let (steps, after) = change((ifindex, &ifname), before, bound.as_ref(), now);
+        let holds = |former: &Bound| former.ends_at().is_none_or(|end| now < end);
+        if bound.is_none() && kept.bound.as_ref().is_some_and(holds) {
+            // Refused before its time: nothing to ask for in the next life.
+            let forgotten = self.store.forget_remembered6(&held.kept.identity);
+            if let Err(error) = forgotten {
+                tracing::warn!(%error, "a lease that is nobody's any more is remembered");
+            }
+        }
         kept.bound = bound;
         held.kept.dhcp6 = Some(kept.clone());
         self.write(&held.kept);

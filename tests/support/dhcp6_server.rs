@@ -23,7 +23,13 @@ pub const HOUR: [u32; 4] = [900, 1440, 1800, 3600];
 /// A bridge br0 with another machine, whose IPv6 addresses can be used at once.
 pub fn lan6(lab: &Lab) -> Container {
     let machine = lab.lan("br0");
-    lab.inside(&machine, || {
+    settle6(lab, &machine);
+    machine
+}
+
+/// Has a machine's IPv6 addresses be usable at once.
+pub fn settle6(lab: &Lab, machine: &Container) {
+    lab.inside(machine, || {
         ip("link set wire down");
         std::fs::write("/proc/sys/net/ipv6/conf/wire/dad_transmits", "0").unwrap();
         ip("link set wire up");
@@ -42,7 +48,6 @@ pub fn lan6(lab: &Lab) -> Container {
         }
         panic!("wire has no link-local address");
     });
-    machine
 }
 
 /// A running server, which ends when this goes.

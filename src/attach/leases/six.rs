@@ -158,6 +158,7 @@ pub(super) fn inform(leasing: &Leasing<'_>, plan: &Plan, left_out: &[LeftOut]) -
             && leasing.kernel.routers.said(interface.ifindex).other
     };
     let (mut clients, mut ifnames) = (Vec::new(), Vec::new());
+    let time = INFORMATION_TIME.min(leasing.kernel.deadline.remaining());
     let interfaces = plan.interfaces.iter().enumerate().filter(is_asked);
     for (_, interface) in interfaces {
         let (ifname, ifindex) = (&interface.ifname, interface.ifindex);
@@ -185,8 +186,11 @@ pub(super) fn inform(leasing: &Leasing<'_>, plan: &Plan, left_out: &[LeftOut]) -
         ifnames.push(ifname.clone());
         clients.push(Acquiring {
             client: Client::V6(Box::new(client)),
-            until: clock::since_boot() + INFORMATION_TIME,
+            until: clock::since_boot() + time,
         });
+    }
+    if clients.is_empty() {
+        return Vec::new();
     }
     // What nobody says is not known.
     let results = acquire(&mut clients).unwrap_or_default();
