@@ -9,6 +9,7 @@ mod leases;
 mod look;
 mod names;
 mod nics;
+mod pod;
 mod present;
 mod wait;
 
@@ -23,8 +24,8 @@ use crate::error::Error;
 use crate::host::bundle;
 use crate::host::container::Sandbox;
 use crate::host::inspect::InspectError;
+use crate::host::machine;
 use crate::host::view::HostView;
-use crate::host::{engine, machine};
 use crate::plan::{self, Identity, LOWEST_INDEX, Life, Plan};
 use crate::policy::{self, Caller, Policy};
 use crate::record::{Record, RecordError, Store, fingerprint};
@@ -35,6 +36,7 @@ use crate::sys::{proc, raw};
 use finish::{abandon, await_served, finish};
 use leases::Leasing;
 use look::{keep_bridges, look, only_of};
+pub use pod::{is_attached, release};
 use present::{end_former_life, present_record, split};
 
 /// How long a container's first process may take to end once it was killed.
@@ -95,7 +97,7 @@ pub async fn attach(
     nics::find_holder(&wanted, &view, store)?;
     nics::note_users(&mut view, store);
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
-    let config = bundle::Config::read(&sandbox.bundle);
+    let config = sandbox.config();
     let names = names::write_files(&mut plan, &wanted, sandbox, config.as_ref(), &kernel).await?;
     leases::check(&plan, deadline)?;
 
@@ -205,7 +207,7 @@ fn reference_of(record: &Record, id: &str, bundle: &str) -> Option<Reference> {
 
 /// Who the container is, over its restarts.
 fn identify(sandbox: &Sandbox, request: &Request) -> Result<Identity, Error> {
-    let named = engine::name_of(&sandbox.id, &sandbox.bundle);
+    let named = sandbox.engine_name();
     let given = request.name.as_ref().map(|asked| asked.value.clone());
     if named.is_id && given.is_none() {
         tracing::warn!(

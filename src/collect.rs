@@ -9,6 +9,7 @@
 mod leases;
 mod objects;
 mod ovs;
+mod release;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -154,16 +155,7 @@ impl Collector<'_> {
             self.store.rewrite(&record)?;
             return Ok(Fate::Lives);
         }
-        let undos: Vec<Undo> = record
-            .attachments
-            .iter()
-            .flat_map(|a| a.undo.clone())
-            .collect();
-        let undos: Vec<Undo> = undos.into_iter().filter(Undo::is_part_of_detach).collect();
-        self.undo(&undos, alive.as_ref()).await?;
-        self.store.forget(&record)?;
-        self.note_empty_bridges(&record).await?;
-        Ok(Fate::Ended)
+        self.end(&record, alive.as_ref()).await
     }
 
     /// Takes back what a run made that was killed before its end.

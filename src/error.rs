@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 
 use crate::apply::{ApplyError, Cause, LeaseError};
 use crate::frontend::hook::StateError;
+use crate::frontend::nri::NriError;
 use crate::hint;
 use crate::host::container::ContainerError;
 use crate::host::inspect::InspectError;
@@ -94,6 +95,9 @@ pub enum Error {
     /// Leases cannot be kept.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// Pods cannot be attached.
+    #[error(transparent)]
+    Nri(#[from] NriError),
     /// Who keeps leases did not do what it was asked for.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
@@ -164,9 +168,12 @@ impl Error {
             Self::Request(_) | Self::SharedDiffers { .. } => ExitCode::Request,
             Self::Container(ContainerError::Rootless) => ExitCode::Rootless,
             Self::Container(ContainerError::HostNetwork) => ExitCode::HostNetwork,
-            Self::Container(ContainerError::NoPid { .. } | ContainerError::Gone { .. }) => {
-                ExitCode::NoProcess
-            }
+            Self::Container(
+                ContainerError::NoPid { .. }
+                | ContainerError::Gone { .. }
+                | ContainerError::Path { .. }
+                | ContainerError::Elsewhere { .. },
+            ) => ExitCode::NoProcess,
             Self::Network(error) if !error.is_broken() => ExitCode::Request,
             Self::Policy(_) | Self::Network(_) | Self::CrioPod => ExitCode::Policy,
             Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
@@ -179,7 +186,10 @@ impl Error {
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),
             Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
-            Self::Record(_) | Self::Daemon(DaemonError::Record(_)) => ExitCode::Record,
+            Self::Record(_)
+            | Self::Daemon(DaemonError::Record(_))
+            | Self::Nri(NriError::Record(_) | NriError::Lock(_)) => ExitCode::Record,
+            Self::Nri(NriError::Identity(_)) => ExitCode::Usage,
             Self::Container(ContainerError::Io { .. })
             | Self::Inspect(_)
             | Self::Plan(_)
@@ -188,6 +198,9 @@ impl Error {
             | Self::MachineId(_)
             | Self::Daemon(
                 DaemonError::Another | DaemonError::Listen(_) | DaemonError::Kernel { .. },
+            )
+            | Self::Nri(
+                NriError::Another | NriError::Passed(_) | NriError::Link(_) | NriError::Thread(_),
             )
             | Self::Keeper(_)
             | Self::NoLease { .. }
@@ -224,7 +237,7 @@ impl Error {
             Self::Record(error) => hint::for_record(error),
             Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
-                "this build serves no pods of CRI-O; remove their pipework.* annotations".to_owned(),
+                "run `pipework nri`, and let CRI-O speak NRI: enable_nri = true in [crio.nri]".to_owned(),
             ),
             Self::SandboxNotAttached { .. } => Some(
                 "let containerd pass pipework.* to the sandbox as well: pod_annotations = [\"pipework.*\"]"
@@ -243,8 +256,10 @@ impl Error {
                 | InspectError::UnusableName { .. } => None,
             },
             Self::Keeper(error) => hint::for_keeper(error),
-            Self::Daemon(DaemonError::Record(error)) => hint::for_record(error),
-            Self::MachineId(_) | Self::Daemon(_) | Self::NoLease { .. } | Self::Socket(_) => None,
+            Self::Daemon(DaemonError::Record(error)) | Self::Nri(NriError::Record(error)) => {
+                hint::for_record(error)
+            }
+            Self::MachineId(_) | Self::Daemon(_) | Self::Nri(_) | Self::NoLease { .. } | Self::Socket(_) => None,
         }
     }
 }
@@ -296,6 +311,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::NicHeld { .. }
         | Error::MachineId(_)
         | Error::Daemon(_)
+        | Error::Nri(_)
         | Error::Keeper(_)
         | Error::NoLease { .. }
         | Error::Socket(_) => {}

@@ -230,6 +230,13 @@ pub fn for_container(error: &ContainerError) -> Option<String> {
         ContainerError::NoPid { .. } => Some(
             "the hook belongs to the stages createRuntime and poststop of a container that exists".to_owned(),
         ),
+        ContainerError::Elsewhere { .. } => Some(
+            "the plugin must see the processes of the host: hostPID in Kubernetes".to_owned(),
+        ),
+        ContainerError::Path { .. } => Some(
+            "the plugin must see the namespaces of the host: /run/netns, mounted HostToContainer"
+                .to_owned(),
+        ),
         ContainerError::Gone { .. } | ContainerError::Io { .. } => None,
     }
 }

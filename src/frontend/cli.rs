@@ -1,7 +1,8 @@
 //! The command line: which word calls which frontend.
 
 use crate::error::ExitCode;
-use crate::frontend::{daemon, gc, hook, leases, networks, plan, uplink};
+use crate::frontend::daemon::Services;
+use crate::frontend::{daemon, gc, hook, leases, networks, nri, plan, uplink};
 use crate::logging::to_stderr;
 use crate::request::keys;
 
@@ -11,7 +12,8 @@ usage: pipework hook [--stage createRuntime|prestart|poststop]   serve an OCI ru
        pipework keys [FIELD | --markdown]                        list or explain the annotations
        pipework networks [NAME]                                  list the named networks, or check and show one
        pipework gc                                               remove what dead containers left
-       pipework daemon                                           keep leases, in the foreground
+       pipework daemon [--nri]                                   keep leases, in the foreground; attach pods
+       pipework nri [--socket PATH] [--name NAME] [--index NN]   attach pods, in the foreground
        pipework leases [--json]                                  list the leases that are kept
        pipework leases release NAME                              give back those of a container
        pipework uplink add|confirm|del|list|snippet|--help           put a bridge in a NIC's place, and back
@@ -38,7 +40,9 @@ pub fn run(arguments: &[String]) -> u8 {
         ["networks"] => networks::run(None),
         ["networks", name] => networks::run(Some(name)),
         ["gc"] => gc::run(),
-        ["daemon"] => daemon::run(),
+        ["daemon"] => daemon::run(Services::Leases),
+        ["daemon", "--nri"] => daemon::run(Services::LeasesAndPods),
+        ["nri", rest @ ..] => nri::run(rest),
         ["leases", rest @ ..] => leases::run(rest).unwrap_or_else(usage),
         ["uplink", rest @ ..] => uplink::run(rest),
         ["exit-codes"] => print(&exit_codes()),
@@ -46,6 +50,8 @@ pub fn run(arguments: &[String]) -> u8 {
             print(concat!("pipework ", env!("CARGO_PKG_VERSION"), "\n"))
         }
         ["--help" | "-h" | "help"] => print(USAGE),
+        // A runtime starts its plugins without a word.
+        [] if nri::is_passed() => nri::run_passed(),
         _ => usage(),
     }
 }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-use super::gc;
+use super::{gc, nri};
 use crate::error::{Error, report};
 use crate::keeper::{self, DaemonError, Setup};
 use crate::logging::{self, to_stderr};
@@ -18,21 +18,34 @@ use crate::sys::raw;
 /// The first descriptor that a service manager hands on (`SD_LISTEN_FDS_START`).
 const FIRST: i32 = 3;
 
+/// What the daemon does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// It keeps leases.
+    Leases,
+    /// And it attaches pods.
+    LeasesAndPods,
+}
+
 /// Keeps leases until it is killed, or until a service manager may start it again
-/// when it is needed.
-pub fn run() -> u8 {
+/// when it is needed; who attaches pods is always needed.
+pub fn run(services: Services) -> u8 {
     logging::start();
-    let outcome = listener().and_then(|listener| {
-        keeper::run(Setup {
-            listener,
+    let outcome = match services {
+        Services::Leases => Ok(()),
+        Services::LeasesAndPods => nri::start().map_err(Error::from),
+    };
+    let outcome = outcome.and_then(|()| {
+        Ok(keeper::run(Setup {
+            listener: listener()?,
+            ends_idle: services == Services::Leases,
             sweep: gc::sweep_quietly,
             ready,
-        })
+        })?)
     });
     match outcome {
         Ok(()) => 0,
         Err(error) => {
-            let error = Error::from(error);
             let text = report(&error, None);
             to_stderr(&text);
             logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));

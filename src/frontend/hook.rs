@@ -20,6 +20,7 @@ use crate::attach::{Attached, Context, attach, detach, verify};
 use crate::collect::{Collector, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
+use crate::frontend::nri::lock::is_served;
 use crate::frontend::read;
 use crate::frontend::state::{State, Status};
 use crate::host::container::Sandbox;
@@ -221,6 +222,12 @@ fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), 
 
 fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let caller = Caller::of(state.annotations());
+    let is_plugins = caller.is_guarded() && is_served();
+    if is_plugins && !is_container_of_pod(state) {
+        // The plugin is told of the pod once its first process is there, and of
+        // each container before it is made.
+        return Ok(());
+    }
     if caller == Caller::CrioPod {
         return Err(Error::CrioPod);
     }
@@ -237,7 +244,15 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
         deadline,
     };
     if is_container_of_pod(state) {
-        return block_on(verify(&sandbox, &request, &context)).map_err(Error::Socket)?;
+        let mut of_plugin = request.clone();
+        of_plugin.for_pod();
+        return block_on(async {
+            match verify(&sandbox, &request, &context).await {
+                Err(_) if is_plugins => verify(&sandbox, &of_plugin, &context).await,
+                verified => verified,
+            }
+        })
+        .map_err(Error::Socket)?;
     }
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     // A start that went well has no last failure.

@@ -7,6 +7,7 @@ pub mod gc;
 pub mod hook;
 pub mod leases;
 pub mod networks;
+pub mod nri;
 pub mod plan;
 pub mod read;
 pub mod state;

@@ -8,11 +8,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::bundle::{Config, Linux, Namespace};
+use super::engine::{self, EngineName};
+use super::hostname;
 use crate::deadline::Deadline;
 use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::sys::netns::Netns;
 use crate::sys::proc::{self, Process};
 use crate::sys::rtnl::Rtnl;
+
+/// What stands in records for the bundle of a pod, which has none; nothing is
+/// there.
+pub const POD_BUNDLE: &str = "/run/pipework/nri";
 
 /// Why the container's namespace cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +42,23 @@ pub enum ContainerError {
     /// We are root only in a user namespace of our own.
     #[error("the runtime is rootless: it has no rights over the network of the host")]
     Rootless,
+    /// Its namespace is no more where its runtime said that it is.
+    #[error("{}: {source}", path.display())]
+    Path {
+        /// Where it was said to be.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The process is not in the namespace that was named with it.
+    #[error("process {pid} is not in the namespace {}", path.display())]
+    Elsewhere {
+        /// Its pid.
+        pid: i32,
+        /// The namespace.
+        path: PathBuf,
+    },
     /// /proc could not be read.
     #[error("looking at the container's process {pid}: {source}")]
     Io {
@@ -48,6 +72,19 @@ pub enum ContainerError {
 
 fn shown(pid: Option<i32>) -> String {
     pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string())
+}
+
+/// A pod, of which a runtime tells without a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// What it is known by over its restarts: its namespace and its name.
+    pub name: String,
+    /// Its host name.
+    pub hostname: String,
+    /// The path to its network namespace; without one it has the host's.
+    pub netns: Option<PathBuf>,
+    /// The process that holds its namespaces, where there is one.
+    pub pid: Option<i32>,
 }
 
 /// A container whose network namespace is open.
@@ -67,6 +104,8 @@ pub struct Sandbox {
     pub home: Netns,
     /// What identifies its namespace until reboot.
     pub key: NamespaceKey,
+    /// What is known of it as a pod.
+    pub pod: Option<Pod>,
 }
 
 impl Sandbox {
@@ -93,6 +132,63 @@ impl Sandbox {
         if !process.is_alive() {
             return Err(ContainerError::Gone { pid });
         }
+        let init = Keeper {
+            pid,
+            birth: process.birth,
+        };
+        Self::enter(id, bundle, init, (netns, home), deadline)
+    }
+
+    /// Opens the namespace of the pod `id`. One that no process holds is kept in
+    /// the name of our own, for as long as that runs.
+    ///
+    /// Fails with `Elsewhere` where the pid is one of another pid namespace.
+    pub fn open_pod(id: &str, pod: Pod, deadline: Deadline) -> Result<Self, ContainerError> {
+        let bundle = Path::new(POD_BUNDLE);
+        let Some(path) = pod.netns.clone() else {
+            // A pod without one has the host's, which this finds out.
+            return match pod.pid {
+                Some(_) => Self::open(id, bundle, pod.pid, deadline),
+                None => Err(ContainerError::HostNetwork),
+            };
+        };
+        let failed = |source| ContainerError::Path {
+            path: path.clone(),
+            source,
+        };
+        let netns = Netns::open(&path).map_err(failed)?;
+        let mut sandbox = match pod.pid {
+            Some(pid) => {
+                let sandbox = Self::open(id, bundle, Some(pid), deadline)?;
+                if sandbox.netns.inode() != netns.inode() {
+                    return Err(ContainerError::Elsewhere { pid, path });
+                }
+                sandbox
+            }
+            None => {
+                let pid = std::process::id().cast_signed();
+                let init = Keeper {
+                    pid,
+                    birth: Process::open(pid).map_err(failed)?.birth,
+                };
+                let home = Netns::own().map_err(failed)?;
+                Self::enter(id, bundle, init, (netns, home), deadline)?
+            }
+        };
+        sandbox.pod = Some(pod);
+        Ok(sandbox)
+    }
+
+    /// The sandbox in the first of two namespaces; the second is ours.
+    fn enter(
+        id: &str,
+        bundle: &Path,
+        init: Keeper,
+        (netns, home): (Netns, Netns),
+        deadline: Deadline,
+    ) -> Result<Self, ContainerError> {
+        let pid = init.pid;
+        let failed = |source| ContainerError::Io { pid, source };
         if netns.inode() == home.inode() {
             return Err(ContainerError::HostNetwork);
         }
@@ -102,15 +198,51 @@ impl Sandbox {
         Ok(Self {
             id: id.to_owned(),
             bundle: bundle.to_owned(),
-            init: Keeper {
-                pid,
-                birth: process.birth,
-            },
+            init,
             netns,
             guest,
             home,
             key: NamespaceKey { boot_id, cookie },
+            pod: None,
         })
+    }
+
+    /// The name by which an engine knows it.
+    pub fn engine_name(&self) -> EngineName {
+        match &self.pod {
+            Some(pod) => EngineName {
+                engine: "kubernetes",
+                name: pod.name.clone(),
+                is_id: false,
+            },
+            None => engine::name_of(&self.id, &self.bundle),
+        }
+    }
+
+    /// What its bundle says of it, or as much of that as is known of a pod.
+    pub fn config(&self) -> Option<Config> {
+        let Some(pod) = &self.pod else {
+            return Config::read(&self.bundle);
+        };
+        let network = Namespace {
+            r#type: "network".to_owned(),
+            path: pod.netns.clone(),
+        };
+        Some(Config {
+            hostname: Some(pod.hostname.clone()),
+            linux: Some(Linux {
+                namespaces: vec![network],
+            }),
+            ..Config::default()
+        })
+    }
+
+    /// The host name that somebody gave it.
+    pub fn hostname(&self) -> Option<String> {
+        match &self.pod {
+            Some(pod) => Some(pod.hostname.clone()),
+            None => hostname::given(&self.id, &self.bundle),
+        }
     }
 
     /// How a record refers to this container.

@@ -40,6 +40,9 @@ pub struct Setup {
     /// The socket of a service manager; without one it makes its own, and never
     /// ends by itself.
     pub listener: Option<OwnedFd>,
+    /// Whether it ends when it has nothing to do, with the socket of a service
+    /// manager that starts it again.
+    pub ends_idle: bool,
     /// Looks at everything that containers left behind; on a thread of its own.
     pub sweep: fn(),
     /// Called once it listens and has read all leases.
@@ -119,7 +122,7 @@ pub fn run(setup: Setup) -> Result<(), DaemonError> {
     let store = Store::open(Path::new(DIRECTORY))?;
     let _lock = lock()?;
     raise_descriptors();
-    let ends_idle = setup.listener.is_some();
+    let ends_idle = setup.ends_idle && setup.listener.is_some();
     let listener = match setup.listener {
         Some(fd) => Listener::inherited(fd),
         None => Listener::bind(Path::new(SOCKET)),

@@ -170,6 +170,8 @@ pub struct PodSandbox {
     pub uid: String,
     #[prost(string, tag = "4")]
     pub namespace: String,
+    #[prost(btree_map = "string, string", tag = "5")]
+    pub labels: BTreeMap<String, String>,
     #[prost(btree_map = "string, string", tag = "6")]
     pub annotations: BTreeMap<String, String>,
     #[prost(message, optional, tag = "8")]

@@ -45,6 +45,8 @@ const fn mask(mut events: &[Event]) -> i32 {
 pub trait Plugin: Send + Sync + 'static {
     /// The runtime introduces itself.
     fn configure(&self, runtime: &ConfigureRequest);
+    /// The connection has ended; another may follow.
+    fn disconnected(&self) {}
     /// All pods that there are, after each connection.
     fn synchronize(&self, pods: Vec<PodSandbox>, deadline: Deadline);
     /// A pod is made: its namespace is there, none of its containers is.

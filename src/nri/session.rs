@@ -92,6 +92,7 @@ pub fn serve<P: Plugin>(
         link.close();
     }
     let read = reading.join().unwrap_or(Err(LinkError::Ended));
+    server.plugin.disconnected();
     // What the stream said tells more than that it ended.
     match (registered, read) {
         (Err(LinkError::Ended), Err(error)) | (Ok(_), Err(error)) | (Err(error), _) => Err(error),

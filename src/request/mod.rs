@@ -22,6 +22,7 @@ pub mod network;
 pub mod options;
 pub mod ovs;
 pub mod pkey;
+mod pods;
 pub mod pool;
 pub mod rate;
 pub mod route;

@@ -15,6 +15,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "host",
             "keeper",
             "logging",
+            // The protocol of the runtimes that tell of pods.
+            "nri",
             // Which file a network is in, for every door.
             "networks",
             "plan",
@@ -179,6 +181,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "apply",
             "config",
             "frontend::hook",
+            "frontend::nri",
             "hint",
             "host::container",
             "host::inspect",

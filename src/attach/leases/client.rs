@@ -11,7 +11,6 @@ use crate::apply::LeaseError;
 use crate::dhcp::acquire::{Acquiring, Client, Got, NoLease, acquire};
 use crate::dhcp::io;
 use crate::dhcp::v4::{Config, Machine};
-use crate::host::hostname;
 use crate::keeper;
 use crate::plan::lease::host_label;
 use crate::plan::{LeaseAsk, LeaseClient};
@@ -86,7 +85,7 @@ pub(super) async fn ask_all(
     let mut all = Vec::new();
     for mut ask in asks {
         if ask.host_name_is_default
-            && let Some(name) = hostname::given(&leasing.sandbox.id, &leasing.sandbox.bundle)
+            && let Some(name) = leasing.sandbox.hostname()
         {
             let host_name = ask.client.host_name();
             *host_name = host_label(&name).or(host_name.take());

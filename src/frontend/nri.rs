@@ -1,0 +1,200 @@
+//! `pipework nri`: attaches pods, for a runtime that speaks the Node Resource
+//! Interface.
+//!
+//! A service of its own, a part of `pipework daemon`, or started by the runtime
+//! with a connection and hardly any environment. One at a time: a runtime tells
+//! each plugin of each pod.
+
+pub mod job;
+pub mod lock;
+pub mod plugin;
+pub mod pods;
+pub mod runtime;
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::gc;
+use crate::error::{Error, ExitCode, report};
+use crate::logging::{self, to_stderr};
+use crate::nri::link::LinkError;
+use crate::nri::plugin::Server;
+use crate::nri::session::{self, Identity, IdentityError, SOCKET, Way};
+use crate::record::{DIRECTORY, RecordError, Store};
+use crate::sys::events::Watch;
+use crate::sys::raw;
+use plugin::Pods;
+use pods::Node;
+
+/// What a runtime sets for a plugin that it starts itself.
+const PASSED: &str = "NRI_PLUGIN_SOCKET";
+/// Where namespaces of pods are; what goes from there is gone.
+const NAMESPACES: &str = "/run/netns";
+/// How often pods are looked for that are gone although nobody said so.
+const SWEEP_MS: u16 = 30_000;
+/// The files of a namespace go one after the other.
+const SETTLE: Duration = Duration::from_millis(100);
+/// Every so many looks comes a full sweep over all records.
+const FULL_SWEEP: u32 = 10;
+/// How often a service inside the daemon looks whether another plugin has gone.
+const RETRY: Duration = Duration::from_secs(5);
+
+const USAGE: &str = "\
+usage: pipework nri [--socket PATH] [--name NAME] [--index NN]
+  attaches pods with pipework.* annotations; by default as plugin 10 of /var/run/nri/nri.sock";
+
+/// Why the plugin does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum NriError {
+    /// Another one runs.
+    #[error("another plugin holds {}", lock::INSTANCE)]
+    Another,
+    /// The lock could not be had.
+    #[error("{}: {}", lock::INSTANCE, .0)]
+    Lock(#[source] std::io::Error),
+    /// What the runtime passed is no connection.
+    #[error("{PASSED} names no descriptor that was passed: {}", .0)]
+    Passed(#[source] std::io::Error),
+    /// The connection that it was started with broke.
+    #[error("the runtime: {0}")]
+    Link(#[from] LinkError),
+    /// It cannot be called so.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A thread could not be started.
+    #[error("starting a thread: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The records.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// Runs the plugin with the words behind `nri`; it returns when it cannot.
+pub fn run(words: &[&str]) -> u8 {
+    logging::start();
+    let Some((socket, name, index)) = options(words) else {
+        to_stderr(USAGE);
+        return ExitCode::Usage as u8;
+    };
+    let outcome = Identity::new(name, index)
+        .map_err(NriError::from)
+        .and_then(|identity| serve(Way::Path(socket), &identity));
+    conclude(outcome)
+}
+
+/// Whether a runtime has started us as its plugin.
+pub fn is_passed() -> bool {
+    std::env::var_os(PASSED).is_some()
+}
+
+/// Runs as the plugin that a runtime has started: it knows us by our file's
+/// name, whatever we say.
+pub fn run_passed() -> u8 {
+    logging::start();
+    let number = std::env::var(PASSED).ok().and_then(|n| n.parse().ok());
+    let fd = number.map_or_else(
+        || Err(std::io::ErrorKind::InvalidInput.into()),
+        raw::inherited,
+    );
+    let variable = |name, usual: &str| std::env::var(name).unwrap_or_else(|_| usual.to_owned());
+    let (name, index) = (
+        variable("NRI_PLUGIN_NAME", "pipework"),
+        variable("NRI_PLUGIN_IDX", "10"),
+    );
+    let outcome = fd.map_err(NriError::Passed).and_then(|fd| {
+        let identity = Identity::new(&name, &index)?;
+        serve(Way::Inherited(fd), &identity)
+    });
+    conclude(outcome)
+}
+
+/// Runs inside the daemon, on a thread of its own; as soon as no other does.
+pub fn start() -> Result<(), NriError> {
+    let work = || {
+        let mut was_told = false;
+        loop {
+            let identity = Identity::new("pipework", "10").map_err(NriError::from);
+            match identity.and_then(|identity| serve(Way::Path(SOCKET.into()), &identity)) {
+                Err(NriError::Another) if was_told => {}
+                Err(error) => tracing::error!(%error, "pods are not attached here"),
+                Ok(()) => {}
+            }
+            was_told = true;
+            thread::sleep(RETRY);
+        }
+    };
+    let thread = thread::Builder::new().name("nri".to_owned());
+    thread.spawn(work).map(drop).map_err(NriError::Thread)
+}
+
+fn options<'a>(words: &[&'a str]) -> Option<(PathBuf, &'a str, &'a str)> {
+    let (mut socket, mut name, mut index) = (SOCKET, "pipework", "10");
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--socket" => socket = words.next()?,
+            "--name" => name = words.next()?,
+            "--index" => index = words.next()?,
+            _ => return None,
+        }
+    }
+    Some((PathBuf::from(socket), name, index))
+}
+
+fn serve(way: Way, identity: &Identity) -> Result<(), NriError> {
+    Store::open(Path::new(DIRECTORY))?;
+    let instance = lock::instance().map_err(NriError::Lock)?;
+    let _instance = instance.ok_or(NriError::Another)?;
+    let pods = Pods::default();
+    let node = Arc::clone(&pods.0);
+    let sweeper = thread::Builder::new().name("sweep".to_owned());
+    let sweeper = sweeper
+        .spawn(move || sweep(&node))
+        .map_err(NriError::Thread)?;
+    let _ = pods.0.sweeper.set(sweeper.thread().clone());
+    let server = Arc::new(Server::new(pods));
+    Ok(session::run(way, identity, &server, || true)?)
+}
+
+/// Looks for ever for pods that are gone.
+fn sweep(node: &Node) {
+    let mut watch = None;
+    for round in 1_u32.. {
+        if watch.is_none() {
+            watch = Watch::directory(Path::new(NAMESPACES)).ok();
+        }
+        match &watch {
+            Some(watch) => {
+                let mut set = [PollFd::new(watch.as_fd(), PollFlags::POLLIN)];
+                if poll(&mut set, PollTimeout::from(SWEEP_MS)).is_ok_and(|ready| ready > 0) {
+                    thread::sleep(SETTLE);
+                    watch.settle();
+                }
+            }
+            // The first pod makes the directory, and wakes us.
+            None => thread::park_timeout(Duration::from_millis(SWEEP_MS.into())),
+        }
+        node.sweep();
+        if round.is_multiple_of(FULL_SWEEP) {
+            gc::sweep_quietly();
+        }
+    }
+}
+
+fn conclude(outcome: Result<(), NriError>) -> u8 {
+    match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            let error = Error::from(error);
+            let text = report(&error, None);
+            to_stderr(&text);
+            logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
+            error.exit_code() as u8
+        }
+    }
+}

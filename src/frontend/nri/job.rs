@@ -1,0 +1,257 @@
+//! What is done for one pod: from what its runtime tells to an attachment.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::runtime::Runtime;
+use crate::attach::{Attached, Context, attach, is_attached, release};
+use crate::collect::Collector;
+use crate::deadline::Deadline;
+use crate::error::{Error, report};
+use crate::frontend::read;
+use crate::host::container::{Pod, Sandbox};
+use crate::keeper;
+use crate::logging;
+use crate::nri::message::PodSandbox;
+use crate::policy::{Caller, POLICY_PATH, Policy};
+use crate::record::{DIRECTORY, Store};
+use crate::reference::Keeper;
+use crate::request::{Attachment, Request};
+use crate::sys::block_on;
+use crate::sys::netns::Netns;
+use crate::sys::proc;
+use crate::sys::rtnl::Rtnl;
+
+/// What a pod that waits for a server, a router or a carrier has in all; the
+/// runtime does not wait for it.
+const SLOW_TIME: Duration = Duration::from_secs(45);
+/// How long the end of a pod may take. Nobody waits for more.
+const RELEASE_TIME: Duration = Duration::from_secs(20);
+/// A NIC comes back to the host by and by; a sweep finishes that.
+const NIC_TIME: Duration = Duration::from_secs(1);
+
+/// The last policy that could be read: who breaks the file stops no pods that
+/// it allowed before.
+#[derive(Debug, Default)]
+pub struct LastPolicy(Mutex<Option<Arc<Policy>>>);
+
+impl LastPolicy {
+    fn current(&self) -> Result<Option<Arc<Policy>>, Error> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match Policy::load(Path::new(POLICY_PATH)) {
+            Ok(policy) => last.clone_from(&policy.map(Arc::new)),
+            Err(error) => {
+                let known = last.clone().or_else(|| keeper::last_policy().map(Arc::new));
+                match known {
+                    Some(known) => *last = Some(known),
+                    None => return Err(error.into()),
+                }
+                tracing::error!(%error, "the policy is broken; what it said before still counts");
+            }
+        }
+        Ok(last.clone())
+    }
+}
+
+/// What a pod has, and what shows that it is gone.
+#[derive(Debug, Clone)]
+pub struct Held {
+    init: Keeper,
+    netns: Option<PathBuf>,
+    inode: (u64, u64),
+}
+
+impl Held {
+    /// Whether the pod is gone, although nobody said so: its first process, or
+    /// where it has none the path to its namespace.
+    pub fn is_gone(&self) -> bool {
+        if self.init.pid != std::process::id().cast_signed() {
+            return !proc::is_same(self.init.pid, self.init.birth);
+        }
+        let netns = self.netns.as_deref().map(Netns::open);
+        !netns.is_some_and(|netns| netns.is_ok_and(|netns| netns.inode() == self.inode))
+    }
+}
+
+/// What is to be done for a pod.
+#[derive(Debug)]
+pub struct Job {
+    id: String,
+    pod: Pod,
+    request: Request,
+    caller: Caller,
+    is_late: bool,
+}
+
+/// What a pod is called: the same when it is made anew.
+pub fn name_of(pod: &PodSandbox) -> String {
+    match pod.namespace.as_str() {
+        "" => pod.name.clone(),
+        namespace => format!("{namespace}/{}", pod.name),
+    }
+}
+
+/// Whether anything can be attached to: a pod that was stopped has neither.
+pub fn is_there(pod: &PodSandbox) -> bool {
+    let path = pod.network_namespace().map(Path::new);
+    pod.pid > 0 || path.is_some_and(|path| Netns::open(path).is_ok())
+}
+
+impl Job {
+    /// What `pod` asks for; `None` where that is nothing.
+    pub fn of(pod: &PodSandbox, runtime: &Runtime) -> Result<Option<Self>, Error> {
+        let copies = runtime.copies_labels();
+        let is_label =
+            |(key, value): &(&String, &String)| copies && pod.labels.get(*key) == Some(*value);
+        let written = pod.annotations.iter().filter(|pair| !is_label(pair));
+        let written = written.map(|(key, value)| (key.as_str(), value.as_str()));
+        let caller = Caller::Tenant {
+            namespace: Some(pod.namespace.clone()),
+        };
+        let Some(mut request) = read::request(written, &caller)? else {
+            return Ok(None);
+        };
+        request.for_pod();
+        Ok(Some(Self {
+            id: pod.id.clone(),
+            pod: Pod {
+                name: name_of(pod),
+                hostname: pod.name.clone(),
+                netns: pod.network_namespace().map(PathBuf::from),
+                pid: i32::try_from(pod.pid).ok().filter(|pid| *pid > 0),
+            },
+            request,
+            caller,
+            is_late: false,
+        }))
+    }
+
+    /// The same for a pod that may have containers already.
+    pub fn late(self) -> Self {
+        Self {
+            is_late: true,
+            ..self
+        }
+    }
+
+    /// The pod's id in its runtime.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.pod.name
+    }
+
+    /// Whether it may take longer than a runtime waits.
+    pub fn is_slow(&self) -> bool {
+        let waits = |a: &Attachment| {
+            !a.addressing.dynamic.is_empty() || a.wait.is_some() || a.routing.dad.is_some()
+        };
+        self.request.attachments.iter().any(waits)
+    }
+
+    /// Attaches the pod unless it is.
+    pub fn run(&self, policy: &LastPolicy, deadline: Deadline) -> Result<Held, Error> {
+        let deadline = match self.is_slow() {
+            true => Deadline::after(SLOW_TIME),
+            false => deadline,
+        };
+        let store = Store::open(Path::new(DIRECTORY))?;
+        let sandbox = Sandbox::open_pod(&self.id, self.pod.clone(), deadline)?;
+        let current = policy.current()?;
+        let context = Context {
+            store: &store,
+            policy: current.as_deref(),
+            caller: &self.caller,
+            deadline,
+        };
+        let held = Held {
+            init: sandbox.init,
+            netns: self.pod.netns.clone(),
+            inode: sandbox.netns.inode(),
+        };
+        let attached = block_on(async {
+            if is_attached(&sandbox, &self.request, &context).await? {
+                return Ok(None);
+            }
+            attach(&sandbox, &self.request, &context).await.map(Some)
+        });
+        let attached = attached.map_err(Error::Socket)??;
+        let _ = store.drop_report(&self.pod.name);
+        if let Some(attached) = &attached {
+            log(&self.pod.name, attached);
+            if self.is_late {
+                tracing::warn!(
+                    pod = self.pod.name,
+                    "attached late: it began while no plugin was there, and its containers may \
+                     have started without"
+                );
+            }
+        }
+        Ok(held)
+    }
+}
+
+fn log(pod: &str, attached: &Attached) {
+    for notice in &attached.notices {
+        tracing::info!(pod, "{notice}");
+    }
+    for error in &attached.left_out {
+        tracing::warn!(pod, %error, "an optional interface was left out");
+    }
+    for error in &attached.unannounced {
+        tracing::warn!(pod, %error, "the address was not announced");
+    }
+}
+
+/// Keeps the whole report where it can be found, and gives back its first line,
+/// which is complete by itself.
+pub fn tell(pod: &str, error: &Error) -> String {
+    let text = report(error, Some(pod));
+    let body = text.trim_start_matches("pipework: ");
+    logging::to_stderr(&text);
+    logging::to_system_log(tracing::Level::ERROR, body);
+    if let Ok(store) = Store::open(Path::new(DIRECTORY)) {
+        let _ = store.keep_report(pod, &text);
+    }
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Ends what a pod has; without a record there is nothing to do.
+pub fn end(id: &str) {
+    let deadline = Deadline::after(RELEASE_TIME);
+    let ended = with_collector(deadline, async |collector| release(id, collector).await);
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(pod = id, %error, "what the pod left behind stays for now");
+        }
+        Err(error) => {
+            tracing::warn!(pod = id, %error, "what the pod left behind stays for now");
+        }
+    }
+}
+
+/// Runs `work` with a collector of its own.
+pub fn with_collector<T>(
+    deadline: Deadline,
+    work: impl AsyncFnOnce(&Collector<'_>) -> T,
+) -> Result<T, Error> {
+    let store = Store::open(Path::new(DIRECTORY))?;
+    let home = Netns::own().map_err(Error::Socket)?;
+    block_on(async {
+        let host = Rtnl::open(deadline).map_err(Error::Socket)?;
+        let collector = Collector {
+            store: &store,
+            host: &host,
+            home: &home,
+            deadline,
+            patience: NIC_TIME,
+        };
+        Ok(work(&collector).await)
+    })
+    .map_err(Error::Socket)?
+}

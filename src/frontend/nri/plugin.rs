@@ -1,0 +1,194 @@
+//! A runtime's calls: where a pod is attached, where it may be refused, and
+//! where it ends.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
+
+use super::job::{self, Job};
+use super::pods::{Node, Outcome, lock};
+use super::runtime::Runtime;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::host::container::POD_BUNDLE;
+use crate::nri::message::{Code, ConfigureRequest, Container, PodSandbox, Status};
+use crate::nri::plugin::Plugin;
+use crate::record::{DIRECTORY, Record, Store};
+use crate::reference::Reference;
+use crate::sys::netns::Netns;
+use crate::sys::proc;
+
+/// How long a pod that is slow may hold up the others of its node: a runtime
+/// makes one call at a time.
+const BUDGET: Duration = Duration::from_secs(1);
+/// How long each pod of many that are there already is waited for, before the
+/// next one has its turn.
+const TURN: Duration = Duration::from_secs(2);
+
+/// The plugin.
+#[derive(Debug, Clone, Default)]
+pub struct Pods(pub Arc<Node>);
+
+impl Pods {
+    fn job(&self, pod: &PodSandbox) -> Result<Option<Job>, String> {
+        let runtime = lock(&self.0.runtime).clone();
+        Job::of(pod, &runtime).map_err(|error| job::tell(&job::name_of(pod), &error))
+    }
+
+    /// Attaches pods that were there before us, one after the other.
+    fn settle(&self, pods: &[PodSandbox]) {
+        let there: Vec<&PodSandbox> = pods.iter().filter(|pod| job::is_there(pod)).collect();
+        let known: BTreeSet<&str> = there.iter().map(|pod| pod.id.as_str()).collect();
+        self.0.keep_only(|id| known.contains(id));
+        if let Err(error) = end_others(&known) {
+            tracing::warn!(%error, "what pods that are gone left behind stays for now");
+        }
+        for pod in there {
+            let Ok(Some(job)) = self.job(pod) else {
+                continue;
+            };
+            let turn = match job.is_slow() {
+                true => Duration::ZERO,
+                false => TURN,
+            };
+            // Nobody is left to refuse it to; the report is in the log.
+            let _ = self.0.ensure(job.late(), Deadline::after(turn));
+        }
+    }
+}
+
+/// Ends what records say of pods that the runtime does not know any more.
+fn end_others(known: &BTreeSet<&str>) -> Result<(), Error> {
+    let store = Store::open(Path::new(DIRECTORY))?;
+    let home = Netns::own().map_err(Error::Socket)?;
+    for record in store.all().into_iter().flatten() {
+        let is_gone = |r: &&Reference| {
+            let is_ours = r.init.pid == std::process::id().cast_signed();
+            r.bundle == POD_BUNDLE
+                && !known.contains(r.id.as_str())
+                && match is_ours {
+                    true => !has_path(&record, &home),
+                    false => !proc::is_same(r.init.pid, r.init.birth),
+                }
+        };
+        if let Some(gone) = record.references().find(is_gone) {
+            job::end(&gone.id);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a path still leads to the namespace.
+fn has_path(record: &Record, home: &Netns) -> bool {
+    let mut paths = record.paths.iter();
+    paths.any(|path| {
+        let netns = Netns::open(path);
+        netns.is_ok_and(|netns| netns.cookie(home).is_ok_and(|c| c == record.key.cookie))
+    })
+}
+
+fn refusal(text: impl Into<String>) -> Status {
+    Status::new(Code::FailedPrecondition, text)
+}
+
+impl Plugin for Pods {
+    fn configure(&self, runtime: &ConfigureRequest) {
+        let ConfigureRequest {
+            runtime_name,
+            runtime_version,
+            ..
+        } = runtime;
+        tracing::info!(runtime_name, runtime_version, "connected to a runtime");
+        *lock(&self.0.runtime) = Runtime::of(runtime);
+        self.0.serving.begin();
+    }
+
+    fn disconnected(&self) {
+        self.0.serving.end();
+    }
+
+    fn synchronize(&self, pods: Vec<PodSandbox>, deadline: Deadline) {
+        let (done, is_done) = sync_channel(1);
+        let this = self.clone();
+        let thread = thread::Builder::new().name("pods".to_owned());
+        let thread = thread.spawn(move || {
+            this.settle(&pods);
+            let _ = done.try_send(());
+        });
+        match thread {
+            // Some runtimes make no pods before we answer.
+            Ok(_) => drop(is_done.recv_timeout(deadline.remaining())),
+            Err(error) => tracing::error!(%error, "pods that were there before are not attached"),
+        }
+    }
+
+    fn run_pod(&self, pod: &PodSandbox, deadline: Deadline) -> Result<(), Status> {
+        let outcome = match self.job(pod) {
+            Ok(None) => return Ok(()),
+            Ok(Some(job)) => {
+                let is_slow = job.is_slow();
+                let wait = match is_slow {
+                    true => deadline.sooner(BUDGET),
+                    false => deadline,
+                };
+                match self.0.ensure(job, wait) {
+                    // Its first container finds out what came of it.
+                    Outcome::Pending if is_slow => return Ok(()),
+                    other => other,
+                }
+            }
+            Err(text) => Outcome::Refused(text),
+        };
+        match outcome {
+            Outcome::Attached => Ok(()),
+            // Where refusing it would leave its pause process behind, its
+            // containers are refused.
+            _ if !lock(&self.0.runtime).cleans_up_refused_pods() => Ok(()),
+            Outcome::Refused(text) => Err(refusal(text)),
+            Outcome::Pending => Err(refusal(still_at_work(pod, deadline))),
+        }
+    }
+
+    fn create_container(
+        &self,
+        pod: &PodSandbox,
+        _: &Container,
+        deadline: Deadline,
+    ) -> Result<(), Status> {
+        if self.0.is_attached(&pod.id) {
+            return Ok(());
+        }
+        let Some(job) = self.job(pod).map_err(refusal)? else {
+            return Ok(());
+        };
+        let wait = match self.0.is_first_to_wait(&pod.id) {
+            true => deadline,
+            false => Deadline::after(Duration::ZERO),
+        };
+        match self.0.ensure(job, wait) {
+            Outcome::Attached => Ok(()),
+            Outcome::Refused(text) => Err(refusal(text)),
+            Outcome::Pending => Err(refusal(still_at_work(pod, deadline))),
+        }
+    }
+
+    fn stop_pod(&self, pod: &PodSandbox, _: Deadline) {
+        self.0.end(&pod.id);
+    }
+
+    fn remove_pod(&self, pod: &PodSandbox, _: Deadline) {
+        self.0.end(&pod.id);
+    }
+}
+
+fn still_at_work(pod: &PodSandbox, deadline: Deadline) -> String {
+    format!(
+        "pipework: {}: its interfaces are not complete after {} ms; the work goes on, and the \
+         next try finds what came of it",
+        job::name_of(pod),
+        deadline.total().as_millis()
+    )
+}

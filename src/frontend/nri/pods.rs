@@ -1,0 +1,173 @@
+//! The pods of this node, and what their runtime asks about them.
+//!
+//! Each pod is attached once, by a thread of its own that a runtime's call waits
+//! for; not for longer than the runtime does, because it takes silence for
+//! consent. What is slow goes on behind it, and the pod's first container waits
+//! for the rest, or is refused.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Thread};
+
+use super::job::{self, Held, Job, LastPolicy};
+use super::lock::Serving;
+use super::runtime::Runtime;
+use crate::deadline::Deadline;
+
+/// What is behind a mutex is whole after each statement.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The pods that asked for something.
+#[derive(Debug, Default)]
+pub struct Node {
+    pods: Mutex<BTreeMap<String, Arc<Entry>>>,
+    /// The runtime that is connected, or was last.
+    pub runtime: Mutex<Runtime>,
+    /// Whether one is.
+    pub serving: Serving,
+    /// Who looks for pods that are gone: it wakes up when there is one to look at.
+    pub sweeper: OnceLock<Thread>,
+    policy: LastPolicy,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stage: Stage,
+    /// The runtime has stopped the pod: what is made of now on is taken back.
+    has_ended: bool,
+    /// A container has waited in vain, so that the next ones need not.
+    was_waited_for: bool,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    New,
+    Working,
+    Attached(Held),
+    Refused(String),
+}
+
+/// What a call finds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The pod has all that it asked for.
+    Attached,
+    /// The work goes on.
+    Pending,
+    /// It cannot have it; what is said of that.
+    Refused(String),
+}
+
+impl Node {
+    fn entry(&self, id: &str) -> Arc<Entry> {
+        Arc::clone(lock(&self.pods).entry(id.to_owned()).or_default())
+    }
+
+    /// Whether a pod has all that it asked for.
+    pub fn is_attached(&self, id: &str) -> bool {
+        let entry = lock(&self.pods).get(id).map(Arc::clone);
+        entry.is_some_and(|entry| matches!(lock(&entry.state).stage, Stage::Attached(_)))
+    }
+
+    /// Whether a container of the pod is the first to wait for what is slow.
+    pub fn is_first_to_wait(&self, id: &str) -> bool {
+        let entry = self.entry(id);
+        let mut state = lock(&entry.state);
+        let is_working = matches!(state.stage, Stage::Working);
+        !std::mem::replace(&mut state.was_waited_for, is_working)
+    }
+
+    /// Has the pod attached if it is not, and waits for that until `wait`.
+    pub fn ensure(self: &Arc<Self>, job: Job, wait: Deadline) -> Outcome {
+        let entry = self.entry(job.id());
+        let mut state = lock(&entry.state);
+        match &state.stage {
+            Stage::Attached(_) => return Outcome::Attached,
+            Stage::Working => {}
+            Stage::New | Stage::Refused(_) => {
+                state.stage = Stage::Working;
+                self.begin(&entry, &mut state, job, wait);
+            }
+        }
+        let is_working = |state: &mut State| matches!(state.stage, Stage::Working);
+        let (state, _) = entry
+            .changed
+            .wait_timeout_while(state, wait.remaining(), is_working)
+            .unwrap_or_else(PoisonError::into_inner);
+        match &state.stage {
+            Stage::Attached(_) => Outcome::Attached,
+            Stage::Refused(text) => Outcome::Refused(text.clone()),
+            Stage::New | Stage::Working => Outcome::Pending,
+        }
+    }
+
+    fn begin(self: &Arc<Self>, entry: &Arc<Entry>, state: &mut State, job: Job, wait: Deadline) {
+        // With time to take everything back before the runtime gives up.
+        let deadline = Deadline::after(wait.remaining() * 3 / 4);
+        let (node, of_thread) = (Arc::clone(self), Arc::clone(entry));
+        let thread = thread::Builder::new().name("pod".to_owned());
+        let thread = thread.spawn(move || {
+            let stage = match job.run(&node.policy, deadline) {
+                Ok(held) => Stage::Attached(held),
+                Err(error) => Stage::Refused(job::tell(job.name(), &error)),
+            };
+            let mut state = lock(&of_thread.state);
+            let has_ended = state.has_ended;
+            state.stage = stage;
+            drop(state);
+            of_thread.changed.notify_all();
+            if has_ended {
+                job::end(job.id());
+            }
+            if let Some(sweeper) = node.sweeper.get() {
+                sweeper.unpark();
+            }
+        });
+        if let Err(error) = thread {
+            state.stage = Stage::Refused(format!("pipework: no thread for the pod: {error}"));
+        }
+    }
+
+    /// The runtime has stopped a pod.
+    pub fn end(&self, id: &str) {
+        let entry = lock(&self.pods).remove(id);
+        let is_working = entry.is_some_and(|entry| {
+            let mut state = lock(&entry.state);
+            state.has_ended = true;
+            matches!(state.stage, Stage::Working)
+        });
+        if !is_working {
+            job::end(id);
+        }
+    }
+
+    /// Forgets pods that the runtime does not know.
+    pub fn keep_only(&self, is_known: impl Fn(&str) -> bool) {
+        lock(&self.pods)
+            .retain(|id, entry| is_known(id) || matches!(lock(&entry.state).stage, Stage::Working));
+    }
+
+    /// Ends pods that are gone although nobody said so: a runtime that has been
+    /// restarted does not tell of the end of those before.
+    pub fn sweep(&self) {
+        let entries: Vec<_> = lock(&self.pods).clone().into_iter().collect();
+        for (id, entry) in entries {
+            let is_gone = match &lock(&entry.state).stage {
+                Stage::Attached(held) => held.is_gone(),
+                Stage::New | Stage::Working | Stage::Refused(_) => false,
+            };
+            if is_gone {
+                self.end(&id);
+            }
+        }
+    }
+}
