@@ -1,0 +1,62 @@
+//! The plugin under real runtimes: containerd 1.7 and 2.x of Debian trixie and
+//! forky make, refuse, lose and end pods; and under a runtime of the tests' own,
+//! for what no real one does on demand.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "nri/cri.rs"]
+mod cri;
+#[path = "nri/life.rs"]
+mod life;
+#[path = "nri/node.rs"]
+mod node;
+#[path = "nri/refusals.rs"]
+mod refusals;
+#[path = "nri/restarts.rs"]
+mod restarts;
+mod support;
+
+use node::Node;
+use support::skip;
+use support::world::Skip;
+
+fn on(suite: &'static str, case: fn(&Node)) {
+    let node = match Node::enter(suite) {
+        Ok(node) => node,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    case(&node);
+    node.assert_nothing_left();
+}
+
+macro_rules! on_every_suite {
+    ($($module:ident: $($case:ident)*;)*) => {
+        mod trixie { $( mod $module { $(
+            #[test]
+            fn $case() { crate::on("trixie", crate::$module::$case) }
+        )* } )* }
+        mod forky { $( mod $module { $(
+            #[test]
+            fn $case() { crate::on("forky", crate::$module::$case) }
+        )* } )* }
+    };
+}
+
+on_every_suite! {
+    life:
+        a_pods_first_instruction_sees_its_interface_and_the_clusters;
+    refusals:
+        what_is_refused_is_told_and_leaves_nothing;
+    restarts:
+        a_runtime_that_was_restarted_tells_of_no_ends_and_nothing_is_left
+        a_pod_that_began_without_the_plugin_is_attached_before_its_first_container
+        a_pod_that_runs_already_is_attached_late_and_the_log_says_so
+        a_second_plugin_is_refused_and_the_first_goes_on
+        a_runtime_may_start_the_plugin_itself_with_nothing_in_its_environment;
+}

@@ -1,0 +1,60 @@
+//! Pods that may not have what they ask for.
+
+use crate::cri::{PodConfig, Refused};
+use crate::node::Node;
+
+/// Makes a pod and a container of it: refused at the one or the other.
+#[track_caller]
+fn refused(node: &Node, config: &PodConfig) -> String {
+    let pod = match node.cri.run_pod(config) {
+        Err(Refused(text)) => return text,
+        Ok(pod) => pod,
+    };
+    let made = node.cri.create(&pod, config, "look", &["/bin/look"]);
+    let Refused(text) = made.expect_err("a container was made");
+    node.cri.stop_pod(&pod).unwrap();
+    node.cri.remove_pod(&pod).unwrap();
+    text
+}
+
+pub fn what_is_refused_is_told_and_leaves_nothing(node: &Node) {
+    node.start_plugin();
+    let before = node.shims();
+    for (ask, text) in [
+        (
+            [("pipework.bridg", "br0"), ("pipework.ip", "10.0.0.5/24")],
+            "pipework: shop/web: annotation key pipework.bridg names no field of pipework; did you mean",
+        ),
+        (
+            [("pipework.bridge", "br0"), ("pipework.ip", "10.9.9.5/24")],
+            "pipework: shop/web: net1: no rule in /etc/pipework/policy.toml allows",
+        ),
+        (
+            [("pipework.bridge", "br0"), ("pipework.hostif", "web0")],
+            "pipework: shop/web: net1: no ",
+        ),
+        (
+            [("pipework.bridge", "br0"), ("pipework.ip", "10.0.0.1/24")],
+            "pipework: shop/web: ",
+        ),
+    ] {
+        let said = refused(node, &node.pod("web", &ask));
+        assert!(said.contains(text), "{ask:?}: {said}");
+        node.assert_nothing_left();
+    }
+    let mut hosts = node.pod("hosts", &crate::life::ASK);
+    let linux = hosts.linux.as_mut().unwrap();
+    linux
+        .security
+        .as_mut()
+        .unwrap()
+        .namespaces
+        .as_mut()
+        .unwrap()
+        .network = 2;
+    hosts.hostname = String::new();
+    let said = refused(node, &hosts);
+    assert!(said.contains("uses the network of the host"), "{said}");
+    let after = node.shims();
+    assert_eq!(before, after, "a shim is left");
+}

@@ -1,0 +1,90 @@
+//! Runtimes and plugins that come and go.
+
+use std::time::Duration;
+
+use crate::life::{ASK, assert_complete};
+use crate::node::{Node, within};
+
+const SOON: Duration = Duration::from_secs(20);
+
+pub fn a_runtime_that_was_restarted_tells_of_no_ends_and_nothing_is_left(node: &Node) {
+    node.start_plugin();
+    let config = node.pod("web", &ASK);
+    for signal in ["TERM", "KILL"] {
+        let pod = node.cri.run_pod(&config).unwrap();
+        let before = node.in_pod(&pod, "ip -o link show net1");
+        node.end("containerd", signal);
+        node.start_containerd();
+        within("it is connected again", SOON, || node.is_served());
+        assert_eq!(node.in_pod(&pod, "ip -o link show net1"), before);
+        assert_complete(&node.look(&pod, &config));
+        node.cri.stop_pod(&pod).unwrap();
+        node.cri.remove_pod(&pod).unwrap();
+        node.assert_nothing_left();
+    }
+}
+
+pub fn a_pod_that_began_without_the_plugin_is_attached_before_its_first_container(node: &Node) {
+    let config = node.pod("web", &ASK);
+    let pod = node.cri.run_pod(&config).unwrap();
+    assert_eq!(node.ports(), 0);
+    node.start_plugin();
+    assert_complete(&node.look(&pod, &config));
+    // One that has been stopped, and is not removed yet, is no pod to attach.
+    node.end("nri", "KILL");
+    node.cri.stop_pod(&pod).unwrap();
+    node.start_plugin();
+    node.assert_nothing_left();
+    node.cri.remove_pod(&pod).unwrap();
+}
+
+pub fn a_pod_that_runs_already_is_attached_late_and_the_log_says_so(node: &Node) {
+    let config = node.pod("web", &ASK);
+    let pod = node.cri.run_pod(&config).unwrap();
+    let early = node
+        .cri
+        .create(&pod, &config, "early", &["/bin/look", "stay"]);
+    node.cri.start(&early.unwrap()).unwrap();
+    node.start_plugin();
+    within("it is attached", SOON, || {
+        node.said("nri").contains("attached late")
+    });
+    let link = node.in_pod(&pod, "ip -o link show net1");
+    // Whoever comes next finds it, and makes nothing.
+    for signal in ["TERM", "KILL"] {
+        node.end("nri", signal);
+        node.start_plugin();
+        assert_complete(&node.look_as(&pod, &config, signal));
+        assert_eq!(node.in_pod(&pod, "ip -o link show net1"), link);
+        assert_eq!((node.ports(), node.records()), (1, 1));
+    }
+    node.cri.stop_pod(&pod).unwrap();
+    node.cri.remove_pod(&pod).unwrap();
+}
+
+pub fn a_second_plugin_is_refused_and_the_first_goes_on(node: &Node) {
+    node.start_plugin();
+    let second = node.sh("pipework nri");
+    assert!(second.stderr.contains("another plugin holds"), "{second:?}");
+    let config = node.pod("web", &ASK);
+    let pod = node.cri.run_pod(&config).unwrap();
+    assert_complete(&node.look(&pod, &config));
+    node.cri.remove_pod(&pod).unwrap();
+}
+
+pub fn a_runtime_may_start_the_plugin_itself_with_nothing_in_its_environment(node: &Node) {
+    node.sh("mkdir -p /opt/nri/plugins && cp /usr/bin/pipework /opt/nri/plugins/10-pipework")
+        .ok();
+    node.end("containerd", "TERM");
+    node.start_containerd();
+    within("the plugin is connected", SOON, || node.is_served());
+    let config = node.pod("web", &ASK);
+    let pod = node.cri.run_pod(&config).unwrap();
+    assert_complete(&node.look(&pod, &config));
+    node.cri.remove_pod(&pod).unwrap();
+    // It ends with the runtime.
+    node.end("containerd", "KILL");
+    within("the plugin has ended", SOON, || {
+        !node.sh("pgrep -x 10-pipework").status.success()
+    });
+}
