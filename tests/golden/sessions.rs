@@ -30,6 +30,15 @@ pub const SESSIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "dhcp-for-both-families",
+        &[
+            "pipework.bridge=br0",
+            "pipework.name=web",
+            "pipework.ip=dhcp,dhcp6,slaac",
+            "pipework.dhcp.release=true",
+        ],
+    ),
+    (
         "dhcp-where-nothing-is-broadcast",
         &[
             "pipework.parent=up2",

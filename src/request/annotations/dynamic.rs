@@ -192,3 +192,6 @@ fn is_default(entry: &Entry<'_>) -> bool {
     let repeats = |default| field.form.same(default, entry.value);
     field.default.is_some_and(repeats)
 }
+
+#[cfg(test)]
+mod tests;
