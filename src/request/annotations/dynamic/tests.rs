@@ -41,7 +41,10 @@ fn options_of_a_client_hold_for_either_family() {
 fn an_address_in_the_place_of_a_lease_is_ipv4s() {
     let fallback = ("pipework.dhcp.fallback", "10.0.0.5/24");
     let error = refused(&[BRIDGE, SIX, fallback]);
-    assert!(error.contains("ip=dhcp") && error.contains("fallback"), "{error}");
+    assert!(
+        error.contains("ip=dhcp") && error.contains("fallback"),
+        "{error}"
+    );
     asked(&[BRIDGE, ("pipework.ip", "dhcp,dhcp6"), fallback]).unwrap();
 }
 
