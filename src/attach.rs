@@ -10,6 +10,7 @@ mod look;
 mod names;
 mod nics;
 mod pod;
+pub mod pools;
 mod present;
 mod wait;
 
@@ -87,7 +88,7 @@ pub async fn attach(
     let collector = collector(context, sandbox, &kernel);
     end_former_life(&collector, sandbox).await;
     let mut record = present_record(&collector, sandbox).await?;
-    let (shared, wanted) = split(request, &mut record, &collector, &kernel).await?;
+    let (shared, mut wanted) = split(request, &mut record, &collector, &kernel).await?;
 
     wait::for_uplinks(&wanted, &kernel, deadline).await?;
     nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
@@ -96,12 +97,16 @@ pub async fn attach(
     let mut view = only_of(view, request, &wanted);
     nics::find_holder(&wanted, &view, store)?;
     nics::note_users(&mut view, store);
+    let mut fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
+    let at = (&collector, &kernel);
+    let (chosen, unserved) =
+        pools::choose(&mut wanted, &mut view, &mut fingerprints, &identity, at).await?;
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
+    plan.notices.extend(unserved);
     let config = sandbox.config();
     let names = names::write_files(&mut plan, &wanted, sandbox, config.as_ref(), &kernel).await?;
     leases::check(&plan, deadline)?;
 
-    let fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     record.enter(&plan, &fingerprints, &reference);
     record.share(&shared, &reference);
     if let Some(path) = config.as_ref().and_then(bundle::Config::namespace_path) {
@@ -136,6 +141,7 @@ pub async fn attach(
         store.abandon(&record)?;
         return Err(error);
     }
+    chosen.keep();
     leases.hand_over(&leasing);
     let mut attached = announce_made(&plan, &left_out, &kernel).await;
     attached

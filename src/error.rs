@@ -20,6 +20,7 @@ use crate::keeper::{DaemonError, KeeperError};
 use crate::networks::NetworkError;
 use crate::plan::PlanError;
 use crate::policy::PolicyError;
+use crate::pools::PoolError;
 use crate::record::RecordError;
 use crate::request::{IfName, RequestError};
 use crate::uplink::error::{Class, UplinkError};
@@ -56,6 +57,9 @@ pub enum Error {
     /// The kernel refused a step.
     #[error(transparent)]
     Apply(Box<ApplyError>),
+    /// A pool has no address to give.
+    #[error(transparent)]
+    Pool(Box<PoolError>),
     /// It was clear before that no lease can be had.
     #[error(transparent)]
     Lease(Box<LeaseError>),
@@ -182,7 +186,7 @@ impl Error {
             Self::Apply(error) if matches!(error.cause, Cause::Lease(_) | Cause::Slaac(_)) => {
                 ExitCode::NoLease
             }
-            Self::Lease(_) => ExitCode::NoLease,
+            Self::Lease(_) | Self::Pool(_) => ExitCode::NoLease,
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),
             Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
@@ -224,6 +228,7 @@ impl Error {
                 Cause::Probe(error) => error.hint(),
                 Cause::Slaac(error) => error.hint(),
                 Cause::Lease(error) => error.hint(),
+                Cause::Pool(error) => error.hint(),
                 Cause::Rtnl(_)
                 | Cause::Sysctl(_)
                 | Cause::Record(_)
@@ -234,6 +239,7 @@ impl Error {
                 }
             },
             Self::Lease(error) => error.hint(),
+            Self::Pool(error) => error.hint(),
             Self::Record(error) => hint::for_record(error),
             Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
@@ -305,6 +311,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::Network(_)
         | Error::Record(_)
         | Error::Lease(_)
+        | Error::Pool(_)
         | Error::CrioPod
         | Error::SandboxNotAttached { .. }
         | Error::SharedDiffers { .. }

@@ -29,6 +29,7 @@ pub mod networks;
 pub mod nri;
 pub mod plan;
 pub mod policy;
+pub mod pools;
 pub mod record;
 pub mod reference;
 pub mod request;

@@ -3,6 +3,7 @@
 //! `plan` makes these, `sys::rtnl` sends them, and records hold some of them.
 //! Leaf types only, so that neither side needs the other.
 
+mod claim;
 mod files;
 mod gate;
 mod nic;
@@ -21,6 +22,7 @@ use crate::request::{
 
 pub use port::{PortRole, PortVlans, UplinkPorts};
 
+pub use claim::{Claim, Holder, Owner, PoolName};
 pub use files::{ContainerFile, FilePlace};
 pub use gate::{Gate, Guard, Hook, Ifb, PortFlags, Sources};
 pub use nic::{IpoibChild, NicId, NicSetting, VfAddress, VfSettings, VfVlan, VlanChild};

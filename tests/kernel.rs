@@ -82,6 +82,8 @@ mod ovs_traffic;
 mod ovs_undo;
 #[path = "kernel/policy.rs"]
 mod policy;
+#[path = "kernel/pools.rs"]
+mod pools;
 #[path = "kernel/port.rs"]
 mod port;
 #[path = "kernel/records.rs"]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{LeaseError, NicError, ProbeError, SharedError, SlaacError, ovs};
 use crate::config::ConfigError;
+use crate::pools::PoolError;
 use crate::record::RecordError;
 use crate::sys::files::FileFault;
 use crate::sys::ovsdb::vswitch::OvsError;
@@ -45,6 +46,9 @@ pub enum Cause {
     /// No address came of what routers advertise.
     #[error(transparent)]
     Slaac(#[from] SlaacError),
+    /// An address is another container's.
+    #[error(transparent)]
+    Pool(#[from] Box<PoolError>),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -69,6 +73,7 @@ impl Cause {
             | Self::File(_)
             | Self::Slaac(_)
             | Self::Lease(_)
+            | Self::Pool(_)
             | Self::Deadline { .. } => None,
         }
     }
@@ -88,6 +93,7 @@ impl Cause {
             | Self::File(_)
             | Self::Slaac(_)
             | Self::Lease(_)
+            | Self::Pool(_)
             | Self::Deadline { .. } => false,
         }
     }
@@ -108,6 +114,7 @@ impl Cause {
             | Self::File(_)
             | Self::Slaac(_)
             | Self::Lease(_)
+            | Self::Pool(_)
             | Self::Deadline { .. } => None,
         }
     }

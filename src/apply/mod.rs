@@ -27,9 +27,11 @@ use std::time::Duration;
 use crate::deadline::Deadline;
 use crate::plan::step::NicStep;
 use crate::plan::{Plan, PlannedStep, Step, Undo};
+use crate::pools::{self, Pools};
 use crate::record::Store;
 use crate::reference::NamespaceKey;
 use crate::request::Origin;
+use crate::rt::{Claim, Holder};
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl};
 use crate::sys::{self, proc, sysctl};
@@ -269,10 +271,18 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         | Step::Routing(_)
         | Step::Nic(_)
         | Step::Lease(_)
+        | Step::Hold(_)
         | Step::Ovs(_)
         | Step::File(_)
         | Step::Slaac(_) => false,
     }
+}
+
+/// Makes sure of an address, which may have been chosen before.
+fn hold(claim: &Claim, kernel: &Kernel<'_>) -> Result<(), Cause> {
+    let is_gone = |holder: &Holder| pools::is_gone(kernel.store, holder);
+    let held = Pools::of_this_host().claim(claim, &is_gone, kernel.deadline);
+    held.map_err(|error| Cause::Pool(Box::new(error)))
 }
 
 async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
@@ -320,6 +330,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Traffic(step) => traffic::traffic(step, kernel).await?,
         Step::Routing(step) => routing::once(step, kernel).await?,
         Step::Lease(step) => lease::once(step, kernel).await?,
+        Step::Hold(claim) => hold(claim, kernel)?,
         Step::Nic(step) => nic::step(step, kernel).await?,
         Step::File(step) => files::once(step)?,
         Step::Slaac(step) => slaac::once(step, kernel).await?,

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use super::{Cause, files, nic, ovs, port, shared};
 use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
+use crate::pools::Pools;
 use crate::record::Store;
 use crate::rt::Route;
 use crate::sys::netns::Netns;
@@ -103,6 +104,10 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             return shared::release(object, user, host, store, deadline).await;
         }
         Undo::File(undo) => return Ok(files::take_back(undo)?),
+        Undo::GiveBack(claim) => {
+            let given = Pools::of_this_host().release(claim, sides.deadline);
+            return given.map_err(|error| Cause::Pool(Box::new(error)));
+        }
         Undo::Ovs(undo) => return ovs::take_back(undo, sides.deadline),
         Undo::Nic(undo) => return nic::undo(undo, sides).await,
     };

@@ -111,6 +111,7 @@ impl Collector<'_> {
             | Undo::Ovs(_)
             | Undo::Nic(_)
             | Undo::File(_)
+            | Undo::GiveBack(_)
             | Undo::Port(_) => None,
         });
         Some(uses.collect())

@@ -1,6 +1,7 @@
 //! What kind of failure the refusal of a step is.
 
 use crate::apply::{ApplyError, Cause, LeaseError, ProbeError, SlaacError};
+use crate::pools::PoolError;
 use crate::record::RecordError;
 use crate::sys::ovsdb::OvsdbError;
 use crate::sys::ovsdb::vswitch::OvsError;
@@ -25,6 +26,7 @@ impl ApplyError {
             | Cause::File(_)
             | Cause::Slaac(_)
             | Cause::Lease(_)
+            | Cause::Pool(_)
             | Cause::Config(_) => false,
         }
     }
@@ -34,6 +36,7 @@ impl ApplyError {
         match &self.cause {
             Cause::Probe(ProbeError::InUse { .. }) => true,
             Cause::Lease(error) => matches!(**error, LeaseError::InUse { .. }),
+            Cause::Pool(error) => matches!(**error, PoolError::Held(_)),
             Cause::Slaac(error) => matches!(error, SlaacError::Duplicate { .. }),
             Cause::Probe(_)
             | Cause::Rtnl(_)

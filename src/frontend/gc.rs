@@ -11,7 +11,9 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::cli::print;
 use crate::logging::to_stderr;
+use crate::pools::{self, Pools};
 use crate::record::{DIRECTORY, Store};
+use crate::rt::Holder;
 use crate::sys::block_on;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
@@ -35,6 +37,8 @@ pub struct Swept {
     pub objects: Vec<String>,
     /// Containers and interfaces whose leases nobody keeps any more.
     pub leases: Vec<String>,
+    /// Addresses of pools that nobody has any more.
+    pub addresses: Vec<String>,
     /// What could not be removed, and why.
     pub failed: Vec<String>,
 }
@@ -52,6 +56,9 @@ pub fn run() -> u8 {
             }
             for whose in &swept.leases {
                 print(&format!("forgot the lease of {whose}, which is gone\n"));
+            }
+            for address in &swept.addresses {
+                print(&format!("gave back {address}, which nobody had\n"));
             }
             for bridge in &swept.bridges {
                 print(&format!("removed the bridge {bridge}, which was empty\n"));
@@ -135,6 +142,13 @@ async fn all(collector: &Collector<'_>) -> Swept {
     for lease in collector.sweep_leases() {
         match lease {
             Ok(whose) => swept.leases.push(whose),
+            Err(error) => swept.failed.push(error.to_string()),
+        }
+    }
+    let is_gone = |holder: &Holder| pools::is_gone(collector.store, holder);
+    for claim in Pools::of_this_host().sweep(&is_gone, collector.deadline) {
+        match claim {
+            Ok(claim) => swept.addresses.push(claim.to_string()),
             Err(error) => swept.failed.push(error.to_string()),
         }
     }

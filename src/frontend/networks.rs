@@ -8,9 +8,11 @@ use crate::error::{Error, report};
 use crate::frontend::cli::print;
 use crate::logging::to_stderr;
 use crate::networks::{self, DIRECTORY};
+use crate::pools::Pools;
 use crate::request::error::ValueError;
 use crate::request::network::{OPEN_BY_DEFAULT, Open};
 use crate::request::{NetworkName, Profile, RequestError};
+use crate::rt::PoolName;
 
 /// Lists all, or shows one. The exit code is that of the last file that is
 /// broken, and 0 if none is.
@@ -70,6 +72,9 @@ fn show(profile: &Profile) -> String {
             let _ = write!(text, ", gateway {gateway}");
         }
         text.push('\n');
+    }
+    for claim in Pools::of_this_host().held(&PoolName::of_network(&profile.name)) {
+        let _ = writeln!(text, "{} is {}'s", claim.address, claim.owner);
     }
     let usual = || OPEN_BY_DEFAULT.iter().copied();
     let open: Vec<&str> = match &profile.open {

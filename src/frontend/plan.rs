@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::attach::pools::preview;
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
@@ -51,7 +52,7 @@ fn state(given: &[String]) -> Result<State, Error> {
 
 fn plan_for(state: &State) -> Result<String, Error> {
     let caller = Caller::of(state.annotations());
-    let Some(request) = read::request(state.annotations(), &caller)? else {
+    let Some(mut request) = read::request(state.annotations(), &caller)? else {
         return Ok("nothing: no annotation begins with pipework.\n".to_owned());
     };
     let (mut view, assumed) = block_on(view(state, &request)).map_err(Error::Socket)??;
@@ -68,6 +69,9 @@ fn plan_for(state: &State) -> Result<String, Error> {
             .map_or(named.name, |asked| asked.value.clone()),
         life: Life::default(),
     };
+    for attachment in &mut request.attachments {
+        preview(attachment, &identity).map_err(|error| Error::Pool(Box::new(error)))?;
+    }
     let mut next = plan::LOWEST_INDEX;
     let plan = plan::plan(&request, &view, &identity, &mut || {
         next += 1;

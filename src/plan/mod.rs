@@ -21,6 +21,7 @@ mod macvlan;
 pub mod names;
 mod ovs;
 mod physical;
+mod pool;
 mod routing;
 pub mod shared;
 mod slaac;
@@ -45,6 +46,7 @@ pub use files::{Learned, asks_for_names, files, knows_names};
 pub use lease::{Applied4, Wishes};
 pub use lease6::Applied6;
 pub use names::{Identity, Life};
+pub use pool::{holder_of, owner_of, pool_of};
 pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{
     FileStep, FileUndo, LeaseAsk, LeaseClient, LeaseStep, OvsStep, OvsUndo, PlannedStep, PortStep,
@@ -196,7 +198,9 @@ impl Planner<'_> {
         self.check_addresses(attachment)?;
         traffic::check(attachment, view)?;
         suits::check(attachment, view)?;
+        let first = self.plan.steps.len();
         self.uplink(attachment, view)?;
+        self.hold_addresses(attachment, first);
         self.routing(attachment);
         Ok(())
     }

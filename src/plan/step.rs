@@ -18,7 +18,7 @@ mod traffic;
 
 use super::shared::{SharedObject, User};
 use crate::request::{Family, IfName, MacAddr, Origin};
-use crate::rt::{Address, Bridge, Ipvlan, LinkEnd, Macvlan, Route, VethPair};
+use crate::rt::{Address, Bridge, Claim, Ipvlan, LinkEnd, Macvlan, Route, VethPair};
 
 pub use files::{FileStep, FileUndo};
 pub use lease::{LeaseAsk, LeaseClient, LeaseStep};
@@ -165,6 +165,8 @@ pub enum Step {
     Slaac(SlaacStep),
     /// A lease, or what it changes.
     Lease(LeaseStep),
+    /// Hold an address against everybody else in its pool.
+    Hold(Claim),
 }
 
 impl Step {
@@ -213,6 +215,7 @@ impl Step {
             Self::Nic(step) => step.undo(),
             Self::Ovs(step) => step.undo(),
             Self::File(step) => Some(step.undo()),
+            Self::Hold(claim) => Some(Undo::GiveBack(claim.clone())),
             Self::RaiseParent { .. }
             | Self::Slaac(_)
             | Self::KeepBridgeMac { .. }
@@ -301,6 +304,7 @@ impl fmt::Display for Step {
             Self::File(step) => step.fmt(f),
             Self::Slaac(step) => step.fmt(f),
             Self::Lease(step) => step.fmt(f),
+            Self::Hold(claim) => write!(f, "holding {claim}"),
         }
     }
 }

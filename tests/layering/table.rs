@@ -21,9 +21,11 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "networks",
             "plan",
             "policy",
+            "pools",
             "record",
             "reference",
             "request",
+            "rt",
             "sys",
             "uplink",
         ],
@@ -75,6 +77,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keeper",
             "plan",
             "policy",
+            "pools",
             "record",
             "reference",
             "request",
@@ -105,6 +108,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "deadline",
             "plan",
+            "pools",
             "record",
             "reference",
             "request",
@@ -128,6 +132,11 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("policy", &["host::view", "request", "trust"]),
     ("config", &["request", "trust"]),
     ("networks", &["request", "trust"]),
+    // An address is held for as long as a record speaks of it.
+    (
+        "pools",
+        &["deadline", "record", "reference", "request", "rt", "sys"],
+    ),
     ("trust", &[]),
     // A lease that is kept is a client's configuration and state.
     (
@@ -189,6 +198,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "networks",
             "plan",
             "policy",
+            "pools",
             "record",
             "request",
             "sys::ovsdb",

@@ -11,7 +11,7 @@ use super::nic::NicUndo;
 use super::port::PortUndo;
 use super::routing::in_words;
 use crate::plan::shared::{SharedObject, User};
-use crate::rt::{Route, Rule};
+use crate::rt::{Claim, Route, Rule};
 
 /// Where a device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,8 @@ pub enum Undo {
     Port(PortUndo),
     /// Put back what stood in a file of the container.
     File(FileUndo),
+    /// Give an address back to its pool.
+    GiveBack(Claim),
 }
 
 impl Undo {
@@ -86,6 +88,7 @@ impl Undo {
             | Self::RestoreRoute { .. }
             | Self::DeleteRule { .. }
             | Self::Release { .. }
+            | Self::GiveBack(_)
             | Self::File(_) => true,
             Self::DeleteBridge { .. } | Self::LowerLoopback => false,
             Self::Ovs(undo) => undo.is_part_of_detach(),
@@ -106,6 +109,7 @@ impl Undo {
             | Self::Nic(_)
             | Self::Port(_)
             | Self::File(_)
+            | Self::GiveBack(_)
             | Self::Ovs(OvsUndo::DeletePort { .. }) => false,
         }
     }
@@ -123,6 +127,7 @@ impl fmt::Display for Undo {
             Self::Nic(undo) => undo.fmt(f),
             Self::Port(undo) => undo.fmt(f),
             Self::File(undo) => undo.fmt(f),
+            Self::GiveBack(claim) => claim.fmt(f),
         }
     }
 }

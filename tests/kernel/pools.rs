@@ -1,0 +1,219 @@
+//! Addresses of a pool: the same in the next life, given back at the end, and
+//! never two containers'.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::networks::{addresses, write};
+use crate::support::lab::{Lab, PIPEWORK, ip, lab};
+
+const POOL: &str = "/var/lib/pipework/pools/lan";
+const ASKED: [&str; 1] = ["pipework.net=lan"];
+
+fn furnish(lab: &Lab, range: &str) {
+    lab.bridge("br0");
+    write(
+        "lan",
+        &format!(
+            "bridge = \"br0\"\n[[pool]]\nsubnet = \"10.0.0.0/24\"\nrange = \"{range}\"\n\
+             gateway = \"10.0.0.1\"\n"
+        ),
+    );
+}
+
+/// What `pipework networks lan` says of who has what.
+fn held() -> Vec<String> {
+    let output = Command::new(PIPEWORK)
+        .args(["networks", "lan"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().filter(|line| line.ends_with("'s"));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_container_is_given_an_address_of_each_family_and_the_same_one_again() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.199");
+        let v6 = "[[pool]]\nsubnet = \"fd00::/64\"\n";
+        let file = "/etc/pipework/networks.d/lan.toml";
+        let text = fs::read_to_string(file).unwrap();
+        fs::write(file, format!("{text}{v6}")).unwrap();
+        let container = lab.container("web");
+        lab.attach(&container, &ASKED).ok();
+        let given = addresses(lab, &container, "eth1");
+        assert_eq!(given.len(), 2, "{given:?}");
+        assert!(
+            given[0].starts_with("10.0.0.1") && given[0].ends_with("/24"),
+            "{given:?}"
+        );
+        assert!(
+            given[1].starts_with("fd00::") && given[1].ends_with("/64"),
+            "{given:?}"
+        );
+        let route = lab.inside(&container, || ip("route show default"));
+        assert!(route.contains("via 10.0.0.1"), "{route}");
+        // To be told of the start twice changes nothing.
+        lab.attach(&container, &ASKED).ok();
+        assert_eq!(addresses(lab, &container, "eth1"), given);
+        assert_eq!(held().len(), 2, "{:?}", held());
+        drop(container);
+        lab.poststop("web").ok();
+        assert_eq!(held(), Vec::<String>::new());
+        let again = lab.container("web");
+        lab.attach(&again, &ASKED).ok();
+        assert_eq!(addresses(lab, &again, "eth1"), given);
+    });
+}
+
+#[test]
+fn an_empty_pool_says_who_has_it_and_dead_containers_make_room() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.101");
+        let first = lab.container("first");
+        let second = lab.container("second");
+        lab.attach(&first, &ASKED).ok();
+        lab.attach(&second, &ASKED).ok();
+        let third = lab.container("third");
+        let text = lab.attach(&third, &ASKED).refused(22);
+        assert!(
+            text.contains("nothing left of 10.0.0.100-10.0.0.101"),
+            "{text}"
+        );
+        assert!(
+            text.contains("first/eth1") && text.contains("second/eth1"),
+            "{text}"
+        );
+        // What is optional is left out instead.
+        let optional = ["pipework.net=lan", "pipework.optional=true"];
+        lab.attach(&lab.container("fourth"), &optional).ok();
+        // One dies, and nobody says so.
+        drop(first);
+        lab.attach(&third, &ASKED).ok();
+        assert_eq!(held().len(), 2, "{:?}", held());
+    });
+}
+
+#[test]
+fn a_written_address_of_another_container_is_refused_and_named() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.199");
+        let web = lab.container("web");
+        lab.attach(&web, &ASKED).ok();
+        let given = addresses(lab, &web, "eth1").remove(0);
+        let asked = [ASKED[0], &format!("pipework.ip={given}")];
+        let db = lab.container("db");
+        let text = lab.attach(&db, &asked).refused(21);
+        assert!(text.contains("is held by web/eth1"), "{text}");
+        // It is held the other way round too.
+        let asked = [ASKED[0], "pipework.ip=10.0.0.7/24"];
+        lab.attach(&db, &asked).ok();
+        let text = lab.attach(&lab.container("dc"), &asked).refused(21);
+        assert!(text.contains("10.0.0.7 is held by db/eth1"), "{text}");
+        drop(db);
+        lab.attach(&lab.container("dd"), &asked).ok();
+    });
+}
+
+#[test]
+fn a_start_that_fails_gives_its_address_back() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.100");
+        let file = "/etc/pipework/networks.d/lan.toml";
+        let text = fs::read_to_string(file).unwrap();
+        fs::write(
+            file,
+            text.replace(
+                "[[pool]]",
+                "route = \"192.0.2.0/24 via 198.51.100.1\"\n[[pool]]",
+            ),
+        )
+        .unwrap();
+        lab.attach(&lab.container("bad"), &ASKED)
+            .0
+            .status
+            .success()
+            .then(|| panic!("no such way"));
+        assert_eq!(held(), Vec::<String>::new());
+        fs::write(file, text).unwrap();
+        lab.attach(&lab.container("good"), &ASKED).ok();
+    });
+}
+
+#[test]
+fn a_kill_at_any_moment_costs_no_address() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.103");
+        for n in 0..24u64 {
+            let container = lab.container(&format!("c{n}"));
+            let state = lab.state(&container, &ASKED).to_string();
+            let mut command = Command::new(PIPEWORK);
+            command
+                .args(["hook", "--stage", "createRuntime"])
+                .stdin(Stdio::piped());
+            let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+            use std::io::Write as _;
+            child
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(state.as_bytes())
+                .unwrap();
+            std::thread::sleep(std::time::Duration::from_micros(n * 150));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            drop(container);
+        }
+        // All four are there for who comes after.
+        let four: Vec<_> = (0..4).map(|n| lab.container(&format!("d{n}"))).collect();
+        let mut given: Vec<String> = four
+            .iter()
+            .flat_map(|container| {
+                lab.attach(container, &ASKED).ok();
+                addresses(lab, container, "eth1")
+            })
+            .collect();
+        given.sort();
+        given.dedup();
+        assert_eq!(given.len(), 4, "{given:?}");
+        drop(four);
+        lab.gc().ok();
+        assert_eq!(held(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_reboot_gives_back_what_containers_held_and_they_find_it_again() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.199");
+        let web = lab.container("web");
+        lab.attach(&web, &ASKED).ok();
+        let given = addresses(lab, &web, "eth1");
+        drop(web);
+        // As if it were of another boot: /run is empty, and its id unknown.
+        fs::remove_dir_all("/run/pipework").unwrap();
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        for file in fs::read_dir(POOL).unwrap().flatten() {
+            if let Ok(text) = fs::read_to_string(file.path()) {
+                let text = text.replace(boot_id.trim(), "another-boot");
+                fs::write(file.path(), text).unwrap();
+            }
+        }
+        let web = lab.container("web");
+        lab.attach(&web, &ASKED).ok();
+        assert_eq!(addresses(lab, &web, "eth1"), given);
+    });
+}
+
+#[test]
+fn the_hosts_own_address_is_not_given() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.101");
+        ip("addr add 10.0.0.100/24 dev br0");
+        let web = lab.container("web");
+        lab.attach(&web, &ASKED).ok();
+        assert_eq!(addresses(lab, &web, "eth1"), ["10.0.0.101/24"]);
+        lab.attach(&lab.container("db"), &ASKED).refused(22);
+    });
+}
