@@ -19,7 +19,7 @@ PROBED = $(shell d=$$(mktemp -d); echo 'fn main() {}' | rustc $(LAID_OUT) -o $$d
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: help build demo test vm-test bench docs install hot-functions lint clean
+.PHONY: help build image demo test vm-test bench docs install hot-functions lint clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -30,6 +30,9 @@ build: ## the static binary, target/release/pipework
 	RUSTFLAGS="$(STATIC) $(PROBED)" $(CARGO) build --release --locked --bin pipework --target $(HOST) --target-dir target
 	@# A new file: the old one may be the same as cargo's own dynamic build, by hard link.
 	@install -D -m 0755 target/$(HOST)/release/pipework $(BINARY)
+
+image: build ## target/pipework-image.tar, an OCI archive for packaging/kubernetes, without a registry
+	packaging/kubernetes/make-image $(BINARY) target/pipework-image.tar localhost/pipework:0.1.0
 
 demo: build ## a real container on a real bridge, its address shown and pinged
 	@tests/demo.sh

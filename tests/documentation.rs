@@ -275,3 +275,26 @@ fn every_test_that_the_manual_of_dhcp_names_is_there() {
         assert!(known.iter().any(|known| known == name), "{name}");
     }
 }
+
+/// What a key of the ConfigMap holds, its indentation taken off.
+fn in_config_map(key: &str) -> String {
+    let manifest = read("packaging/kubernetes/configmap.yaml");
+    let (_, after) = manifest.split_once(&format!("  {key}: |\n")).unwrap();
+    let lines = after
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("    "));
+    lines
+        .map(|line| format!("{}\n", line.trim_start_matches("    ")))
+        .collect()
+}
+
+#[test]
+fn the_config_map_of_kubernetes_holds_a_right_policy_and_a_right_network() {
+    let policy = in_config_map("policy.toml");
+    assert!(policy.contains("network = [\"lan\"]"), "{policy}");
+    Policy::parse(Path::new("policy.toml"), policy.as_bytes()).unwrap();
+    let network = in_config_map("lan.toml");
+    let name = "lan".parse().unwrap();
+    let profile = pipework::networks::parse(Path::new("lan.toml"), &name, network.as_bytes());
+    assert_eq!(profile.unwrap().ranges.len(), 1);
+}
