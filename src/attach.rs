@@ -12,6 +12,7 @@ mod nics;
 mod pod;
 pub mod pools;
 mod present;
+mod unplug;
 mod wait;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ use leases::Leasing;
 use look::{keep_bridges, look, only_of};
 pub use pod::{is_attached, release};
 use present::{end_former_life, present_record, split};
+pub use unplug::unplug;
 
 /// How long a container's first process may take to end once it was killed.
 const END_MS: u16 = 1000;
@@ -108,8 +110,11 @@ pub async fn attach(
     leases::check(&plan, deadline)?;
 
     record.enter(&plan, &fingerprints, &reference);
+    record.note_vlans(&wanted.attachments);
     record.share(&shared, &reference);
-    if let Some(path) = config.as_ref().and_then(bundle::Config::namespace_path) {
+    let bound = sandbox.path.as_deref();
+    let path = bound.or_else(|| config.as_ref().and_then(bundle::Config::namespace_path));
+    if let Some(path) = path {
         record.remember_path(path.to_owned());
     }
     store.begin(&record)?;

@@ -6,6 +6,7 @@
 //! took it along. A run that was killed half-way is taken back from its record.
 //! Everything here runs under the namespace's lock.
 
+mod detach;
 mod leases;
 mod objects;
 mod ovs;
@@ -20,7 +21,7 @@ use crate::deadline::Deadline;
 use crate::host::bundle::namespace_path;
 use crate::plan::Undo;
 use crate::record::{BridgeRecord, Known, Mode, Record, RecordError, Store};
-use crate::reference::{Keeper, NamespaceKey};
+use crate::reference::{Keeper, NamespaceKey, Reference};
 pub use crate::sys::clock::seconds_since_boot;
 use crate::sys::netns::Netns;
 use crate::sys::ovsdb::vswitch::OvsError;
@@ -137,7 +138,8 @@ impl Collector<'_> {
         let Some(mut record) = known.complete else {
             return Ok(Fate::Ended);
         };
-        if lives(&record, key) {
+        let is_bound = alive.is_some() && record.references().any(Reference::is_bound);
+        if is_bound || lives(&record, key) {
             return Ok(Fate::Lives);
         }
         if let Some(Alive {

@@ -11,10 +11,12 @@ mod code;
 use std::fmt::Write as _;
 
 use crate::apply::{ApplyError, Cause, LeaseError};
+use crate::collect::CollectError;
 use crate::frontend::hook::StateError;
 use crate::frontend::nri::NriError;
 use crate::hint;
 use crate::host::container::ContainerError;
+use crate::host::find::FindError;
 use crate::host::inspect::InspectError;
 use crate::keeper::{DaemonError, KeeperError};
 use crate::networks::NetworkError;
@@ -42,6 +44,17 @@ pub enum Error {
     /// The container's namespace cannot be used.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// A name means no container, or several.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// A container has no process, and so no network.
+    #[error("{name} ({engine}) is not running")]
+    Stopped {
+        /// Its name.
+        name: String,
+        /// Who runs it.
+        engine: String,
+    },
     /// The host could not be looked at.
     #[error(transparent)]
     Inspect(Box<InspectError>),
@@ -111,6 +124,15 @@ pub enum Error {
         /// What was said to be its name.
         name: String,
     },
+    /// Nothing of ours is plugged in there.
+    #[error("nothing of ours is plugged in at {name}")]
+    NotAttached {
+        /// What was said to be its name.
+        name: String,
+    },
+    /// Something could not be taken back.
+    #[error(transparent)]
+    NotTakenBack(Box<CollectError>),
     /// Sockets could not be opened.
     #[error("opening a netlink socket: {0}")]
     Socket(#[source] std::io::Error),
@@ -176,8 +198,11 @@ impl Error {
                 ContainerError::NoPid { .. }
                 | ContainerError::Gone { .. }
                 | ContainerError::Path { .. }
+                | ContainerError::Bound { .. }
                 | ContainerError::Elsewhere { .. },
-            ) => ExitCode::NoProcess,
+            )
+            | Self::Find(_)
+            | Self::Stopped { .. } => ExitCode::NoProcess,
             Self::Network(error) if !error.is_broken() => ExitCode::Request,
             Self::Policy(_) | Self::Network(_) | Self::CrioPod => ExitCode::Policy,
             Self::Apply(error) if !error.left.is_empty() => ExitCode::RollbackIncomplete,
@@ -186,6 +211,7 @@ impl Error {
             Self::Apply(error) if matches!(error.cause, Cause::Lease(_) | Cause::Slaac(_)) => {
                 ExitCode::NoLease
             }
+            Self::NotTakenBack(_) => ExitCode::RollbackIncomplete,
             Self::Lease(_) | Self::Pool(_) => ExitCode::NoLease,
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),
@@ -208,6 +234,7 @@ impl Error {
             )
             | Self::Keeper(_)
             | Self::NoLease { .. }
+            | Self::NotAttached { .. }
             | Self::Socket(_) => ExitCode::Host,
         }
     }
@@ -219,6 +246,8 @@ impl Error {
             Self::Request(error) => error.hint(),
             Self::Network(error) => error.hint(),
             Self::Container(error) => hint::for_container(error),
+            Self::Find(error) => hint::for_find(error),
+            Self::Stopped { .. } => Some("start it first: its network is made with its first process".to_owned()),
             Self::Policy(error) => error.hint(),
             Self::Plan(error) => Some(error.hint()),
             Self::Apply(error) => match &error.cause {
@@ -265,6 +294,8 @@ impl Error {
             Self::Daemon(DaemonError::Record(error)) | Self::Nri(NriError::Record(error)) => {
                 hint::for_record(error)
             }
+            Self::NotAttached { .. } => Some("`pipework list` shows what is".to_owned()),
+            Self::NotTakenBack(_) => Some("what is left stays in the record: try again, or `pipework gc` later".to_owned()),
             Self::MachineId(_) | Self::Daemon(_) | Self::Nri(_) | Self::NoLease { .. } | Self::Socket(_) => None,
         }
     }
@@ -306,6 +337,8 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         Error::State(_)
         | Error::Request(_)
         | Error::Container(_)
+        | Error::Find(_)
+        | Error::Stopped { .. }
         | Error::Inspect(_)
         | Error::Policy(_)
         | Error::Network(_)
@@ -321,6 +354,8 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::Nri(_)
         | Error::Keeper(_)
         | Error::NoLease { .. }
+        | Error::NotAttached { .. }
+        | Error::NotTakenBack(_)
         | Error::Socket(_) => {}
     }
     if let Some(hint) = error.hint() {

@@ -7,6 +7,7 @@
 use nix::errno::Errno;
 
 use crate::host::container::ContainerError;
+use crate::host::find::{Docker, FindError};
 use crate::keeper::KeeperError;
 use crate::plan::step::{NicStep, TrafficStep};
 use crate::plan::{RoutingStep, SharedObject, Step};
@@ -237,7 +238,25 @@ pub fn for_container(error: &ContainerError) -> Option<String> {
             "the plugin must see the namespaces of the host: /run/netns, mounted HostToContainer"
                 .to_owned(),
         ),
-        ContainerError::Gone { .. } | ContainerError::Io { .. } => None,
+        ContainerError::Gone { .. } | ContainerError::Bound { .. } | ContainerError::Io { .. } => None,
+    }
+}
+
+/// What to write instead of a name that means nothing, or too much.
+pub fn for_find(error: &FindError) -> Option<String> {
+    match error {
+        FindError::NotFound { docker, .. } => {
+            let docker = match docker {
+                Docker::Silent(reason) => format!("Docker does not answer ({reason}); "),
+                Docker::Absent | Docker::Unknown => String::new(),
+            };
+            Some(format!(
+                "{docker}a container is a name or id of Docker, podman, containerd, CRI-O, LXC, Incus, machined, \
+                 runc or crun; or pid:N, netns:NAME, or the path of a namespace"
+            ))
+        }
+        FindError::Ambiguous { .. } => Some("write one of these".to_owned()),
+        FindError::Pid(_) | FindError::Netns(_) | FindError::NoName => None,
     }
 }
 

@@ -45,3 +45,14 @@ pub struct Reference {
     /// Its first process.
     pub init: Keeper,
 }
+
+impl Reference {
+    /// In the place of a first process, where a namespace was named by its path:
+    /// what was made in it stays for as long as a recorded path leads to it.
+    pub const BOUND: Keeper = Keeper { pid: 0, birth: 0 };
+
+    /// Whether it is a namespace that needs no process.
+    pub fn is_bound(&self) -> bool {
+        self.init == Self::BOUND
+    }
+}

@@ -80,6 +80,26 @@ fn exit_codes() -> Vec<(String, String)> {
         .collect()
 }
 
+#[test]
+fn the_manual_has_the_synopsis_and_a_paragraph_of_every_command() {
+    let synopsis = says(&["help", "--roff"]);
+    let end = ".\\\" end of synopsis";
+    assert_section(MANUAL, ".\\\" synopsis", end, &synopsis);
+    let manual = read(MANUAL);
+    let (_, paragraphs) = manual.split_once(".SH COMMANDS").unwrap();
+    for command in pipework::frontend::commands::COMMANDS {
+        let name = roff(command.name);
+        let tags = paragraphs
+            .split(".TP\n")
+            .filter_map(|item| item.lines().next());
+        let mut words = tags.flat_map(|tag| tag.split(['"', ' ', ',']));
+        assert!(
+            words.any(|word| word.trim_start_matches("\\-\\-") == name),
+            "the manual has no {name}"
+        );
+    }
+}
+
 /// A text as roff takes it: in ASCII, with hyphens that are no breaking points.
 fn roff(text: &str) -> String {
     text.replace('\\', "\\e")

@@ -22,6 +22,10 @@ mod bridge;
 mod bridge_vlan;
 #[path = "kernel/bridge_vlan_uplink.rs"]
 mod bridge_vlan_uplink;
+#[path = "kernel/commands.rs"]
+mod commands;
+#[path = "compat/mod.rs"]
+mod compat;
 #[path = "kernel/compat_uplinks.rs"]
 mod compat_uplinks;
 #[path = "kernel/crowd.rs"]

@@ -15,6 +15,8 @@
 
 #[path = "runtimes/bare.rs"]
 mod bare;
+#[path = "runtimes/find.rs"]
+mod find;
 #[path = "runtimes/lan.rs"]
 mod lan;
 #[path = "runtimes/life.rs"]
@@ -67,6 +69,9 @@ on_every_suite! {
         a_created_container_that_is_deleted_leaves_nothing
         a_killed_container_that_is_deleted_leaves_nothing
         a_container_created_again_has_the_same_mac_and_host_interface;
+    find:
+        podmans_containers_are_found_and_plugged_in_while_they_run
+        containers_of_bare_runtimes_are_found_by_their_id;
     life:
         the_first_instruction_sees_the_interface_complete
         a_container_without_annotations_never_meets_the_hook

@@ -1,25 +1,21 @@
 //! The command line: which word calls which frontend.
+//!
+//! Read by hand, without a parser's crate: a command has a word or two of options,
+//! the classic form is nobody's grammar, and a hook that reads none would carry all
+//! of it. The table of commands is `commands`.
 
 use crate::error::ExitCode;
+use crate::frontend::commands::{self, help, usage_of};
+use crate::frontend::completions::completions;
 use crate::frontend::daemon::Services;
-use crate::frontend::{daemon, gc, hook, leases, networks, nri, plan, uplink};
+use crate::frontend::{
+    attach, check, classic, daemon, detach, gc, hook, leases, list, networks, nri, plan, uplink,
+    why,
+};
 use crate::logging::to_stderr;
 use crate::request::keys;
 
-const USAGE: &str = "\
-usage: pipework hook [--stage createRuntime|prestart|poststop]   serve an OCI runtime, state on stdin
-       pipework plan [--annotation KEY=VALUE]...                 say what would be done; else state on stdin
-       pipework keys [FIELD | --markdown]                        list or explain the annotations
-       pipework networks [NAME]                                  list the named networks, or check and show one
-       pipework gc                                               remove what dead containers left
-       pipework daemon [--nri]                                   keep leases, in the foreground; attach pods
-       pipework nri [--socket PATH] [--name NAME] [--index NN]   attach pods, in the foreground
-       pipework leases [--json]                                  list the leases that are kept
-       pipework leases release NAME                              give back those of a container
-       pipework uplink add|confirm|del|list|snippet|--help           put a bridge in a NIC's place, and back
-       pipework exit-codes                                       list the exit codes
-       pipework --version | --help
-";
+const MANUAL: &str = include_str!("../../packaging/man/pipework.1");
 
 /// Runs the command that `arguments` name, the program's own name left out.
 pub fn run(arguments: &[String]) -> u8 {
@@ -30,29 +26,49 @@ pub fn run(arguments: &[String]) -> u8 {
         ["hook", stage] if stage.starts_with("--stage=") => {
             hook::run(stage.strip_prefix("--stage="))
         }
-        ["plan", rest @ ..] => match annotations(rest) {
-            Some(annotations) => plan::run(&annotations),
-            None => usage(),
-        },
-        ["keys"] => print(&keys::text(None)),
-        ["keys", "--markdown"] => print(&keys::markdown_table()),
-        ["keys", field] => print(&keys::text(Some(field))),
-        ["networks"] => networks::run(None),
-        ["networks", name] => networks::run(Some(name)),
-        ["gc"] => gc::run(),
-        ["daemon"] => daemon::run(Services::Leases),
-        ["daemon", "--nri"] => daemon::run(Services::LeasesAndPods),
-        ["nri", rest @ ..] => nri::run(rest),
-        ["leases", rest @ ..] => leases::run(rest).unwrap_or_else(usage),
-        ["uplink", rest @ ..] => uplink::run(rest),
-        ["exit-codes"] => print(&exit_codes()),
         ["--version" | "-V" | "version"] => {
             print(concat!("pipework ", env!("CARGO_PKG_VERSION"), "\n"))
         }
-        ["--help" | "-h" | "help"] => print(USAGE),
+        ["--help" | "-h" | "help"] => print(&help()),
+        ["help", "--roff"] => print(&commands::synopsis()),
+        ["help", command] => print(&usage_of(command)),
+        [command, "--help" | "-h"] if *command != "uplink" && commands::is_command(command) => {
+            print(&usage_of(command))
+        }
+        // A command with words that it does not have is no interface.
+        [command, rest @ ..] if commands::is_command(command) => {
+            run_command(command, rest).unwrap_or_else(|| usage(command))
+        }
         // A runtime starts its plugins without a word.
         [] if nri::is_passed() => nri::run_passed(),
-        _ => usage(),
+        words => classic::run(words),
+    }
+}
+
+/// `None` where the command has no such words.
+fn run_command(command: &str, rest: &[&str]) -> Option<u8> {
+    match (command, rest) {
+        ("attach", rest) => attach::run(rest),
+        ("detach", rest) => detach::run(rest),
+        ("list", rest) => list::run(rest),
+        ("check", rest) => check::run(rest),
+        ("why", [container]) => Some(why::run(container)),
+        ("plan", rest) => annotations(rest).map(|annotations| plan::run(&annotations)),
+        ("keys", []) => Some(print(&keys::text(None))),
+        ("keys", ["--markdown"]) => Some(print(&keys::markdown_table())),
+        ("keys", [field]) => Some(print(&keys::text(Some(field)))),
+        ("networks", []) => Some(networks::run(None)),
+        ("networks", [name]) => Some(networks::run(Some(name))),
+        ("gc", []) => Some(gc::run()),
+        ("daemon", []) => Some(daemon::run(Services::Leases)),
+        ("daemon", ["--nri"]) => Some(daemon::run(Services::LeasesAndPods)),
+        ("nri", rest) => Some(nri::run(rest)),
+        ("leases", rest) => leases::run(rest),
+        ("uplink", rest) => Some(uplink::run(rest)),
+        ("exit-codes", []) => Some(print(&exit_codes())),
+        ("completions", [shell]) => completions(shell).map(|text| print(&text)),
+        ("man", []) => Some(print(MANUAL)),
+        (_, _) => None,
     }
 }
 
@@ -64,8 +80,8 @@ pub(super) fn print(text: &str) -> u8 {
     0
 }
 
-fn usage() -> u8 {
-    to_stderr(USAGE.trim_end());
+fn usage(command: &str) -> u8 {
+    to_stderr(usage_of(command).trim_end());
     ExitCode::Usage as u8
 }
 

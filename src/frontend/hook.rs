@@ -24,12 +24,14 @@ use crate::frontend::nri::lock::is_served;
 use crate::frontend::read;
 use crate::frontend::state::{State, Status};
 use crate::host::container::Sandbox;
+use crate::host::engine;
 use crate::keeper;
 use crate::logging;
 use crate::policy::{Caller, POLICY_PATH, Policy};
-use crate::record::{DIRECTORY, Store};
+use crate::record::{DIRECTORY, Report, Store};
 use crate::request::{Request, annotations};
 use crate::sys::block_on;
+use crate::sys::clock::seconds_since_1970;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
 
@@ -262,7 +264,7 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
 }
 
 /// The policy; if the file is broken, the one that a running daemon read before.
-fn policy() -> Result<Option<Policy>, Error> {
+pub(super) fn policy() -> Result<Option<Policy>, Error> {
     match Policy::load(Path::new(POLICY_PATH)) {
         Ok(policy) => Ok(policy),
         Err(error) => match keeper::last_policy() {
@@ -327,6 +329,21 @@ fn tell(error: &Error, state: Option<&State>) {
     if let Some(state) = state
         && let Ok(store) = Store::open(&PathBuf::from(DIRECTORY))
     {
-        let _ = store.keep_report(&state.id, &text);
+        let _ = store.keep_report(&failure(state, text));
+    }
+}
+
+/// The report by the name that people know the container by.
+fn failure(state: &State, text: String) -> Report {
+    let mut annotations = state.annotations();
+    let given = annotations.find(|(key, _)| *key == "pipework.name");
+    Report {
+        id: state.id.clone(),
+        name: match given {
+            Some((_, name)) => name.to_owned(),
+            None => engine::name_of(&state.id, &state.bundle).name,
+        },
+        at: seconds_since_1970(),
+        text,
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
+use crate::frontend::columns::columns;
 use crate::keeper;
 use crate::logging::to_stderr;
 use crate::record::{DIRECTORY, Kept, Store};
@@ -152,21 +153,7 @@ fn rows_of(kept: &Kept, now: Duration) -> Vec<[String; 6]> {
 fn table(leases: &[Kept], now: Duration) -> String {
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     rows.extend(leases.iter().flat_map(|kept| rows_of(kept, now)));
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(widths);
-        let line: String = cells
-            .map(|(cell, width)| format!("{cell:width$}  "))
-            .collect();
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
+    columns(&rows)
 }
 
 fn json_text(leases: &[Kept], now: Duration) -> String {

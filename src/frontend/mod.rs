@@ -1,14 +1,26 @@
 //! Who asks. Each frontend decodes what a runtime or a person said into a
 //! sandbox and a request, and calls [`attach`](crate::attach).
 
+mod asked_for;
+pub mod attach;
+pub mod check;
+pub mod classic;
 pub mod cli;
+mod columns;
+pub mod commands;
+mod completions;
 pub mod daemon;
+pub mod detach;
 pub mod gc;
 pub mod hook;
+mod known;
 pub mod leases;
+pub mod list;
 pub mod networks;
 pub mod nri;
 pub mod plan;
 pub mod read;
 pub mod state;
+mod target;
 pub mod uplink;
+pub mod why;

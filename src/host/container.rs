@@ -51,6 +51,15 @@ pub enum ContainerError {
         #[source]
         source: io::Error,
     },
+    /// A path that somebody named leads to no network namespace.
+    #[error("{} is no network namespace that can be entered: {source}", path.display())]
+    Bound {
+        /// The path.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
     /// The process is not in the namespace that was named with it.
     #[error("process {pid} is not in the namespace {}", path.display())]
     Elsewhere {
@@ -106,6 +115,8 @@ pub struct Sandbox {
     pub key: NamespaceKey,
     /// What is known of it as a pod.
     pub pod: Option<Pod>,
+    /// The path that it was named by, where it was.
+    pub path: Option<PathBuf>,
 }
 
 impl Sandbox {
@@ -179,6 +190,27 @@ impl Sandbox {
         Ok(sandbox)
     }
 
+    /// Opens the namespace that is bound at `path`, which needs no process: it is
+    /// there for as long as it is bound.
+    pub fn open_bound(id: &str, path: &Path, deadline: Deadline) -> Result<Self, ContainerError> {
+        let failed = |source| ContainerError::Bound {
+            path: path.to_owned(),
+            source,
+        };
+        let home = Netns::own().map_err(failed)?;
+        if !home.is_ours_to_change().map_err(failed)? {
+            return Err(ContainerError::Rootless);
+        }
+        let netns = Netns::open(path).map_err(failed)?;
+        // Whatever else may be opened has no network to be entered.
+        netns.cookie(&home).map_err(failed)?;
+        let bound = Self::enter(id, Path::new(""), Reference::BOUND, (netns, home), deadline)?;
+        Ok(Self {
+            path: Some(path.to_owned()),
+            ..bound
+        })
+    }
+
     /// The sandbox in the first of two namespaces; the second is ours.
     fn enter(
         id: &str,
@@ -204,6 +236,7 @@ impl Sandbox {
             home,
             key: NamespaceKey { boot_id, cookie },
             pod: None,
+            path: None,
         })
     }
 

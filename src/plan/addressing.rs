@@ -363,7 +363,7 @@ pub(super) fn is_on_link(gateway: IpAddr, addresses: &[IpNet]) -> bool {
 
 /// The broadcast address, which prefixes of 31 and 32 bits have none of
 /// (RFC 3021 §2.1).
-pub(super) fn broadcast(address: IpNet) -> Option<Ipv4Addr> {
+pub fn broadcast(address: IpNet) -> Option<Ipv4Addr> {
     match address {
         IpNet::V4(net) if net.prefix_len() < 31 => Some(net.broadcast()),
         IpNet::V4(_) | IpNet::V6(_) => None,

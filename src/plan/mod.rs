@@ -39,6 +39,7 @@ use ipnet::IpNet;
 use crate::host::view::{AttachmentView, HostView};
 use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Pkey, Request, Uplink};
 
+pub use addressing::broadcast;
 pub use bridge::bridge_to_make;
 pub use bridge_vlan::membership;
 pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};

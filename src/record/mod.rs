@@ -7,7 +7,7 @@
 //! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
 //! the bridges that we made, `objects` what several attachments share, `membership`
 //! what we did to the ports of bridges for it, `nics` the NICs that are away, `kept`
-//! the leases, `remembered` those of former lives. Every
+//! the leases, `remembered` those of former lives, `reports` what went wrong. Every
 //! file begins with a version.
 
 mod codec;
@@ -19,6 +19,7 @@ mod nics;
 mod objects;
 mod remembered;
 mod remembered6;
+mod reports;
 mod sample;
 mod shared;
 mod store;
@@ -32,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, PlannedInterface, Undo};
 use crate::reference::{Keeper, NamespaceKey, Reference};
-use crate::request::{Attachment, IfName, MacAddr};
+use crate::request::{Attachment, IfName, MacAddr, VlanId};
 
 pub use crate::plan::lease::{Applied4, Wishes};
 pub use crate::plan::lease6::Applied6;
@@ -43,6 +44,7 @@ pub use nics::NicClaim;
 pub use objects::ObjectRecord;
 pub use remembered::{Identity, Remembered};
 pub use remembered6::Remembered6;
+pub use reports::Report;
 pub use shared::BridgeRecord;
 pub use store::{Known, Store};
 pub use uplinks::UplinkId;
@@ -155,6 +157,13 @@ pub struct AttachmentRecord {
     pub undo: Vec<Undo>,
     /// The containers that refer to it: a set, never a counter.
     pub references: Vec<Reference>,
+    /// The VLAN that it is in, untagged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<VlanId>,
+    /// What a person wrote to have it, key and value each; empty where the
+    /// container's annotations say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<(String, String)>,
 }
 
 impl Record {
@@ -186,6 +195,16 @@ impl Record {
                 .push(entry(interface, fingerprint, undo, reference));
         }
         self.undo.extend(undos_of(plan, None));
+    }
+
+    /// Notes which VLAN each interface is in, for those who list them.
+    pub fn note_vlans(&mut self, attachments: &[Attachment]) {
+        for Attachment { ifname, vlan, .. } in attachments.iter().filter(|a| a.vlan.is_some()) {
+            let mut own = self.attachments.iter_mut();
+            if let Some(own) = own.find(|own| own.ifname == ifname.value) {
+                own.vlan = vlan.as_ref().map(|asked| asked.value);
+            }
+        }
     }
 
     /// Adds `reference` to interfaces that are there already.
@@ -277,6 +296,8 @@ fn entry(
         fingerprint: fingerprint.to_owned(),
         undo,
         references: vec![reference.clone()],
+        vlan: None,
+        asked: Vec::new(),
     }
 }
 

@@ -288,23 +288,10 @@ impl Store {
         remove(&path)
     }
 
-    /// One of 256 places: whoever makes containers fail for ever fills no more.
-    fn report_path(&self, id: &str) -> PathBuf {
-        let place = hash(&["report", id]);
-        self.root
-            .join("reports")
-            .join(place.get(..2).unwrap_or("00"))
-    }
-
-    /// Keeps the last report about a container, for the one who asks why.
-    pub fn keep_report(&self, id: &str, report: &str) -> Result<(), RecordError> {
-        let path = self.report_path(id);
-        create_in_place(&path, |path| write_file(path, report.as_bytes()))
-    }
-
-    /// Forgets the report about a container that is well now.
-    pub fn drop_report(&self, id: &str) -> Result<(), RecordError> {
-        remove(&self.report_path(id))
+    /// When the record of a namespace was written last, in seconds since 1970.
+    pub fn written(&self, key: &NamespaceKey) -> Option<u64> {
+        let meta = fs::metadata(self.complete_path(key)).ok()?;
+        u64::try_from(meta.mtime()).ok()
     }
 }
 

@@ -3,7 +3,7 @@
 //! `netns` holds every `setns`, `rtnl` every netlink call, `sysctl` every
 //! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `packet` the
 //! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
-//! in them, `router` what routers advertise, `udp` sockets of one address, `files` what a container finds names by,
+//! in them, `router` what routers advertise, `udp` sockets of one address, `unix_http` questions to a daemon, `files` what a container finds names by,
 //! `proc` what is read of processes, `seqpacket` the sockets that carry descriptors,
 //! `events` what is waited for,
 //! `raw` every `unsafe` block. Knows no policy and no plan: it takes leaf types of
@@ -36,6 +36,7 @@ pub mod seqpacket;
 pub mod sysctl;
 pub mod udp;
 pub mod udp6;
+pub mod unix_http;
 
 /// The ethertype of IPv4 (RFC 894).
 pub const ETHERTYPE_IPV4: u16 = 0x0800;

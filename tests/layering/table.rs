@@ -188,11 +188,13 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         "error",
         &[
             "apply",
+            "collect",
             "config",
             "frontend::hook",
             "frontend::nri",
             "hint",
             "host::container",
+            "host::find",
             "host::inspect",
             "keeper",
             "networks",
@@ -210,6 +212,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         "hint",
         &[
             "host::container",
+            "host::find",
             "keeper",
             "plan",
             "record",

@@ -15,10 +15,11 @@ use crate::keeper;
 use crate::logging;
 use crate::nri::message::PodSandbox;
 use crate::policy::{Caller, POLICY_PATH, Policy};
-use crate::record::{DIRECTORY, Store};
+use crate::record::{DIRECTORY, Report, Store};
 use crate::reference::Keeper;
 use crate::request::{Attachment, Request};
 use crate::sys::block_on;
+use crate::sys::clock::seconds_since_1970;
 use crate::sys::netns::Netns;
 use crate::sys::proc;
 use crate::sys::rtnl::Rtnl;
@@ -215,7 +216,12 @@ pub fn tell(pod: &str, error: &Error) -> String {
     logging::to_stderr(&text);
     logging::to_system_log(tracing::Level::ERROR, body);
     if let Ok(store) = Store::open(Path::new(DIRECTORY)) {
-        let _ = store.keep_report(pod, &text);
+        let _ = store.keep_report(&Report {
+            id: pod.to_owned(),
+            name: pod.to_owned(),
+            at: seconds_since_1970(),
+            text: text.clone(),
+        });
     }
     text.lines().next().unwrap_or_default().to_owned()
 }

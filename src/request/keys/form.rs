@@ -292,7 +292,8 @@ pub fn duration(value: &str) -> Option<Duration> {
     (ms <= 600_000).then(|| Duration::from_millis(ms.into()))
 }
 
-fn is_host_name(value: &str) -> bool {
+/// A name of RFC 1123 §2.1.
+pub fn is_host_name(value: &str) -> bool {
     (1..=63).contains(&value.len())
         && value
             .bytes()

@@ -1,0 +1,39 @@
+//! The end of interfaces while their container goes on, because a person says so.
+
+use super::leases;
+use crate::collect::{CollectError, Collector};
+use crate::keeper;
+use crate::record::{AttachmentRecord, Record};
+use crate::reference::LeaseId;
+use crate::request::IfName;
+
+/// Takes back one interface of `record`, or all of them, and gives back what was
+/// leased for them: nobody else would know that they are gone.
+pub async fn unplug(
+    record: &Record,
+    only: Option<&IfName>,
+    collector: &Collector<'_>,
+) -> Result<Vec<AttachmentRecord>, CollectError> {
+    if keeper::is_there(collector.deadline) {
+        let meant = |a: &&AttachmentRecord| only.is_none_or(|only| a.ifname == *only);
+        for attachment in record.attachments.iter().filter(meant) {
+            let lease = LeaseId {
+                namespace: record.key.clone(),
+                ifindex: attachment.ifindex,
+            };
+            if !matches!(collector.store.lease(&lease), Ok(Some(_))) {
+                continue;
+            }
+            if let Err(error) = keeper::release(&lease) {
+                tracing::warn!(ifname = %attachment.ifname, %error, "the lease was not given back");
+            }
+        }
+    }
+    let gone = collector.detach(&record.key, only).await?;
+    let ended = Record {
+        attachments: gone,
+        ..record.clone()
+    };
+    leases::end_leases(&ended, collector.store, collector.deadline);
+    Ok(ended.attachments)
+}

@@ -1,0 +1,135 @@
+//! `pipework attach CONTAINER FIELD=VALUE…`: plugs in a container that runs
+//! already, with the same engine, record and policy as a hook.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::attach::{Attached, Context, attach};
+use crate::deadline::Deadline;
+use crate::error::{Error, report};
+use crate::frontend::target::{self, Target};
+use crate::frontend::{cli, hook, read};
+use crate::logging::{self, to_stderr};
+use crate::policy::Caller;
+use crate::record::{DIRECTORY, RecordError, Store};
+use crate::request::{Asked, Origin, annotations};
+use crate::sys::block_on;
+
+/// As long as a hook has.
+pub(super) const TIME: Duration = Duration::from_secs(45);
+
+/// Runs the command that `words` name, `attach` left out; `None` when they are
+/// none.
+pub fn run(words: &[&str]) -> Option<u8> {
+    let (container, fields) = words.split_first()?;
+    let pairs = pairs(fields)?;
+    logging::start();
+    let deadline = Deadline::after(TIME);
+    let outcome = target::open(container, deadline)
+        .and_then(|target| to_target(&target, &pairs, deadline).map(|attached| said(&attached)));
+    Some(match outcome {
+        Ok(text) => cli::print(&text),
+        Err(error) => {
+            to_stderr(&report(&error, Some(container)));
+            error.exit_code() as u8
+        }
+    })
+}
+
+/// `ip=10.0.0.5/24`, with `pipework.` before it or not; `--annotation` may stand
+/// before each, as podman has it.
+pub(super) fn pairs(words: &[&str]) -> Option<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    for word in words.iter().filter(|word| **word != "--annotation") {
+        let word = word.strip_prefix("--annotation=").unwrap_or(word);
+        let (key, value) = word.split_once('=')?;
+        pairs.push((full_key(key), value.to_owned()));
+    }
+    (!pairs.is_empty()).then_some(pairs)
+}
+
+fn full_key(key: &str) -> String {
+    match annotations::is_ours(key) {
+        true => key.to_owned(),
+        false => format!("{}{key}", annotations::PREFIX),
+    }
+}
+
+/// Gives `target` what `pairs` ask for, on behalf of a person.
+pub(super) fn to_target(
+    target: &Target,
+    pairs: &[(String, String)],
+    deadline: Deadline,
+) -> Result<Attached, Error> {
+    let asked = pairs
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    let Some(mut request) = read::request(asked, &Caller::Person)? else {
+        return Ok(Attached::default());
+    };
+    request.name.get_or_insert_with(|| Asked {
+        value: target.name.clone(),
+        origin: Origin::Default,
+    });
+    let store = Store::open(Path::new(DIRECTORY))?;
+    let policy = hook::policy()?;
+    let context = Context {
+        store: &store,
+        policy: policy.as_ref(),
+        caller: &Caller::Person,
+        deadline,
+    };
+    let attached =
+        block_on(attach(&target.sandbox, &request, &context)).map_err(Error::Socket)??;
+    if let Err(error) = remember(target, pairs, &attached, &store, deadline) {
+        tracing::warn!(%error, "what was asked for is not remembered for a repair");
+    }
+    Ok(attached)
+}
+
+/// Keeps the words that made an interface, for who repairs it: no bundle has them.
+fn remember(
+    target: &Target,
+    pairs: &[(String, String)],
+    attached: &Attached,
+    store: &Store,
+    deadline: Deadline,
+) -> Result<(), RecordError> {
+    let key = &target.sandbox.key;
+    let _namespace = store.lock_namespace(key, deadline)?;
+    let Some(mut record) = store.read(key)?.complete else {
+        return Ok(());
+    };
+    let made: Vec<_> = attached.interfaces.iter().filter(|(_, was)| !was).collect();
+    for attachment in &mut record.attachments {
+        if made.iter().any(|(ifname, _)| *ifname == attachment.ifname) {
+            attachment.asked = pairs.to_vec();
+        }
+    }
+    store.rewrite(&record)
+}
+
+fn said(attached: &Attached) -> String {
+    let mut text = String::new();
+    for (ifname, was_there) in &attached.interfaces {
+        let what = match was_there {
+            true => "was there already",
+            false => "is plugged in",
+        };
+        text.push_str(&format!("{ifname} {what}\n"));
+    }
+    for notice in notices(attached) {
+        text.push_str(&format!("note: {notice}\n"));
+    }
+    text
+}
+
+/// What is worth knowing although nothing is wrong.
+pub(super) fn notices(attached: &Attached) -> Vec<String> {
+    let left_out = attached.left_out.iter();
+    let left_out = left_out.map(|error| format!("an optional interface was left out: {error}"));
+    let unannounced = attached.unannounced.iter();
+    let unannounced = unannounced.map(|error| format!("the address was not announced: {error}"));
+    let notices = attached.notices.iter().cloned();
+    notices.chain(left_out).chain(unannounced).collect()
+}

@@ -1,0 +1,147 @@
+//! `pipework check [CONTAINER] [--repair] [--json]`: the records held against
+//! what the kernel has, and what differs made good.
+
+mod drift;
+mod repair;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::collect::{Collector, NIC_PATIENCE};
+use crate::deadline::Deadline;
+use crate::error::{Error, report};
+use crate::frontend::cli::print;
+use crate::frontend::known;
+use crate::logging::{self, to_stderr};
+use crate::record::Record;
+use crate::sys::block_on;
+use crate::sys::netns::Netns;
+use crate::sys::rtnl::Rtnl;
+use drift::Drift;
+
+/// Hundreds of containers, each with a few questions to the kernel.
+const TIME: Duration = Duration::from_secs(60);
+
+/// What differs for one interface.
+struct Finding {
+    container: String,
+    ifname: String,
+    drift: Drift,
+    /// What came of the repair: `None` when none was asked for.
+    repair: Option<Result<(), String>>,
+}
+
+/// Runs the command that `words` name, `check` left out; `None` when they are
+/// none. Exits with 1 when something differs that was not made good.
+pub fn run(words: &[&str]) -> Option<u8> {
+    let (options, names): (Vec<&str>, Vec<&str>) = words.iter().partition(|w| w.starts_with('-'));
+    if names.len() > 1 || options.iter().any(|o| !["--repair", "--json"].contains(o)) {
+        return None;
+    }
+    logging::start();
+    let repairs = options.contains(&"--repair");
+    let found = findings(names.first().copied(), repairs);
+    Some(match found {
+        Ok((looked, findings)) => {
+            let is_json = options.contains(&"--json");
+            print(&match is_json {
+                true => json_text(&findings),
+                false => text(looked, &findings),
+            });
+            let is_well = |f: &Finding| matches!(f.repair, Some(Ok(())));
+            u8::from(!findings.iter().all(is_well))
+        }
+        Err(error) => {
+            to_stderr(&report(&error, names.first().copied()));
+            error.exit_code() as u8
+        }
+    })
+}
+
+/// How many interfaces were looked at, and what differs.
+fn findings(name: Option<&str>, repairs: bool) -> Result<(usize, Vec<Finding>), Error> {
+    let store = known::store()?;
+    let deadline = Deadline::after(TIME);
+    let records = match name {
+        Some(name) => vec![known::named(name, &store, deadline)?],
+        None => known::all(&store),
+    };
+    let home = Netns::own().map_err(Error::Socket)?;
+    let host = Rtnl::open(deadline).map_err(Error::Socket)?;
+    let collector = Collector {
+        store: &store,
+        host: &host,
+        home: &home,
+        deadline,
+        patience: NIC_PATIENCE,
+    };
+    let mut findings = Vec::new();
+    for record in &records {
+        let found = block_on(look(record, &collector)).map_err(Error::Socket)??;
+        for (ifname, drift) in found {
+            let repair = repairs.then(|| repair::repair(record, &ifname, &drift, &collector));
+            findings.push(Finding {
+                container: known::called(record),
+                ifname,
+                drift,
+                repair,
+            });
+        }
+    }
+    let looked = records.iter().map(|record| record.attachments.len());
+    Ok((looked.sum(), findings))
+}
+
+async fn look(record: &Record, collector: &Collector<'_>) -> Result<Vec<(String, Drift)>, Error> {
+    let Some(netns) = collector.open_namespace(record) else {
+        let names = record.attachments.iter().map(|a| a.ifname.to_string());
+        return Ok(names.map(|name| (name, Drift::Gone)).collect());
+    };
+    let guest = Rtnl::open_in(&netns, collector.home, collector.deadline);
+    let guest = guest.map_err(Error::Socket)?;
+    let mut found = Vec::new();
+    for attachment in &record.attachments {
+        let drifts = drift::of(attachment, &guest, collector.host).await?;
+        let name = attachment.ifname.to_string();
+        found.extend(drifts.into_iter().map(|drift| (name.clone(), drift)));
+    }
+    Ok(found)
+}
+
+fn text(looked: usize, findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding {
+        container,
+        ifname,
+        drift,
+        repair,
+    } in findings
+    {
+        let end = match repair {
+            None => String::new(),
+            Some(Ok(())) => ": repaired".to_owned(),
+            Some(Err(reason)) => format!(": not repaired: {reason}"),
+        };
+        text.push_str(&format!("{container} {ifname}: {drift}{end}\n"));
+    }
+    let summary = match findings.len() {
+        0 => format!("{looked} interfaces are as they were made\n"),
+        differ => format!("{looked} interfaces, {differ} differences\n"),
+    };
+    text + &summary
+}
+
+fn json_text(findings: &[Finding]) -> String {
+    let findings = findings.iter().map(|finding| {
+        json!({
+            "container": finding.container,
+            "interface": finding.ifname,
+            "drift": finding.drift.word(),
+            "text": finding.drift.to_string(),
+            "repaired": finding.repair.as_ref().map(Result::is_ok),
+        })
+    });
+    let findings: Vec<Value> = findings.collect();
+    format!("{:#}\n", Value::Array(findings))
+}

@@ -1,0 +1,113 @@
+//! Makes good what differs: a setting in its place, an interface that is gone by
+//! plugging it in anew as it was asked for.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::drift::Drift;
+use crate::collect::Collector;
+use crate::deadline::Deadline;
+use crate::frontend::asked_for;
+use crate::frontend::attach::to_target;
+use crate::frontend::target::Target;
+use crate::host::container::Sandbox;
+use crate::plan::broadcast;
+use crate::record::Record;
+use crate::rt::Address;
+use crate::sys::block_on;
+use crate::sys::rtnl::{Rtnl, RtnlError};
+
+/// As long as a hook has.
+const TIME: Duration = Duration::from_secs(45);
+
+/// Makes one difference good, or says why it cannot be.
+pub fn repair(
+    record: &Record,
+    ifname: &str,
+    drift: &Drift,
+    collector: &Collector<'_>,
+) -> Result<(), String> {
+    let set = block_on(set(record, drift, collector)).map_err(|error| error.to_string())?;
+    match set {
+        Some(done) => done,
+        None => match drift {
+            Drift::Gone => collect(record, collector),
+            Drift::Missing => plug_in_anew(record, ifname),
+            Drift::UplinkGone { uplink } => Err(format!(
+                "make {uplink} again, then take it back and plug it in anew: pipework detach, attach"
+            )),
+            Drift::Renamed { .. }
+            | Drift::Mac { .. }
+            | Drift::Down { .. }
+            | Drift::Address { .. }
+            | Drift::HostDown { .. }
+            | Drift::Unplugged { .. } => Err("its namespace is gone".to_owned()),
+        },
+    }
+}
+
+/// What one message to the kernel makes good; `None` when none does.
+async fn set(
+    record: &Record,
+    drift: &Drift,
+    collector: &Collector<'_>,
+) -> Option<Result<(), String>> {
+    let netns = collector.open_namespace(record)?;
+    let guest = Rtnl::open_in(&netns, collector.home, collector.deadline).ok()?;
+    let host = collector.host;
+    let done: Result<(), RtnlError> = match drift {
+        Drift::Gone | Drift::Missing | Drift::UplinkGone { .. } => return None,
+        Drift::Renamed { ifindex, .. } => {
+            let meant = record.attachment(*ifindex)?;
+            guest.set_name(*ifindex, meant.ifname.as_str()).await
+        }
+        Drift::Mac { ifindex, was } => guest.set_mac(*ifindex, *was).await,
+        Drift::Down { ifindex } => guest.set_state(*ifindex, true).await,
+        Drift::Address { ifindex, address } => {
+            guest.add_address(&address_of(*ifindex, *address)).await
+        }
+        Drift::HostDown { ifindex, .. } => host.set_state(*ifindex, true).await,
+        Drift::Unplugged {
+            ifindex,
+            uplink_ifindex,
+            ..
+        } => host.join(*ifindex, *uplink_ifindex).await,
+    };
+    Some(done.map_err(|error| error.to_string()))
+}
+
+fn address_of(ifindex: u32, address: IpNet) -> Address {
+    Address {
+        ifindex,
+        address,
+        broadcast: broadcast(address),
+        lifetime: None,
+    }
+}
+
+fn collect(record: &Record, collector: &Collector<'_>) -> Result<(), String> {
+    let ended = block_on(collector.reap(&record.key)).map_err(|error| error.to_string())?;
+    ended.map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// As its container's annotations ask, or as a person did.
+fn plug_in_anew(record: &Record, ifname: &str) -> Result<(), String> {
+    let reference = record.references().next();
+    let reference = reference.ok_or("no container refers to it any more")?;
+    let pairs = asked_for::pairs(record, ifname)
+        .ok_or("nothing says how it was asked for: plug it in anew with pipework attach")?;
+    let deadline = Deadline::after(TIME);
+    let bundle = Path::new(&reference.bundle);
+    let sandbox = match record.paths.first().filter(|_| reference.is_bound()) {
+        Some(path) => Sandbox::open_bound(&reference.id, path, deadline),
+        None => Sandbox::open(&reference.id, bundle, Some(reference.init.pid), deadline),
+    };
+    let target = Target {
+        sandbox: sandbox.map_err(|error| error.to_string())?,
+        name: reference.name.clone(),
+    };
+    let attached = to_target(&target, &pairs, deadline);
+    attached.map(|_| ()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,152 @@
+//! The command line of pipework, the shell script: `pipework br1 web
+//! 10.0.0.5/24@10.0.0.1`.
+//!
+//! `grammar` reads the words, `uplink` looks what the first one means, `client`
+//! knows the DHCP clients' names, and `asked` turns it all into the fields that
+//! annotations have; from there on it is the same attachment as any other. What
+//! the script says, and the codes that it exits with, are kept where scripts may
+//! rely on them (`words`); its errors are not.
+
+mod asked;
+mod client;
+mod grammar;
+mod inside;
+mod uplink;
+mod wait;
+mod words;
+
+use crate::deadline::Deadline;
+use crate::error::{Error, report};
+use crate::frontend::attach::{TIME, notices, to_target};
+use crate::frontend::cli::print;
+use crate::frontend::target::{self, Target};
+use crate::keeper;
+use crate::logging::{self, to_stderr};
+use crate::sys::block_on;
+use crate::sys::rtnl::{LinkFacts, Rtnl};
+use asked::Address;
+use grammar::{Attach, Command, Tool};
+use uplink::Kind;
+use words::Refusal;
+
+/// Runs what `words` ask for, the program's own name left out.
+pub fn run(words: &[&str]) -> u8 {
+    logging::start();
+    let done = match words {
+        [tool, rest @ ..] => match Tool::named(tool).filter(|_| !is_device(tool)) {
+            Some(tool) => inside::run(tool, rest),
+            None => plain(words),
+        },
+        [] => Err(Refusal::Syntax),
+    };
+    match done {
+        Ok(code) => code,
+        Err(refusal) => refusal.tell(),
+    }
+}
+
+fn plain(words: &[&str]) -> Result<u8, Refusal> {
+    match grammar::parse(words) {
+        Command::Attach(attach) => plug_in(&attach),
+        Command::Wait { ifname, timeout } => wait::until_served(&ifname, timeout),
+        Command::Syntax => Err(Refusal::Syntax),
+        Command::Timeout(text) => Err(Refusal::Timeout(text)),
+    }
+}
+
+fn is_device(name: &str) -> bool {
+    let Ok(host) = Rtnl::open(Deadline::after(TIME)) else {
+        return false;
+    };
+    matches!(block_on(host.link_by_name(name)), Ok(Ok(Some(_))))
+}
+
+/// As the script does it: the first word is looked at, then the container, then
+/// the address.
+fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
+    let deadline = Deadline::after(TIME);
+    let host = Rtnl::open(deadline).map_err(Error::Socket)?;
+    let kind = block_on(uplink::kind_of(&attach.uplink, &host, deadline)).map_err(Error::Socket)?;
+    let kind = kind.map_err(|unknown| Refusal::uplink(unknown, &attach.uplink))?;
+    if kind == Kind::Infiniband && attach.mac.is_some() {
+        return Err(Refusal::InfinibandMac);
+    }
+    if kind == Kind::Port && attach.direct {
+        to_stderr("pipework: --direct-phys means nothing for a bridge, which is never moved");
+    }
+    let target = target::open(&attach.guest, deadline)?;
+    let address = Address::parse(attach)?;
+    let hostif = (kind == Kind::Port).then(|| asked::hostif(attach, target.sandbox.init.pid));
+    if let Some(hostif) = hostif.as_ref().and_then(|(name, _)| name.as_deref()) {
+        block_on(free_name(hostif, attach, &host)).map_err(Error::Socket)??;
+    }
+    let is_kept = keeper::is_there(deadline);
+    let pairs = asked::pairs(attach, kind, &address, hostif, is_kept);
+    give(attach, &target, &pairs, deadline)
+}
+
+/// Nothing of the host may bear the name that the end on the host will have. One
+/// that is down is what is left of somebody, and goes.
+async fn free_name(name: &str, attach: &Attach, host: &Rtnl) -> Result<(), Refusal> {
+    let link = host.link_by_name(name).await.map_err(Refusal::kernel)?;
+    let is_veth = |link: &LinkFacts| link.kind.as_deref() == Some("veth");
+    match link {
+        None => Ok(()),
+        Some(link) if !link.up && is_veth(&link) => {
+            let deleted = host.delete_link(link.ifindex).await;
+            deleted.map_err(Refusal::kernel)
+        }
+        // Whether it is ours, and as it should be, the record will tell.
+        Some(_) if attach.ensure => Ok(()),
+        Some(_) => Err(Refusal::Exists(name.to_owned())),
+    }
+}
+
+fn give(
+    attach: &Attach,
+    target: &Target,
+    pairs: &[(String, String)],
+    deadline: Deadline,
+) -> Result<u8, Refusal> {
+    let attached = to_target(target, pairs, deadline)?;
+    // A success says nothing, as there: whoever has this in a script may read
+    // stderr as a failure.
+    for notice in notices(&attached) {
+        logging::to_system_log(tracing::Level::INFO, &format!("{}: {notice}", target.name));
+    }
+    // The script makes nothing twice, and says so by its exit code.
+    let there = attached.interfaces.iter().find(|(_, was_there)| *was_there);
+    match there {
+        Some((ifname, _)) if !attach.ensure => Err(Refusal::Exists(ifname.to_string())),
+        Some(_) | None => Ok(0),
+    }
+}
+
+impl Refusal {
+    /// Says why, and what the process exits with.
+    fn tell(&self) -> u8 {
+        match self {
+            Self::Syntax => {
+                print(words::SYNTAX);
+            }
+            Self::Exists(name) => {
+                print(&format!("Link {name} exists and is up\n"));
+            }
+            Self::Failed(error) => match words::of_the_script(error) {
+                Some(text) => to_stderr(&text),
+                None => to_stderr(&report(error, None)),
+            },
+            Self::Interface(_)
+            | Self::Mac(_)
+            | Self::NoOvs
+            | Self::InfinibandMac
+            | Self::NoNetmask(_)
+            | Self::Family { .. }
+            | Self::NoTool(_)
+            | Self::Tool { .. }
+            | Self::Timeout(_)
+            | Self::NotServed(_) => to_stderr(&self.to_string()),
+        }
+        self.code()
+    }
+}

@@ -1,0 +1,145 @@
+//! The names of DHCP clients that the script starts, and the options of theirs
+//! that the built-in client has as well.
+
+use crate::request::keys::form;
+
+/// A client that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Which one.
+    pub name: &'static str,
+    /// It was to go on running, and renew the lease.
+    pub stays: bool,
+    /// Fields that its options mean, without `pipework.`.
+    pub fields: Vec<(&'static str, String)>,
+    /// Options that mean nothing here.
+    pub ignored: Vec<String>,
+}
+
+/// Whether a client can be told to stay, by `-f` behind its name.
+const CLIENTS: [(&str, bool); 4] = [
+    ("udhcpc", true),
+    ("dhclient", true),
+    ("dhcpcd", false),
+    ("dhcp", false),
+];
+
+impl Client {
+    /// The client that an address names; `None` when it is none.
+    ///
+    /// `guest` is the host name that the script sends where it sends one.
+    pub fn parse(address: &str, guest: &str) -> Option<Self> {
+        let (client, options) = address.split_once(':').unwrap_or((address, ""));
+        let (name, stays) = CLIENTS.iter().find_map(|(name, may_stay)| {
+            let rest = client.strip_prefix(name)?;
+            match (rest, may_stay) {
+                ("", _) => Some((*name, false)),
+                ("-f", true) => Some((*name, true)),
+                (_, _) => None,
+            }
+        })?;
+        let mut client = Self {
+            name,
+            stays,
+            fields: Vec::new(),
+            ignored: Vec::new(),
+        };
+        // dhclient is started without a host name.
+        if name != "dhclient" && form::is_host_name(guest) {
+            client.set("dhcp.hostname", guest);
+        }
+        client.read(options);
+        Some(client)
+    }
+
+    fn set(&mut self, field: &'static str, value: &str) {
+        self.fields.retain(|(known, _)| *known != field);
+        self.fields.push((field, value.to_owned()));
+    }
+
+    /// udhcpc's `-x hostname:NAME`, and what the three have in common.
+    fn read(&mut self, options: &str) {
+        let mut words = options.split_ascii_whitespace();
+        while let Some(option) = words.next() {
+            let is_dhcpcd = self.name == "dhcpcd";
+            match option {
+                "-f" => self.stays = true,
+                // Who asks once and ends, in the foreground, quietly: as we do.
+                "-q" | "-n" | "-1" | "-4" | "-w" | "-b" => {}
+                "-R" => self.set("dhcp.release", "true"),
+                "-x" | "-h" | "-F" | "-H" | "-V" | "-I" | "-i" => {
+                    let value = words.next().unwrap_or_default();
+                    let field = match (option, value.split_once(':')) {
+                        ("-x", Some(("hostname", name))) => Some(("dhcp.hostname", name)),
+                        ("-x", Some(("vendor", class))) => Some(("dhcp.vendor-class", class)),
+                        ("-h" | "-F" | "-H", _) => Some(("dhcp.hostname", value)),
+                        ("-V", _) => Some(("dhcp.vendor-class", value)),
+                        ("-i", _) if is_dhcpcd => Some(("dhcp.vendor-class", value)),
+                        ("-I", _) => Some(("dhcp.client-id", value)),
+                        (_, _) => None,
+                    };
+                    match field {
+                        Some((field, value)) => self.set(field, value),
+                        None => self.ignored.push(format!("{option} {value}")),
+                    }
+                }
+                "-t" if is_dhcpcd => match words.next().and_then(|time| time.parse::<u32>().ok()) {
+                    // More than a run has would be refused.
+                    Some(seconds) => {
+                        self.set("dhcp.timeout", &format!("{}s", seconds.clamp(1, 40)))
+                    }
+                    None => self.ignored.push(option.to_owned()),
+                },
+                other => self.ignored.push(other.to_owned()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(address: &str) -> Vec<(&'static str, String)> {
+        Client::parse(address, "web").unwrap().fields
+    }
+
+    #[test]
+    fn the_scripts_clients_are_known_and_nothing_else() {
+        for (address, stays) in [
+            ("dhcp", false),
+            ("dhcp:-f", true),
+            ("udhcpc", false),
+            ("udhcpc-f", true),
+            ("dhclient-f:-v", true),
+            ("dhcpcd", false),
+        ] {
+            assert_eq!(Client::parse(address, "web").unwrap().stays, stays);
+        }
+        for other in ["dhcp6", "dhcpcd-f", "dhcp-f", "10.0.0.1", "", "udhcpcx"] {
+            assert_eq!(Client::parse(other, "web"), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_container_is_the_host_name_where_the_script_sends_one() {
+        let hostname = [("dhcp.hostname", "web".to_owned())];
+        assert_eq!(fields("udhcpc"), hostname);
+        assert_eq!(fields("dhcpcd"), hostname);
+        assert_eq!(fields("dhclient"), []);
+        assert_eq!(Client::parse("dhcp", "pid:7").unwrap().fields, []);
+    }
+
+    #[test]
+    fn options_that_the_built_in_client_has_are_taken_and_others_told_of() {
+        let client = Client::parse("udhcpc:-x hostname:db -V acme -s /x -R", "web").unwrap();
+        let expected = [
+            ("dhcp.hostname", "db"),
+            ("dhcp.vendor-class", "acme"),
+            ("dhcp.release", "true"),
+        ];
+        let expected = expected.map(|(field, value)| (field, value.to_owned()));
+        assert_eq!(client.fields, expected);
+        assert_eq!(client.ignored, ["-s", "/x"]);
+    }
+}

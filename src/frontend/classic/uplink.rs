@@ -1,0 +1,91 @@
+//! What the first word of the classic form means on this host, looked at before
+//! anything else, as the script does.
+
+use crate::deadline::Deadline;
+use crate::host::ovs;
+use crate::request::{DeviceRef, IfName};
+use crate::sys::ovsdb;
+use crate::sys::rtnl::{LinkFacts, Rtnl, RtnlError};
+
+/// What an interface will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A port of a bridge, of Linux or Open vSwitch, with an end on the host.
+    Port,
+    /// A child of a NIC, or the NIC itself.
+    Nic,
+    /// A child of an InfiniBand interface.
+    Infiniband,
+    /// An interface that leads nowhere.
+    Dummy,
+}
+
+/// Why the first word means nothing.
+#[derive(Debug)]
+pub enum Unknown {
+    /// Nothing of that name, and nothing that would be made.
+    Interface,
+    /// `mac:` and an address that no NIC has.
+    Mac,
+    /// `ovs*`, and there is no Open vSwitch.
+    NoOvs,
+    /// The kernel did not answer.
+    Kernel(RtnlError),
+}
+
+/// Kinds of devices that may be a bridge of Open vSwitch: its own in the kernel,
+/// and a tap of its userspace datapath.
+const OVS_KINDS: [&str; 2] = ["openvswitch", "tun"];
+
+/// What `word` means.
+pub async fn kind_of(word: &str, host: &Rtnl, deadline: Deadline) -> Result<Kind, Unknown> {
+    let device = match word.parse::<DeviceRef>() {
+        Ok(device) => device,
+        Err(_) => return Err(Unknown::Interface),
+    };
+    let link = match &device {
+        DeviceRef::Name(name) => host.link_by_name(name.as_str()).await,
+        DeviceRef::Mac(mac) => host.links().await.map(|links| {
+            let octets = Some(mac.octets());
+            let mut links = links.into_iter();
+            links.find(|link| link.mac == octets || link.permanent_mac == octets)
+        }),
+        // The planner looks for it.
+        DeviceRef::Pci(_) => return Ok(Kind::Nic),
+    };
+    match (link.map_err(Unknown::Kernel)?, device) {
+        (Some(link), _) => Ok(present(&link, deadline)),
+        (None, DeviceRef::Name(name)) => absent(&name),
+        (None, DeviceRef::Mac(_) | DeviceRef::Pci(_)) => Err(Unknown::Mac),
+    }
+}
+
+fn present(link: &LinkFacts, deadline: Deadline) -> Kind {
+    let kind = link.kind.as_deref().unwrap_or_default();
+    if link.is_infiniband {
+        return Kind::Infiniband;
+    }
+    let is_ovs = || {
+        let bridge = ovs::open(deadline).and_then(|mut ovsdb| ovsdb.bridge(&link.name));
+        bridge.is_ok_and(|bridge| bridge.is_some())
+    };
+    match kind == "bridge" || (OVS_KINDS.contains(&kind) && is_ovs()) {
+        true => Kind::Port,
+        false => Kind::Nic,
+    }
+}
+
+/// A missing `br*` or `ovs*` is made.
+fn absent(name: &IfName) -> Result<Kind, Unknown> {
+    let name = name.as_str();
+    if name.starts_with("ovs") && !ovsdb::is_installed() {
+        return Err(Unknown::NoOvs);
+    }
+    if name.starts_with("br") || name.starts_with("ovs") {
+        return Ok(Kind::Port);
+    }
+    match name.starts_with("dummy") {
+        true => Ok(Kind::Dummy),
+        false => Err(Unknown::Interface),
+    }
+}

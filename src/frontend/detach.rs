@@ -1,0 +1,102 @@
+//! `pipework detach CONTAINER [INTERFACE] | --all`: takes back what was made for
+//! a container that goes on, exactly as the record says.
+
+use std::time::Duration;
+
+use crate::attach::unplug;
+use crate::collect::{Collector, NIC_PATIENCE};
+use crate::deadline::Deadline;
+use crate::error::{Error, report};
+use crate::frontend::cli::print;
+use crate::frontend::known;
+use crate::logging::{self, to_stderr};
+use crate::record::{Record, Store};
+use crate::request::IfName;
+use crate::sys::block_on;
+use crate::sys::netns::Netns;
+use crate::sys::rtnl::Rtnl;
+
+/// Per container: a device comes back by and by.
+const TIME: Duration = Duration::from_secs(45);
+
+/// Runs the command that `words` name, `detach` left out; `None` when they are
+/// none.
+pub fn run(words: &[&str]) -> Option<u8> {
+    logging::start();
+    let outcome = match words {
+        ["--all"] => return Some(all()),
+        [word, ..] if word.starts_with('-') => return None,
+        [container] => one(container, None),
+        [container, ifname] => match ifname.parse::<IfName>() {
+            Ok(ifname) => one(container, Some(&ifname)),
+            Err(_) => return None,
+        },
+        _ => return None,
+    };
+    Some(match outcome {
+        Ok(text) => print(&text),
+        Err(error) => {
+            to_stderr(&report(&error, words.first().copied()));
+            error.exit_code() as u8
+        }
+    })
+}
+
+fn one(container: &str, only: Option<&IfName>) -> Result<String, Error> {
+    let store = known::store()?;
+    let record = known::named(container, &store, Deadline::after(TIME))?;
+    let text = take_back(&record, only, &store)?;
+    match text.is_empty() {
+        true => Err(Error::NotAttached {
+            name: match only {
+                Some(only) => format!("{container} ({only})"),
+                None => container.to_owned(),
+            },
+        }),
+        false => Ok(text),
+    }
+}
+
+/// Everything of everybody; what cannot be taken back keeps the rest from nothing.
+fn all() -> u8 {
+    let store = match known::store() {
+        Ok(store) => store,
+        Err(error) => {
+            to_stderr(&report(&error, None));
+            return error.exit_code() as u8;
+        }
+    };
+    let mut code = 0;
+    for record in known::all(&store) {
+        match take_back(&record, None, &store) {
+            Ok(text) => {
+                print(&text);
+            }
+            Err(error) => {
+                to_stderr(&report(&error, Some(&known::called(&record))));
+                code = error.exit_code() as u8;
+            }
+        }
+    }
+    code
+}
+
+fn take_back(record: &Record, only: Option<&IfName>, store: &Store) -> Result<String, Error> {
+    let deadline = Deadline::after(TIME);
+    let home = Netns::own().map_err(Error::Socket)?;
+    let host = Rtnl::open(deadline).map_err(Error::Socket)?;
+    let collector = Collector {
+        store,
+        host: &host,
+        home: &home,
+        deadline,
+        patience: NIC_PATIENCE,
+    };
+    let gone = block_on(unplug(record, only, &collector)).map_err(Error::Socket)?;
+    let gone = gone.map_err(|error| Error::NotTakenBack(Box::new(error)))?;
+    let name = known::called(record);
+    let lines = gone
+        .iter()
+        .map(|a| format!("{} of {name} is unplugged\n", a.ifname));
+    Ok(lines.collect())
+}

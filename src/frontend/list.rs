@@ -1,0 +1,246 @@
+//! `pipework list`: who has what, read from the records.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, report};
+use crate::frontend::cli::print;
+use crate::frontend::columns::columns;
+use crate::frontend::{known, why};
+use crate::logging::to_stderr;
+use crate::record::{AttachmentRecord, Kept, Record, Store};
+use crate::reference::LeaseId;
+use crate::sys::clock::{seconds_since_1970, since_boot};
+use crate::sys::proc;
+
+/// How often `--watch` looks.
+const EVERY: Duration = Duration::from_secs(2);
+
+const HEADINGS: [&str; 8] = [
+    "CONTAINER",
+    "INTERFACE",
+    "UPLINK",
+    "VLAN",
+    "MAC",
+    "ADDRESSES",
+    "SINCE",
+    "LEASE",
+];
+
+/// How it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Table,
+    Json,
+}
+
+/// Runs the command that `words` name, `list` left out; `None` when they are
+/// none.
+pub fn run(words: &[&str]) -> Option<u8> {
+    let known = ["--json", "--failed", "--watch"];
+    if words.iter().any(|word| !known.contains(word)) {
+        return None;
+    }
+    let has = |word: &str| words.contains(&word);
+    let form = match has("--json") {
+        true => Form::Json,
+        false => Form::Table,
+    };
+    let text = || match has("--failed") {
+        true => why::failed(form == Form::Json),
+        false => list(form),
+    };
+    loop {
+        let code = show(text(), has("--watch"));
+        if code != 0 || !has("--watch") {
+            return Some(code);
+        }
+        std::thread::sleep(EVERY);
+    }
+}
+
+fn show(text: Result<String, Error>, watches: bool) -> u8 {
+    match text {
+        Ok(text) => {
+            // From the top of a terminal that is cleared; elsewhere one below the
+            // other.
+            let is_terminal = watches && std::io::stdout().is_terminal();
+            let clear = if is_terminal { "\x1b[H\x1b[2J" } else { "" };
+            print(&format!("{clear}{text}"))
+        }
+        Err(error) => {
+            to_stderr(&report(&error, None));
+            error.exit_code() as u8
+        }
+    }
+}
+
+fn list(form: Form) -> Result<String, Error> {
+    let store = known::store()?;
+    let records = known::all(&store);
+    Ok(match form {
+        Form::Table => table(&records, &store),
+        Form::Json => {
+            let entries = entries(&records, &store);
+            let entries: Vec<Value> = entries.iter().map(Entry::json).collect();
+            format!("{:#}\n", Value::Array(entries))
+        }
+    })
+}
+
+fn table(records: &[Record], store: &Store) -> String {
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
+    rows.extend(entries(records, store).iter().map(Entry::row));
+    columns(&rows)
+}
+
+/// One interface of one container.
+struct Entry<'a> {
+    record: &'a Record,
+    attachment: &'a AttachmentRecord,
+    lease: Option<Kept>,
+    since: Option<u64>,
+    lives: bool,
+}
+
+fn entries<'a>(records: &'a [Record], store: &Store) -> Vec<Entry<'a>> {
+    let mut entries = Vec::new();
+    for record in records {
+        let lives = record
+            .references()
+            .any(crate::reference::Reference::is_bound)
+            || record.keepers().any(|k| proc::is_same(k.pid, k.birth));
+        let since = store.written(&record.key);
+        for attachment in &record.attachments {
+            let lease = LeaseId {
+                namespace: record.key.clone(),
+                ifindex: attachment.ifindex,
+            };
+            entries.push(Entry {
+                record,
+                attachment,
+                lease: store.lease(&lease).ok().flatten(),
+                since,
+                lives,
+            });
+        }
+    }
+    entries
+}
+
+impl Entry<'_> {
+    fn row(&self) -> [String; 8] {
+        let Self {
+            record,
+            attachment,
+            lease,
+            since,
+            lives,
+        } = self;
+        let name = known::called(record);
+        let addresses: Vec<String> = attachment
+            .addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let or_none = |text: String| {
+            if text.is_empty() {
+                "-".to_owned()
+            } else {
+                text
+            }
+        };
+        [
+            if *lives {
+                name
+            } else {
+                format!("{name} (gone)")
+            },
+            attachment.ifname.to_string(),
+            attachment.uplink.to_string(),
+            or_none(
+                attachment
+                    .vlan
+                    .map(|vlan| vlan.to_string())
+                    .unwrap_or_default(),
+            ),
+            attachment.mac.to_string(),
+            or_none(addresses.join(",")),
+            since.map_or_else(|| "-".to_owned(), ago),
+            lease.as_ref().map_or_else(|| "-".to_owned(), lease_text),
+        ]
+    }
+
+    /// Times are in seconds since 1970, or from now where the name ends in `_in`;
+    /// what is not known is `null`.
+    fn json(&self) -> Value {
+        let Self {
+            record,
+            attachment,
+            lease,
+            since,
+            lives,
+        } = self;
+        let reference = record.references().next();
+        json!({
+            "container": known::called(record),
+            "id": reference.map(|r| &r.id),
+            "pid": reference.map(|r| r.init.pid),
+            "running": lives,
+            "interface": attachment.ifname,
+            "host_interface": attachment.hostif,
+            "uplink": attachment.uplink,
+            "vlan": attachment.vlan,
+            "mac": attachment.mac,
+            "addresses": attachment.addresses,
+            "since": since,
+            "lease_ends_in": lease.as_ref().and_then(ends_in),
+            "leased": lease.is_some(),
+        })
+    }
+}
+
+fn ends_in(kept: &Kept) -> Option<u64> {
+    let v4 = kept.dhcp4.as_ref().and_then(|kept| kept.bound.as_ref());
+    let v6 = kept.dhcp6.as_ref().and_then(|kept| kept.bound.as_ref());
+    let ends = [
+        v4.and_then(|v4| v4.ends_at()),
+        v6.and_then(|v6| v6.ends_at()),
+    ];
+    let first = ends.into_iter().flatten().min()?;
+    Some(first.saturating_sub(since_boot()).as_secs())
+}
+
+fn lease_text(kept: &Kept) -> String {
+    match ends_in(kept) {
+        Some(seconds) => format!("{} left", span(seconds)),
+        None => "held".to_owned(),
+    }
+}
+
+fn ago(since: u64) -> String {
+    span(seconds_since_1970().saturating_sub(since))
+}
+
+/// A time as people say it.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_said_in_the_unit_that_people_use() {
+        let said = [5, 119, 120, 7200, 172_800].map(span);
+        assert_eq!(said, ["5 s", "119 s", "2 min", "2 h", "2 d"]);
+    }
+}

@@ -1,0 +1,81 @@
+//! The last reports about containers that did not start, for the one who asks
+//! why: in 256 places by the container's id, so that whoever makes containers
+//! fail for ever fills no more.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+use super::RecordError;
+use super::codec::read_bytes;
+use super::store::{Store, create_in_place, hash, io_error, remove, write_file};
+
+/// What went wrong with a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Its id in its runtime.
+    pub id: String,
+    /// Its name, as far as one is known.
+    pub name: String,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The report, as it was shown.
+    pub text: String,
+}
+
+impl Store {
+    fn report_path(&self, id: &str) -> std::path::PathBuf {
+        let place = hash(&["report", id]);
+        self.path("reports").join(place.get(..2).unwrap_or("00"))
+    }
+
+    /// Keeps the last report about a container.
+    pub fn keep_report(&self, report: &Report) -> Result<(), RecordError> {
+        let path = self.report_path(&report.id);
+        let bytes = serde_json::to_vec(report).map_err(|e| io_error(&path, e.into()))?;
+        create_in_place(&path, |path| write_file(path, &bytes))
+    }
+
+    /// Forgets the report about a container that is well now.
+    pub fn drop_report(&self, id: &str) -> Result<(), RecordError> {
+        remove(&self.report_path(id))
+    }
+
+    /// Every report that is kept and can be read, the latest first.
+    pub fn reports(&self) -> Result<Vec<Report>, RecordError> {
+        let mut reports: Vec<Report> = Vec::new();
+        for entry in fs::read_dir(self.path("reports")).into_iter().flatten() {
+            let Ok(entry) = entry else { continue };
+            let bytes = read_bytes(&entry.path())?.unwrap_or_default();
+            reports.extend(serde_json::from_slice::<Report>(&bytes));
+        }
+        reports.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+        Ok(reports)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_kept_in_a_bounded_place_and_the_latest_comes_first() {
+        let root = std::env::temp_dir().join(format!("pipework-reports-{}", std::process::id()));
+        let store = Store::open(&root).unwrap();
+        for at in 0..1000 {
+            let report = Report {
+                id: format!("c{at}"),
+                name: "web".to_owned(),
+                at,
+                text: "pipework: no".to_owned(),
+            };
+            store.keep_report(&report).unwrap();
+        }
+        let kept = store.reports().unwrap();
+        assert!((200..=256).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept[0].id, "c999");
+        store.drop_report("c999").unwrap();
+        assert_ne!(store.reports().unwrap()[0].id, "c999");
+        fs::remove_dir_all(root).unwrap();
+    }
+}

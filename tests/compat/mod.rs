@@ -1,0 +1,109 @@
+//! The command line of pipework, the shell script: one table of cases, run
+//! against containers of a lab with this program, and with any other that
+//! `$PIPEWORK_CLASSIC` names, for example the script itself.
+//!
+//! Where the script and ours are meant to differ (`new fix`), the other program
+//! is only looked at: what it does is printed. Cases that are no command line are
+//! elsewhere:
+//!
+//! | case | what | where |
+//! |---|---|---|
+//! | 3 | a MAC in upper case | `compat_uplinks` |
+//! | 6, 42 | InfiniBand | unit tests of `plan::handover`, `frontend::classic::asked` |
+//! | 11, 12 | a client that is not installed, or needs Docker | 48 to 51: the client is built in |
+//! | 30 | IPv6 with busybox installed | 29: nothing is asked of it |
+//! | 33, 52, 57 | no arping; files in /var/run/netns | looked at in every case |
+//! | 37 | LXC | unit tests of `host::find` |
+//! | 38, 39 | `--direct-phys` | `direct` |
+//! | 43 | a radio | `wifi` |
+//! | 44 | a port of Open vSwitch | `ovs::the_interface_row_says_what_pipework_always_wrote_and_whose_it_is` |
+//! | 45 | `MAC@200@300` | unit test of `frontend::classic::grammar` |
+//! | 47 | what stays of a container that died | `bridge::a_bridge_of_ours_stays_when_its_last_port_goes` |
+
+mod direct;
+mod run;
+mod table;
+
+use crate::support::lab::lab;
+use crate::support::skip;
+
+/// Runs every row of one case, each in a lab of its own.
+fn case(number: u32) {
+    let rows = table::cases().into_iter().filter(|c| c.number == number);
+    let rows: Vec<table::Case> = rows.collect();
+    assert!(!rows.is_empty(), "table.txt has no case {number}");
+    for row in rows {
+        for program in run::programs() {
+            let row = row.clone();
+            let (title, program) = (row.title.clone(), program.clone());
+            lab!(move |lab| {
+                if let Err(reason) = run::judge(lab, &row, &program) {
+                    skip!(format!("{reason}: case {number}, {title}"));
+                }
+            });
+        }
+    }
+}
+
+macro_rules! cases {
+    ($($name:ident $number:literal)*) => {$(
+        #[test]
+        fn $name() {
+            case($number);
+        }
+    )*
+
+        /// Every case of the table has a test.
+        #[test]
+        fn every_case_of_the_table_is_run() {
+            let tested = [$($number),*];
+            let missing = table::cases().into_iter().find(|c| !tested.contains(&c.number));
+            assert!(missing.is_none(), "{missing:?}");
+        }
+    };
+}
+
+cases! {
+    case_1_too_few_words_are_answered_with_the_syntax 1
+    case_2_an_interface_that_would_not_be_made_is_named 2
+    case_3_a_mac_that_no_interface_has_is_named 3
+    case_4_a_bridge_of_open_vswitch_needs_it_installed 4
+    case_5_a_port_of_a_linux_bridge_has_its_vlan 5
+    case_7_a_container_that_nobody_knows_is_told_of 7
+    case_8_the_same_without_docker 8
+    case_9_a_stopped_container_has_no_pid 9
+    case_10_an_address_has_a_netmask 10
+    case_13_a_missing_bridge_is_made_and_the_container_is_its_port 13
+    case_14_nothing_is_made_twice 14
+    case_15_an_end_that_is_down_is_made_anew 15
+    case_16_both_ends_have_the_names_that_were_given 16
+    case_17_options_stand_anywhere 17
+    case_18_the_newest_gateway_wins 18
+    case_19_a_gateway_may_be_beyond_the_subnet 19
+    case_20_an_at_with_nothing_behind_it_is_nothing 20
+    case_21_a_link_needs_no_address 21
+    case_22_a_hardware_address_is_set 22
+    case_23_a_text_gives_a_hardware_address 23
+    case_24_a_multicast_address_leaves_nothing 24
+    case_25_a_long_name_inside_leaves_room_for_the_one_outside 25
+    case_26_a_name_that_is_taken_leaves_nothing 26
+    case_27_an_address_that_is_none_leaves_nothing 27
+    case_28_a_gateway_of_the_other_family_leaves_nothing 28
+    case_29_ipv6_is_as_good 29
+    case_31_a_family_has_two_words 31
+    case_32_a_family_need_not_be_said 32
+    case_34_a_network_card_gets_a_macvlan 34
+    case_35_its_name_may_be_long 35
+    case_36_a_vlan_of_a_network_card_is_a_device 36
+    case_40_a_bridge_is_never_moved 40
+    case_41_a_dummy_leads_nowhere 41
+    case_46_both_ends_have_the_mtu_of_the_bridge 46
+    case_48_udhcpc_is_built_in 48
+    case_49_so_is_dhclient 49
+    case_50_so_is_dhcpcd_with_its_options 50
+    case_51_so_is_dhcp 51
+    case_53_iproute2_runs_inside 53
+    case_54_a_wait_is_for_a_carrier 54
+    case_55_an_address_that_another_host_has_is_refused 55
+    case_56_words_at_the_end_are_ignored 56
+}

@@ -1,0 +1,222 @@
+//! One row of the table in one lab: what is given, the run, and what is looked
+//! at afterwards.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use super::table::{Case, Look};
+use crate::support::dhcp_server::Scripted;
+use crate::support::lab::{Container, Lab, PIPEWORK, ip};
+
+/// A program to be judged.
+#[derive(Clone)]
+pub struct Program {
+    path: PathBuf,
+    /// It is not ours: what is meant to differ is only told.
+    is_other: bool,
+}
+
+/// Ours, and the one that `$PIPEWORK_CLASSIC` names.
+pub fn programs() -> Vec<Program> {
+    let ours = Program {
+        path: PIPEWORK.into(),
+        is_other: false,
+    };
+    let other = std::env::var_os("PIPEWORK_CLASSIC").map(|path| Program {
+        path: path.into(),
+        is_other: true,
+    });
+    std::iter::once(ours).chain(other).collect()
+}
+
+/// A stand-in for `docker inspect` and `docker ps`, for a program that asks it
+/// for the processes of this lab's containers.
+const DOCKER: &str = r#"#!/bin/sh
+for name; do :; done
+file=/run/crun/$name/status
+[ "$1" = inspect ] && [ -e "$file" ] || exit 1
+sed 's/.*"pid":\([0-9]*\).*/\1/' "$file"
+"#;
+
+/// Tells crun's state of a container, by which it is found.
+fn tell(name: &str, pid: u32) {
+    let folder = Path::new("/run/crun").join(name);
+    fs::create_dir_all(&folder).unwrap();
+    let status = format!("{{\"pid\":{pid},\"bundle\":\"/run/bundles/{name}\"}}\n");
+    fs::write(folder.join("status"), status).unwrap();
+}
+
+/// Fails with what is missing for a row.
+fn has(lab: &Lab, need: &str, program: &Program) -> Result<(), String> {
+    let makes = |kind: &str| {
+        let made = Command::new("ip")
+            .args(["link", "add", "probe0", "type"])
+            .args(kind.split(' '))
+            .output();
+        let made = made.is_ok_and(|output| output.status.success());
+        if made {
+            ip("link del probe0");
+        }
+        made
+    };
+    let there = match need {
+        "macvlan" => crate::macvlan::is_here(),
+        "vlan" => {
+            let _machine = lab.nic("probe1");
+            let made = makes("vlan id 7 protocol 802.1q link probe1");
+            ip("link del probe1");
+            made || {
+                let mut command = Command::new("ip");
+                command.args("link add link lo name probe0 type vlan id 7".split(' '));
+                let made = command.output().is_ok_and(|output| output.status.success());
+                if made {
+                    ip("link del probe0");
+                }
+                made
+            }
+        }
+        "dummy" => makes("dummy"),
+        "bridge_vlan" => makes("bridge vlan_filtering 1"),
+        "no_docker" | "dad" => !program.is_other,
+        "dhcp" => true,
+        other => panic!("table.txt needs {other}"),
+    };
+    match there {
+        true => Ok(()),
+        false => Err(format!("kernel or program has no {need}")),
+    }
+}
+
+/// What lives as long as a row.
+#[derive(Default)]
+struct Given {
+    machines: Vec<Container>,
+    servers: Vec<Scripted>,
+}
+
+impl Given {
+    fn enter(&mut self, line: &str, lab: &Lab, container: &Container, program: &Program) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "nic" => self.machines.push(lab.nic(rest)),
+            "lan" => self.machines.push(lab.lan(rest)),
+            "dhcp" => {
+                let machine = self.machines.last().unwrap();
+                self.servers.push(Scripted::ordinary(lab, machine));
+            }
+            "inside" => lab.inside(container, || {
+                ip(rest);
+            }),
+            "pipework" => {
+                let words: Vec<String> = rest.split(' ').map(str::to_owned).collect();
+                let output = start(program, &words);
+                assert!(output.status.success(), "{line}: {output:?}");
+            }
+            _ => {
+                ip(line);
+            }
+        }
+    }
+}
+
+fn start(program: &Program, words: &[String]) -> Output {
+    let mut command = Command::new(&program.path);
+    command
+        .args(words)
+        .env("PATH", "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+/// Runs one row and fails the test where something is not as it says.
+pub fn judge(lab: &Lab, case: &Case, program: &Program) -> Result<(), String> {
+    for need in &case.needs {
+        has(lab, need, program)?;
+    }
+    let container = lab.container("c1");
+    tell("c1", container.pid());
+    tell("stopped", 0);
+    if program.is_other {
+        fs::create_dir_all("/run/bin").unwrap();
+        fs::write("/run/bin/docker", DOCKER).unwrap();
+        fs::set_permissions("/run/bin/docker", fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let pid = container.pid().to_string();
+    let filled = |text: &str| text.replace("{pid}", &pid);
+    let mut given = Given::default();
+    for line in &case.given {
+        given.enter(&filled(line), lab, &container, program);
+    }
+    let before = (lab.snapshot(), lab.snapshot_of(&container));
+    let words: Vec<String> = case.run.iter().map(|word| filled(word)).collect();
+    let output = start(program, &words);
+    let faults = faults(case, &output, lab, &container, &filled);
+    if program.is_other && case.is_fix {
+        println!("case {}, {}: {faults:#?}", case.number, case.title);
+        return Ok(());
+    }
+    let title = format!("case {}, {}", case.number, case.title);
+    assert!(faults.is_empty(), "{title}: {faults:#?}\n{output:?}");
+    if case.unchanged {
+        before.0.assert_equal(&lab.snapshot(), "host");
+        before
+            .1
+            .assert_equal(&lab.snapshot_of(&container), "container");
+    }
+    Ok(())
+}
+
+/// Everything that is not as the row says.
+fn faults(
+    case: &Case,
+    output: &Output,
+    lab: &Lab,
+    container: &Container,
+    filled: &dyn Fn(&str) -> String,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    if output.status.code() != Some(case.code) {
+        faults.push(format!("code {:?}", output.status.code()));
+    }
+    let streams = [
+        ("stdout", &output.stdout, &case.stdout),
+        ("stderr", &output.stderr, &case.stderr),
+    ];
+    for (stream, said, wanted) in streams {
+        let said = String::from_utf8_lossy(said).into_owned();
+        let missing = wanted.iter().find(|line| !said.contains(&filled(line)));
+        faults.extend(missing.map(|line| format!("{stream} lacks {line}")));
+        if case.silent && !said.is_empty() {
+            faults.push(format!("{stream} says {said}"));
+        }
+    }
+    faults.extend(case.host.iter().filter_map(|look| not_so(look, filled)));
+    lab.inside(container, || {
+        faults.extend(case.guest.iter().filter_map(|look| not_so(look, filled)));
+    });
+    // The script leaves a link there when it fails.
+    let names: HashSet<PathBuf> = fs::read_dir("/var/run/netns")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    if !case.is_fix && !names.is_empty() && output.status.success() {
+        faults.push(format!("{names:?}"));
+    }
+    faults
+}
+
+fn not_so(look: &Look, filled: &dyn Fn(&str) -> String) -> Option<String> {
+    let command = filled(&look.command);
+    let output = Command::new("ip")
+        .args(command.split_whitespace())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wanted = filled(&look.text);
+    (said.contains(&wanted) != look.there).then(|| format!("ip {command} says {said}"))
+}
