@@ -124,6 +124,12 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
             why: "somebody has to go on asking",
         });
     }
+    if let Some(other) = fields.host_access.as_ref().filter(|asked| asked.value)
+        && asks(Dynamic::Dhcp6)
+    {
+        let why = "it needs IPv6 addresses that are written";
+        return Err(conflict(ip, &other.origin, why));
+    }
     if !asks(Dynamic::Dhcp4) {
         return match &fields.dhcp.fallback {
             Some(asked) if matches!(asked.value, Fallback::Address(_)) => {

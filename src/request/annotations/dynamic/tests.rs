@@ -52,6 +52,9 @@ fn an_address_in_the_place_of_a_lease_is_ipv4s() {
 fn what_needs_to_know_an_ipv6_address_or_leads_to_no_server_is_refused() {
     let error = refused(&[BRIDGE, SIX, ("pipework.sbr", "true")]);
     assert!(error.contains("addresses that are written"), "{error}");
+    let parent = ("pipework.parent", "eth1");
+    let error = refused(&[parent, SIX, ("pipework.host-access", "true")]);
+    assert!(error.contains("addresses that are written"), "{error}");
     let error = refused(&[("pipework.dummy", "any0"), SIX]);
     assert!(error.contains("a dummy leads nowhere"), "{error}");
     let l3 = ("pipework.mode", "l3");
