@@ -245,6 +245,8 @@ fn both_families_are_one_lease_and_given_back_together() {
         lab.attach(&web, &both).ok();
         assert_eq!(leases().len(), 1);
         assert!(leases()[0].dhcp4.is_some() && leases()[0].dhcp6.is_some());
+        // The daemon has heard of it by then, and opened the namespace.
+        std::thread::sleep(Duration::from_millis(300));
         web.kill();
         let is_told = || {
             use pipework::dhcp::wire::MessageType as Four;
