@@ -112,11 +112,7 @@ pub async fn attach(
     record.enter(&plan, &fingerprints, &reference);
     record.note_vlans(&wanted.attachments);
     record.share(&shared, &reference);
-    let bound = sandbox.path.as_deref();
-    let path = bound.or_else(|| config.as_ref().and_then(bundle::Config::namespace_path));
-    if let Some(path) = path {
-        record.remember_path(path.to_owned());
-    }
+    remember_path(&mut record, sandbox, config.as_ref());
     store.begin(&record)?;
     let claimed = claim_macs(&plan, &collector, sandbox).await;
     if let Err(error) = claimed.and_then(|()| keep_bridges(&plan, store, sandbox)) {
@@ -156,6 +152,14 @@ pub async fn attach(
     attached.left_out = left_out.into_iter().map(|out| out.error).collect();
     sweep(&collector).await;
     Ok(attached)
+}
+
+/// Keeps the path to the namespace, where it was given by one.
+fn remember_path(record: &mut Record, sandbox: &Sandbox, config: Option<&bundle::Config>) {
+    let bound = sandbox.path.as_deref();
+    if let Some(path) = bound.or_else(|| config.and_then(bundle::Config::namespace_path)) {
+        record.remember_path(path.to_owned());
+    }
 }
 
 /// Announces what was made, now that nothing can fail any more.
