@@ -138,8 +138,11 @@ pub async fn attach(
     };
     let finished = finish(&mut record, &plan, &left_out, &collector).await;
     if let Err(error) = finished {
-        apply::take_back(&plan.undos(), kernel.sides()).await;
-        store.abandon(&record)?;
+        let (_, left) = apply::take_back_in_time(&plan.undos(), &kernel).await;
+        // What is left needs its record.
+        if left.is_empty() {
+            store.abandon(&record)?;
+        }
         return Err(error);
     }
     chosen.keep();

@@ -193,17 +193,7 @@ pub async fn give_up(
         .rev()
         .filter_map(|planned| planned.step.undo())
         .collect();
-    // What is left of the time may be nothing, and the runtime's own timeout
-    // leaves a while for this.
-    let deadline = Deadline::after(UNDO_TIME);
-    let (host, guest) = (kernel.host.until(deadline), kernel.guest.until(deadline));
-    let sides = Sides {
-        host: &host,
-        guest: Some(&guest),
-        deadline,
-        ..kernel.sides()
-    };
-    let (undone, left) = take_back(&undos, sides).await;
+    let (undone, left) = take_back_in_time(&undos, kernel).await;
     ApplyError {
         step: Box::new(planned.step.clone()),
         origin: planned.origin.clone(),
@@ -213,6 +203,20 @@ pub async fn give_up(
         left,
         holders: Vec::new(),
     }
+}
+
+/// Takes `undos` back with a time of its own: what is left of the run's may be
+/// nothing, and the runtime's own timeout leaves a while for this.
+pub async fn take_back_in_time(undos: &[Undo], kernel: &Kernel<'_>) -> (Vec<Undo>, Vec<Left>) {
+    let deadline = Deadline::after(UNDO_TIME);
+    let (host, guest) = (kernel.host.until(deadline), kernel.guest.until(deadline));
+    let sides = Sides {
+        host: &host,
+        guest: Some(&guest),
+        deadline,
+        ..kernel.sides()
+    };
+    take_back(undos, sides).await
 }
 
 /// Takes one step, again for a while where only a dying namespace is in the way.

@@ -29,7 +29,11 @@ impl Collector<'_> {
         let known = self.store.read(key)?;
         let is_known = known.complete.is_some() || known.applying.is_some();
         let mut keepers = kept.keepers.iter();
-        let is_of_now = proc::boot_id().is_ok_and(|id| id == key.boot_id);
+        // Who cannot tell this boot from others forgets nothing.
+        let Ok(boot_id) = proc::boot_id() else {
+            return Ok(None);
+        };
+        let is_of_now = boot_id == key.boot_id;
         let lives = keepers.any(|keeper| proc::is_same(keeper.pid, keeper.birth));
         if is_of_now && (is_known || lives) {
             return Ok(None);

@@ -128,6 +128,17 @@ impl Client {
     /// `ENODEV` or `ENXIO` when the interface is gone.
     pub fn serve(&mut self, now: Now) -> io::Result<Vec<Change>> {
         let mut changes = Vec::new();
+        let read = self.read(&mut changes, now);
+        changes.extend(self.on(&Event::Timer, now));
+        changes.extend(self.go_on_probing(now));
+        match read {
+            // What breaks a socket breaks it again at the next reading.
+            Err(error) if changes.is_empty() => Err(error),
+            Ok(()) | Err(_) => Ok(changes),
+        }
+    }
+
+    fn read(&mut self, changes: &mut Vec<Change>, now: Now) -> io::Result<()> {
         let mut buffer = [0; FRAME_BYTES];
         for _ in 0..MOST_FRAMES {
             let Some(raw) = &self.raw else { break };
@@ -145,9 +156,7 @@ impl Client {
             let bytes = buffer.get(..length).unwrap_or_default();
             changes.extend(self.receive(bytes, now));
         }
-        changes.extend(self.on(&Event::Timer, now));
-        changes.extend(self.go_on_probing(now));
-        Ok(changes)
+        Ok(())
     }
 
     fn hear(&mut self, heard: &[u8], now: Now) -> Vec<Change> {

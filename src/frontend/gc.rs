@@ -136,9 +136,6 @@ async fn all(collector: &Collector<'_>) -> Swept {
     if let Err(error) = collector.store.sweep_ways() {
         swept.failed.push(error.to_string());
     }
-    if let Err(error) = collector.store.sweep_leases() {
-        swept.failed.push(error.to_string());
-    }
     for lease in collector.sweep_leases() {
         match lease {
             Ok(whose) => swept.leases.push(whose),

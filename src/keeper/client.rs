@@ -5,8 +5,11 @@
 //! them until it asks again, because a socket holds its namespace.
 
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
+
+use nix::libc;
 
 use crate::dhcp::frame::CLIENT_PORT;
 use crate::dhcp::io::{Change, Client as DhcpClient};
@@ -147,9 +150,11 @@ impl Client {
     ) -> io::Result<Vec<Change>> {
         let due = self.dhcp.as_ref().and_then(DhcpClient::wakes_at);
         if due.is_some_and(|at| at <= now) {
-            self.prepare(place, kept, now)?;
+            self.prepare(place, kept)?;
+            self.listens_until = Some(now + LISTENING);
         }
         let has_begun = std::mem::replace(&mut self.has_begun, true);
+        let before = self.state().map(mem::discriminant);
         let Some(dhcp) = &mut self.dhcp else {
             return Ok(Vec::new());
         };
@@ -158,15 +163,36 @@ impl Client {
             changes.extend(dhcp.on(&Event::Start, now));
         }
         changes.extend(dhcp.serve(now)?);
-        // A refusal sends it back to where broadcasts are needed.
-        if !self.has_listened(now) {
-            self.prepare(place, kept, now)?;
+        // A refusal sends it back to where broadcasts are needed. What others say
+        // on the link makes no answer come later.
+        if !self.has_listened(now) && self.state().map(mem::discriminant) != before {
+            match self.prepare(place, kept) {
+                // What has happened is not undone by that.
+                Err(error) if !changes.is_empty() => {
+                    tracing::warn!(ifname = %kept.ifname, %error, "a server cannot be asked");
+                }
+                prepared => prepared?,
+            }
+            self.listens_until = Some(now + LISTENING);
         }
         Ok(changes)
     }
 
-    /// Opens the socket that the next message needs, unless it is there.
-    fn prepare(&mut self, place: Place<'_>, kept: &Kept, now: Now) -> io::Result<()> {
+    /// Opens the socket that the next message needs, unless it is there. One that
+    /// cannot be had counts as a message that is lost.
+    ///
+    /// `ENODEV` or `ENXIO` when the interface is gone.
+    fn prepare(&mut self, place: Place<'_>, kept: &Kept) -> io::Result<()> {
+        match self.open(place, kept, since_boot()) {
+            Err(e) if !matches!(e.raw_os_error(), Some(libc::ENODEV | libc::ENXIO)) => {
+                tracing::warn!(ifname = %kept.ifname, error = %e, "a server cannot be asked");
+                Ok(())
+            }
+            opened => opened,
+        }
+    }
+
+    fn open(&mut self, place: Place<'_>, kept: &Kept, now: Now) -> io::Result<()> {
         let need = self.needs(now);
         let Some(dhcp) = &mut self.dhcp else {
             return Ok(());
@@ -197,8 +223,6 @@ impl Client {
             }
             Need::Speak(_) | Need::Listen => {}
         }
-        // Every message that is due gives its answer the same time.
-        self.listens_until = Some(now + LISTENING);
         Ok(())
     }
 

@@ -31,6 +31,9 @@ use crate::sys::seqpacket::Listener;
 pub(super) const LOCK: &str = "/run/pipework/daemon.lock";
 /// A bridge that fell empty is removed a minute later at the earliest.
 pub(super) const SWEEP_AFTER: Duration = Duration::from_secs(61);
+/// How often the lock is tried for, and how long after each.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// How long a daemon that was started for a request stays without a lease.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
@@ -157,8 +160,16 @@ fn sweep(sweep: fn()) {
 fn lock() -> Result<Flock<File>, DaemonError> {
     let mut options = File::options();
     let file = options.write(true).create(true).truncate(false).open(LOCK);
-    let file = file.map_err(kernel(LOCK))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| DaemonError::Another)
+    let mut file = file.map_err(kernel(LOCK))?;
+    // A hook that asks whether a daemon runs holds it for a moment.
+    for _ in 0..LOCK_TRIES {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((back, _)) => file = back,
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Err(DaemonError::Another)
 }
 
 /// One descriptor per namespace, and one more per lease that will be given back:

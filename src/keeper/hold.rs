@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::client6::Client6;
 use super::daemon::{Daemon, LeaseKey, SWEEP_AFTER, Source};
+use super::give_back::give_back;
 use super::protocol::Refusal;
 use super::renew::{FAREWELL, farewell};
 use super::serve::close;
@@ -172,6 +173,23 @@ impl Daemon {
         self.sweep_at = Some(since_boot() + SWEEP_AFTER);
     }
 
+    /// Gives back what nobody of us could when the container ended.
+    fn give_back_rest(&self, cookie: u64) {
+        let leases = self.leases.range((cookie, 0)..=(cookie, u32::MAX));
+        for (_, held) in leases {
+            if held.kept.release && !held.is_given_back && !self.has_next_life(&held.kept) {
+                give_back(&held.kept);
+            }
+        }
+    }
+
+    /// Whether the same interface has a lease again, by which its server knows it.
+    fn has_next_life(&self, kept: &Kept) -> bool {
+        let all = self.store.leases().unwrap_or_default();
+        let mut others = all.iter().flatten().filter(|other| other.id != kept.id);
+        others.any(|other| other.identity == kept.identity)
+    }
+
     fn forget(&self, id: &LeaseId) {
         if let Err(error) = self.store.forget_lease(id) {
             tracing::warn!(%error, "the file of a lease that ended stays");
@@ -257,6 +275,7 @@ impl Daemon {
         let key = self.namespace_key(cookie);
         let again = match self.collect(&key) {
             Ok(Fate::Ended) => {
+                self.give_back_rest(cookie);
                 self.end_all(cookie);
                 None
             }
@@ -313,11 +332,15 @@ impl Daemon {
             // Where /proc cannot be read, somebody may be there.
             if !others.is_ok_and(|others| others.is_empty()) {
                 held.netns = Some(netns);
-            } else if !std::mem::replace(&mut held.is_given_back, true)
-                && farewell(held, &netns, &self.home)
-            {
-                held.netns = Some(netns);
-                waits = true;
+            } else if !held.is_given_back {
+                held.is_given_back = true;
+                if farewell(held, &netns, &self.home) {
+                    held.netns = Some(netns);
+                    waits = true;
+                } else {
+                    // A hook was faster at taking the interface away.
+                    give_back(&held.kept);
+                }
             } else {
                 close(held.client.hush());
                 close(held.client6.hush());

@@ -11,6 +11,7 @@ mod ask;
 mod client;
 mod client6;
 mod daemon;
+mod give_back;
 mod hold;
 mod policy;
 pub mod protocol;
@@ -21,4 +22,5 @@ mod turns;
 
 pub use ask::{KeeperError, Turn, hand_over, is_there, release, turn};
 pub use daemon::{DaemonError, Setup, run};
+pub use give_back::give_back;
 pub use policy::{last_network, last_policy};

@@ -52,8 +52,23 @@ fn last(path: &Path) -> Option<Vec<u8>> {
 /// Who looks after the files.
 #[derive(Debug, Default)]
 pub(super) struct PolicyFile {
-    watch: Option<Watch>,
-    networks: Option<Watch>,
+    watched: Option<Watched>,
+    networks: Option<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    watch: Watch,
+    number: u64,
+    /// The directory is not there; what is watched is where it would be.
+    is_above: bool,
+}
+
+impl Watched {
+    /// Takes note of what has changed; false when another watch is needed.
+    fn settle(&self) -> bool {
+        self.watch.settle() && !self.is_above
+    }
 }
 
 impl Daemon {
@@ -66,12 +81,13 @@ impl Daemon {
         read_networks();
     }
 
-    /// Watches the directories of the files, as soon as there are any.
+    /// Watches the directories of the files, or where they would be while there
+    /// are none.
     pub(super) fn watch_policy(&mut self) {
-        if self.policy.watch.is_none()
+        if self.policy.watched.is_none()
             && let Some(directory) = Path::new(POLICY_PATH).parent()
         {
-            self.policy.watch = self.watch_directory(directory);
+            self.policy.watched = self.watch_directory(directory);
         }
         if self.policy.networks.is_none() {
             self.policy.networks = self.watch_directory(Path::new(networks::DIRECTORY));
@@ -81,23 +97,35 @@ impl Daemon {
         }
     }
 
-    fn watch_directory(&mut self, directory: &Path) -> Option<Watch> {
-        let watch = Watch::directory(directory).ok()?;
+    fn watch_directory(&mut self, directory: &Path) -> Option<Watched> {
+        let own = Watch::directory(directory).map(|watch| (watch, false));
+        // It may be made just before what is above it is watched.
+        let watch = own.or_else(|error| {
+            let above = Watch::directory(directory.parent().ok_or(error)?)?;
+            let own = Watch::directory(directory);
+            Ok::<_, io::Error>(own.map_or((above, true), |own| (own, false)))
+        });
+        let (watch, is_above) = watch.ok()?;
         let number = self.number(Source::Policy);
-        match self.poller.add(&watch, number) {
-            Ok(()) => Some(watch),
-            Err(error) => {
-                self.drop_number(number);
-                tracing::warn!(%error, "{} is not watched", directory.display());
-                None
-            }
+        if let Err(error) = self.poller.add(&watch, number) {
+            self.drop_number(number);
+            tracing::warn!(%error, "{} is not watched", directory.display());
+            return None;
         }
+        Some(Watched {
+            watch,
+            number,
+            is_above,
+        })
     }
 
-    /// Something changed beside the files, or in them.
+    /// Something changed beside the files, in them, or where their directories
+    /// are.
     pub(super) fn policy_changed(&mut self) {
-        for watch in [&self.policy.watch, &self.policy.networks] {
-            watch.iter().for_each(Watch::settle);
+        let PolicyFile { watched, networks } = &mut self.policy;
+        let over = [watched, networks].map(|watched| watched.take_if(|watched| !watched.settle()));
+        for Watched { number, .. } in over.into_iter().flatten() {
+            self.drop_number(number);
         }
         self.watch_policy();
         read_policy();

@@ -16,7 +16,7 @@ use crate::dhcp::io::Change;
 use crate::dhcp::v4::{Bound, Now};
 use crate::plan::Applied4;
 use crate::plan::lease::{Target, change};
-use crate::record::{Kept, Remembered, VERSION};
+use crate::record::{Identity, Kept, Remembered, VERSION};
 use crate::reference::LeaseId;
 use crate::sys::block_on;
 use crate::sys::clock::{seconds_since_1970, since_boot};
@@ -171,20 +171,27 @@ impl Daemon {
         };
         let (steps, after) = change(target, &former, bound.as_ref(), now);
 
+        let is_refused = |former: &Bound| former.ends_at().is_none_or(|end| now < end);
+        if bound.is_none() && kept.bound.as_ref().is_some_and(is_refused) {
+            // Before its time has come: nothing to ask for in the next life.
+            self.forget_remembered(&held.kept.identity);
+        }
         kept.bound = bound;
         held.kept.dhcp4 = Some(kept.clone());
         self.write(&held.kept);
         let done = block_on(async {
+            let mut done = Ok(());
             for step in &steps {
-                carry_out(step, guest).await?;
+                // What is refused does not keep the others from their turn.
+                done = done.and(carry_out(step, guest).await);
             }
             if let Some(address) = after.address
                 && Some(address) != before
             {
                 // Neighbours that knew the former host learn of it.
-                guest.probe_neighbour(ifindex, address.addr()).await?;
+                done = done.and(guest.probe_neighbour(ifindex, address.addr()).await);
             }
-            Ok::<(), RtnlError>(())
+            done
         })?;
         kept.applied = after;
         held.kept.dhcp4 = Some(kept);
@@ -242,16 +249,22 @@ impl Daemon {
         held.client6.release(&netns, &self.home, &held.kept);
         held.leaves_at = Some(since_boot() + FAREWELL);
         let identity = held.kept.identity.clone();
-        let forgotten = self.store.forget_remembered(&identity);
-        if let Err(error) = forgotten.and(self.store.forget_remembered6(&identity)) {
+        self.forget_remembered(&identity);
+        if let Err(error) = self.store.forget_remembered6(&identity) {
             tracing::warn!(%error, "a lease that was given back is remembered");
         }
         Ok(())
     }
+
+    fn forget_remembered(&self, identity: &Identity) {
+        if let Err(error) = self.store.forget_remembered(identity) {
+            tracing::warn!(%error, "a lease that is nobody's any more is remembered");
+        }
+    }
 }
 
 /// Says goodbye for a lease whose namespace is about to end; true when there was
-/// something to say.
+/// something to say, and the way to say it.
 pub(super) fn farewell(held: &mut Held, netns: &Netns, home: &Netns) -> bool {
     let ifname = held.kept.ifname.clone();
     let four = held.client.release(netns, home, &ifname);

@@ -19,7 +19,6 @@ use crate::plan::lease::{Applied4, Wishes};
 use crate::plan::lease6::Applied6;
 use crate::reference::{Keeper, LeaseId};
 use crate::request::{ArpProbe, IfName, MacAddr};
-use crate::sys::proc;
 
 const NEW: &str = "new";
 
@@ -128,23 +127,6 @@ impl Store {
         // Somebody writes it now, or was killed while he did.
         let whole = paths.filter(|path| path.extension().is_none());
         Ok(whole.filter_map(|path| read(&path).transpose()).collect())
-    }
-
-    /// Forgets the leases of namespaces that nobody lives in: of another boot,
-    /// or without a record and without a process that keeps them.
-    pub fn sweep_leases(&self) -> Result<usize, RecordError> {
-        let boot_id = proc::boot_id().unwrap_or_default();
-        let mut forgotten = 0;
-        for kept in self.leases()?.into_iter().flatten() {
-            let namespace = &kept.id.namespace;
-            let mut keepers = kept.keepers.iter();
-            let lives = self.knows(namespace) || keepers.any(|k| proc::is_same(k.pid, k.birth));
-            if namespace.boot_id != boot_id || !lives {
-                self.forget_lease(&kept.id)?;
-                forgotten += 1;
-            }
-        }
-        Ok(forgotten)
     }
 
     /// Forgets a lease.

@@ -102,13 +102,16 @@ impl AsFd for Alarm {
 pub struct Watch(Inotify);
 
 impl Watch {
-    /// Watches files that are written, replaced, renamed, removed, or whose owner
-    /// or mode changes.
+    /// Watches files and directories that are made, written, replaced, renamed,
+    /// removed, or whose owner or mode changes.
     ///
     /// `ENOENT` when there is no such directory.
     pub fn directory(path: &Path) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         let changes = AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_MOVE
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_ATTRIB;
@@ -116,9 +119,19 @@ impl Watch {
         Ok(Self(inotify))
     }
 
-    /// Takes note of what has changed; it may be anything.
-    pub fn settle(&self) {
-        while self.0.read_events().is_ok() {}
+    /// Takes note of what has changed; it may be anything. False when the
+    /// directory itself is not at its path any more, so that the watch is of no
+    /// use.
+    pub fn settle(&self) -> bool {
+        let over = AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_MOVE_SELF
+            | AddWatchFlags::IN_IGNORED
+            | AddWatchFlags::IN_UNMOUNT;
+        let mut stays = true;
+        while let Ok(events) = self.0.read_events() {
+            stays &= !events.iter().any(|event| event.mask.intersects(over));
+        }
+        stays
     }
 }
 

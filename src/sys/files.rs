@@ -127,7 +127,13 @@ pub fn replace(
                 .mode(Mode::from_bits_truncate(0o644))
                 .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
             let made = openat2(&directory, file.name(), how).map_err(|e| fault(e.into()))?;
-            File::from(made).write_all(text.as_bytes()).map_err(fault)
+            File::from(made)
+                .write_all(text.as_bytes())
+                .map_err(|error| {
+                    // Half of it would be taken for somebody else's.
+                    let _ = unlinkat(&directory, file.name(), UnlinkatFlags::NoRemoveDir);
+                    fault(error)
+                })
         }
         (Some(_), None) | (None, Some(_)) => Err(FileFault::Changed { what }),
     }

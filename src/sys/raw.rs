@@ -12,7 +12,6 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::libc;
 use nix::sys::signal::{SigHandler, Signal};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 pub use arena::Arena;
 
@@ -243,7 +242,8 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     owned(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) })
 }
 
-/// The next message of a socket of messages, and the descriptors in it.
+/// The next message of a socket of messages, and the descriptors in it. Those
+/// that our table had no place for are missing: the kernel has closed them.
 ///
 /// `EMSGSIZE` when it is longer than `most` bytes.
 pub fn receive_with_descriptors(
@@ -251,25 +251,59 @@ pub fn receive_with_descriptors(
     most: usize,
 ) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; most];
-    // As many as the kernel lets through (SCM_MAX_FD, include/net/scm.h).
-    let mut room = nix::cmsg_space!([RawFd; 253]);
-    let mut parts = [io::IoSliceMut::new(&mut bytes)];
-    let (socket, flags) = (socket.as_fd().as_raw_fd(), MsgFlags::MSG_CMSG_CLOEXEC);
-    let message = recvmsg::<()>(socket, &mut parts, Some(&mut room), flags)?;
-    let mut descriptors = Vec::new();
-    for part in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(numbers) = part {
-            for number in numbers {
-                descriptors.push(owned(number)?);
-            }
-        }
-    }
-    let (length, flags) = (message.bytes, message.flags);
-    if flags.contains(MsgFlags::MSG_TRUNC) {
+    // Room for as many as the kernel lets through (SCM_MAX_FD, include/net/scm.h)
+    // behind their header, aligned as a header is.
+    let mut room = [0_u64; 2 + 253_usize.div_ceil(2)];
+    let mut part = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: a msghdr of zeroes names no memory.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    header.msg_control = room.as_mut_ptr().cast();
+    header.msg_controllen = mem::size_of_val(&room) as _;
+    let (socket, flags) = (socket.as_fd().as_raw_fd(), libc::MSG_CMSG_CLOEXEC);
+    // SAFETY: `header` names `bytes` and `room` with their lengths; both are
+    // writable and outlive the call.
+    let length = unsafe { libc::recvmsg(socket, &raw mut header, flags) };
+    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+    // nix hands nothing out where MSG_CTRUNC is set, and what had come would stay
+    // open for ever.
+    let descriptors = descriptors_in(&header)?;
+    if header.msg_flags & libc::MSG_TRUNC != 0 {
         return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
     }
     bytes.truncate(length);
     Ok((bytes, descriptors))
+}
+
+/// The descriptors that recvmsg(2) has put into `header`'s control messages.
+fn descriptors_in(header: &libc::msghdr) -> io::Result<Vec<OwnedFd>> {
+    let mut descriptors = Vec::new();
+    // SAFETY: the kernel has set the length of what it wrote there.
+    let mut control = unsafe { libc::CMSG_FIRSTHDR(header) };
+    // SAFETY: null, or a whole header inside the room that `header` names.
+    while let Some(found) = unsafe { control.as_ref() } {
+        // SAFETY: no more than a sum.
+        let before = unsafe { libc::CMSG_LEN(0) } as usize;
+        let bytes = (found.cmsg_len as usize).saturating_sub(before);
+        if (found.cmsg_level, found.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+            for place in 0..bytes / mem::size_of::<RawFd>() {
+                // SAFETY: the kernel put that many numbers behind the header, of
+                // descriptors that nobody else knows.
+                let number = unsafe {
+                    let first = libc::CMSG_DATA(found).cast::<RawFd>();
+                    first.add(place).read_unaligned()
+                };
+                descriptors.push(owned(number)?);
+            }
+        }
+        // SAFETY: as for the first.
+        control = unsafe { libc::CMSG_NXTHDR(header, control) };
+    }
+    Ok(descriptors)
 }
 
 /// Fills `bytes` with randomness of the kernel (getrandom(2)).

@@ -195,6 +195,26 @@ mod tests {
     }
 
     #[test]
+    fn descriptors_that_find_no_place_leave_the_others_to_be_closed() {
+        let (listener, path) = listener("cut");
+        let client = Connection::open(&path, deadline()).unwrap();
+        let server = listener.accept().unwrap().unwrap();
+        // What the kernel says of the sender takes room from the descriptors.
+        setsockopt(&server, sockopt::PassCred, &true).unwrap();
+        let file = File::open("/proc/self/comm").unwrap();
+        let many: Vec<OwnedFd> = (0..253).map(|_| file.try_clone().unwrap().into()).collect();
+        client.send(b"many", &many).unwrap();
+        let (bytes, descriptors) = server.receive(100).unwrap();
+        assert_eq!(bytes, b"many");
+        assert!(
+            (200..253).contains(&descriptors.len()),
+            "{}",
+            descriptors.len()
+        );
+        fs::remove_file(path).unwrap();
+    }
+
+    #[test]
     fn a_message_that_is_too_long_is_an_error_and_silence_ends_by_the_deadline() {
         let (listener, path) = listener("long");
         let client = Connection::open(&path, deadline()).unwrap();

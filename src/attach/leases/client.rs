@@ -81,7 +81,7 @@ pub(super) async fn ask_all(
     asks: Vec<LeaseAsk>,
 ) -> Vec<Result<Answer, LeaseError>> {
     let begin = Instant::now();
-    let mut running = Vec::new();
+    let mut running: Vec<Acquiring> = Vec::new();
     let mut all = Vec::new();
     for mut ask in asks {
         if ask.host_name_is_default
@@ -93,15 +93,22 @@ pub(super) async fn ask_all(
         let last = leasing.last(&ask);
         let client = leasing.client(&ask, &last, begin).await;
         let client = client.map(|client| {
-            running.push(Acquiring {
-                client,
-                until: clock::since_boot() + ask.timeout,
-            });
+            // Its time begins below, when it may ask.
+            let until = Duration::ZERO;
+            running.push(Acquiring { client, until });
             running.len() - 1
         });
         all.push(Ready { ask, last, client });
     }
     let turns: Vec<keeper::Turn> = turns(&all, leasing);
+    let (now, left) = (clock::since_boot(), leasing.kernel.deadline.remaining());
+    for ready in &mut all {
+        ready.ask.timeout = ready.ask.timeout.min(left);
+        let place = ready.client.as_ref().ok();
+        if let Some(acquiring) = place.and_then(|place| running.get_mut(*place)) {
+            acquiring.until = now + ready.ask.timeout;
+        }
+    }
     let results = acquire(&mut running);
     drop(turns);
     let mut results: Vec<Option<Result<Got, NoLease>>> = match results {
@@ -110,12 +117,24 @@ pub(super) async fn ask_all(
     };
     all.into_iter()
         .map(|ready| {
+            let identity = leasing.identity_of(&ready.ask);
             let place = ready.client.as_ref().ok().copied();
             let result = place.and_then(|place| results.get_mut(place)?.take());
             let client = place.and_then(|place| running.get_mut(place));
-            conclude(ready, result, client.map(|acquiring| &mut acquiring.client))
+            let client = client.map(|acquiring| &mut acquiring.client);
+            if client.as_ref().is_some_and(|client| was_refused(client)) {
+                // What was refused is not asked for again by the next start.
+                let _ = leasing.kernel.store.forget_remembered(&identity);
+            }
+            conclude(ready, result, client)
         })
         .collect()
+}
+
+/// Whether a server or another host has said that an address is not ours.
+fn was_refused(client: &Client) -> bool {
+    let progress = client.machine().progress();
+    progress.nak.is_some() || progress.conflict.is_some()
 }
 
 /// A turn per segment, of the daemon if there is one.
@@ -270,11 +289,12 @@ impl Leasing<'_> {
             // A port of anything but a Linux bridge says nothing of this.
             let forwards = port.and_then(|link| link.forwards).unwrap_or(true);
             let waited = begin.elapsed();
+            let is_late = self.kernel.deadline.has_passed();
             let patience = ask.wait.max(CARRIER_TIME).min(ask.wait + ask.timeout);
-            if has_carrier && (forwards || waited >= ask.timeout) {
+            if has_carrier && (forwards || waited >= ask.timeout || is_late) {
                 return Ok(());
             }
-            if !has_carrier && waited >= patience {
+            if !has_carrier && (waited >= patience || is_late) {
                 let ifname = ask.ifname.clone();
                 return Err(LeaseError::NoCarrier { ifname, waited });
             }

@@ -13,6 +13,10 @@ use crate::host::view::{FileView, FilesView};
 use crate::rt::{ContainerFile, FilePlace};
 use crate::sys::files;
 
+/// Hexadecimal digits of an id that an engine drew: Docker, podman, containerd
+/// and CRI-O have 64.
+const DRAWN_DIGITS: usize = 32;
+
 /// Looks at both files of the container `id`. `is_alone` says that it has no
 /// interface but `lo` and ours.
 pub fn look_at_files(
@@ -114,8 +118,11 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 fn is_engines(source: &Path, file: ContainerFile, id: &str) -> bool {
+    // An id that somebody chose may be the name of any directory.
+    let is_drawn = id.len() >= DRAWN_DIGITS && id.bytes().all(|b| b.is_ascii_hexdigit());
     let is_plain = |component| matches!(component, Component::RootDir | Component::Normal(_));
-    source.is_absolute()
+    is_drawn
+        && source.is_absolute()
         && source.components().all(is_plain)
         && source.file_name().is_some_and(|name| name == file.name())
         && source
@@ -128,7 +135,7 @@ mod tests {
     use super::*;
     use crate::host::bundle::Root;
 
-    const ID: &str = "4f1c";
+    const ID: &str = "4f1c4f1c4f1c4f1c4f1c4f1c4f1c4f1c";
 
     fn config(mounts: &[(&str, &str)]) -> Config {
         Config {
@@ -159,8 +166,8 @@ mod tests {
     #[test]
     fn a_file_that_the_engine_keeps_is_found_by_the_containers_id() {
         for source in [
-            "/run/containers/storage/overlay-containers/4f1c/userdata/resolv.conf",
-            "/var/lib/docker/containers/4f1c/resolv.conf",
+            "/run/containers/storage/overlay-containers/4f1c4f1c4f1c4f1c4f1c4f1c4f1c4f1c/userdata/resolv.conf",
+            "/var/lib/docker/containers/4f1c4f1c4f1c4f1c4f1c4f1c4f1c4f1c/resolv.conf",
         ] {
             let place = resolv(&[("/etc/resolv.conf", source)]);
             let path = source.into();
@@ -174,12 +181,22 @@ mod tests {
             "/etc/shadow",
             "/etc/resolv.conf",
             "/var/lib/docker/containers/other/resolv.conf",
-            "/x/4f1c/../../etc/resolv.conf",
-            "4f1c/resolv.conf",
-            "/x/4f1c/shadow",
+            "/x/4f1c4f1c4f1c4f1c4f1c4f1c4f1c4f1c/../../etc/resolv.conf",
+            "4f1c4f1c4f1c4f1c4f1c4f1c4f1c4f1c/resolv.conf",
+            "/x/4f1c4f1c4f1c4f1c4f1c4f1c4f1c4f1c/shadow",
         ] {
             assert!(resolv(&[("/etc/resolv.conf", source)]).is_err(), "{source}");
         }
+    }
+
+    #[test]
+    fn an_id_that_somebody_chose_makes_no_file_the_engines() {
+        let source = Path::new("/srv/web/resolv.conf");
+        assert!(!is_engines(source, ContainerFile::Resolv, "web"));
+        assert!(!is_engines(source, ContainerFile::Resolv, "srv"));
+        let hex = "0123456789abcdef";
+        let source = PathBuf::from(format!("/x/{hex}{hex}/resolv.conf"));
+        assert!(is_engines(&source, ContainerFile::Resolv, &hex.repeat(2)));
     }
 
     #[test]
@@ -198,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_last_mount_lies_on_top() {
-        let engines = "/var/lib/docker/containers/4f1c/resolv.conf";
+        let engines = "/var/lib/docker/containers/4f1c4f1c4f1c4f1c4f1c4f1c4f1c4f1c/resolv.conf";
         let mounts = [
             ("/etc/resolv.conf", engines),
             ("/etc/resolv.conf", "/etc/shadow"),
