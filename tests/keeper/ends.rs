@@ -1,12 +1,15 @@
 //! How long a lease is kept: as long as a process needs its interface.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use pipework::dhcp::wire::MessageType;
 use pipework::keeper::protocol::Refusal;
 use pipework::keeper::{self, KeeperError};
 
 use crate::process::{Daemon, hand_over, is_kept, lease_of, soon, store, within};
-use crate::support::lab::{ip_json, lab};
+use crate::server::Server;
+use crate::support::lab::{ip, ip_json, lab};
 
 const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
 /// What the matrix allows for the namespace to be free.
@@ -114,6 +117,41 @@ fn a_lease_that_is_not_written_down_or_whose_container_is_gone_is_refused() {
         web.kill();
         refused(&Refusal::Gone);
         assert!(!is_kept(&kept.id));
+    });
+}
+
+#[test]
+fn a_lease_of_a_container_that_ended_without_a_daemon_is_given_back_by_the_next() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        ip("addr add 10.0.0.1/24 dev br0");
+        let server = Server::start(lab, &machine, |_| Vec::new());
+        let mut web = lab.container("web");
+        let mut kept = lease_of(&web, 7);
+        kept.release = true;
+        store().keep_lease(&kept).unwrap();
+        web.kill();
+        // Who has come to use the address since keeps it.
+        let next = lab.container("web-again");
+        let mut again = lease_of(&next, 7);
+        again.identity = kept.identity.clone();
+        store().keep_lease(&again).unwrap();
+        let daemon = Daemon::start();
+        within("the lease ends", Duration::from_secs(2), || {
+            !is_kept(&kept.id)
+        });
+        daemon.kill();
+        store().keep_lease(&kept).unwrap();
+        store().forget_lease(&again.id).unwrap();
+        let _daemon = Daemon::start();
+        within("it is given back", Duration::from_secs(2), || {
+            !server.heard().is_empty()
+        });
+        let [release] = &server.heard()[..] else {
+            panic!("{:?}", server.kinds());
+        };
+        assert_eq!(release.kind(), Some(MessageType::Release));
+        assert_eq!(release.ciaddr, Ipv4Addr::new(10, 0, 0, 5));
     });
 }
 

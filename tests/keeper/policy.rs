@@ -82,3 +82,23 @@ fn a_network_that_breaks_counts_as_it_was_while_the_daemon_runs() {
         lab.attach(&lab.any_container(), &asked).refused(12);
     });
 }
+
+#[test]
+fn a_policy_whose_directory_is_replaced_is_read_all_the_same() {
+    lab!(|_lab| {
+        write(&rule("10.9.9.0/24"));
+        let _daemon = Daemon::start();
+        let soon = Duration::from_secs(2);
+        for net in ["10.0.0.0/24", "10.1.0.0/24"] {
+            // As a tool does that writes a configuration whole.
+            fs::create_dir_all("/etc/pipework.new").unwrap();
+            fs::write("/etc/pipework.new/policy.toml", rule("10.7.7.0/24")).unwrap();
+            fs::rename("/etc/pipework", format!("/etc/pipework.{}", &net[3..4])).unwrap();
+            within("there is none", soon, || known().is_empty());
+            fs::rename("/etc/pipework.new", "/etc/pipework").unwrap();
+            within("it is there again", soon, || known() == rule("10.7.7.0/24"));
+            write(&rule(net));
+            within("it is watched", soon, || known() == rule(net));
+        }
+    });
+}
