@@ -146,7 +146,7 @@ pub async fn attach(
         return Err(error);
     }
     chosen.keep();
-    leases.hand_over(&leasing);
+    let handed = leases.hand_over(&leasing);
     let mut attached = announce_made(&plan, &left_out, &kernel).await;
     attached
         .interfaces
@@ -154,6 +154,9 @@ pub async fn attach(
     attached.notices = plan.notices;
     attached.left_out = left_out.into_iter().map(|out| out.error).collect();
     sweep(&collector).await;
+    for error in handed.iter().filter_map(|told| told.answer().err()) {
+        tracing::warn!(id = sandbox.id, %error, "the daemon does not keep the lease");
+    }
     Ok(attached)
 }
 

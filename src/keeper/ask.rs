@@ -1,7 +1,7 @@
 //! The side of hooks and commands: whether a daemon is there, and what it is
 //! asked for.
 //!
-//! A hook waits but a moment. What it asked for is in the daemon's queue all the
+//! A hook waits but a moment, or not at all. What it asked for is in the daemon's queue all the
 //! same when it does not wait any longer, and on disk.
 
 use std::io;
@@ -66,6 +66,38 @@ pub fn hand_over(
     ask(&connection, &request, sockets, deadline)
 }
 
+/// The same without waiting: a hook has other things to do meanwhile, and the
+/// daemon hears of the lease even when nobody waits any more.
+pub fn hand_over_soon(
+    lease: &LeaseId,
+    sockets: Vec<OwnedFd>,
+    deadline: Deadline,
+) -> Result<HandedOver, KeeperError> {
+    let connection = connect(deadline.sooner(ANSWER_TIME))?;
+    let request = Request::Keep(lease.clone());
+    connection
+        .send(&write(&request), &sockets)
+        .map_err(KeeperError::Io)?;
+    Ok(HandedOver { connection })
+}
+
+/// A lease that the daemon was told of.
+#[derive(Debug)]
+pub struct HandedOver {
+    connection: Connection,
+}
+
+impl HandedOver {
+    /// What the daemon has said to it by now; nothing is fine.
+    pub fn answer(&self) -> Result<(), KeeperError> {
+        match self.connection.receive_now(MOST_BYTES) {
+            Ok((bytes, _)) => understood(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(KeeperError::Io(error)),
+        }
+    }
+}
+
 /// Gives a lease back, and has its address taken away.
 pub fn release(lease: &LeaseId) -> Result<(), KeeperError> {
     let deadline = Deadline::after(COMMAND_TIME);
@@ -116,10 +148,14 @@ fn ask(
     let (bytes, _) = connection
         .receive_until(MOST_BYTES, deadline)
         .map_err(failed)?;
+    understood(&bytes)
+}
+
+fn understood(bytes: &[u8]) -> Result<(), KeeperError> {
     if bytes.is_empty() {
         return Err(KeeperError::Io(io::ErrorKind::UnexpectedEof.into()));
     }
-    match read(&bytes)? {
+    match read(bytes)? {
         Answer::Done => Ok(()),
         Answer::Refused(refusal) => Err(KeeperError::Refused(refusal)),
     }

@@ -19,6 +19,8 @@ use crate::rt::{Address, Lifetime, Route};
 
 /// Routes of one lease; a server that sends more is no friend.
 const MOST_ROUTES: usize = 64;
+/// `IPV6_MIN_MTU` (include/uapi/linux/ipv6.h).
+const IPV6_MIN_MTU: u32 = 1280;
 /// A label of a host name (RFC 1035 §2.3.4).
 const MOST_LABEL: usize = 63;
 
@@ -32,6 +34,10 @@ pub struct Wishes {
     /// The MTU that the interface has without it, which it may lower; `None`:
     /// it sets none.
     pub mtu: Option<u32>,
+    /// It lowers it no further than this: below 1,280 the kernel takes IPv6 off
+    /// an interface with all its addresses (addrconf_notify).
+    #[serde(default)]
+    pub least_mtu: u32,
 }
 
 /// What of a lease is in the kernel.
@@ -118,7 +124,8 @@ fn applied(target: Target<'_>, lease: &Lease) -> Applied4 {
 /// The MTU of a lease where it lowers the interface's.
 fn mtu_of(target: Target<'_>, lease: &Lease) -> Option<u32> {
     let most = target.wishes.mtu?;
-    lease.mtu.map(u32::from).filter(|mtu| *mtu < most)
+    let suits = |mtu: &u32| (target.wishes.least_mtu..most).contains(mtu);
+    lease.mtu.map(u32::from).filter(suits)
 }
 
 fn set_mtu(target: Target<'_>, before: &Applied4, mtu: Option<u32>) -> Option<LeaseStep> {
@@ -284,7 +291,7 @@ impl Planner<'_> {
         let named = host_label(&self.identity.name);
         let client_id = match &dhcp.client_id {
             Some(asked) => asked.value.clone(),
-            None if shares_mac => ClientId::of_name(&names::alias(&self.identity.name, &ifname)),
+            None if shares_mac => ClientId::of_name(&names::client_name(self.identity, &ifname)),
             None => ClientId::of_mac(interface.mac.octets()),
         };
         let config = Config {
@@ -300,6 +307,7 @@ impl Planner<'_> {
             default_route: wants_default && rival.is_none(),
             metric,
             mtu: attachment.mtu.is_none().then_some(mtu),
+            least_mtu: if has_ipv6(attachment) { IPV6_MIN_MTU } else { 0 },
         };
         if let Some(rival) = rival.filter(|_| wants_default) {
             self.plan.notices.push(format!(
@@ -309,6 +317,15 @@ impl Planner<'_> {
         }
         Some(LeaseClient::V4 { config, wishes })
     }
+}
+
+/// Whether an interface is to have addresses of IPv6.
+fn has_ipv6(attachment: &Attachment) -> bool {
+    let addressing = &attachment.addressing;
+    let mut addresses = addressing.addresses.iter();
+    let mut dynamic = addressing.dynamic.iter();
+    addresses.any(|asked| asked.value.addr().is_ipv6())
+        || dynamic.any(|asked| asked.value != Dynamic::Dhcp4)
 }
 
 pub(super) fn value(asked: &Asked<String>) -> Option<String> {

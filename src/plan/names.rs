@@ -122,6 +122,21 @@ pub fn alias(name: &str, ifname: &IfName) -> String {
     format!("pipework:{name}/{ifname}")
 }
 
+/// What names an interface to servers where its MAC is not its own: with what
+/// tells this machine from another that runs the same name.
+pub fn client_name(identity: &Identity, ifname: &IfName) -> String {
+    let Identity {
+        machine_id,
+        engine,
+        name,
+        life: _,
+    } = identity;
+    let parts = ["pipework client", machine_id, engine, name, ifname.as_str()];
+    let [a, b, c, d, e, ..] = digest(&parts);
+    let own = alias(name, ifname);
+    format!("{own}@{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +183,17 @@ mod tests {
         assert_eq!(name.as_str().len(), 12);
         assert!(name.as_str().starts_with("pw"));
         assert_eq!(name, host_name("web", &eth1()));
+    }
+
+    #[test]
+    fn two_machines_that_run_the_same_name_are_two_clients() {
+        let a = client_name(&identity("a", "web"), &eth1());
+        let b = client_name(&identity("b", "web"), &eth1());
+        assert_ne!(a, b);
+        assert_eq!(a, client_name(&identity("a", "web"), &eth1()));
+        let long = client_name(&identity("a", &"n".repeat(300)), &eth1());
+        let longer = client_name(&identity("a", &"n".repeat(301)), &eth1());
+        assert!(long.len() < 255 && long != longer);
     }
 
     #[test]

@@ -242,13 +242,15 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     owned(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) })
 }
 
-/// The next message of a socket of messages, and the descriptors in it. Those
+/// The next message of a socket of messages, received with these flags of
+/// recvmsg(2), and the descriptors in it. Those
 /// that our table had no place for are missing: the kernel has closed them.
 ///
 /// `EMSGSIZE` when it is longer than `most` bytes.
 pub fn receive_with_descriptors(
     socket: impl AsFd,
     most: usize,
+    flags: libc::c_int,
 ) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; most];
     // Room for as many as the kernel lets through (SCM_MAX_FD, include/net/scm.h)
@@ -264,7 +266,7 @@ pub fn receive_with_descriptors(
     header.msg_iovlen = 1;
     header.msg_control = room.as_mut_ptr().cast();
     header.msg_controllen = mem::size_of_val(&room) as _;
-    let (socket, flags) = (socket.as_fd().as_raw_fd(), libc::MSG_CMSG_CLOEXEC);
+    let (socket, flags) = (socket.as_fd().as_raw_fd(), libc::MSG_CMSG_CLOEXEC | flags);
     // SAFETY: `header` names `bytes` and `room` with their lengths; both are
     // writable and outlive the call.
     let length = unsafe { libc::recvmsg(socket, &raw mut header, flags) };

@@ -127,7 +127,12 @@ impl Connection {
     ///
     /// `EMSGSIZE` when it is longer, `EAGAIN` when there is none.
     pub fn receive(&self, most: usize) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
-        raw::receive_with_descriptors(&self.0, most)
+        raw::receive_with_descriptors(&self.0, most, 0)
+    }
+
+    /// The same without waiting, on a client's side too.
+    pub fn receive_now(&self, most: usize) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+        raw::receive_with_descriptors(&self.0, most, MsgFlags::MSG_DONTWAIT.bits())
     }
 
     /// The same for a client, until the deadline.

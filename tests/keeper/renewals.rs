@@ -50,6 +50,7 @@ pub fn leased(lab: &Lab, id: &str, renewal: u32, rebinding: u32) -> (Container, 
         default_route: true,
         metric: None,
         mtu: Some(1500),
+        ..Wishes::default()
     };
     (container, kept)
 }

@@ -22,8 +22,10 @@ use crate::sys::{self, clock, raw};
 
 /// A NIC that has just been brought up needs a few seconds for its carrier.
 const CARRIER_TIME: Duration = Duration::from_secs(5);
-/// How often it is asked for.
-const CARRIER_PAUSE: Duration = Duration::from_millis(5);
+/// How long after the first question the next one comes, and at most between
+/// two: the kernel's work queue needs less than a millisecond, a NIC seconds.
+const FIRST_PAUSE: Duration = Duration::from_micros(250);
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 /// How long to wait for a turn: longer than the probes of those before us.
 const TURN_TIME: Duration = Duration::from_secs(5);
 
@@ -278,6 +280,7 @@ impl Leasing<'_> {
             ifname: ask.ifname.clone(),
             source: std::io::Error::other(error),
         };
+        let mut pause = FIRST_PAUSE;
         loop {
             let own = self.kernel.guest.link_by_index(ask.ifindex).await;
             let has_carrier = own.map_err(link_broke)?.is_some_and(|link| link.carrier);
@@ -298,7 +301,8 @@ impl Leasing<'_> {
                 let ifname = ask.ifname.clone();
                 return Err(LeaseError::NoCarrier { ifname, waited });
             }
-            sys::pause(CARRIER_PAUSE).await;
+            sys::pause(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }

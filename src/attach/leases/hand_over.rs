@@ -53,7 +53,10 @@ impl Leases {
 
     /// Writes the leases down and names them to who keeps them. What fails here
     /// fails no start: an address ends with its lease all the same.
-    pub(in crate::attach) fn hand_over(self, leasing: &Leasing<'_>) {
+    ///
+    /// What is returned says what the daemon answered, once that is of interest.
+    pub(in crate::attach) fn hand_over(self, leasing: &Leasing<'_>) -> Vec<keeper::HandedOver> {
+        let mut handed = Vec::new();
         let Leasing {
             sandbox, kernel, ..
         } = leasing;
@@ -77,13 +80,14 @@ impl Leases {
                 tracing::warn!(id = sandbox.id, %error, "the lease is not written down");
                 continue;
             }
-            match keeper::hand_over(&kept.id, sockets, kernel.deadline) {
-                Ok(()) => {}
+            match keeper::hand_over_soon(&kept.id, sockets, kernel.deadline) {
+                Ok(told) => handed.push(told),
                 Err(_) if !keeps => {}
                 Err(error) => {
                     tracing::warn!(id = sandbox.id, %error, "the daemon was not told of the lease");
                 }
             }
         }
+        handed
     }
 }

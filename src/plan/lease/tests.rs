@@ -15,6 +15,7 @@ fn target(ifname: &IfName) -> Target<'_> {
             default_route: true,
             metric: None,
             mtu: Some(1500),
+            least_mtu: 0,
         },
     }
 }
@@ -147,4 +148,19 @@ fn a_name_becomes_a_label_or_none() {
     assert_eq!(host_label("shop_web.1").as_deref(), Some("shop-web-1"));
     assert_eq!(host_label("_-"), None);
     assert_eq!(host_label(&"a".repeat(99)).unwrap().len(), 63);
+}
+
+#[test]
+fn a_server_does_not_take_ipv6_off_an_interface_by_its_mtu() {
+    let ifname = ifname();
+    for (mtu, is_set) in [(1279, false), (1280, true)] {
+        let mut target = target(&ifname);
+        target.wishes.least_mtu = IPV6_MIN_MTU;
+        let lease = bound("10.0.0.5/24", &[], Some(mtu));
+        let now = Duration::from_secs(100);
+        let (steps, after) = change(target, &Applied4::default(), Some(&lease), now);
+        let sets = |step: &LeaseStep| matches!(step, LeaseStep::SetMtu { .. });
+        assert_eq!(steps.iter().any(sets), is_set);
+        assert_eq!(after.mtu_before.is_some(), is_set);
+    }
 }
