@@ -20,6 +20,8 @@ mod ends;
 mod killed;
 #[path = "keeper/life.rs"]
 mod life;
+#[path = "keeper/names.rs"]
+mod names;
 #[path = "keeper/policy.rs"]
 mod policy;
 #[path = "keeper/process.rs"]

@@ -4,7 +4,7 @@
 //! on the daemon renews it. `protocol` is what is said between the two, `ask`
 //! the side of hooks and commands; `daemon` is the loop, `serve` answers, `hold`
 //! takes leases on and ends them, `renew` does what is due, `client` has the
-//! sockets for it, `turns` says who may ask
+//! sockets for it, `names` the files of its container, `turns` says who may ask
 //! servers now, `policy` keeps the last that could be read.
 
 mod ask;
@@ -13,6 +13,7 @@ mod client6;
 mod daemon;
 mod give_back;
 mod hold;
+mod names;
 mod policy;
 pub mod protocol;
 mod renew;

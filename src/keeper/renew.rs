@@ -176,6 +176,7 @@ impl Daemon {
             // Before its time has come: nothing to ask for in the next life.
             self.forget_remembered(&held.kept.identity);
         }
+        kept.named = self.named_after(&held.kept, bound.as_ref());
         kept.bound = bound;
         held.kept.dhcp4 = Some(kept.clone());
         self.write(&held.kept);

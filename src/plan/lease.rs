@@ -15,7 +15,7 @@ use crate::dhcp::lease::{Lease, LeaseRoute};
 use crate::dhcp::v4::{Bound, Config};
 use crate::dhcp::wire::Hardware;
 use crate::request::{ArpProbe, Asked, Attachment, ClientId, Dynamic, IfName, Uplink};
-use crate::rt::{Address, Lifetime, Route};
+use crate::rt::{Address, Lifetime, Resolver, Route};
 
 /// Routes of one lease; a server that sends more is no friend.
 const MOST_ROUTES: usize = 64;
@@ -136,6 +136,20 @@ fn set_mtu(target: Target<'_>, before: &Applied4, mtu: Option<u32>) -> Option<Le
         ifname: target.ifname.clone(),
         mtu,
     })
+}
+
+/// What the server of a lease knows of names, learned by `ifname`.
+pub fn resolver(lease: &Lease, ifname: &IfName) -> Resolver {
+    let servers = lease.dns.iter();
+    Resolver {
+        servers: servers
+            .map(|server| ((*server).into(), ifname.clone()))
+            .collect(),
+        search: match lease.search.is_empty() {
+            true => lease.domain.iter().cloned().collect(),
+            false => lease.search.clone(),
+        },
+    }
 }
 
 fn address_of(target: Target<'_>, address: Ipv4Net, lifetime: Option<Lifetime>) -> Address {

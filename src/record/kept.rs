@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::read_bytes;
 use super::store::{Store, create_in_place, io_error, remove, write_file};
 use super::{Identity, RecordError, VERSION};
+use crate::dhcp::lease::Lease;
 use crate::dhcp::v4::{Bound, Config};
 use crate::dhcp::v6;
 use crate::plan::lease::{Applied4, Wishes};
@@ -62,6 +63,10 @@ pub struct Kept4 {
     pub bound: Option<Bound>,
     /// What of it is in the kernel.
     pub applied: Applied4,
+    /// The lease whose names stand in the container's files, where that is
+    /// another one.
+    #[serde(default)]
+    pub named: Option<Lease>,
 }
 
 /// An IPv6 client, and what is in use of its lease.
@@ -199,6 +204,7 @@ mod tests {
                 wishes: Wishes::default(),
                 bound: None,
                 applied: Applied4::default(),
+                named: None,
             }),
             dhcp6: Some(Kept6 {
                 config: v6::Config {

@@ -76,6 +76,86 @@ impl Resolver {
     }
 }
 
+/// A resolv.conf of ours in which what `old` said is what `new` says, and
+/// nothing else changes; `None` where it says nothing of the kind, or `new`
+/// knows nothing in its place.
+pub fn revised_resolver(text: &str, old: &Resolver, new: &Resolver) -> Option<String> {
+    let body = body_of(text)?;
+    let olds: Vec<String> = old.servers.iter().map(|(a, _)| a.to_string()).collect();
+    let server_of = |line: &str| line.strip_prefix("nameserver ").map(str::to_owned);
+    let is_old = |line: &str| server_of(line).is_some_and(|server| olds.contains(&server));
+    let mut fresh: Vec<String> = new.servers.iter().map(|(a, _)| a.to_string()).collect();
+    fresh.retain(|server| {
+        let mut others = body.lines().filter(|line| !is_old(line));
+        !others.any(|line| server_of(line).as_ref() == Some(server))
+    });
+    let replaces = !new.servers.is_empty();
+    let (mut is_written, mut servers) = (false, 0);
+    let mut lines: Vec<String> = Vec::new();
+    let mut keep = |line: String| {
+        servers += usize::from(line.starts_with("nameserver "));
+        if servers <= MAX_SERVERS || !line.starts_with("nameserver ") {
+            lines.push(line);
+        }
+    };
+    for line in body.lines() {
+        if replaces && is_old(line) {
+            if !std::mem::replace(&mut is_written, true) {
+                let written = fresh.iter().map(|server| format!("nameserver {server}"));
+                written.for_each(&mut keep);
+            }
+        } else if let Some(words) = line.strip_prefix("search ") {
+            keep(format!("search {}", revised_search(words, old, new)));
+        } else {
+            keep(line.to_owned());
+        }
+    }
+    let revised = sealed(&lines);
+    (revised != text).then_some(revised)
+}
+
+/// The words of a search line with those of `new` where those of `old` were.
+fn revised_search(words: &str, old: &Resolver, new: &Resolver) -> String {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let is_old = |word: &&str| old.search.iter().any(|domain| domain == word);
+    let Some(place) = words.iter().position(is_old) else {
+        return words.join(" ");
+    };
+    if new.search.is_empty() {
+        return words.join(" ");
+    }
+    let (before, behind) = words.split_at(place);
+    let fresh = new.search.iter().map(String::as_str);
+    let mut all: Vec<&str> = Vec::new();
+    let kept = behind.iter().copied().filter(|word| !is_old(word));
+    for word in before.iter().copied().chain(fresh).chain(kept) {
+        if !all.contains(&word) {
+            all.push(word);
+        }
+    }
+    all.join(" ")
+}
+
+/// A hosts of ours with `new` in the place of the address `old`; `None` where
+/// that has no name in it.
+pub fn revised_hosts(text: &str, old: IpAddr, new: IpAddr) -> Option<String> {
+    let (old, mut lines) = (old.to_string(), Vec::new());
+    for line in body_of(text)?.lines() {
+        lines.push(match line.split_once('\t') {
+            Some((address, names)) if address == old => format!("{new}\t{names}"),
+            Some(_) | None => line.to_owned(),
+        });
+    }
+    let revised = sealed(&lines);
+    (revised != text).then_some(revised)
+}
+
+/// What stands below the seal of a text that is ours.
+fn body_of(text: &str) -> Option<&str> {
+    let (_, body) = text.split_once('\n')?;
+    is_sealed(text).then_some(body)
+}
+
 /// The text of hosts with `address` as that of `names`; `None` where the first
 /// of them has an address already by which others reach it.
 pub fn hosts_text(address: IpAddr, names: &[&str], former: Option<&str>) -> Option<String> {
@@ -165,6 +245,54 @@ mod tests {
         let wanted =
             "search lan\nnameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 2001:db8::1\n";
         assert_eq!(body(&text), wanted);
+    }
+
+    #[test]
+    fn what_a_server_says_anew_takes_the_place_of_what_it_said() {
+        let others = "nameserver 10.9.9.9\noptions ndots:2\nsearch corp old.lan\n";
+        let text = resolver(&["10.0.0.1", "10.0.0.2"], &["old.lan", "lan"]).text(Some(others));
+        let old = resolver(&["10.0.0.1", "10.0.0.2"], &["old.lan", "lan"]);
+        let new = resolver(&["10.0.0.3"], &["new.lan"]);
+        let revised = revised_resolver(&text, &old, &new).unwrap();
+        assert_eq!(
+            body(&revised),
+            "search new.lan\nnameserver 10.0.0.3\noptions ndots:2\n"
+        );
+        // What somebody asked for by value stays, and what is said twice is once.
+        let mut both = resolver(&["1.1.1.1"], &["corp"]);
+        both.add(old.clone());
+        let text = both.text(None);
+        let new = resolver(
+            &["1.1.1.1", "10.0.0.7", "10.0.0.8", "10.0.0.9"],
+            &["corp", "b"],
+        );
+        assert_eq!(
+            body(&revised_resolver(&text, &old, &new).unwrap()),
+            "search corp b\nnameserver 1.1.1.1\nnameserver 10.0.0.7\nnameserver 10.0.0.8\n"
+        );
+    }
+
+    #[test]
+    fn what_a_server_did_not_say_is_left_as_it_is() {
+        let text = resolver(&["1.1.1.1"], &["corp"]).text(None);
+        let (old, new) = (
+            resolver(&["10.0.0.1"], &["lan"]),
+            resolver(&["10.0.0.3"], &[]),
+        );
+        assert_eq!(revised_resolver(&text, &old, &new), None);
+        let text = old.text(None);
+        assert_eq!(revised_resolver(&text, &old, &resolver(&[], &[])), None);
+        let edited = format!("{text}options edns0\n");
+        assert_eq!(revised_resolver(&edited, &old, &new), None);
+    }
+
+    #[test]
+    fn a_name_follows_its_address() {
+        let (old, new) = ("10.0.0.5".parse().unwrap(), "10.0.0.6".parse().unwrap());
+        let text = hosts_text(old, &["web"], Some("127.0.0.1 localhost\n")).unwrap();
+        let revised = revised_hosts(&text, old, new).unwrap();
+        assert_eq!(body(&revised), "10.0.0.6\tweb\n127.0.0.1 localhost\n");
+        assert_eq!(revised_hosts(&revised, old, new), None);
     }
 
     #[test]

@@ -290,7 +290,7 @@ fn descriptors_in(header: &libc::msghdr) -> io::Result<Vec<OwnedFd>> {
     while let Some(found) = unsafe { control.as_ref() } {
         // SAFETY: no more than a sum.
         let before = unsafe { libc::CMSG_LEN(0) } as usize;
-        let bytes = (found.cmsg_len as usize).saturating_sub(before);
+        let bytes = found.cmsg_len.saturating_sub(before);
         if (found.cmsg_level, found.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
             for place in 0..bytes / mem::size_of::<RawFd>() {
                 // SAFETY: the kernel put that many numbers behind the header, of

@@ -182,6 +182,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
                 address: Some("10.0.0.5/24".parse().unwrap()),
                 ..Applied4::default()
             },
+            named: None,
         }),
         dhcp6: None,
     }

@@ -40,6 +40,7 @@ pub(super) fn outcome(
             wishes,
             bound,
             applied,
+            named: None,
         }),
         dhcp6: None,
     }

@@ -4,7 +4,7 @@
 use super::{Leases, Leasing, Taken, six};
 use crate::keeper;
 use crate::plan::Learned;
-use crate::rt::Resolver;
+use crate::plan::lease::resolver;
 
 impl Leases {
     /// What the servers know of names.
@@ -19,17 +19,7 @@ impl Leases {
         });
         let learned = leases.map(|(ifname, lease)| Learned {
             ifname: ifname.clone(),
-            resolver: Resolver {
-                servers: lease
-                    .dns
-                    .iter()
-                    .map(|server| ((*server).into(), ifname.clone()))
-                    .collect(),
-                search: match lease.search.is_empty() {
-                    true => lease.domain.iter().cloned().collect(),
-                    false => lease.search.clone(),
-                },
-            },
+            resolver: resolver(lease, ifname),
             addresses: Vec::new(),
         });
         learned.chain(leases6).collect()

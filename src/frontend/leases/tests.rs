@@ -54,6 +54,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
             wishes: Default::default(),
             bound: Some(Bound::new(lease, Duration::from_secs(100))),
             applied: Applied4::default(),
+            named: None,
         }),
         dhcp6: None,
     }

@@ -1,0 +1,123 @@
+//! The container's files when a lease changes: where the former lease's servers,
+//! domains and address stand in what we wrote, the new ones take their place.
+//!
+//! Which files are ours, and where they are, stands in the namespace's record.
+//! What somebody edited since, or asked for by value, stays.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::daemon::Daemon;
+use crate::deadline::Deadline;
+use crate::dhcp::lease::Lease;
+use crate::dhcp::v4::Bound;
+use crate::plan::lease::resolver;
+use crate::plan::{FileUndo, Undo};
+use crate::record::{Kept, Record, RecordError};
+use crate::rt::{ContainerFile, revised_hosts, revised_resolver};
+use crate::sys::files::{self, FileFault};
+
+/// How long a start or an end in the same namespace is waited for.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Why the files do not say what the lease does.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NamesError {
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    File(#[from] FileFault),
+}
+
+/// Whether the files may have to say something else.
+fn differ(old: &Lease, new: &Lease) -> bool {
+    let names = |lease: &Lease| {
+        let Lease {
+            dns,
+            domain,
+            search,
+            address,
+            ..
+        } = lease.clone();
+        (dns, domain, search, address.addr())
+    };
+    names(old) != names(new)
+}
+
+impl Daemon {
+    /// Has the container's files follow, and returns the lease that they speak of
+    /// from now on, unless that is `bound`.
+    pub(super) fn named_after(&self, kept: &Kept, bound: Option<&Bound>) -> Option<Lease> {
+        let kept4 = kept.dhcp4.as_ref()?;
+        let former = kept4.bound.as_ref().map(|bound| &bound.lease);
+        let named = kept4.named.as_ref().or(former)?;
+        let Some(Bound { lease, .. }) = bound else {
+            return Some(named.clone());
+        };
+        if differ(named, lease)
+            && let Err(error) = self.rename(kept, named, lease)
+        {
+            let (container, ifname) = (&kept.identity.name, &kept.ifname);
+            tracing::warn!(container, %ifname, %error, "what a server knows of names is not written");
+            return Some(named.clone());
+        }
+        None
+    }
+
+    /// Has the files of a container say what `new` does where they say what
+    /// `old` did.
+    fn rename(&self, kept: &Kept, old: &Lease, new: &Lease) -> Result<(), NamesError> {
+        let key = &kept.id.namespace;
+        let _lock = self.store.lock_namespace(key, Deadline::after(PATIENCE))?;
+        let Some(mut record) = self.store.read(key)?.complete else {
+            return Ok(());
+        };
+        let (froms, tos) = (resolver(old, &kept.ifname), resolver(new, &kept.ifname));
+        let address = |lease: &Lease| IpAddr::V4(lease.address.addr());
+        for undo in files_of(&record) {
+            let Some(text) = files::read(undo.file, &undo.place)? else {
+                continue;
+            };
+            let is_ours = undo.written.as_ref().is_none_or(|written| *written == text);
+            let revised = match undo.file {
+                ContainerFile::Resolv => revised_resolver(&text, &froms, &tos),
+                ContainerFile::Hosts => revised_hosts(&text, address(old), address(new)),
+            };
+            let Some(revised) = revised.filter(|_| is_ours) else {
+                continue;
+            };
+            // Killed in between, either text is one to be taken back.
+            self.note_written(&mut record, &undo, None)?;
+            files::replace(undo.file, &undo.place, Some(&text), &revised)?;
+            self.note_written(&mut record, &undo, Some(&revised))?;
+        }
+        Ok(())
+    }
+
+    fn note_written(
+        &self,
+        record: &mut Record,
+        undo: &FileUndo,
+        written: Option<&str>,
+    ) -> Result<(), RecordError> {
+        for attachment in &mut record.attachments {
+            for noted in &mut attachment.undo {
+                if let Undo::File(noted) = noted
+                    && (noted.file, &noted.place) == (undo.file, &undo.place)
+                {
+                    noted.written = written.map(str::to_owned);
+                }
+            }
+        }
+        self.store.rewrite(record)
+    }
+}
+
+fn files_of(record: &Record) -> Vec<FileUndo> {
+    let undos = record.attachments.iter().flat_map(|a| &a.undo);
+    let files = undos.filter_map(|undo| {
+        let Undo::File(undo) = undo else { return None };
+        Some(undo.clone())
+    });
+    files.collect()
+}
