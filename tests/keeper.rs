@@ -26,6 +26,8 @@ mod names;
 mod policy;
 #[path = "keeper/process.rs"]
 mod process;
+#[path = "keeper/reach.rs"]
+mod reach;
 #[path = "keeper/renewals.rs"]
 mod renewals;
 #[path = "keeper/server.rs"]

@@ -43,7 +43,7 @@ pub use lease::{LeaseError, carry_out};
 pub use nic::NicError;
 pub use ovs::OvsSession;
 pub use probe::ProbeError;
-pub use shared::refresh;
+pub use shared::{acquire, refresh, release};
 pub use slaac::{Routers, Said, SlaacError};
 pub use undo::{Left, Sides, take_back};
 

@@ -17,7 +17,7 @@ use crate::rt::VlanDevice;
 use crate::sys::rtnl::{LinkFacts, Refusal, Rtnl, RtnlError};
 
 /// Enters `user` among those who use `object`, and makes it if it is missing.
-pub(super) async fn acquire(
+pub async fn acquire(
     object: &SharedObject,
     user: &User,
     host: &Rtnl,
@@ -35,7 +35,7 @@ pub(super) async fn acquire(
 }
 
 /// Takes `user` away, and the object with the last one.
-pub(super) async fn release(
+pub async fn release(
     object: &SharedObject,
     user: &User,
     host: &Rtnl,

@@ -17,7 +17,7 @@ use crate::deadline::Deadline;
 use crate::dhcp::acquire::Got;
 use crate::host::container::Sandbox;
 use crate::keeper;
-use crate::plan::{LeaseAsk, LeaseClient, LeaseStep, Plan, PlannedStep, Step};
+use crate::plan::{LeaseAsk, LeaseClient, LeaseStep, Plan, PlannedStep, Step, User};
 use crate::record::{Identity, Kept, Kept4, Kept6, Record, VERSION};
 use crate::reference::LeaseId;
 use crate::request::AddressWithGateway;
@@ -176,6 +176,15 @@ impl Leasing<'_> {
         for step in steps {
             new.push(PlannedStep {
                 step: self.with_former_route(step).await?,
+                ..planned.clone()
+            });
+        }
+        if let (Some(reach), Some(ipnet::IpNet::V4(address))) = (&ask.reach, address) {
+            let object = reach.object(address);
+            let (ifindex, mac) = (ask.ifindex, ask.mac);
+            let user = User { ifindex, mac };
+            new.push(PlannedStep {
+                step: Step::Share { object, user },
                 ..planned.clone()
             });
         }

@@ -16,6 +16,7 @@ mod hold;
 mod names;
 mod policy;
 pub mod protocol;
+mod reach;
 mod renew;
 mod renew6;
 mod serve;

@@ -155,11 +155,12 @@ impl Daemon {
         let Some(mut kept) = held.kept.dhcp4.clone() else {
             return Ok(());
         };
-        let before = kept.applied.address;
+        let (before, reach) = (kept.applied.address, kept.reach.clone());
         let target = Target {
             ifindex,
             ifname: &ifname,
             wishes: kept.wishes,
+            reach: reach.as_ref(),
         };
         let (_, after) = change(target, &kept.applied, bound.as_ref(), now);
         // What somebody else took away comes back with each answer.
@@ -194,6 +195,9 @@ impl Daemon {
             }
             done
         })?;
+        if let Err(error) = self.reach(&held.kept, before, after.address) {
+            tracing::warn!(%ifname, %error, "the host does not reach a leased address");
+        }
         kept.applied = after;
         held.kept.dhcp4 = Some(kept);
         self.write(&held.kept);

@@ -11,9 +11,10 @@
 //! IPv4 address the container may ask: the host's child answers those whose
 //! route goes by it (`arp_filter`), and nobody else. Pure: reads the view.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
+use serde::{Deserialize, Serialize};
 
 use super::addressing::{add_route, is_on_link};
 use super::error::Unsuited;
@@ -22,7 +23,7 @@ use super::step::RoutingStep;
 use super::vlan::Parent;
 use super::{PlanError, Planner, Step, names};
 use crate::host::view::{AttachmentView, HostAccessView};
-use crate::request::{Attachment, IfName, IpvlanMode, NeighbourEntry, Origin};
+use crate::request::{Attachment, Dynamic, IfName, IpvlanMode, MacAddr, NeighbourEntry, Origin};
 use crate::rt::{Neighbour, Route, Shim, ShimKind};
 
 /// How the host will reach one interface.
@@ -31,7 +32,53 @@ pub(super) struct HostAccess {
     parent_name: IfName,
     /// Each address of the container, and that of the host which it answers.
     pairs: Vec<(IpNet, IpNet)>,
+    /// What an address that is leased will need.
+    of_lease: Option<HostReach>,
     origin: Origin,
+}
+
+/// How the host will reach an address that nobody knows yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostReach {
+    /// Index of the host's own child.
+    pub shim: u32,
+    /// Its name.
+    pub shim_name: IfName,
+    /// The container's MAC; `None` where none is asked for.
+    pub mac: Option<MacAddr>,
+    /// The host's addresses that a container can answer.
+    pub sources: Vec<Ipv4Net>,
+}
+
+impl HostReach {
+    /// The host's address for a container: as [`source_for`] chooses it.
+    fn source(&self, address: Ipv4Net) -> Option<Ipv4Addr> {
+        let near = self
+            .sources
+            .iter()
+            .find(|own| own.contains(&address.addr()));
+        near.or(self.sources.first()).map(Ipv4Net::addr)
+    }
+
+    /// The host's route to a leased address.
+    pub fn object(&self, address: Ipv4Net) -> SharedObject {
+        let (to, source) = (address.addr().into(), self.source(address));
+        SharedObject::HostRoute {
+            route: only_to(to, self.shim, source.map(Into::into)),
+            neighbour: self.mac.map(|mac| Neighbour {
+                ifindex: self.shim,
+                address: to,
+                entry: NeighbourEntry::Permanent(mac),
+            }),
+            shim_name: self.shim_name.clone(),
+        }
+    }
+
+    /// The container's own way to the host, where its network is not theirs.
+    pub fn way_back(&self, address: Ipv4Net, ifindex: u32) -> Option<Route> {
+        let source = self.source(address).filter(|own| !address.contains(own))?;
+        Some(only_to(source.into(), ifindex, Some(address.addr().into())))
+    }
 }
 
 fn shim_of(on: &Parent, kind: ShimKind, machine_id: &str) -> Shim {
@@ -107,10 +154,24 @@ impl Planner<'_> {
             };
             pairs.push((address, source));
         }
-        if pairs.is_empty() {
+        let is_leased = attachment.addressing.asks(Dynamic::Dhcp4).is_some();
+        let of_lease = HostReach {
+            shim: shim_of(on, kind, &self.identity.machine_id).ifindex,
+            shim_name: shim_of(on, kind, &self.identity.machine_id).name,
+            mac: None,
+            sources: own.iter().filter_map(v4_of).collect(),
+        };
+        if is_leased && of_lease.sources.is_empty() {
+            return Err(PlanError::from(Unsuited::NoHostAddress {
+                device: on.name.clone(),
+                family: "IPv4",
+                origin,
+            }));
+        }
+        if pairs.is_empty() && !is_leased {
             return Err(PlanError::from(Unsuited::NothingToReach { origin }));
         }
-        let has_v4 = pairs.iter().any(|(address, _)| address.addr().is_ipv4());
+        let has_v4 = is_leased || pairs.iter().any(|(address, _)| address.addr().is_ipv4());
         if kind == ShimKind::Ipvlan(IpvlanMode::L2) && has_v4 && host.strict_reverse_path {
             return Err(PlanError::from(Unsuited::StrictReversePath {
                 device: on.name.clone(),
@@ -121,6 +182,7 @@ impl Planner<'_> {
             shim: shim_of(on, kind, &self.identity.machine_id),
             parent_name: on.name.clone(),
             pairs,
+            of_lease: is_leased.then_some(of_lease),
             origin,
         }))
     }
@@ -163,6 +225,16 @@ impl Planner<'_> {
             ShimKind::Macvlan | ShimKind::Ipvlan(IpvlanMode::L2) => true,
             ShimKind::Ipvlan(IpvlanMode::L3 | IpvlanMode::L3s) => false,
         };
+        if let Some(reach) = &access.of_lease {
+            let mac = has_neighbours.then_some(mac);
+            self.reaches.push((
+                ifindex,
+                HostReach {
+                    mac,
+                    ..reach.clone()
+                },
+            ));
+        }
         let permanent = |ifindex, address, mac| Neighbour {
             ifindex,
             address,
@@ -206,6 +278,13 @@ impl HostAccess {
     /// The container's addresses.
     fn addresses(&self) -> Vec<IpNet> {
         self.pairs.iter().map(|(address, _)| *address).collect()
+    }
+}
+
+fn v4_of(net: &IpNet) -> Option<Ipv4Net> {
+    match net {
+        IpNet::V4(net) => Some(*net),
+        IpNet::V6(_) => None,
     }
 }
 

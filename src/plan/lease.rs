@@ -9,6 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use super::addressing::{broadcast, is_on_link};
+use super::host_access::HostReach;
 use super::step::{LeaseAsk, LeaseClient, LeaseStep, NicStep};
 use super::{Planner, Step, names};
 use crate::dhcp::lease::{Lease, LeaseRoute};
@@ -60,13 +61,17 @@ pub struct Target<'a> {
     pub ifname: &'a IfName,
     /// What of a lease it makes use of.
     pub wishes: Wishes,
+    /// How the host reaches its address, if it shall.
+    pub reach: Option<&'a HostReach>,
 }
 
 /// The steps from what is there to what `bound` says at `now`, and what is
 /// there after them. Without a lease everything of the former one goes.
 ///
-/// A new address comes before the former one goes, so that there is no gap; the
-/// lifetime of one that stays is set anew.
+/// A new address comes before the former one goes, so that there is no gap, but
+/// where both are of one network: there the second one is the first one's
+/// secondary, and goes with it (`__inet_del_ifa`) unless somebody has set
+/// `promote_secondaries`. The lifetime of one that stays is set anew.
 pub fn change(
     target: Target<'_>,
     before: &Applied4,
@@ -80,6 +85,14 @@ pub fn change(
     };
     let mtu = bound.and_then(|bound| mtu_of(target, &bound.lease));
     steps.extend(set_mtu(target, before, mtu));
+    let former = before.address.filter(|old| after.address != Some(*old));
+    let mut drop = former.map(|former| LeaseStep::DropAddress {
+        address: address_of(target, former, None),
+        ifname: target.ifname.clone(),
+    });
+    if former.map(|old| old.trunc()) == after.address.map(|new| new.trunc()) {
+        steps.extend(drop.take());
+    }
     if let (Some(address), Some(bound)) = (after.address, bound) {
         let address = address_of(target, address, lifetime(bound, now));
         let ifname = target.ifname.clone();
@@ -101,15 +114,7 @@ pub fn change(
             ifname: target.ifname.clone(),
         });
     }
-    if let Some(former) = before
-        .address
-        .filter(|former| after.address != Some(*former))
-    {
-        steps.push(LeaseStep::DropAddress {
-            address: address_of(target, former, None),
-            ifname: target.ifname.clone(),
-        });
-    }
+    steps.extend(drop);
     (steps, after)
 }
 
@@ -214,6 +219,16 @@ fn routes(target: Target<'_>, lease: &Lease) -> Vec<Route> {
             routes.push(new);
         }
     }
+    let way_back = target
+        .reach
+        .and_then(|reach| reach.way_back(lease.address, target.ifindex));
+    if let Some(way) = way_back
+        && !routes
+            .iter()
+            .any(|route| route.destination == way.destination)
+    {
+        routes.push(way);
+    }
     routes
 }
 
@@ -250,6 +265,12 @@ impl Planner<'_> {
         })
     }
 
+    fn reach_of(&self, ifindex: u32) -> Option<HostReach> {
+        let mut reaches = self.reaches.iter();
+        let (_, reach) = reaches.find(|(of, _)| *of == ifindex)?;
+        Some(reach.clone())
+    }
+
     fn lease_ask(
         &self,
         place: usize,
@@ -282,6 +303,7 @@ impl Planner<'_> {
             wait: attachment.wait.as_ref().map_or(Duration::ZERO, |w| w.value),
             timeout: dhcp.timeout(),
             fallback: dhcp.fallback(),
+            reach: self.reach_of(interface.ifindex),
             keeps: dhcp.keeps(),
             releases: dhcp.releases(),
             is_device: self.is_device(place),
@@ -321,7 +343,11 @@ impl Planner<'_> {
             default_route: wants_default && rival.is_none(),
             metric,
             mtu: attachment.mtu.is_none().then_some(mtu),
-            least_mtu: if has_ipv6(attachment) { IPV6_MIN_MTU } else { 0 },
+            least_mtu: if has_ipv6(attachment) {
+                IPV6_MIN_MTU
+            } else {
+                0
+            },
         };
         if let Some(rival) = rival.filter(|_| wants_default) {
             self.plan.notices.push(format!(

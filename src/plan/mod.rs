@@ -44,6 +44,7 @@ pub use bridge::bridge_to_make;
 pub use bridge_vlan::membership;
 pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};
 pub use files::{Learned, asks_for_names, files, knows_names};
+pub use host_access::HostReach;
 pub use lease::{Applied4, Wishes};
 pub use lease6::Applied6;
 pub use names::{Identity, Life};
@@ -116,6 +117,7 @@ pub fn plan(
         identity,
         choose,
         plan: Plan::empty(),
+        reaches: Vec::new(),
     };
     if !view.namespace.loopback_up {
         planner.push(None, Step::RaiseLoopback, &Origin::Default);
@@ -162,6 +164,8 @@ struct Planner<'a> {
     identity: &'a Identity,
     choose: ChooseIndex<'a>,
     plan: Plan,
+    /// How the host will reach what is leased for an interface, by its index.
+    reaches: Vec<(u32, HostReach)>,
 }
 
 impl Plan {

@@ -16,6 +16,7 @@ use super::{Identity, RecordError, VERSION};
 use crate::dhcp::lease::Lease;
 use crate::dhcp::v4::{Bound, Config};
 use crate::dhcp::v6;
+use crate::plan::HostReach;
 use crate::plan::lease::{Applied4, Wishes};
 use crate::plan::lease6::Applied6;
 use crate::reference::{Keeper, LeaseId};
@@ -63,6 +64,9 @@ pub struct Kept4 {
     pub bound: Option<Bound>,
     /// What of it is in the kernel.
     pub applied: Applied4,
+    /// How the host reaches its address, if it shall.
+    #[serde(default)]
+    pub reach: Option<HostReach>,
     /// The lease whose names stand in the container's files, where that is
     /// another one.
     #[serde(default)]
@@ -205,6 +209,7 @@ mod tests {
                 bound: None,
                 applied: Applied4::default(),
                 named: None,
+                reach: None,
             }),
             dhcp6: Some(Kept6 {
                 config: v6::Config {

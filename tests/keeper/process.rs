@@ -183,6 +183,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
                 ..Applied4::default()
             },
             named: None,
+            reach: None,
         }),
         dhcp6: None,
     }

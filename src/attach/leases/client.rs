@@ -133,10 +133,15 @@ pub(super) async fn ask_all(
         .collect()
 }
 
-/// Whether a server or another host has said that an address is not ours.
+/// Whether a server or another host has said that an IPv4 address is not ours.
 fn was_refused(client: &Client) -> bool {
-    let progress = client.machine().progress();
-    progress.nak.is_some() || progress.conflict.is_some()
+    match client {
+        Client::V4(client) => {
+            let progress = client.machine().progress();
+            progress.nak.is_some() || progress.conflict.is_some()
+        }
+        Client::V6(_) => false,
+    }
 }
 
 /// A turn per segment, of the daemon if there is one.

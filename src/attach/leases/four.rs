@@ -25,6 +25,7 @@ pub(super) fn outcome(
         ifindex: ask.ifindex,
         ifname: &ask.ifname,
         wishes,
+        reach: ask.reach.as_ref(),
     };
     let fixed = fixed.map(|fixed| Bound::new(lease_of(&fixed), now));
     let used = bound.as_ref().or(fixed.as_ref());
@@ -41,6 +42,7 @@ pub(super) fn outcome(
             bound,
             applied,
             named: None,
+            reach: ask.reach.clone(),
         }),
         dhcp6: None,
     }

@@ -55,6 +55,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
             bound: Some(Bound::new(lease, Duration::from_secs(100))),
             applied: Applied4::default(),
             named: None,
+            reach: None,
         }),
         dhcp6: None,
     }

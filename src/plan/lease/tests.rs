@@ -17,6 +17,7 @@ fn target(ifname: &IfName) -> Target<'_> {
             mtu: Some(1500),
             least_mtu: 0,
         },
+        reach: None,
     }
 }
 
@@ -81,14 +82,29 @@ fn a_renewal_that_changes_nothing_sets_the_lifetime_anew_and_nothing_else() {
 fn a_new_address_comes_before_the_former_one_goes() {
     let lease = bound("10.0.0.5/24", &[DEFAULT, ("10.9.0.0/16", "10.0.0.2")], None);
     let (_, applied) = steps(&Applied4::default(), Some(&lease));
+    let moved = bound("10.0.1.6/24", &[("0.0.0.0/0", "10.0.1.1")], None);
+    assert_eq!(
+        steps(&applied, Some(&moved)).0,
+        [
+            "adding 10.0.1.6/24 to eth1 for 3600 s",
+            "removing the route to 10.9.0.0/16 via 10.0.0.2 by eth1",
+            "adding the default route via 10.0.1.1 by eth1",
+            "taking 10.0.0.5/24 from eth1",
+        ]
+    );
+}
+
+#[test]
+fn an_address_of_the_same_network_is_no_secondary_of_the_former_one() {
+    let lease = bound("10.0.0.5/24", &[DEFAULT], None);
+    let (_, applied) = steps(&Applied4::default(), Some(&lease));
     let moved = bound("10.0.0.6/24", &[DEFAULT], None);
     assert_eq!(
         steps(&applied, Some(&moved)).0,
         [
-            "adding 10.0.0.6/24 to eth1 for 3600 s",
-            "removing the route to 10.9.0.0/16 via 10.0.0.2 by eth1",
-            "adding the default route via 10.0.0.1 by eth1",
             "taking 10.0.0.5/24 from eth1",
+            "adding 10.0.0.6/24 to eth1 for 3600 s",
+            "adding the default route via 10.0.0.1 by eth1",
         ]
     );
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::dhcp::{v4, v6};
+use crate::plan::host_access::HostReach;
 use crate::plan::lease::Wishes;
 use crate::request::{ArpProbe, Fallback, IfName, MacAddr};
 use crate::rt::{Address, Route};
@@ -81,6 +82,8 @@ pub struct LeaseAsk {
     pub timeout: Duration,
     /// What to do without one.
     pub fallback: Fallback,
+    /// How the host reaches its address, if it shall.
+    pub reach: Option<HostReach>,
     /// Somebody must be there who renews it.
     pub keeps: bool,
     /// It is given back at the end.

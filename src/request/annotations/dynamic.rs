@@ -104,11 +104,7 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
         };
     };
     let ip = &ip.entry;
-    let of_known = [
-        fields.routing.sbr.as_ref().filter(|asked| asked.value),
-        fields.host_access.as_ref().filter(|asked| asked.value),
-    ];
-    if let Some(other) = of_known.into_iter().flatten().next() {
+    if let Some(other) = fields.routing.sbr.as_ref().filter(|asked| asked.value) {
         return Err(conflict(
             ip,
             &other.origin,

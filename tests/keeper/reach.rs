@@ -1,0 +1,72 @@
+//! The host's own way to a macvlan child whose address is leased.
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::time::Duration;
+
+use pipework::dhcp::wire::MessageType;
+
+use crate::process::{Daemon, within};
+use crate::server::{Server, answer, timed};
+use crate::support::lab::wire::{answers, pings};
+use crate::support::lab::{ip, ip_json, lab};
+use crate::support::skip;
+
+const ASKED: [&str; 4] = [
+    "pipework.parent=up0",
+    "pipework.host-access=true",
+    "pipework.ip=dhcp",
+    "pipework.dhcp.arp=off",
+];
+
+/// Where the host's own child leads.
+fn reached() -> Vec<String> {
+    let routes = ip_json("route show scope link");
+    let all = routes.as_array().unwrap().iter();
+    let by_shim = |route: &&serde_json::Value| {
+        let device = route["dev"].as_str().unwrap_or_default();
+        device.starts_with("pws")
+    };
+    let all = all.filter(by_shim).map(|route| route["dst"].as_str());
+    all.flatten().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_host_reaches_a_leased_address_and_the_next_one_when_it_changes() {
+    lab!(|lab| {
+        let machine = lab.cable("up0");
+        ip("addr add 10.0.0.1/24 dev up0");
+        let made = Command::new("ip")
+            .args("link add probe0 link up0 type macvlan".split(' '))
+            .output();
+        if !made.unwrap().status.success() {
+            skip!("kernel has no macvlan");
+        }
+        ip("link del probe0");
+        let mut requests = 0;
+        let _server = Server::start(lab, &machine, move |message| {
+            let kind = match message.kind() {
+                Some(MessageType::Discover) => MessageType::Offer,
+                Some(MessageType::Request) => MessageType::Ack,
+                _ => return Vec::new(),
+            };
+            requests += u8::from(kind == MessageType::Ack);
+            let address = Ipv4Addr::new(10, 0, 0, if requests > 1 { 6 } else { 5 });
+            vec![timed(answer(message, kind, address, 30), 3, 20)]
+        });
+        let _daemon = Daemon::start();
+        let mut web = lab.container("web");
+        lab.attach(&web, &ASKED).ok();
+        assert_eq!(reached(), ["10.0.0.5"]);
+        assert!(pings("10.0.0.5") && answers(lab, &web, "10.0.0.1"));
+
+        within("the host's way is another", Duration::from_secs(6), || {
+            reached() == ["10.0.0.6"]
+        });
+        assert!(pings("10.0.0.6") && answers(lab, &web, "10.0.0.1"));
+        web.kill();
+        within("it is gone", Duration::from_secs(3), || {
+            reached().is_empty()
+        });
+    });
+}
