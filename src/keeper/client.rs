@@ -119,6 +119,29 @@ impl Client {
         }
     }
 
+    /// Whether it is about to ask all servers for an address, which every
+    /// interface on its segment hears.
+    pub(super) fn asks_all(&self, now: Now) -> bool {
+        match self.state() {
+            Some(
+                State::Init { .. }
+                | State::InitReboot { .. }
+                | State::Selecting { .. }
+                | State::Requesting { .. }
+                | State::Rebooting { keeps: None, .. },
+            ) => self.wakes_at().is_some_and(|at| at <= now),
+            None
+            | Some(
+                State::Rebooting { keeps: Some(_), .. }
+                | State::Probing { .. }
+                | State::Bound(_)
+                | State::Renewing { .. }
+                | State::Rebinding { .. }
+                | State::Released,
+            ) => false,
+        }
+    }
+
     /// Whether its sockets may be closed until it is due again: an answer that
     /// comes later than this is none.
     pub(super) fn has_listened(&self, now: Now) -> bool {

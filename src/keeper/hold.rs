@@ -51,6 +51,8 @@ pub(super) struct Held {
     pub(super) is_half_made: bool,
     /// It is left alone until then, although it may be due before.
     pub(super) rests_until: Duration,
+    /// It asks once others on its segment have done so.
+    pub(super) waits_for_turn: bool,
     /// It has been given back, and its address goes at this moment.
     pub(super) leaves_at: Option<Duration>,
     /// Its namespace, where the lease is given back at the end.
@@ -70,7 +72,8 @@ pub(super) struct Watched {
 impl Held {
     pub(super) fn wakes_at(&self) -> Option<Duration> {
         let at_once = self.is_half_made.then_some(Duration::ZERO);
-        let both = [self.client.wakes_at(), self.client6.wakes_at()];
+        let four = self.client.wakes_at().filter(|_| !self.waits_for_turn);
+        let both = [four, self.client6.wakes_at()];
         let due = at_once.or(both.into_iter().flatten().min());
         let due = due.map(|due| due.max(self.rests_until));
         [due, self.leaves_at].into_iter().flatten().min()
@@ -134,6 +137,7 @@ impl Daemon {
             number: self.number(Source::Lease(key)),
             is_half_made: kept.is_half_made(),
             rests_until: Duration::ZERO,
+            waits_for_turn: false,
             leaves_at: None,
             netns,
             is_given_back: false,
@@ -154,6 +158,7 @@ impl Daemon {
     pub(super) fn let_go(&mut self, key: LeaseKey) {
         if let Some(mut held) = self.leases.remove(&key) {
             self.drop_number(held.number);
+            self.end_turn(held.number);
             close(held.client.hush());
             close(held.client6.hush());
         }

@@ -54,10 +54,13 @@ impl Daemon {
             self.leases.insert(key, held);
             return self.let_go(key);
         }
+        let asks = held.client.asks_all(now);
+        held.waits_for_turn = asks && !self.turns.ask(held.kept.uplink, held.number);
         let looked_after = self.look_after(&mut held, now);
         let (name, ifname) = (held.kept.identity.name.clone(), held.kept.ifname.clone());
         let leaves = held.leaves_at.is_some_and(|at| at <= now);
-        if held.client.has_listened(now) {
+        let (number, has_listened) = (held.number, held.client.has_listened(now));
+        if has_listened {
             close(held.client.hush());
         }
         if held.client6.has_listened(now) {
@@ -77,6 +80,9 @@ impl Daemon {
             tracing::warn!(container = name, %ifname, %error, "a lease could not be looked after");
         }
         self.leases.insert(key, held);
+        if has_listened {
+            self.end_turn(number);
+        }
         if is_over {
             self.end(key);
         }
@@ -125,6 +131,9 @@ impl Daemon {
         guest: &Rtnl,
         now: Now,
     ) -> Result<(), Trouble> {
+        if held.waits_for_turn {
+            return Ok(());
+        }
         let changes = match held.client.serve(place, &held.kept, now) {
             Err(e) if matches!(e.raw_os_error(), Some(nix::libc::ENODEV | nix::libc::ENXIO)) => {
                 return Err(Trouble::NoLink);

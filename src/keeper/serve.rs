@@ -119,8 +119,18 @@ impl Daemon {
             close(guest.sockets);
         }
         self.drop_number(number);
+        self.end_turn(number);
+    }
+
+    /// Somebody has asked his servers, or need not: hooks that wait are told that
+    /// it is their turn, and leases of ours are due.
+    pub(super) fn end_turn(&mut self, number: u64) {
         for next in self.turns.end(number) {
-            self.answer(next, &Answer::Done);
+            let mut leases = self.leases.values_mut();
+            match leases.find(|held| held.number == next) {
+                Some(held) => held.waits_for_turn = false,
+                None => self.answer(next, &Answer::Done),
+            }
         }
     }
 }

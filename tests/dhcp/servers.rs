@@ -201,6 +201,24 @@ fn a_bridge_that_still_listens_is_waited_for() {
     });
 }
 
+#[test]
+fn a_bridge_with_the_usual_delays_of_a_spanning_tree_is_waited_for() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let options = [RANGE, "--no-ping"];
+        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        ip("link set br0 type bridge stp_state 1 forward_delay 1500");
+        let container = lab.container("web");
+        let begin = Instant::now();
+        // Two delays of 15 s, which is more than the 20 s without a word.
+        lab.attach(&container, &alone(&["pipework.dhcp.timeout=40s"]))
+            .ok();
+        let took = begin.elapsed();
+        assert!(took > Duration::from_secs(28), "{took:?}");
+        assert!(took < Duration::from_secs(40), "{took:?}");
+    });
+}
+
 /// A hook under way.
 fn start(lab: &Lab, container: &Container, asked: &[&str]) -> Child {
     let mut child = Command::new(PIPEWORK)

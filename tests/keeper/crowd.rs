@@ -55,7 +55,7 @@ impl Drop for Dnsmasq {
 
 /// A container on the LAN that has been started without a lease
 /// (`dhcp.fallback=background`).
-fn waiting(lab: &Lab, number: u16) -> (Container, Kept) {
+pub fn waiting(lab: &Lab, number: u16) -> (Container, Kept) {
     let container = lab.container(&format!("c{number}"));
     let [high, low] = number.to_be_bytes();
     let pid = container.pid();
