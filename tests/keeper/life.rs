@@ -99,9 +99,11 @@ fn five_hundred_leases_cost_little_memory_one_descriptor_each_and_no_time() {
         let held = daemon.descriptors() - before;
         // And the connection of whoever was the last.
         assert!(held <= 752, "{held} descriptors");
-        let kib = daemon.status("VmRSS:");
+        // 16 MiB in all, of which 4 are the static program itself; that of a test
+        // may be larger.
+        let kib = daemon.status("RssAnon:");
         eprintln!("{kib} KiB, {held} descriptors");
-        assert!(kib <= 16 * 1024, "{kib} KiB");
+        assert!(kib <= 12 * 1024, "{kib} KiB");
         // A sweep after its start may still be at work.
         std::thread::sleep(Duration::from_millis(500));
         let woken = || daemon.status("voluntary_ctxt_switches:");
