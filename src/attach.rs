@@ -136,15 +136,7 @@ pub async fn attach(
         Ok(leases) => leases,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
-    let finished = finish(&mut record, &plan, &left_out, &collector).await;
-    if let Err(error) = finished {
-        let (_, left) = apply::take_back_in_time(&plan.undos(), &kernel).await;
-        // What is left needs its record.
-        if left.is_empty() {
-            store.abandon(&record)?;
-        }
-        return Err(error);
-    }
+    finish(&mut record, &plan, &left_out, (&collector, &kernel)).await?;
     chosen.keep();
     let handed = leases.hand_over(&leasing);
     let mut attached = announce_made(&plan, &left_out, &kernel).await;
@@ -154,9 +146,7 @@ pub async fn attach(
     attached.notices = plan.notices;
     attached.left_out = left_out.into_iter().map(|out| out.error).collect();
     sweep(&collector).await;
-    for error in handed.iter().filter_map(|told| told.answer().err()) {
-        tracing::warn!(id = sandbox.id, %error, "the daemon does not keep the lease");
-    }
+    leases::look_at_answers(&handed, sandbox);
     Ok(attached)
 }
 

@@ -97,8 +97,26 @@ async fn remove_unused_bridges(plan: &Plan, collector: &Collector<'_>) -> Result
     collector.forget_bridges(&bridges).await
 }
 
-/// Makes the record say what was made, and nothing else.
+/// Makes the record say what was made, and nothing else; or takes back what was
+/// made.
 pub(super) async fn finish(
+    record: &mut Record,
+    plan: &Plan,
+    left_out: &[LeftOut],
+    (collector, kernel): (&Collector<'_>, &Kernel<'_>),
+) -> Result<(), Error> {
+    let Err(error) = complete(record, plan, left_out, collector).await else {
+        return Ok(());
+    };
+    let (_, left) = apply::take_back_in_time(&plan.undos(), kernel).await;
+    // What is left needs its record.
+    if left.is_empty() {
+        collector.store.abandon(record)?;
+    }
+    Err(error)
+}
+
+async fn complete(
     record: &mut Record,
     plan: &Plan,
     left_out: &[LeftOut],

@@ -24,6 +24,7 @@ use crate::request::AddressWithGateway;
 use client::{Answer, Last};
 
 pub(super) use end::end_leases;
+pub(super) use hand_over::look_at_answers;
 
 /// Where leases are asked for.
 pub(super) struct Leasing<'a> {

@@ -2,6 +2,7 @@
 //! names, and who keeps them from then on.
 
 use super::{Leases, Leasing, Taken, six};
+use crate::host::container::Sandbox;
 use crate::keeper;
 use crate::plan::Learned;
 use crate::plan::lease::resolver;
@@ -79,5 +80,12 @@ impl Leases {
             }
         }
         handed
+    }
+}
+
+/// Says what the daemon has refused by now.
+pub(in crate::attach) fn look_at_answers(handed: &[keeper::HandedOver], sandbox: &Sandbox) {
+    for error in handed.iter().filter_map(|told| told.answer().err()) {
+        tracing::warn!(id = sandbox.id, %error, "the daemon does not keep the lease");
     }
 }
