@@ -94,7 +94,8 @@ on_every_suite! {
         the_interface_comes_beside_the_engines_own
         the_network_of_the_host_is_refused
         an_interface_in_another_containers_namespace_stays_while_that_one_lives
-        a_container_with_mapped_ids_is_attached;
+        a_container_with_mapped_ids_is_attached
+        a_named_network_gives_a_container_the_same_address_after_a_restart;
     ovs:
         a_container_of_podman_keeps_its_vlan_over_restarts_and_leaves_no_row
         a_created_container_that_is_deleted_leaves_no_row;

@@ -68,3 +68,35 @@ pub fn a_container_with_mapped_ids_is_attached(world: &World) {
         assert_eq!(records(world), [""; 0]);
     }
 }
+
+pub fn a_named_network_gives_a_container_the_same_address_after_a_restart(world: &World) {
+    import_image(world);
+    world.sh("mkdir -p /etc/pipework/networks.d").ok();
+    world.write(
+        "/etc/pipework/networks.d/lan.toml",
+        "bridge = \"br0\"\n[[pool]]\nsubnet = \"10.0.0.0/24\"\nrange = \"10.0.0.100-10.0.0.199\"\n",
+    );
+    let given = |seen: &str| -> String {
+        let line = seen
+            .lines()
+            .find(|line| line.contains("addr eth1 10.0.0.1"));
+        line.expect(seen).to_owned()
+    };
+    for runtime in RUNTIMES {
+        let run = "run -d --name web --network none --annotation pipework.net=lan \
+                   localhost/bb:1 /bin/look stay";
+        podman(world, runtime, run).ok();
+        let look = || given(&podman(world, runtime, "exec web /bin/look").ok());
+        let before = look();
+        // Somebody else comes in between, and is given another one.
+        let other =
+            "run --rm --network none --annotation pipework.net=lan localhost/bb:1 /bin/look";
+        assert_ne!(given(&podman(world, runtime, other).ok()), before);
+        podman(world, runtime, "restart -t 0 web").ok();
+        assert_eq!(look(), before);
+        podman(world, runtime, "rm -f -t 0 web").ok();
+        assert_nothing_left(world);
+        let held = world.sh("pipework networks lan").ok();
+        assert!(!held.contains("web/eth1"), "{held}");
+    }
+}
