@@ -281,16 +281,24 @@ fn tests_below(folder: &Path, found: &mut Vec<String>) {
 }
 
 #[test]
-fn every_test_that_the_manual_of_dhcp_names_is_there() {
+fn every_test_that_a_manual_names_is_there() {
+    every_test_is_there("packaging/man/pipework-dhcp.7", 60);
+    every_test_is_there("packaging/man/pipework-nri.8", 32);
+}
+
+fn every_test_is_there(manual: &str, least: usize) {
     let mut known = Vec::new();
     tests_below(&at("src"), &mut known);
     tests_below(&at("tests"), &mut known);
-    let manual = read("packaging/man/pipework-dhcp.7");
+    // Those of every suite stand in a list.
+    let listed = read("tests/nri.rs");
+    known.extend(listed.split([' ', ';', '\n']).map(str::to_owned));
+    let manual = read(manual);
     let named: Vec<&str> = manual
         .split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
         .filter(|word| word.matches('_').count() > 2)
         .collect();
-    assert!(named.len() > 60, "{}", named.len());
+    assert!(named.len() > least, "{}", named.len());
     for name in named {
         assert!(known.iter().any(|known| known == name), "{name}");
     }

@@ -12,8 +12,12 @@
 
 #[path = "nri/cri.rs"]
 mod cri;
+#[path = "nri/events.rs"]
+mod events;
 #[path = "nri/life.rs"]
 mod life;
+#[path = "nri/mock.rs"]
+mod mock;
 #[path = "nri/node.rs"]
 mod node;
 #[path = "nri/refusals.rs"]

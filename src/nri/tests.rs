@@ -358,3 +358,18 @@ fn a_newer_runtimes_fields_are_skipped() {
     let known = PodRequest::decode(bytes.as_slice()).unwrap();
     assert_eq!(known, of_pod("web"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_a_decoder_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
+        let mut assembler = super::ttrpc::Assembler::default();
+        let _ = super::mux::Demultiplexer::default().feed(&bytes, |_, part| {
+            let _ = assembler.feed(part);
+        });
+        let _ = super::ttrpc::Assembler::default().feed(&bytes);
+        let _ = Request::decode(bytes.as_slice());
+        let _ = SynchronizeRequest::decode(bytes.as_slice());
+        let _ = StateChangeEvent::decode(bytes.as_slice());
+        let _ = ContainerRequest::decode(bytes.as_slice());
+    }
+}

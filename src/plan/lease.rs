@@ -387,6 +387,8 @@ pub fn host_label(name: &str) -> Option<String> {
         '_' | '-' | '.' => Some('-'),
         _ => None,
     };
+    // A pod's name stands behind its namespace.
+    let name = name.rsplit('/').next().unwrap_or(name);
     let label: String = name.chars().filter_map(plain).take(MOST_LABEL).collect();
     let label = label.trim_matches('-');
     (!label.is_empty()).then(|| label.to_owned())

@@ -136,7 +136,7 @@ impl Plugin for Pods {
                 };
                 match self.0.ensure(job, wait) {
                     // Its first container finds out what came of it.
-                    Outcome::Pending if is_slow => return Ok(()),
+                    Outcome::Pending(_) if is_slow => return Ok(()),
                     other => other,
                 }
             }
@@ -148,7 +148,10 @@ impl Plugin for Pods {
             // containers are refused.
             _ if !lock(&self.0.runtime).cleans_up_refused_pods() => Ok(()),
             Outcome::Refused(text) => Err(refusal(text)),
-            Outcome::Pending => Err(refusal(still_at_work(pod, deadline))),
+            Outcome::Pending(last) => {
+                let text = last.unwrap_or_else(|| still_at_work(pod, deadline));
+                Err(refusal(text))
+            }
         }
     }
 
@@ -171,7 +174,10 @@ impl Plugin for Pods {
         match self.0.ensure(job, wait) {
             Outcome::Attached => Ok(()),
             Outcome::Refused(text) => Err(refusal(text)),
-            Outcome::Pending => Err(refusal(still_at_work(pod, deadline))),
+            Outcome::Pending(last) => {
+                let text = last.unwrap_or_else(|| still_at_work(pod, deadline));
+                Err(refusal(text))
+            }
         }
     }
 

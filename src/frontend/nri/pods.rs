@@ -30,6 +30,9 @@ pub struct Node {
     /// Who looks for pods that are gone: it wakes up when there is one to look at.
     pub sweeper: OnceLock<Thread>,
     policy: LastPolicy,
+    /// One end at a time: who hears of an end that somebody else found first
+    /// answers when that is done.
+    ends: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +48,8 @@ struct State {
     has_ended: bool,
     /// A container has waited in vain, so that the next ones need not.
     was_waited_for: bool,
+    /// Why the last try was refused.
+    last: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -61,8 +66,8 @@ enum Stage {
 pub enum Outcome {
     /// The pod has all that it asked for.
     Attached,
-    /// The work goes on.
-    Pending,
+    /// The work goes on; what was said of the last try, if that was refused.
+    Pending(Option<String>),
     /// It cannot have it; what is said of that.
     Refused(String),
 }
@@ -94,7 +99,10 @@ impl Node {
             Stage::Attached(_) => return Outcome::Attached,
             Stage::Working => {}
             Stage::New | Stage::Refused(_) => {
-                state.stage = Stage::Working;
+                let former = std::mem::replace(&mut state.stage, Stage::Working);
+                if let Stage::Refused(text) = former {
+                    state.last = Some(text);
+                }
                 self.begin(&entry, &mut state, job, wait);
             }
         }
@@ -106,7 +114,7 @@ impl Node {
         match &state.stage {
             Stage::Attached(_) => Outcome::Attached,
             Stage::Refused(text) => Outcome::Refused(text.clone()),
-            Stage::New | Stage::Working => Outcome::Pending,
+            Stage::New | Stage::Working => Outcome::Pending(state.last.clone()),
         }
     }
 
@@ -146,6 +154,7 @@ impl Node {
             matches!(state.stage, Stage::Working)
         });
         if !is_working {
+            let _alone = lock(&self.ends);
             job::end(id);
         }
     }

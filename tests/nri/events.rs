@@ -1,0 +1,350 @@
+//! Events as a runtime of the tests' own tells them: late, lost, twice, with
+//! little in them, and with nobody there to hear the end.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use pipework::dhcp::options::code;
+use pipework::dhcp::wire::MessageType;
+use pipework::nri::link::LinkError;
+use pipework::record::Store;
+use pipework::reference::NamespaceKey;
+use pipework::sys::netns::Netns;
+use pipework::sys::proc::boot_id;
+use serde_json::json;
+
+use crate::mock::{Runtime, pod, pod_at, ports, records, said};
+use crate::node::within;
+use crate::support::dhcp_server::Scripted;
+use crate::support::lab::{Container, Lab, hook, ip, ip_json, lab, run};
+
+const CONTAINERD: (&str, &str) = ("containerd", "1.7.24~ds1");
+const CRIO: (&str, &str) = ("cri-o", "1.34.0");
+const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+const LEASE: [&str; 5] = [
+    "pipework.bridge=br0",
+    "pipework.ip=dhcp",
+    "pipework.dhcp.keep=false",
+    "pipework.dhcp.arp=off",
+    "pipework.dhcp.timeout=3s",
+];
+const SOON: Duration = Duration::from_secs(5);
+
+fn has(lab: &Lab, container: &Container, ifname: &str) -> bool {
+    lab.inside(container, || ip_json("addr show"))
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|link| link["ifname"] == ifname && link["addr_info"][0]["local"].is_string())
+}
+
+fn assert_nothing_left() {
+    within("nothing is left", SOON, || (ports(), records()) == (0, 0));
+}
+
+#[test]
+fn a_pod_without_a_lease_holds_up_nobody_and_its_container_hears_why() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let (slow, quick) = (lab.container("slow"), lab.container("quick"));
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        let waits = pod(&slow, &LEASE);
+        let begin = Instant::now();
+        runtime.run(&waits).unwrap();
+        let budget = begin.elapsed();
+        assert!(budget < Duration::from_millis(1400), "{budget:?}");
+        runtime.run(&pod(&quick, &ASK)).unwrap();
+        assert!(has(lab, &quick, "net1"));
+        let (first, time) = runtime.create(&waits);
+        let first = first.unwrap();
+        assert!(first.contains("the work goes on"), "{first}");
+        assert!(time < Duration::from_millis(1900), "{time:?}");
+        // Only one container waits.
+        let (second, time) = runtime.create(&waits);
+        assert!(
+            second.is_some() && time < Duration::from_millis(300),
+            "{time:?}"
+        );
+        within("it has been refused", SOON, || {
+            said().contains("no DHCP server")
+        });
+        let (third, _) = runtime.create(&waits);
+        let third = third.unwrap();
+        assert!(third.starts_with("pipework: shop/slow: "), "{third}");
+        assert!(
+            third.ends_with("no DHCP server offered net1 an address within 3 s"),
+            "{third}"
+        );
+        runtime.stop(&waits);
+        runtime.stop(&pod(&quick, &ASK));
+        within("nothing is left", Duration::from_secs(8), || {
+            (ports(), records()) == (0, 0)
+        });
+    });
+}
+
+#[test]
+fn a_lease_bears_the_pods_name_and_is_given_back_at_its_end() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        // By which it is given back: the namespace may be gone.
+        ip("addr add 10.0.0.1/24 dev br0");
+        let server = Scripted::ordinary(lab, &machine);
+        let web = lab.container("web");
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        let leased = pod(&web, &LEASE);
+        runtime.run(&leased).unwrap();
+        assert_eq!(runtime.create(&leased).0, None);
+        assert!(has(lab, &web, "net1"));
+        let request = server.first(MessageType::Request);
+        assert_eq!(
+            request.options.get(code::HOST_NAME),
+            Some(b"web".as_slice())
+        );
+        web.end();
+        runtime.stop(&leased);
+        within("it is given back", SOON, || {
+            server.kinds().contains(&MessageType::Release)
+        });
+        assert_nothing_left();
+    });
+}
+
+#[test]
+fn a_pod_that_no_process_holds_is_kept_and_goes_with_its_path() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        fs::create_dir_all("/run/netns").unwrap();
+        let bind = |name: &str| {
+            let (path, container) = (format!("/run/netns/{name}"), lab.container(name));
+            fs::write(&path, "").unwrap();
+            run(
+                "mount",
+                &format!("--bind /proc/{}/ns/net {path}", container.pid()),
+            );
+            container.end();
+            path
+        };
+        let (told, lost) = (bind("told"), bind("lost"));
+        let unbind = |path: &str| {
+            run("umount", path);
+            fs::remove_file(path).unwrap();
+        };
+        let first = pod_at("told", &told, &ASK);
+        let second = pod_at(
+            "lost",
+            &lost,
+            &["pipework.bridge=br0", "pipework.ip=10.0.0.6/24"],
+        );
+        let runtime = Runtime::start(CRIO, &[]);
+        runtime.run(&first).unwrap();
+        runtime.run(&second).unwrap();
+        assert_eq!((ports(), records()), (2, 2));
+        // The next plugin keeps what the one before it kept.
+        drop(runtime);
+        let runtime = Runtime::start(CRIO, &[&first, &second]);
+        assert_eq!(runtime.create(&first).0, None);
+        lab.gc().ok();
+        assert_eq!((ports(), records()), (2, 2));
+        // CRI-O tells of the end when the namespace is gone.
+        unbind(&told);
+        runtime.stop(&first);
+        within("the first is gone", SOON, || (ports(), records()) == (1, 1));
+        // And of this one it does not tell.
+        unbind(&lost);
+        assert_nothing_left();
+    });
+}
+
+#[test]
+fn labels_that_cri_o_copies_ask_for_nothing() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let web = lab.container("web");
+        let mut labelled = pod(&web, &ASK);
+        labelled.labels = labelled.annotations.clone();
+        let runtime = Runtime::start(CRIO, &[]);
+        runtime.run(&labelled).unwrap();
+        assert_eq!(runtime.create(&labelled).0, None);
+        assert_eq!((ports(), records()), (0, 0));
+        // No other runtime copies any.
+        drop(runtime);
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        runtime.run(&labelled).unwrap();
+        assert!(has(lab, &web, "net1"));
+        web.end();
+        runtime.stop(&labelled);
+        assert_nothing_left();
+    });
+}
+
+#[test]
+fn who_is_held_up_refuses_before_the_runtime_gives_up_and_is_asked_again() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let web = lab.container("web");
+        let asks = pod(&web, &ASK);
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        let store = Store::open("/run/pipework".as_ref()).unwrap();
+        let home = Netns::own().unwrap();
+        let netns = Netns::open(format!("/proc/{}/ns/net", web.pid()).as_ref()).unwrap();
+        let key = NamespaceKey {
+            boot_id: boot_id().unwrap(),
+            cookie: netns.cookie(&home).unwrap(),
+        };
+        let lock = store.try_lock_namespace(&key).unwrap().unwrap();
+        let begin = Instant::now();
+        let refused = runtime.run(&asks).unwrap_err();
+        assert!(begin.elapsed() < Duration::from_millis(1900));
+        let text = refused.to_string();
+        assert!(text.contains("shop/web"), "{text}");
+        drop(lock);
+        assert_eq!(runtime.create(&asks).0, None);
+        assert!(has(lab, &web, "net1"));
+        web.end();
+        runtime.stop(&asks);
+        assert_nothing_left();
+    });
+}
+
+#[test]
+fn a_plugin_that_is_killed_at_any_step_leaves_what_the_next_one_completes_once() {
+    if !Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .status()
+        .is_ok_and(|s| s.success())
+    {
+        crate::support::skip!("strace cannot stop a program here");
+    }
+    lab!(|lab| {
+        lab.bridge("br0");
+        const CALLS: &str = "sendto,sendmsg,rename,symlink,setns";
+        let mut killed = 0;
+        for call in [1, 4, 8, 11, 14, 17, 20, 24, 28, 40] {
+            let web = lab.container(&format!("web{call}"));
+            let asks = pod(&web, &ASK);
+            let trace = format!("trace={CALLS}");
+            let inject = format!("inject={CALLS}:signal=SIGKILL:when={call}");
+            let strace = [
+                "strace",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                &trace,
+                "-e",
+                &inject,
+            ];
+            let Ok(runtime) = Runtime::start_by(&strace, CONTAINERD, &[]) else {
+                continue;
+            };
+            match runtime.run(&asks) {
+                Ok(()) => {}
+                Err(LinkError::Refused(status)) => panic!("{status:?}"),
+                Err(_) => killed += 1,
+            }
+            drop(runtime);
+            let runtime = Runtime::start(CONTAINERD, &[&asks]);
+            assert!(has(lab, &web, "net1"), "call {call}:\n{}", said());
+            assert_eq!(runtime.create(&asks).0, None);
+            assert_eq!((ports(), records()), (1, 1), "call {call}");
+            web.end();
+            runtime.stop(&asks);
+            assert_nothing_left();
+        }
+        assert!(killed >= 3, "only {killed} were killed");
+    });
+}
+
+#[test]
+fn two_hundred_pods_leave_no_descriptor_no_link_and_no_file() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        let mut before = None;
+        for number in 0..200 {
+            let web = lab.container(&format!("web{}", number % 7));
+            let asks = pod(&web, &ASK);
+            runtime.run(&asks).unwrap();
+            assert_eq!(runtime.create(&asks).0, None);
+            web.end();
+            runtime.stop(&asks);
+            before.get_or_insert_with(|| runtime.descriptors());
+        }
+        assert_nothing_left();
+        let threads = || {
+            fs::read_dir(format!("/proc/{}/task", runtime.plugin.id()))
+                .unwrap()
+                .count()
+        };
+        within("only its own threads are left", SOON, || threads() <= 4);
+        assert!(runtime.descriptors() <= before.unwrap() + 1);
+        for kind in ["containers", "macs", "leases"] {
+            let left = run(
+                "find",
+                &format!("/run/pipework -path */{kind}/* -not -type d"),
+            );
+            assert_eq!(left, "");
+        }
+    });
+}
+
+#[test]
+fn events_of_one_pod_that_come_at_once_attach_it_once() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        for number in 0..10 {
+            let web = lab.container(&format!("web{number}"));
+            let asks = pod(&web, &ASK);
+            std::thread::scope(|scope| {
+                let all: Vec<_> = (0..4).map(|_| scope.spawn(|| runtime.run(&asks))).collect();
+                let created = runtime.create(&asks).0;
+                assert_eq!(created, None);
+                all.into_iter().for_each(|one| one.join().unwrap().unwrap());
+            });
+            assert_eq!((ports(), records()), (1, 1));
+            web.end();
+            runtime.stop(&asks);
+            assert_nothing_left();
+        }
+    });
+}
+
+#[test]
+fn the_hook_and_the_plugin_never_attach_one_pod_twice() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        ip("addr add 10.0.0.1/24 dev br0");
+        let annotated = |container: &Container, kind: &str| {
+            let mut state = lab.state(container, &ASK);
+            state["id"] = json!(format!("id-of-{}", container.id));
+            state["annotations"]["io.kubernetes.cri.sandbox-namespace"] = json!("shop");
+            state["annotations"]["io.kubernetes.cri.container-type"] = json!(kind);
+            hook(&["--stage", "createRuntime"], state.to_string().as_bytes())
+        };
+        let (web, db) = (lab.container("web"), lab.container("db"));
+        fs::create_dir_all("/etc/pipework").unwrap();
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        // A pod is the plugin's, and its containers need what it has made.
+        annotated(&web, "sandbox").ok();
+        assert_eq!(ports(), 0);
+        annotated(&web, "container").refused(19);
+        runtime.run(&pod(&web, &ASK)).unwrap();
+        annotated(&web, "container").ok();
+        assert_eq!((ports(), records()), (1, 1));
+        web.end();
+        runtime.stop(&pod(&lab.container("web"), &ASK));
+        assert_nothing_left();
+        // Without a plugin it is the hook's, and stays it.
+        drop(runtime);
+        annotated(&db, "sandbox").ok();
+        let runtime = Runtime::start(CONTAINERD, &[&pod(&db, &ASK)]);
+        assert_eq!(runtime.create(&pod(&db, &ASK)).0, None);
+        annotated(&db, "container").ok();
+        assert_eq!((ports(), records()), (1, 1));
+        assert!(has(lab, &db, "eth1") && !has(lab, &db, "net1"));
+    });
+}
