@@ -62,8 +62,13 @@ async fn lower_parents(plan: &Plan, collector: &Collector<'_>) {
         let Step::RaiseParent { ifindex, .. } = planned.step else {
             continue;
         };
-        if !is_used(ifindex, collector).await {
-            let _ = collector.host.set_state(ifindex, false).await;
+        if is_used(ifindex, collector).await {
+            continue;
+        }
+        let _ = collector.host.set_state(ifindex, false).await;
+        // A start that saw it up meanwhile does not raise it by itself.
+        if is_used(ifindex, collector).await {
+            let _ = collector.host.set_state(ifindex, true).await;
         }
     }
 }
