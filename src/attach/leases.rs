@@ -128,6 +128,14 @@ async fn ask_for(
     let asking: Vec<LeaseAsk> = asked.iter().map(|(_, ask)| ask.clone()).collect();
     let answers = client::ask_all(leasing, asking.clone()).await;
     for ((planned, ask), answer) in asked.into_iter().zip(answers) {
+        // Its other family got nothing.
+        if left_out
+            .iter()
+            .any(|out| Some(out.interface) == planned.interface)
+        {
+            continue;
+        }
+        let ifindex = ask.ifindex;
         let done = match answer {
             Ok(answer) => leasing.take(plan, record, &planned, ask, answer).await,
             Err(error) => Err(Cause::Lease(Box::new(error))),
@@ -147,7 +155,10 @@ async fn ask_for(
         let steps: Vec<&PlannedStep> = steps.filter(|s| !out.contains(&s.interface)).collect();
         let error = apply::give_up(&planned, cause, &steps, leasing.kernel).await;
         match optional {
-            Some(interface) => left_out.push(LeftOut { interface, error }),
+            Some(interface) => {
+                leases.0.retain(|taken| taken.kept.id.ifindex != ifindex);
+                left_out.push(LeftOut { interface, error });
+            }
             None => return Err(error),
         }
     }
@@ -195,6 +206,7 @@ impl Leasing<'_> {
         let attachments = record.attachments.iter_mut();
         for attachment in attachments.filter(|a| a.ifindex == ask.ifindex) {
             attachment.addresses.extend(address);
+            attachment.leased.extend(address);
             let undos = new.iter().rev().filter_map(|planned| planned.step.undo());
             attachment.undo.splice(0..0, undos);
         }

@@ -1,11 +1,17 @@
 //! The end of interfaces while their container goes on, because a person says so.
 
+use std::time::Duration;
+
 use super::leases;
 use crate::collect::{CollectError, Collector};
 use crate::keeper;
 use crate::record::{AttachmentRecord, Record};
 use crate::reference::LeaseId;
 use crate::request::IfName;
+
+/// The last message waits for the server's hardware address as long as the link
+/// is there.
+const FAREWELL: Duration = Duration::from_millis(60);
 
 /// Takes back one interface of `record`, or all of them, and gives back what was
 /// leased for them: nobody else would know that they are gone.
@@ -14,6 +20,7 @@ pub async fn unplug(
     only: Option<&IfName>,
     collector: &Collector<'_>,
 ) -> Result<Vec<AttachmentRecord>, CollectError> {
+    let mut has_released = false;
     if keeper::is_there(collector.deadline) {
         let meant = |a: &&AttachmentRecord| only.is_none_or(|only| a.ifname == *only);
         for attachment in record.attachments.iter().filter(meant) {
@@ -24,10 +31,16 @@ pub async fn unplug(
             if !matches!(collector.store.lease(&lease), Ok(Some(_))) {
                 continue;
             }
-            if let Err(error) = keeper::release(&lease) {
-                tracing::warn!(ifname = %attachment.ifname, %error, "the lease was not given back");
+            match keeper::release(&lease) {
+                Ok(_) => has_released = true,
+                Err(error) => {
+                    tracing::warn!(ifname = %attachment.ifname, %error, "the lease was not given back");
+                }
             }
         }
+    }
+    if has_released {
+        std::thread::sleep(FAREWELL);
     }
     let gone = collector.detach(&record.key, only).await?;
     let ended = Record {

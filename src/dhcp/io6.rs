@@ -192,6 +192,10 @@ impl Client {
     }
 
     fn go_on_probing(&mut self, now: Now, buffer: &mut [u8]) -> io::Result<Vec<Change>> {
+        if self.probe.is_none() {
+            self.pass_over(buffer)?;
+            return Ok(Vec::new());
+        }
         self.begin_probing(now)?;
         for _ in 0..MOST_MESSAGES {
             let (Some(neighbours), Some(probe)) = (&self.neighbours, &self.probe) else {
@@ -205,7 +209,7 @@ impl Client {
             let claim = claim.filter(|claim| claim.target == probe.lease.address);
             let others = claim.filter(|claim| claim.mac != self.prober.mac.octets());
             if let Some(claim) = others {
-                self.conflict = Some(MacAddr::local(claim.mac));
+                self.conflict = MacAddr::try_from(claim.mac).ok();
                 self.probe = None;
                 return Ok(self.on(&Event::DadFailed, now));
             }
@@ -216,6 +220,20 @@ impl Client {
         };
         self.used = Some(probe.lease.address);
         Ok(vec![Change::Apply(probe.lease)])
+    }
+
+    /// Reads what neighbours say and nobody wants to know: it would wake us again
+    /// and again.
+    fn pass_over(&self, buffer: &mut [u8]) -> io::Result<()> {
+        let Some(neighbours) = &self.neighbours else {
+            return Ok(());
+        };
+        for _ in 0..MOST_MESSAGES {
+            if neighbours.receive_now(buffer)?.is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Asks whether anybody has the address.

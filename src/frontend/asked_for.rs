@@ -2,18 +2,14 @@
 //! or by a person, whose words the record keeps.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::host::bundle;
 use crate::policy::Caller;
 use crate::record::Record;
 use crate::request::annotations;
-
-/// A config.json above this is not read.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
 
 #[derive(Deserialize)]
 struct Config {
@@ -36,12 +32,7 @@ pub(super) fn pairs(record: &Record, ifname: &str) -> Option<Vec<(String, String
 }
 
 fn of_bundle(bundle: &Path) -> Option<Vec<(String, String)>> {
-    // Relative is what has no bundle at all.
-    let config = bundle.is_absolute().then(|| bundle.join("config.json"))?;
-    let mut bytes = Vec::new();
-    let file = File::open(config).ok()?;
-    file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes).ok()?;
-    let config: Config = serde_json::from_slice(&bytes).ok()?;
+    let config: Config = bundle::read(bundle)?;
     let annotations = config.annotations?;
     // What a pod asks for is judged by whose it is, which only its start can say.
     if Caller::of(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str()))).is_guarded() {

@@ -19,9 +19,11 @@ use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::attach::{TIME, notices, to_target};
 use crate::frontend::cli::print;
+use crate::frontend::read;
 use crate::frontend::target::{self, Target};
 use crate::keeper;
 use crate::logging::{self, to_stderr};
+use crate::policy::Caller;
 use crate::sys::block_on;
 use crate::sys::rtnl::{LinkFacts, Rtnl};
 use asked::Address;
@@ -77,11 +79,15 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
     let target = target::open(&attach.guest, deadline)?;
     let address = Address::parse(attach)?;
     let hostif = (kind == Kind::Port).then(|| asked::hostif(attach, target.sandbox.init.pid));
-    if let Some(hostif) = hostif.as_ref().and_then(|(name, _)| name.as_deref()) {
-        block_on(free_name(hostif, attach, &host)).map_err(Error::Socket)??;
-    }
+    let name = hostif.as_ref().and_then(|(name, _)| name.clone());
     let is_kept = keeper::is_there(deadline);
     let pairs = asked::pairs(attach, kind, &address, hostif, is_kept);
+    // What is wrong in itself costs nobody a device.
+    let asked = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+    read::request(asked, &Caller::Person)?;
+    if let Some(name) = name {
+        block_on(free_name(&name, attach, &host)).map_err(Error::Socket)??;
+    }
     give(attach, &target, &pairs, deadline)
 }
 
@@ -93,6 +99,8 @@ async fn free_name(name: &str, attach: &Attach, host: &Rtnl) -> Result<(), Refus
     match link {
         None => Ok(()),
         Some(link) if !link.up && is_veth(&link) => {
+            let text = format!("{name} is down and in the way, and is deleted");
+            logging::to_system_log(tracing::Level::WARN, &text);
             let deleted = host.delete_link(link.ifindex).await;
             deleted.map_err(Refusal::kernel)
         }

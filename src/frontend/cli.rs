@@ -76,8 +76,8 @@ fn run_command(command: &str, rest: &[&str]) -> Option<u8> {
 pub(super) fn print(text: &str) -> u8 {
     use std::io::Write;
     // Whoever reads us may stop before the end, as `head` does.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    0
+    let written = std::io::stdout().write_all(text.as_bytes());
+    u8::from(written.is_err())
 }
 
 fn usage(command: &str) -> u8 {

@@ -168,7 +168,7 @@ as the shell script:
   also: --ensure (no error if it is there), --dad (refuse an address that is in use)
 
 CONTAINER: a name or id of Docker, podman, containerd, CRI-O, LXC, Incus, machined, runc or crun, or
-a beginning of one; ENGINE:NAME; pid:N; netns:NAME; the path of a network namespace.
+or a beginning of its id; ENGINE:NAME; pid:N; netns:NAME; the path of a network namespace.
 
   pipework attach web bridge=br0 ip=192.168.1.50/24@192.168.1.1
   pipework list; pipework check web; pipework detach web

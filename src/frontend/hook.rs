@@ -340,7 +340,8 @@ fn failure(state: &State, text: String) -> Report {
     Report {
         id: state.id.clone(),
         name: match given {
-            Some((_, name)) => name.to_owned(),
+            // Whatever it is, somebody will look at it on a terminal.
+            Some((_, name)) => name.chars().filter(|c| !c.is_control()).take(253).collect(),
             None => engine::name_of(&state.id, &state.bundle).name,
         },
         at: seconds_since_1970(),

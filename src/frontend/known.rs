@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::target;
-use crate::host::find::FindError;
+use crate::host::find::{FindError, is_drawn};
 use crate::logging::to_stderr;
 use crate::record::{DIRECTORY, Record, Store};
 use crate::reference::Reference;
@@ -43,7 +43,8 @@ pub(super) fn called(record: &Record) -> String {
 pub(super) fn named(text: &str, store: &Store, deadline: Deadline) -> Result<Record, Error> {
     let records = all(store);
     let is = |r: &Reference| r.name == text || r.id == text;
-    let begins = |r: &Reference| r.name.starts_with(text) || r.id.starts_with(text);
+    // A name is never cut: the one that is meant may be one that nothing is known of.
+    let begins = |r: &Reference| is_drawn(&r.id) && r.id.starts_with(text);
     let exact: Vec<&Record> = records.iter().filter(|r| r.references().any(is)).collect();
     let meant = match exact.is_empty() && !text.is_empty() {
         true => records

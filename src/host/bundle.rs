@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// A config.json is some 10 KiB; podman's with many mounts a few times that.
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
@@ -63,10 +64,7 @@ pub struct Namespace {
 impl Config {
     /// That of a bundle; `None` if there is none that could be read.
     pub fn read(bundle: &Path) -> Option<Self> {
-        let file = File::open(bundle.join("config.json")).ok()?;
-        let mut bytes = Vec::new();
-        file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        read(bundle)
     }
 
     /// The path of its network namespace, if it joins one that has a path.
@@ -75,6 +73,17 @@ impl Config {
         let network = namespaces.find(|namespace| namespace.r#type == "network")?;
         network.path.as_deref()
     }
+}
+
+/// Those fields of a bundle's config.json that `T` has; `None` if there is none
+/// that could be read.
+pub fn read<T: DeserializeOwned>(bundle: &Path) -> Option<T> {
+    // Relative is what has no bundle at all.
+    let path = bundle.is_absolute().then(|| bundle.join("config.json"))?;
+    let mut bytes = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 /// The path of the network namespace that the bundle's config.json names.

@@ -1,4 +1,4 @@
-//! A container by what people call it: a name, an id, a prefix of one, `pid:N`,
+//! A container by what people call it: a name, an id, a prefix of an id, `pid:N`,
 //! the path of a namespace, or `netns:NAME`.
 //!
 //! Engines are asked by what they keep on disk, and Docker, which keeps names to
@@ -20,7 +20,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use crate::deadline::Deadline;
-pub use candidate::{Candidate, Engine, State};
+pub use candidate::{Candidate, Engine, State, is_drawn};
 use candidate::{Group, grouped};
 pub use docker::DockerError;
 

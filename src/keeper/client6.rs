@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use nix::libc;
+
 use super::client::{Place, random};
 use crate::dhcp::io6::{Change, Client as DhcpClient, Prober};
 use crate::dhcp::v6::{Bound, CLIENT_PORT, Event, Machine, Now, State};
@@ -102,9 +104,21 @@ impl Client6 {
         if dhcp.wakes_at().is_some_and(|at| at <= now) {
             if !dhcp.is_speaking() {
                 let device = (&kept.ifname, kept.id.ifindex);
-                let socket = Udp6Socket::open_in(netns, home, device, CLIENT_PORT)?;
-                place.wait_for(&socket)?;
-                dhcp.speak(socket);
+                match Udp6Socket::open_in(netns, home, device, CLIENT_PORT) {
+                    Ok(socket) => {
+                        place.wait_for(&socket)?;
+                        dhcp.speak(socket);
+                    }
+                    Err(error)
+                        if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO)) =>
+                    {
+                        return Err(error);
+                    }
+                    // It counts as a message that is lost; IPv4 goes on.
+                    Err(error) => {
+                        tracing::warn!(ifname = %kept.ifname, %error, "a server cannot be asked");
+                    }
+                }
             }
             // Every message that is due gives its answer the same time.
             self.listens_until = Some(now + LISTENING);

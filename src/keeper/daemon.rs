@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -159,7 +160,9 @@ fn sweep(sweep: fn()) {
 
 fn lock() -> Result<Flock<File>, DaemonError> {
     let mut options = File::options();
-    let file = options.write(true).create(true).truncate(false).open(LOCK);
+    options.write(true).create(true).truncate(false);
+    // Who can open it can lock it.
+    let file = options.mode(0o600).open(LOCK);
     let mut file = file.map_err(kernel(LOCK))?;
     // A hook that asks whether a daemon runs holds it for a moment.
     for _ in 0..LOCK_TRIES {

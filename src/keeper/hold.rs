@@ -21,7 +21,7 @@ use super::serve::close;
 use crate::collect::{CollectError, Collector, Fate};
 use crate::deadline::Deadline;
 use crate::record::{Kept, RecordError};
-use crate::reference::{Keeper, LeaseId, NamespaceKey};
+use crate::reference::{Keeper, LeaseId, NamespaceKey, Reference};
 use crate::sys::block_on;
 use crate::sys::clock::since_boot;
 use crate::sys::netns::Netns;
@@ -35,6 +35,8 @@ const COLLECT_TIME: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(100);
 /// After this many times it is left to others: 100 ms × 2¹⁰ are two minutes.
 const RETRIES: u32 = 10;
+/// How often a namespace is looked at that needs no process.
+const BOUND_LOOK: Duration = Duration::from_secs(10);
 
 /// A lease that is kept.
 #[derive(Debug)]
@@ -126,7 +128,8 @@ impl Daemon {
         }
         let key = (kept.id.namespace.cookie, kept.id.ifindex);
         self.let_go(key);
-        let netns = if kept.release {
+        // A namespace that a path keeps would stay for as long as we hold it.
+        let netns = if kept.release && !self.is_bound(&kept.id.namespace) {
             self.open(&kept.id.namespace, &kept.keepers).ok()
         } else {
             None
@@ -273,11 +276,12 @@ impl Daemon {
     /// its leases end.
     pub(super) fn settle(&mut self, cookie: u64) {
         let before = self.retries.remove(&cookie);
-        if self.says_farewell(cookie) {
+        let key = self.namespace_key(cookie);
+        let is_bound = self.is_bound(&key);
+        if !is_bound && self.says_farewell(cookie) {
             self.retries.insert(cookie, (since_boot() + FAREWELL, 0));
             return;
         }
-        let key = self.namespace_key(cookie);
         let again = match self.collect(&key) {
             Ok(Fate::Ended) => {
                 self.give_back_rest(cookie);
@@ -285,6 +289,10 @@ impl Daemon {
                 None
             }
             Ok(Fate::Lives) if self.watch(cookie) => None,
+            Ok(Fate::Lives | Fate::Busy) if is_bound => {
+                self.retries.insert(cookie, (since_boot() + BOUND_LOOK, 0));
+                return;
+            }
             Ok(Fate::Lives | Fate::Busy) => Some(None),
             Err(error) => Some(Some(error)),
         };
@@ -299,6 +307,13 @@ impl Daemon {
             tracing::warn!(%error, "what a container left behind stays for now");
         }
         self.end_all(cookie);
+    }
+
+    /// Whether it stays for as long as a path leads to it, without any process.
+    fn is_bound(&self, key: &NamespaceKey) -> bool {
+        let known = self.store.read(key).unwrap_or_default();
+        let record = known.complete.or(known.applying);
+        record.is_some_and(|record| record.references().any(Reference::is_bound))
     }
 
     fn collect(&self, key: &NamespaceKey) -> Result<Fate, CollectError> {

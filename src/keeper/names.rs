@@ -11,10 +11,13 @@ use super::daemon::Daemon;
 use crate::deadline::Deadline;
 use crate::dhcp::lease::Lease;
 use crate::dhcp::v4::Bound;
+use crate::dhcp::v6;
 use crate::plan::lease::resolver;
+use crate::plan::lease6;
 use crate::plan::{FileUndo, Undo};
 use crate::record::{Kept, Record, RecordError};
-use crate::rt::{ContainerFile, revised_hosts, revised_resolver};
+use crate::request::IfName;
+use crate::rt::{ContainerFile, Resolver, revised_hosts, revised_resolver};
 use crate::sys::files::{self, FileFault};
 
 /// How long a start or an end in the same namespace is waited for.
@@ -27,6 +30,28 @@ pub(super) enum NamesError {
     Record(#[from] RecordError),
     #[error(transparent)]
     File(#[from] FileFault),
+}
+
+/// What the files say of a lease.
+struct Said {
+    resolver: Resolver,
+    address: IpAddr,
+}
+
+impl Said {
+    fn of(lease: &Lease, ifname: &IfName) -> Self {
+        Self {
+            resolver: resolver(lease, ifname),
+            address: lease.address.addr().into(),
+        }
+    }
+
+    fn of6(lease: &v6::lease::Lease, ifname: &IfName) -> Self {
+        Self {
+            resolver: lease6::resolver(&lease.information, ifname),
+            address: lease.address.into(),
+        }
+    }
 }
 
 /// Whether the files may have to say something else.
@@ -55,33 +80,71 @@ impl Daemon {
             return Some(named.clone());
         };
         if differ(named, lease)
-            && let Err(error) = self.rename(kept, named, lease)
+            && !self.follow(
+                kept,
+                &Said::of(named, &kept.ifname),
+                &Said::of(lease, &kept.ifname),
+            )
         {
-            let (container, ifname) = (&kept.identity.name, &kept.ifname);
-            tracing::warn!(container, %ifname, %error, "what a server knows of names is not written");
             return Some(named.clone());
         }
         None
     }
 
+    /// The same for IPv6.
+    pub(super) fn named_after6(
+        &self,
+        kept: &Kept,
+        bound: Option<&v6::Bound>,
+    ) -> Option<v6::lease::Lease> {
+        let kept6 = kept.dhcp6.as_ref()?;
+        let former = kept6.bound.as_ref().map(|bound| &bound.lease);
+        let named = kept6.named.as_ref().or(former)?;
+        let Some(v6::Bound { lease, .. }) = bound else {
+            return Some(named.clone());
+        };
+        let names = |lease: &v6::lease::Lease| {
+            let information = &lease.information;
+            (
+                information.dns.clone(),
+                information.search.clone(),
+                lease.address,
+            )
+        };
+        let (old, new) = (
+            Said::of6(named, &kept.ifname),
+            Said::of6(lease, &kept.ifname),
+        );
+        let is_done = names(named) == names(lease) || self.follow(kept, &old, &new);
+        (!is_done).then(|| named.clone())
+    }
+
+    /// Has the files follow; false when they could not.
+    fn follow(&self, kept: &Kept, old: &Said, new: &Said) -> bool {
+        let Err(error) = self.rename(kept, old, new) else {
+            return true;
+        };
+        let (container, ifname) = (&kept.identity.name, &kept.ifname);
+        tracing::warn!(container, %ifname, %error, "what a server knows of names is not written");
+        false
+    }
+
     /// Has the files of a container say what `new` does where they say what
     /// `old` did.
-    fn rename(&self, kept: &Kept, old: &Lease, new: &Lease) -> Result<(), NamesError> {
+    fn rename(&self, kept: &Kept, old: &Said, new: &Said) -> Result<(), NamesError> {
         let key = &kept.id.namespace;
         let _lock = self.store.lock_namespace(key, Deadline::after(PATIENCE))?;
         let Some(mut record) = self.store.read(key)?.complete else {
             return Ok(());
         };
-        let (froms, tos) = (resolver(old, &kept.ifname), resolver(new, &kept.ifname));
-        let address = |lease: &Lease| IpAddr::V4(lease.address.addr());
         for undo in files_of(&record) {
             let Some(text) = files::read(undo.file, &undo.place)? else {
                 continue;
             };
             let is_ours = undo.written.as_ref().is_none_or(|written| *written == text);
             let revised = match undo.file {
-                ContainerFile::Resolv => revised_resolver(&text, &froms, &tos),
-                ContainerFile::Hosts => revised_hosts(&text, address(old), address(new)),
+                ContainerFile::Resolv => revised_resolver(&text, &old.resolver, &new.resolver),
+                ContainerFile::Hosts => revised_hosts(&text, old.address, new.address),
             };
             let Some(revised) = revised.filter(|_| is_ours) else {
                 continue;

@@ -76,11 +76,12 @@ impl Daemon {
                 leaves
             }
         };
+        let has_failed = looked_after.is_err();
         if let Err(error) = looked_after {
             tracing::warn!(container = name, %ifname, %error, "a lease could not be looked after");
         }
         self.leases.insert(key, held);
-        if has_listened {
+        if has_listened || has_failed {
             self.end_turn(number);
         }
         if is_over {

@@ -65,6 +65,7 @@ impl Daemon {
                 tracing::warn!(%error, "a lease that is nobody's any more is remembered");
             }
         }
+        kept.named = self.named_after6(&held.kept, bound.as_ref());
         kept.bound = bound;
         held.kept.dhcp6 = Some(kept.clone());
         self.write(&held.kept);

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::lease::{host_label, value};
 use super::step::{LeaseClient, LeaseStep};
 use super::{Planner, names};
-use crate::dhcp::v6::lease::FOREVER;
+use crate::dhcp::v6::lease::{FOREVER, Information};
 use crate::dhcp::v6::{Bound, Config, Purpose};
 use crate::request::{Attachment, IfName, Uplink};
-use crate::rt::{Address, Lifetime};
+use crate::rt::{Address, Lifetime, Resolver};
 
 /// The type of a DUID that is a hardware address (RFC 8415 §11.4), and
 /// Ethernet's number among those.
@@ -65,6 +65,17 @@ pub fn change(
     });
     // A new one is there before the former one goes.
     (set.into_iter().chain(drop).collect(), after)
+}
+
+/// What a server knows of names, learned by `ifname`.
+pub fn resolver(information: &Information, ifname: &IfName) -> Resolver {
+    let servers = information.dns.iter();
+    Resolver {
+        servers: servers
+            .map(|server| ((*server).into(), ifname.clone()))
+            .collect(),
+        search: information.search.clone(),
+    }
 }
 
 /// What is left of a lease, so that the kernel ends it even without us.
@@ -145,7 +156,7 @@ impl Planner<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dhcp::v6::lease::{Information, Lease, Times};
+    use crate::dhcp::v6::lease::{Lease, Times};
 
     const HOST: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 5);
 

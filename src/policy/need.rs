@@ -304,12 +304,11 @@ fn of_addressing(addressing: &Addressing, out: &mut Vec<Ask>) {
         addresses,
         gateway4,
         gateway6,
-        default: _,
+        default: asked_default,
         metric,
         // Taken apart in `dynamic`.
         dynamic: _,
-        // Taken apart in `of_networks`.
-        pool: _,
+        pool,
         // It takes from who asks.
         held: _,
     } = addressing;
@@ -321,14 +320,22 @@ fn of_addressing(addressing: &Addressing, out: &mut Vec<Ask>) {
         (of(gateway4, |gateway| Need::Gateway((*gateway).into())), v4),
         (of(gateway6, |gateway| Need::Gateway((*gateway).into())), v6),
     ];
+    // Who asks for the default route, not who names the router, needs leave for it.
+    let by = |origin: &Origin| asked_default.as_ref().map_or(origin, |d| &d.origin).clone();
     for (gateway, default) in gateways {
         let origin = gateway.as_ref().map(|ask| ask.origin.clone());
         out.extend(gateway);
-        out.extend(
-            origin
-                .filter(|_| default)
-                .map(|o| ask(Need::DefaultRoute, &o)),
-        );
+        let origin = origin.filter(|_| default);
+        out.extend(origin.map(|origin| ask(Need::DefaultRoute, &by(&origin))));
+    }
+    // The router of a pool is known only when its address is chosen.
+    if let Some(pool) = pool
+        && ((v4 && pool.value.has_gateway(false)) || (v6 && pool.value.has_gateway(true)))
+    {
+        // Unless somebody else asks for it, the network does, whose router it is.
+        let network = matches!(pool.origin, Origin::Network { .. }).then_some(&pool.origin);
+        let by = asked_default.as_ref().map(|d| &d.origin).or(network);
+        out.extend(by.map(|by| ask(Need::DefaultRoute, by)));
     }
     out.extend(of(metric, |metric| Need::Metric(*metric)));
 }

@@ -82,6 +82,9 @@ pub struct Kept6 {
     pub arp: ArpProbe,
     /// The lease; `None` while there is none.
     pub bound: Option<v6::Bound>,
+    /// The lease that the container's files speak of, where it is another.
+    #[serde(default)]
+    pub named: Option<v6::lease::Lease>,
     /// What of it is in the kernel.
     pub applied: Applied6,
 }
@@ -221,6 +224,7 @@ mod tests {
                 },
                 arp: ArpProbe::Fast,
                 bound: None,
+                named: None,
                 applied: Applied6::default(),
             }),
         }

@@ -157,6 +157,10 @@ pub struct AttachmentRecord {
     pub undo: Vec<Undo>,
     /// The containers that refer to it: a set, never a counter.
     pub references: Vec<Reference>,
+    /// Those of its addresses that a server leased at its start; what it has of
+    /// them since is the lease's to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leased: Vec<IpNet>,
     /// The VLAN that it is in, untagged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan: Option<VlanId>,
@@ -297,6 +301,7 @@ fn entry(
         undo,
         references: vec![reference.clone()],
         vlan: None,
+        leased: Vec::new(),
         asked: Vec::new(),
     }
 }

@@ -38,7 +38,13 @@ impl Store {
 
     /// Forgets the report about a container that is well now.
     pub fn drop_report(&self, id: &str) -> Result<(), RecordError> {
-        remove(&self.report_path(id))
+        let path = self.report_path(id);
+        let kept =
+            read_bytes(&path)?.and_then(|bytes| serde_json::from_slice::<Report>(&bytes).ok());
+        match kept {
+            Some(report) if report.id == id => remove(&path),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Every report that is kept and can be read, the latest first.

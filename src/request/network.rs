@@ -10,6 +10,8 @@ use super::address::is_plain_name;
 use super::error::cut;
 use super::pool::PoolRange;
 
+/// Fields that decide what the uplink is, beside the one that names it.
+const OF_UPLINK: [&str; 4] = ["type", "mode", "ipoib.pkey", "ipoib.mode"];
 /// What a container may say of its interface where a network does not say what
 /// it may: what is about the container, and nothing about the network.
 pub const OPEN_BY_DEFAULT: [&str; 11] = [
@@ -112,8 +114,12 @@ impl Profile {
         self.fields.iter().find(|said| said.name() == field)
     }
 
-    /// Whether a container may say this of its interface.
+    /// Whether a container may say this of its interface: never what the uplink
+    /// is made of, for that has no origin of its own to be judged by.
     pub fn leaves_open(&self, field: &str) -> bool {
+        if OF_UPLINK.contains(&field) {
+            return false;
+        }
         match &self.open {
             Open::Usual => OPEN_BY_DEFAULT.contains(&field) && self.says(field).is_none(),
             Open::Any => self.says(field).is_none(),

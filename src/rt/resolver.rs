@@ -58,12 +58,7 @@ impl Resolver {
             lines.push(format!("search {}", self.search.join(" ")));
         }
         let servers = self.servers.iter().take(MAX_SERVERS);
-        lines.extend(servers.map(|(server, ifname)| match server {
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-                format!("nameserver {server}%{ifname}")
-            }
-            IpAddr::V4(_) | IpAddr::V6(_) => format!("nameserver {server}"),
-        }));
+        lines.extend(servers.map(|server| format!("nameserver {}", shown(server))));
         let is_kept = |line: &&str| match line.split_whitespace().next() {
             Some("nameserver") => self.servers.is_empty(),
             Some("search" | "domain") => self.search.is_empty(),
@@ -76,15 +71,23 @@ impl Resolver {
     }
 }
 
+/// A server as resolv.conf names it: a link-local one by its interface.
+fn shown((server, ifname): &(IpAddr, IfName)) -> String {
+    match server {
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => format!("{server}%{ifname}"),
+        IpAddr::V4(_) | IpAddr::V6(_) => server.to_string(),
+    }
+}
+
 /// A resolv.conf of ours in which what `old` said is what `new` says, and
 /// nothing else changes; `None` where it says nothing of the kind, or `new`
 /// knows nothing in its place.
 pub fn revised_resolver(text: &str, old: &Resolver, new: &Resolver) -> Option<String> {
     let body = body_of(text)?;
-    let olds: Vec<String> = old.servers.iter().map(|(a, _)| a.to_string()).collect();
+    let olds: Vec<String> = old.servers.iter().map(shown).collect();
     let server_of = |line: &str| line.strip_prefix("nameserver ").map(str::to_owned);
     let is_old = |line: &str| server_of(line).is_some_and(|server| olds.contains(&server));
-    let mut fresh: Vec<String> = new.servers.iter().map(|(a, _)| a.to_string()).collect();
+    let mut fresh: Vec<String> = new.servers.iter().map(shown).collect();
     fresh.retain(|server| {
         let mut others = body.lines().filter(|line| !is_old(line));
         !others.any(|line| server_of(line).as_ref() == Some(server))

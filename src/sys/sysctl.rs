@@ -7,7 +7,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::request::{Family, IfName};
 
@@ -24,9 +24,16 @@ fn path(family: Family, ifname: &IfName, leaf: &'static str) -> PathBuf {
 /// `ENOENT` when the kernel has no such setting, `EINVAL` when it refuses the
 /// value.
 pub fn write(family: Family, ifname: &IfName, leaf: &'static str, value: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .open(path(family, ifname, leaf))?;
+    let path = path(family, ifname, leaf);
+    let open = |path: &Path| OpenOptions::new().write(true).open(path);
+    let mut file = match open(&path) {
+        // In a container, as a plugin is, /proc/sys is read-only; that of the
+        // machine's first process is not, and shows the same namespace: ours.
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            open(&Path::new("/proc/1/root").join(path.strip_prefix("/").unwrap_or(&path)))?
+        }
+        other => other?,
+    };
     file.write_all(value.as_bytes())
 }
 

@@ -13,7 +13,7 @@ use crate::server::{Server, answer};
 use crate::support::dhcp6_server::{
     GIVEN, SERVER, Scripted6, addresses6, lan6, locals6, ordinary, refusing,
 };
-use crate::support::lab::{Container, Lab, PIPEWORK, ip, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, bundle_of, ip, lab};
 
 /// T1, T2, preferred and valid lifetime: the last is the shortest that the
 /// client believes in.
@@ -270,5 +270,45 @@ fn both_families_are_one_lease_and_given_back_together() {
             !has_address(lab, &web)
         });
         assert!(count(&six, MessageType::Release) > before);
+    });
+}
+
+#[test]
+fn the_files_of_a_container_follow_its_ipv6_lease() {
+    lab!(|lab| {
+        let machine = lan6(lab);
+        let other = "fd00::77".parse().unwrap();
+        let _server = Scripted6::on(lab, &machine, move |message, _| {
+            let is_new = message.kind == MessageType::Renew;
+            let mut answers = ordinary(message, if is_new { other } else { GIVEN }, SHORT);
+            let dns: std::net::Ipv6Addr = if is_new { "fd00::54" } else { "fd00::53" }
+                .parse()
+                .unwrap();
+            for answer in &mut answers {
+                answer.options.push(code::DNS_SERVERS, dns.octets());
+            }
+            answers
+        });
+        let _daemon = Daemon::start();
+        let web = lab.container("web");
+        let bundle = bundle_of("web");
+        std::fs::create_dir_all(bundle.join("root/etc")).unwrap();
+        let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
+        std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+        lab.attach(&web, &ASKED).ok();
+        let read = |file: &str| {
+            let path = bundle.join("root/etc").join(file);
+            std::fs::read_to_string(path).unwrap_or_default()
+        };
+        assert!(read("resolv.conf").contains("nameserver fd00::53\n"));
+        within("the server is another", Duration::from_secs(4), || {
+            read("resolv.conf").contains("nameserver fd00::54\n")
+        });
+        assert!(!read("resolv.conf").contains("fd00::53"));
+        within("the address is another", Duration::from_secs(1), || {
+            locals6(lab, &web) == ["fd00::77"]
+        });
+        let hosts = read("hosts");
+        assert!(!hosts.contains(&GIVEN.to_string()), "{hosts}");
     });
 }

@@ -27,9 +27,9 @@ const LEASE: [&str; 5] = [
     "pipework.ip=dhcp",
     "pipework.dhcp.keep=false",
     "pipework.dhcp.arp=off",
-    "pipework.dhcp.timeout=3s",
+    "pipework.dhcp.timeout=8s",
 ];
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 fn has(lab: &Lab, container: &Container, ifname: &str) -> bool {
     lab.inside(container, || ip_json("addr show"))
@@ -63,7 +63,7 @@ fn a_pod_without_a_lease_holds_up_nobody_and_its_container_hears_why() {
         // Only one container waits.
         let (second, time) = runtime.create(&waits);
         assert!(
-            second.is_some() && time < Duration::from_millis(300),
+            second.is_some() && time < Duration::from_secs(1),
             "{time:?}"
         );
         within("it has been refused", SOON, || {
@@ -73,14 +73,12 @@ fn a_pod_without_a_lease_holds_up_nobody_and_its_container_hears_why() {
         let third = third.unwrap();
         assert!(third.starts_with("pipework: shop/slow: "), "{third}");
         assert!(
-            third.ends_with("no DHCP server offered net1 an address within 3 s"),
+            third.ends_with("no DHCP server offered net1 an address within 8 s"),
             "{third}"
         );
         runtime.stop(&waits);
         runtime.stop(&pod(&quick, &ASK));
-        within("nothing is left", Duration::from_secs(8), || {
-            (ports(), records()) == (0, 0)
-        });
+        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
     });
 }
 

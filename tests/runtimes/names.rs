@@ -70,9 +70,10 @@ pub fn the_hosts_file_that_podman_writes_after_us_is_its_own(world: &World) {
 
 pub fn a_container_that_is_alone_finds_itself_at_its_address(world: &World) {
     // As an engine has it: a file in a directory of the container's id.
-    let file = "/srv/web/hosts";
+    let id = "1f2e3d4c5b6a79880123456789abcdef";
+    let file = &format!("/srv/{id}/hosts");
     for runtime in RUNTIMES {
-        world.sh("mkdir -p /srv/web").ok();
+        world.sh(&format!("mkdir -p /srv/{id}")).ok();
         world.write(file, "127.0.0.1\tlocalhost\n");
         let hosts = |more: &[(&str, &str)]| {
             let annotations: Vec<(&str, &str)> = REQUEST.iter().chain(more).copied().collect();
@@ -84,9 +85,7 @@ pub fn a_container_that_is_alone_finds_itself_at_its_address(world: &World) {
                     "options": ["bind"],
                 }));
             });
-            world
-                .run(&[runtime, "run", "--bundle", &bundle, "web"])
-                .ok()
+            world.run(&[runtime, "run", "--bundle", &bundle, id]).ok()
         };
         let seen = hosts(&[]);
         let lines: Vec<&str> = seen.lines().skip(1).collect();

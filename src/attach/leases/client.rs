@@ -11,6 +11,7 @@ use crate::apply::LeaseError;
 use crate::dhcp::acquire::{Acquiring, Client, Got, NoLease, acquire};
 use crate::dhcp::io;
 use crate::dhcp::v4::{Config, Machine};
+use crate::dhcp::v6::options::Status;
 use crate::keeper;
 use crate::plan::lease::host_label;
 use crate::plan::{LeaseAsk, LeaseClient};
@@ -126,21 +127,29 @@ pub(super) async fn ask_all(
             let client = client.map(|acquiring| &mut acquiring.client);
             if client.as_ref().is_some_and(|client| was_refused(client)) {
                 // What was refused is not asked for again by the next start.
-                let _ = leasing.kernel.store.forget_remembered(&identity);
+                let store = leasing.kernel.store;
+                let _ = match ready.ask.client {
+                    LeaseClient::V4 { .. } => store.forget_remembered(&identity),
+                    LeaseClient::V6 { .. } => store.forget_remembered6(&identity),
+                };
             }
             conclude(ready, result, client)
         })
         .collect()
 }
 
-/// Whether a server or another host has said that an IPv4 address is not ours.
+/// Whether a server or another host has said that an address is not ours.
 fn was_refused(client: &Client) -> bool {
     match client {
         Client::V4(client) => {
             let progress = client.machine().progress();
             progress.nak.is_some() || progress.conflict.is_some()
         }
-        Client::V6(_) => false,
+        Client::V6(client) => {
+            let progress = client.machine().progress();
+            let status = progress.refusal.as_ref().map(|(status, _)| *status);
+            status == Some(Status::NotOnLink) || progress.conflict.is_some()
+        }
     }
 }
 

@@ -14,11 +14,10 @@ use crate::dhcp::acquire::{Acquiring, Client, Got, acquire};
 use crate::dhcp::io6::{self, Prober};
 use crate::dhcp::v6::lease::Information;
 use crate::dhcp::v6::{Bound, CLIENT_PORT, Config, Machine, Purpose};
-use crate::plan::lease6::{Applied6, change};
+use crate::plan::lease6::{Applied6, change, resolver};
 use crate::plan::{Learned, LeaseAsk, LeaseClient, Plan, PlannedInterface};
 use crate::record::{Identity, Kept6, Remembered6};
 use crate::request::{ArpProbe, Dynamic, IfName};
-use crate::rt::Resolver;
 use crate::sys::packet::PacketSocket;
 use crate::sys::rtnl::RawAddress;
 use crate::sys::udp6::Udp6Socket;
@@ -116,6 +115,7 @@ pub(super) fn outcome(
             config,
             arp: ask.arp,
             bound,
+            named: None,
             applied,
         }),
     }
@@ -204,15 +204,9 @@ pub(super) fn inform(leasing: &Leasing<'_>, plan: &Plan, left_out: &[LeftOut]) -
 
 /// What a server knows of names.
 pub(super) fn learned(ifname: &IfName, information: &Information) -> Learned {
-    let servers = information.dns.iter();
     Learned {
         ifname: ifname.clone(),
-        resolver: Resolver {
-            servers: servers
-                .map(|server| ((*server).into(), ifname.clone()))
-                .collect(),
-            search: information.search.clone(),
-        },
+        resolver: resolver(information, ifname),
         addresses: Vec::new(),
     }
 }

@@ -129,7 +129,9 @@ pub async fn of(
     }
     let has = guest.global_addresses(ifindex).await.map_err(kernel)?;
     let lost = attachment.addresses.iter().filter(|a| !has.contains(a));
-    let lost = lost.filter(|address| !is_link_local(address));
+    // What was leased may rightly be gone: its lease says what it has now.
+    let lost =
+        lost.filter(|address| !is_link_local(address) && !attachment.leased.contains(address));
     drifts.extend(lost.map(|address| Drift::Address {
         ifindex,
         address: *address,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::drift::Drift;
-use crate::collect::Collector;
+use crate::collect::{Collector, Fate};
 use crate::deadline::Deadline;
 use crate::frontend::asked_for;
 use crate::frontend::attach::to_target;
@@ -89,7 +89,11 @@ fn address_of(ifindex: u32, address: IpNet) -> Address {
 
 fn collect(record: &Record, collector: &Collector<'_>) -> Result<(), String> {
     let ended = block_on(collector.reap(&record.key)).map_err(|error| error.to_string())?;
-    ended.map(|_| ()).map_err(|error| error.to_string())
+    match ended {
+        Ok(Fate::Ended) => Ok(()),
+        Ok(Fate::Lives | Fate::Busy) => Err("somebody still needs it".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// As its container's annotations ask, or as a person did.
@@ -104,8 +108,13 @@ fn plug_in_anew(record: &Record, ifname: &str) -> Result<(), String> {
         Some(path) => Sandbox::open_bound(&reference.id, path, deadline),
         None => Sandbox::open(&reference.id, bundle, Some(reference.init.pid), deadline),
     };
+    let sandbox = sandbox.map_err(|error| error.to_string())?;
+    // Its pid, or its path, may be somebody else's by now.
+    if sandbox.key != record.key {
+        return Err("the process or path that led to its namespace is gone".to_owned());
+    }
     let target = Target {
-        sandbox: sandbox.map_err(|error| error.to_string())?,
+        sandbox,
         name: reference.name.clone(),
     };
     let attached = to_target(&target, &pairs, deadline);

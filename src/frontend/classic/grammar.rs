@@ -93,7 +93,11 @@ pub fn parse(words: &[&str]) -> Command {
 
 fn wait_for(ifname: Option<String>, timeout: Option<String>) -> Command {
     let time = |text: &str| {
-        let seconds = text.parse().ok().map(Duration::from_secs);
+        // More than a century is for ever, and no clock counts to it.
+        let seconds = text
+            .parse::<u32>()
+            .ok()
+            .map(|s| Duration::from_secs(s.into()));
         seconds.or_else(|| form::duration(text))
     };
     let ifname = ifname.unwrap_or_else(|| "eth1".to_owned());

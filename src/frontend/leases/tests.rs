@@ -87,6 +87,7 @@ fn kept6(container: &str) -> Kept {
             },
             arp: ArpProbe::Off,
             bound: Some(v6::Bound::new(lease, Duration::from_secs(100))),
+            named: None,
             applied: Applied6::default(),
         }),
         ..kept(container, None)

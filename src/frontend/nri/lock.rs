@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -23,7 +24,9 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 fn open(path: &str) -> io::Result<File> {
     let mut options = File::options();
-    options.write(true).create(true).truncate(false).open(path)
+    options.write(true).create(true).truncate(false);
+    // Who can open it can lock it.
+    options.mode(0o600).open(path)
 }
 
 /// Makes this process the one plugin; `None` where another one is, and does not

@@ -8,11 +8,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use super::job::{self, Held, Job, LastPolicy};
 use super::lock::Serving;
 use super::runtime::Runtime;
 use crate::deadline::Deadline;
+
+/// A try has this much, also when nobody waits for it.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// What is behind a mutex is whole after each statement.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -120,7 +124,7 @@ impl Node {
 
     fn begin(self: &Arc<Self>, entry: &Arc<Entry>, state: &mut State, job: Job, wait: Deadline) {
         // With time to take everything back before the runtime gives up.
-        let deadline = Deadline::after(wait.remaining() * 3 / 4);
+        let deadline = Deadline::after((wait.remaining() * 3 / 4).max(SHORTEST));
         let (node, of_thread) = (Arc::clone(self), Arc::clone(entry));
         let thread = thread::Builder::new().name("pod".to_owned());
         let thread = thread.spawn(move || {
@@ -134,6 +138,8 @@ impl Node {
             drop(state);
             of_thread.changed.notify_all();
             if has_ended {
+                lock(&node.pods).remove(job.id());
+                let _alone = lock(&node.ends);
                 job::end(job.id());
             }
             if let Some(sweeper) = node.sweeper.get() {
@@ -147,16 +153,20 @@ impl Node {
 
     /// The runtime has stopped a pod.
     pub fn end(&self, id: &str) {
-        let entry = lock(&self.pods).remove(id);
-        let is_working = entry.is_some_and(|entry| {
+        let mut pods = lock(&self.pods);
+        if let Some(entry) = pods.get(id) {
             let mut state = lock(&entry.state);
             state.has_ended = true;
-            matches!(state.stage, Stage::Working)
-        });
-        if !is_working {
-            let _alone = lock(&self.ends);
-            job::end(id);
+            // Its thread ends it, and it is known until then: a second end would
+            // wait for what the thread holds, and all others for that.
+            if matches!(state.stage, Stage::Working) {
+                return;
+            }
         }
+        pods.remove(id);
+        drop(pods);
+        let _alone = lock(&self.ends);
+        job::end(id);
     }
 
     /// Forgets pods that the runtime does not know.

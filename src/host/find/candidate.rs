@@ -92,7 +92,7 @@ impl Candidate {
 }
 
 /// An id that an engine drew.
-fn is_drawn(id: &str) -> bool {
+pub fn is_drawn(id: &str) -> bool {
     id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
@@ -134,9 +134,11 @@ impl Group {
         self.names().any(|name| name == text)
     }
 
-    /// Whether its name or id begins with `text`.
+    /// Whether its id, drawn at random, begins with `text`. A name is never cut:
+    /// the one that is meant may not be there yet.
     pub fn begins_with(&self, text: &str) -> bool {
-        self.names().any(|name| name.starts_with(text))
+        let mut drawn = self.0.iter().filter(|c| is_drawn(&c.id));
+        drawn.any(|c| c.id.starts_with(text))
     }
 
     /// How it can be written so that it is no other: `podman:web (1f2e3d4c5b6a)`.

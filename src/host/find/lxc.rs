@@ -80,10 +80,10 @@ fn first_process(cgroup: &Path, depth: usize) -> Option<i32> {
 }
 
 /// `NSpid:` of /proc/PID/status ends with the pid in the innermost namespace, and
-/// holds more than one.
+/// holds two: a container in the container has more.
 fn is_init(pid: i32) -> bool {
     let status = files::text(&PathBuf::from(format!("/proc/{pid}/status"))).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
     let pids: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
-    pids.len() > 1 && pids.last() == Some(&"1")
+    pids.len() == 2 && pids.last() == Some(&"1")
 }

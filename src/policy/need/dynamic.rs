@@ -12,7 +12,9 @@ pub(super) fn of_dynamic(addressing: &Addressing, out: &mut Vec<Ask>) {
     for Asked { value, origin } in &addressing.dynamic {
         out.push(ask(Need::Dynamic(value.word()), origin));
         if if value.is_v6() { wanted.v6 } else { wanted.v4 } {
-            out.push(ask(Need::DefaultRoute, origin));
+            // Who asks for it needs leave, not who names the way.
+            let by = addressing.default.as_ref().map_or(origin, |d| &d.origin);
+            out.push(ask(Need::DefaultRoute, by));
         }
     }
 }

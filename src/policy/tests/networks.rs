@@ -3,7 +3,7 @@
 
 use super::fixtures::*;
 use crate::policy::{Caller, PolicyError, judge};
-use crate::request::{Asked, Attachment, Origin, Request};
+use crate::request::{Asked, Attachment, DefaultRoute, Origin, Request};
 
 const SHOP: &str = "[[rule]]\ncaller = \"namespace:shop\"\nnetwork = [\"lan\"]\n";
 
@@ -65,6 +65,20 @@ fn what_the_container_adds_needs_its_own_leave() {
     added.mac = Some(asked("02:00:00:00:00:05".parse().unwrap()));
     judged(SHOP, added.clone()).unwrap_err();
     judged(&format!("{SHOP}mac = [\"02:*\"]\n"), added).unwrap();
+}
+
+#[test]
+fn a_default_route_by_a_networks_router_needs_leave_of_who_asks_for_it() {
+    let mut routed = on_lan();
+    routed.addressing.addresses = vec![by_network("10.0.0.5/24".parse().unwrap())];
+    routed.addressing.gateway4 = Some(by_network("10.0.0.1".parse().unwrap()));
+    judged(SHOP, routed.clone()).unwrap();
+    routed.addressing.default = Some(asked(DefaultRoute { v4: true, v6: true }));
+    let error = judged(SHOP, routed.clone()).unwrap_err();
+    assert!(error.to_string().contains("default route"), "{error}");
+    judged(&format!("{SHOP}default-route = true\n"), routed.clone()).unwrap();
+    routed.addressing.default = Some(by_network(DefaultRoute { v4: true, v6: true }));
+    judged(SHOP, routed).unwrap();
 }
 
 #[test]
