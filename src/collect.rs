@@ -248,12 +248,17 @@ impl Collector<'_> {
         if proc::boot_id().ok()? != record.key.boot_id {
             return None;
         }
+        let mut visited = None;
         for pid in proc::in_network_namespace(record.inode).unwrap_or_default() {
             let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
             // The inode may be that of a later namespace; the cookie is not.
-            if let Some(netns) = self.open_if_it_is(&path, &record.key)
-                && let Ok(process) = proc::Process::open(pid)
-            {
+            let Some(netns) = self.open_if_it_is(&path, &record.key) else {
+                continue;
+            };
+            // An engine that only put one of its threads there keeps nothing.
+            if proc::has_thread_in(pid, self.home.inode().1) {
+                visited = Some(netns);
+            } else if let Ok(process) = proc::Process::open(pid) {
                 return Some(Alive {
                     netns,
                     keeper: Some(Keeper {
@@ -267,9 +272,9 @@ impl Collector<'_> {
         let by_config = bundles.filter_map(|bundle| namespace_path(&bundle));
         let recorded = record.paths.iter().cloned();
         let mut paths = paths.iter().cloned().chain(recorded).chain(by_config);
-        let netns = paths.find_map(|path| self.open_if_it_is(&path, &record.key))?;
+        let by_path = || paths.find_map(|path| self.open_if_it_is(&path, &record.key));
         Some(Alive {
-            netns,
+            netns: visited.or_else(by_path)?,
             keeper: None,
         })
     }

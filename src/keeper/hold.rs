@@ -349,8 +349,10 @@ impl Daemon {
                 continue;
             };
             let others = proc::in_network_namespace(netns.inode().1);
+            let home = self.home.inode().1;
+            let only_visit = |pid: &i32| proc::has_thread_in(*pid, home);
             // Where /proc cannot be read, somebody may be there.
-            if !others.is_ok_and(|others| others.is_empty()) {
+            if !others.is_ok_and(|others| others.iter().all(only_visit)) {
                 held.netns = Some(netns);
             } else if !held.is_given_back {
                 held.is_given_back = true;

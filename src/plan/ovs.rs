@@ -74,11 +74,14 @@ impl Planner<'_> {
         let on = place_of(&attachment.uplink.value, view);
         self.host_traffic(attachment, &pair.host, &pair.guest, on);
         for step in [
-            Step::Ovs(OvsStep::AddPort(add)),
+            // Before `ovs-vswitchd` has it: for promiscuous mode it reads the flags
+            // and writes all of them back (SIOCSIFFLAGS), and whoever raises the
+            // link in between is undone.
             Step::Ovs(OvsStep::RaisePort {
                 ifindex,
                 name: port.clone(),
             }),
+            Step::Ovs(OvsStep::AddPort(add)),
             Step::Ovs(OvsStep::Settle {
                 name: port.clone(),
                 bridge: name,

@@ -138,25 +138,29 @@ pub fn is_same_after(pid: i32, birth: u64, time_ms: u16) -> bool {
 /// where it starts.
 pub fn in_network_namespace(inode: u64) -> io::Result<Vec<i32>> {
     let wanted = format!("net:[{inode}]");
-    let mut pids = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let Ok(entry) = entry else { continue };
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|n| n.parse::<i32>().ok())
-        else {
-            continue;
-        };
-        // A process that ended in between has no namespace any more.
-        let Ok(target) = fs::read_link(format!("/proc/{pid}/ns/net")) else {
-            continue;
-        };
-        if target.as_os_str() == wanted.as_str() {
-            pids.push(pid);
-        }
-    }
-    Ok(pids)
+    // A process that ended in between has no namespace any more.
+    let is_in = |pid: &i32| {
+        fs::read_link(format!("/proc/{pid}/ns/net"))
+            .is_ok_and(|to| to.as_os_str() == wanted.as_str())
+    };
+    Ok(numbers_in("/proc")?.filter(is_in).collect())
+}
+
+/// Whether any thread of the process is in the network namespace with this inode
+/// number. The first thread of a program of Go may be left behind in a namespace
+/// that the program made for a container, while all others are at home.
+pub fn has_thread_in(pid: i32, inode: u64) -> bool {
+    let wanted = format!("net:[{inode}]");
+    let is_in = |thread: i32| {
+        fs::read_link(format!("/proc/{pid}/task/{thread}/ns/net"))
+            .is_ok_and(|to| to.as_os_str() == wanted.as_str())
+    };
+    numbers_in(&format!("/proc/{pid}/task")).is_ok_and(|mut threads| threads.any(is_in))
+}
+
+/// The entries of a directory that are numbers.
+fn numbers_in(directory: &str) -> io::Result<impl Iterator<Item = i32>> {
+    Ok(fs::read_dir(directory)?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
 }
 
 /// This boot's random id (/proc/sys/kernel/random/boot_id).

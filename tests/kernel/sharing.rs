@@ -1,6 +1,8 @@
 //! One namespace and several containers: an interface leaves with the last.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
@@ -83,6 +85,49 @@ fn the_interface_stays_while_another_process_lives_in_the_namespace() {
         lab.gc().ok();
         host.assert_equal(&lab.snapshot(), "host");
         assert!(Records::take().is_empty());
+    });
+}
+
+/// An engine whose first thread stays in the namespace of the process `pid`, for
+/// which it made it, while another one is where the engine came from. podman is
+/// like that now and then.
+fn engine_left_in(pid: u32) -> Child {
+    let script = "import ctypes, os, sys, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+home = os.open('/proc/self/ns/net', os.O_RDONLY)
+made = os.open(sys.argv[1], os.O_RDONLY)
+def work():
+    if libc.setns(home, 0) == 0: print('at home', flush=True)
+    time.sleep(600)
+if libc.setns(made, 0) == 0: threading.Thread(target=work).start()
+";
+    let mut engine = Command::new("setpriv");
+    engine.args(["--pdeathsig", "KILL", "python3", "-c", script]);
+    engine
+        .arg(format!("/proc/{pid}/ns/net"))
+        .stdin(Stdio::null());
+    let mut init = engine.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let output = init.stdout.take().unwrap();
+    BufReader::new(output).read_line(&mut said).unwrap();
+    assert_eq!(said, "at home\n");
+    init
+}
+
+#[test]
+fn an_engine_that_left_a_thread_in_the_namespace_keeps_nothing_there() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let (host, records) = (lab.snapshot(), Records::take());
+        let container = lab.container("web");
+        let mut engine = engine_left_in(container.pid());
+        lab.attach(&container, &ASKED).ok();
+        container.end();
+        lab.poststop("web").ok();
+        host.assert_equal(&lab.snapshot(), "host");
+        records.assert_equal(&Records::take(), "store");
+        engine.kill().unwrap();
+        engine.wait().unwrap();
     });
 }
 
