@@ -7,15 +7,19 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
 
-use super::raw;
+use super::{clock, raw};
 
 /// `PID_FS_MAGIC` (include/uapi/linux/magic.h).
 const PID_FS_MAGIC: FsType = FsType(0x5049_4446);
+/// `USER_HZ`: 100 on every architecture that we are built for
+/// (include/asm-generic/param.h).
+const TICKS_PER_SECOND: u64 = 100;
 
 /// A process that was there when it was opened, and can be asked again.
 #[derive(Debug)]
@@ -89,9 +93,16 @@ fn field(fields: &str, number: usize) -> io::Result<u64> {
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Start time of `pid` in clock ticks since boot.
-fn start_time(pid: i32) -> io::Result<u64> {
+/// Start time of `pid` in clock ticks since boot, of which a second has
+/// [`TICKS_PER_SECOND`].
+pub fn start_time(pid: i32) -> io::Result<u64> {
     field(&stat(pid)?.1, 22)
+}
+
+/// For how long there has been a process `pid`, to 10 ms.
+pub fn age(pid: i32) -> io::Result<Duration> {
+    let began = Duration::from_millis(start_time(pid)?.saturating_mul(1000 / TICKS_PER_SECOND));
+    Ok(clock::since_boot().saturating_sub(began))
 }
 
 /// The command name of `pid` (at most 15 bytes of it) and its parent.

@@ -56,8 +56,21 @@ pub fn containers_of_bare_runtimes_are_found_by_their_id(world: &World) {
         let again = world.sh("pipework br0 db 10.0.0.5/24");
         assert_eq!(again.status.code(), Some(1), "{again:?}");
         assert!(again.stdout.contains("exists and is up"), "{again:?}");
-        world
-            .sh(&format!("pipework detach db && {runtime} delete -f db"))
-            .ok();
+        world.sh("pipework detach db").ok();
+        // Its pid is that of another process by now, as after an end that the
+        // runtime was not told of.
+        let files = format!("/run/{runtime}/db/status /run/{runtime}/db/state.json");
+        let reused = world.sh(&format!(
+            "pid=$({runtime} state db | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p'); sleep 60 >/dev/null 2>&1 & other=$!
+            for file in {files}; do [ ! -e $file ] || {{ cp $file $file.was; sed -i \"s/\\b$pid\\b/$other/g\" $file; }}; done
+            pipework br0 db 10.0.0.5/24; code=$?; kill $other
+            for file in {files}; do [ ! -e $file ] || mv $file.was $file; done; exit $code"
+        ));
+        assert!(
+            reused.stderr.contains("db (oci) is not running"),
+            "{reused:?}"
+        );
+        assert_eq!(reused.status.code(), Some(1), "{reused:?}");
+        world.sh(&format!("{runtime} delete -f db")).ok();
     }
 }

@@ -13,12 +13,13 @@ use crate::deadline::Deadline;
 /// Who runs a container. The order is that in which a name is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Engine {
-    /// Docker.
-    Docker,
-    /// Podman, run by root.
+    /// Podman, run by root. Its containers are nobody else's, but it may answer at
+    /// Docker's socket (podman-docker).
     Podman,
     /// CRI-O.
     Crio,
+    /// Docker.
+    Docker,
     /// containerd: nerdctl, ctr and CRI.
     Containerd,
     /// LXC.

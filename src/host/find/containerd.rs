@@ -1,6 +1,6 @@
 //! containerd's tasks, by the folder of each on disk:
 //! `/run/containerd/io.containerd.runtime.v2.task/NAMESPACE/ID`, which is the
-//! bundle. Names of nerdctl and of CRI are annotations in its config.json.
+//! bundle, and the state that the shim has its runtime keep. Names of nerdctl and of CRI are annotations in its config.json.
 //!
 //! Docker's are below one of these too, with names that only Docker knows.
 
@@ -9,12 +9,23 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::files;
-use super::{Candidate, Engine, State};
+use super::{Candidate, Engine, State, files, oci};
 
-const TASKS: [&str; 2] = [
+/// `state` of each one's configuration, with the folder of its tasks.
+const TASKS: [&str; 5] = [
     "run/containerd/io.containerd.runtime.v2.task",
     "run/docker/containerd/daemon/io.containerd.runtime.v2.task",
+    // k3s and RKE2, k0s, MicroK8s.
+    "run/k3s/containerd/io.containerd.runtime.v2.task",
+    "run/k0s/containerd/io.containerd.runtime.v2.task",
+    "var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task",
+];
+/// Where the shims have a runtime keep its state, a folder per namespace: the
+/// default of containerd, whichever it is, and Docker's.
+const STATES: [&str; 3] = [
+    "run/containerd/runc",
+    "run/docker/runtime-runc",
+    "run/docker/runtime-runc.v2",
 ];
 /// Docker's namespace there.
 const MOBY: &str = "moby";
@@ -42,18 +53,27 @@ pub fn list(root: &Path) -> Vec<Candidate> {
                         true => Engine::Containerd,
                         false => Engine::Docker,
                     },
+                    state: state(root, &namespace, &id, &place),
                     id,
                     name,
-                    state: match files::pid(&place.join("init.pid")) {
-                        Some(pid) if files::is_alive(pid) => State::Running(pid),
-                        Some(_) | None => State::Stopped,
-                    },
                     place,
                 });
             }
         }
     }
     found
+}
+
+/// Whether a task has its process: as its runtime says, which knows when that
+/// began, or else by the pid file of the shim.
+fn state(root: &Path, namespace: &str, id: &str, bundle: &Path) -> State {
+    let states = STATES.iter().map(|states| root.join(states));
+    let mut states = states.map(|states| states.join(namespace).join(id));
+    if let Some((state, _)) = states.find_map(|place| oci::state_below(&place)) {
+        return state;
+    }
+    let path = bundle.join("init.pid");
+    files::pid(&path).map_or(State::Stopped, |pid| files::state(pid, None, &path))
 }
 
 /// `web` of nerdctl; `default/web` for a pod of CRI and `default/web/nginx` for a

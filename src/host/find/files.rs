@@ -4,8 +4,17 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
+
+use super::State;
+use crate::sys::clock;
+use crate::sys::proc::{self, Process};
+
+/// How much later than its file a process may seem to begin: clocks are read one
+/// after the other, in ticks of 10 ms.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// Most entries of one folder that are looked at.
 const MOST_ENTRIES: usize = 8192;
@@ -50,5 +59,34 @@ pub fn pid(path: &Path) -> Option<i32> {
 /// Whether there is a process of that pid which has not ended. A pid file
 /// outlives its process.
 pub fn is_alive(pid: i32) -> bool {
-    crate::sys::proc::Process::open(pid).is_ok_and(|process| process.is_alive())
+    Process::open(pid).is_ok_and(|process| process.is_alive())
+}
+
+/// The first process of a container, if it still is the one that `file` tells of:
+/// pids are used again. It began at `ticks` since boot; where the file does not
+/// say (`None`), it began before the file was written.
+pub fn state(pid: i32, ticks: Option<u64>, file: &Path) -> State {
+    // Opened before its start is read: that of no later one then.
+    let process = (pid > 1).then(|| Process::open(pid).ok()).flatten();
+    let Some(process) = process else {
+        return State::Stopped;
+    };
+    // Who cannot tell believes the file.
+    let is_same = match ticks {
+        Some(ticks) => proc::start_time(pid).is_ok_and(|began| began == ticks),
+        None => began_before(pid, file).unwrap_or(true),
+    };
+    match is_same && process.is_alive() {
+        true => State::Running(pid),
+        false => State::Stopped,
+    }
+}
+
+fn began_before(pid: i32, file: &Path) -> Option<bool> {
+    let age = proc::age(pid).ok()?;
+    let written = fs::metadata(file).ok()?.modified().ok()?;
+    // A file of the future, or one in /run from before the boot, means that the
+    // clock was set since.
+    let since = SystemTime::now().duration_since(written).ok()?;
+    (since <= clock::since_boot()).then_some(age + SLACK >= since)
 }

@@ -9,6 +9,9 @@ use super::{Candidate, Engine, State};
 
 /// What liblxc calls a container's cgroup (`lxc.payload`, src/lxc/cgroups).
 const PAYLOAD: &str = "lxc.payload.";
+/// Where Proxmox VE puts those cgroups, each called by its container's number
+/// (`lxc.cgroup.dir.container`), and liblxc did before 4.0.
+const NESTED: &str = "lxc";
 /// Where the unified hierarchy is, and with cgroup v1 two that every container
 /// is in.
 const HIERARCHIES: [&str; 3] = [
@@ -37,21 +40,25 @@ pub fn list(root: &Path) -> Vec<Candidate> {
             }
         }
     }
-    for hierarchy in HIERARCHIES {
-        for (name, path) in files::entries(&root.join(hierarchy)) {
-            let Some(name) = name.strip_prefix(PAYLOAD) else {
-                continue;
-            };
-            let Some(pid) = first_process(&path, DEPTH) else {
-                continue;
-            };
-            match found.iter_mut().find(|known| known.id == name) {
-                Some(known) => known.state = State::Running(pid),
-                None => found.push(container(Engine::Lxc, name.to_owned(), State::Running(pid))),
-            }
+    for (name, cgroup) in HIERARCHIES.iter().flat_map(|h| cgroups(&root.join(h))) {
+        let Some(pid) = first_process(&cgroup, DEPTH) else {
+            continue;
+        };
+        match found.iter_mut().find(|known| known.id == name) {
+            Some(known) => known.state = State::Running(pid),
+            None => found.push(container(Engine::Lxc, name, State::Running(pid))),
         }
     }
     found
+}
+
+/// The cgroups of containers in a hierarchy, by their names.
+fn cgroups(hierarchy: &Path) -> Vec<(String, PathBuf)> {
+    let flat = files::entries(hierarchy).into_iter();
+    let flat = flat.filter_map(|(name, path)| Some((name.strip_prefix(PAYLOAD)?.to_owned(), path)));
+    let nested = files::entries(&hierarchy.join(NESTED)).into_iter();
+    flat.chain(nested.filter(|(_, path)| path.is_dir()))
+        .collect()
 }
 
 fn container(engine: Engine, id: String, state: State) -> Candidate {

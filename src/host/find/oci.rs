@@ -8,20 +8,17 @@ use serde::Deserialize;
 use super::files;
 use super::{Candidate, Engine, State};
 
-/// Where runtimes of root keep state: by themselves, below podman and CRI-O, and
-/// as Docker's and containerd's shims tell them to, whose folders have a
-/// level more.
+/// Where runtimes of root keep state by themselves and below podman and CRI-O.
+/// What the shims of Docker and containerd have them keep is a task of theirs too.
 const ROOTS: [&str; 3] = ["run/crun", "run/runc", "run/youki"];
-const SHIM_ROOTS: [&str; 3] = [
-    "run/docker/runtime-runc",
-    "run/docker/runtime-runc.v2",
-    "run/containerd/runc",
-];
 
 /// crun's `status` (libcrun/status.c).
 #[derive(Deserialize)]
 struct Status {
     pid: i32,
+    /// In clock ticks since boot.
+    #[serde(rename = "process-start-time")]
+    started: Option<u64>,
     #[serde(default)]
     bundle: PathBuf,
 }
@@ -31,6 +28,8 @@ struct Status {
 struct StateJson {
     #[serde(alias = "pid")]
     init_process_pid: Option<i32>,
+    /// In clock ticks since boot; youki does not keep it.
+    init_process_start: Option<u64>,
     #[serde(default)]
     bundle: PathBuf,
     config: Option<Config>,
@@ -44,10 +43,7 @@ struct Config {
 
 /// Every container that has a folder.
 pub fn list(root: &Path) -> Vec<Candidate> {
-    let plain = ROOTS.iter().map(|folder| root.join(folder));
-    let shims = SHIM_ROOTS.iter().map(|folder| root.join(folder));
-    let namespaces = shims.flat_map(|folder| files::entries(&folder));
-    let folders = plain.chain(namespaces.map(|(_, path)| path));
+    let folders = ROOTS.iter().map(|folder| root.join(folder));
     folders
         .flat_map(|folder| files::entries(&folder))
         .map(|(id, place)| Candidate {
@@ -62,31 +58,37 @@ pub fn list(root: &Path) -> Vec<Candidate> {
 
 /// Its process and its bundle.
 pub fn look(candidate: &Candidate) -> Candidate {
-    let (pid, bundle) = status(&candidate.place)
-        .or_else(|| state_json(&candidate.place))
-        .unwrap_or_default();
+    let (state, bundle) = state_below(&candidate.place).unwrap_or((State::Stopped, PathBuf::new()));
     Candidate {
-        state: match pid > 1 && super::files::is_alive(pid) {
-            true => State::Running(pid),
-            false => State::Stopped,
-        },
+        state,
         place: bundle,
         ..candidate.clone()
     }
 }
 
-fn status(place: &Path) -> Option<(i32, PathBuf)> {
-    let status: Status = files::json(&place.join("status"))?;
-    Some((status.pid, status.bundle))
+/// What a runtime keeps of a container in a folder: whether it runs, and its
+/// bundle.
+pub fn state_below(place: &Path) -> Option<(State, PathBuf)> {
+    status(place).or_else(|| state_json(place))
 }
 
-fn state_json(place: &Path) -> Option<(i32, PathBuf)> {
-    let state: StateJson = files::json(&place.join("state.json"))?;
+fn status(place: &Path) -> Option<(State, PathBuf)> {
+    let path = place.join("status");
+    let status: Status = files::json(&path)?;
+    // 0 is what a crun writes that does not know.
+    let started = status.started.filter(|ticks| *ticks > 0);
+    Some((files::state(status.pid, started, &path), status.bundle))
+}
+
+fn state_json(place: &Path) -> Option<(State, PathBuf)> {
+    let path = place.join("state.json");
+    let state: StateJson = files::json(&path)?;
     let labels = state.config.and_then(|config| config.labels);
     let bundle = labels.into_iter().flatten().find_map(|label| {
         let bundle = label.strip_prefix("bundle=")?;
         Some(PathBuf::from(bundle))
     });
-    let bundle = bundle.unwrap_or(state.bundle);
-    Some((state.init_process_pid.unwrap_or_default(), bundle))
+    let pid = state.init_process_pid.unwrap_or_default();
+    let state_now = files::state(pid, state.init_process_start, &path);
+    Some((state_now, bundle.unwrap_or(state.bundle)))
 }
