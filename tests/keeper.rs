@@ -22,6 +22,8 @@ mod killed;
 mod life;
 #[path = "keeper/names.rs"]
 mod names;
+#[path = "keeper/older.rs"]
+mod older;
 #[path = "keeper/policy.rs"]
 mod policy;
 #[path = "keeper/process.rs"]

@@ -10,7 +10,7 @@ use crate::host::bundle::Config;
 use crate::host::container::Sandbox;
 use crate::host::inspect::{InspectError, look_at_files};
 use crate::host::view::{FileView, FilesView};
-use crate::plan::{self, Learned, Plan, PlanError, PlannedInterface, PlannedStep};
+use crate::plan::{self, Follows, Learned, Plan, PlanError, PlannedInterface, PlannedStep};
 use crate::record::Record;
 use crate::request::{Attachment, Dns, Dynamic, IfName, Origin, Request};
 use crate::rt::{ContainerFile, Resolver};
@@ -106,6 +106,11 @@ impl Names {
         };
         let found = found.filter(|attachment| uses(attachment));
         self.files.is_some() && found.is_some_and(|a| a.addressing.asks(way).is_some())
+    }
+
+    /// What of an interface's lease is written.
+    pub(super) fn follows(&self, ifname: &IfName) -> Follows {
+        plan::follows(&self.attachments, ifname, self.files.as_ref())
     }
 
     /// Writes what leases and routers said. Fails where somebody asked for it

@@ -21,8 +21,8 @@ use super::policy::PolicyFile;
 use super::protocol::SOCKET;
 use super::serve::Guest;
 use super::turns::Turns;
-use crate::record::{DIRECTORY, RecordError, Store};
-use crate::sys::clock::since_boot;
+use crate::record::{DIRECTORY, RecordError, Store, forget_ended};
+use crate::sys::clock::{seconds_since_1970, since_boot};
 use crate::sys::events::{Alarm, Poller};
 use crate::sys::netns::Netns;
 use crate::sys::proc;
@@ -32,6 +32,8 @@ use crate::sys::seqpacket::Listener;
 pub(super) const LOCK: &str = "/run/pipework/daemon.lock";
 /// A bridge that fell empty is removed a minute later at the earliest.
 pub(super) const SWEEP_AFTER: Duration = Duration::from_secs(61);
+/// How often remembered leases are looked through for those that ended long ago.
+const FORGET_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How often the lock is tried for, and how long after each.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
@@ -116,6 +118,8 @@ pub(super) struct Daemon {
     pub(super) turns: Turns,
     pub(super) policy: PolicyFile,
     pub(super) sweep_at: Option<Duration>,
+    /// When to look for remembered leases that ended long ago.
+    forget_at: Duration,
     /// Since when there is nothing to do.
     idle_since: Option<Duration>,
 }
@@ -135,7 +139,7 @@ pub fn run(setup: Setup) -> Result<(), DaemonError> {
     daemon.begin_policy();
     daemon.resume();
     (setup.ready)();
-    sweep(setup.sweep);
+    aside(setup.sweep);
     loop {
         let now = since_boot();
         let idle_end = daemon.idle_end(now).filter(|_| ends_idle);
@@ -143,18 +147,30 @@ pub fn run(setup: Setup) -> Result<(), DaemonError> {
             return Ok(());
         }
         if daemon.sweep_at.take_if(|at| *at <= now).is_some() {
-            sweep(setup.sweep);
+            aside(setup.sweep);
+        }
+        if daemon.forget_at <= now {
+            daemon.forget_at = now + FORGET_EVERY;
+            aside(forget);
         }
         daemon.wait(idle_end).map_err(kernel("epoll_wait"))?;
         daemon.due();
     }
 }
 
-/// A sweep may wait for locks and for NICs, which no lease shall.
-fn sweep(sweep: fn()) {
+/// A sweep may wait for locks, for NICs and for disks, which no lease shall.
+fn aside(sweep: fn()) {
     let thread = std::thread::Builder::new().name("sweep".to_owned());
     if let Err(error) = thread.spawn(sweep) {
         tracing::warn!(%error, "what dead containers left behind stays for now");
+    }
+}
+
+fn forget() {
+    match forget_ended(seconds_since_1970()) {
+        Ok(0) => {}
+        Ok(forgotten) => tracing::info!(forgotten, "leases that ended a month ago are forgotten"),
+        Err(error) => tracing::warn!(%error, "leases that ended long ago are remembered"),
     }
 }
 
@@ -203,6 +219,7 @@ impl Daemon {
             turns: Turns::default(),
             policy: PolicyFile::default(),
             sweep_at: None,
+            forget_at: Duration::ZERO,
             idle_since: None,
         };
         let number = daemon.number(Source::Alarm);
@@ -242,6 +259,7 @@ impl Daemon {
         let leases = self.leases.values().filter_map(Held::wakes_at);
         let retries = self.retries.values().map(|(at, _)| *at);
         let others = self.sweep_at.into_iter().chain(idle_end);
+        let others = others.chain([self.forget_at]);
         let at = leases.chain(retries).chain(others).min();
         self.alarm.set(at)?;
         for number in self.poller.wait()? {

@@ -57,6 +57,9 @@ pub(super) struct Held {
     pub(super) waits_for_turn: bool,
     /// It has been given back, and its address goes at this moment.
     pub(super) leaves_at: Option<Duration>,
+    /// When the host's way to its address is tried again, and how often that has
+    /// failed.
+    pub(super) way: (Duration, u32),
     /// Its namespace, where the lease is given back at the end.
     netns: Option<Netns>,
     /// That has been done.
@@ -78,7 +81,10 @@ impl Held {
         let both = [four, self.client6.wakes_at()];
         let due = at_once.or(both.into_iter().flatten().min());
         let due = due.map(|due| due.max(self.rests_until));
-        [due, self.leaves_at].into_iter().flatten().min()
+        [due, self.leaves_at, self.way_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -142,6 +148,7 @@ impl Daemon {
             rests_until: Duration::ZERO,
             waits_for_turn: false,
             leaves_at: None,
+            way: (Duration::ZERO, 0),
             netns,
             is_given_back: false,
             kept,

@@ -14,9 +14,8 @@ use crate::dhcp::v4::Bound;
 use crate::dhcp::v6;
 use crate::plan::lease::resolver;
 use crate::plan::lease6;
-use crate::plan::{FileUndo, Undo};
+use crate::plan::{FileUndo, Follows, Undo};
 use crate::record::{Kept, Record, RecordError};
-use crate::request::IfName;
 use crate::rt::{ContainerFile, Resolver, revised_hosts, revised_resolver};
 use crate::sys::files::{self, FileFault};
 
@@ -39,19 +38,44 @@ struct Said {
 }
 
 impl Said {
-    fn of(lease: &Lease, ifname: &IfName) -> Self {
+    fn of(lease: &Lease, kept: &Kept) -> Self {
         Self {
-            resolver: resolver(lease, ifname),
+            resolver: followed(resolver(lease, &kept.ifname), &kept.follows),
             address: lease.address.addr().into(),
         }
     }
 
-    fn of6(lease: &v6::lease::Lease, ifname: &IfName) -> Self {
+    fn of6(lease: &v6::lease::Lease, kept: &Kept) -> Self {
+        let resolver = lease6::resolver(&lease.information, &kept.ifname);
         Self {
-            resolver: lease6::resolver(&lease.information, ifname),
+            resolver: followed(resolver, &kept.follows),
             address: lease.address.into(),
         }
     }
+}
+
+/// What of a lease's names comes into the files.
+fn followed(mut resolver: Resolver, follows: &Follows) -> Resolver {
+    if follows.servers.is_none() {
+        resolver.servers.clear();
+    }
+    if follows.search.is_none() {
+        resolver.search.clear();
+    }
+    resolver
+}
+
+/// What of it stands there because the lease says so, and nobody else.
+fn learned(mut resolver: Resolver, follows: &Follows) -> Resolver {
+    let Follows { servers, search } = follows;
+    let written = servers.iter().flatten();
+    let written: Vec<&IpAddr> = written.collect();
+    resolver
+        .servers
+        .retain(|(server, _)| !written.contains(&server));
+    let written: Vec<&String> = search.iter().flatten().collect();
+    resolver.search.retain(|domain| !written.contains(&domain));
+    resolver
 }
 
 /// Whether the files may have to say something else.
@@ -80,11 +104,7 @@ impl Daemon {
             return Some(named.clone());
         };
         if differ(named, lease)
-            && !self.follow(
-                kept,
-                &Said::of(named, &kept.ifname),
-                &Said::of(lease, &kept.ifname),
-            )
+            && !self.follow(kept, &Said::of(named, kept), &Said::of(lease, kept))
         {
             return Some(named.clone());
         }
@@ -111,10 +131,7 @@ impl Daemon {
                 lease.address,
             )
         };
-        let (old, new) = (
-            Said::of6(named, &kept.ifname),
-            Said::of6(lease, &kept.ifname),
-        );
+        let (old, new) = (Said::of6(named, kept), Said::of6(lease, kept));
         let is_done = names(named) == names(lease) || self.follow(kept, &old, &new);
         (!is_done).then(|| named.clone())
     }
@@ -143,7 +160,10 @@ impl Daemon {
             };
             let is_ours = undo.written.as_ref().is_none_or(|written| *written == text);
             let revised = match undo.file {
-                ContainerFile::Resolv => revised_resolver(&text, &old.resolver, &new.resolver),
+                ContainerFile::Resolv => {
+                    let old = learned(old.resolver.clone(), &kept.follows);
+                    revised_resolver(&text, &old, &new.resolver)
+                }
                 ContainerFile::Hosts => revised_hosts(&text, old.address, new.address),
             };
             let Some(revised) = revised.filter(|_| is_ours) else {

@@ -8,8 +8,10 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use super::daemon::Daemon;
+use super::hold::Held;
 use crate::apply::{Cause, acquire, release};
 use crate::deadline::Deadline;
+use crate::dhcp::v4::Now;
 use crate::plan::{SharedObject, Undo, User};
 use crate::record::{Kept, RecordError};
 use crate::sys::block_on;
@@ -18,6 +20,11 @@ use crate::sys::rtnl::Rtnl;
 /// How long a start or an end in the same namespace is waited for, and the
 /// kernel.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long after the first failure it is tried again; doubled each time, to a
+/// quarter of an hour.
+const AGAIN: Duration = Duration::from_secs(1);
+const MOST_DOUBLED: u32 = 10;
 
 /// Why the host does not reach a leased address.
 #[derive(Debug, thiserror::Error)]
@@ -30,18 +37,65 @@ pub(super) enum ReachError {
     Refused(#[from] Cause),
 }
 
+impl Held {
+    /// When the host's way is to be changed that could not be.
+    pub(super) fn way_at(&self) -> Option<Now> {
+        let kept4 = self.kept.dhcp4.as_ref()?;
+        kept4.unreached.as_ref().map(|_| self.way.0)
+    }
+}
+
 impl Daemon {
-    /// Has the host reach `new` in the place of `old`.
+    /// Has the host reach the address `new`, and `old` no more. What could not be
+    /// is tried again, the later the more often it failed.
+    ///
+    /// Changes what is noted in `held`, which is not written down here.
     pub(super) fn reach(
         &self,
-        kept: &Kept,
-        old: Option<Ipv4Net>,
-        new: Option<Ipv4Net>,
-    ) -> Result<(), ReachError> {
-        let reach = kept.dhcp4.as_ref().and_then(|kept4| kept4.reach.as_ref());
-        let Some(reach) = reach.filter(|_| old != new) else {
-            return Ok(());
+        held: &mut Held,
+        (old, new): (Option<Ipv4Net>, Option<Ipv4Net>),
+        now: Now,
+    ) {
+        let Some(kept4) = held.kept.dhcp4.as_ref() else {
+            return;
         };
+        let (Some(reach), unreached) = (&kept4.reach, &kept4.unreached) else {
+            return;
+        };
+        if old == new && unreached.is_none() {
+            return;
+        }
+        let mut stale = unreached.clone().unwrap_or_default();
+        stale.extend(old.filter(|old| !stale.contains(old)));
+        stale.retain(|address| Some(*address) != new);
+        let (stale_objects, object) = (
+            stale
+                .iter()
+                .map(|address| reach.object(*address))
+                .collect::<Vec<_>>(),
+            new.map(|address| reach.object(address)),
+        );
+        let moved = self.move_way(&held.kept, &stale_objects, object.as_ref());
+        let (_, tries) = held.way;
+        held.way = match &moved {
+            Ok(()) => (now, 0),
+            Err(_) => (now + AGAIN * (1 << tries.min(MOST_DOUBLED)), tries + 1),
+        };
+        if let Some(kept4) = &mut held.kept.dhcp4 {
+            kept4.unreached = moved.is_err().then_some(stale);
+        }
+        if let Err(error) = moved {
+            let ifname = &held.kept.ifname;
+            tracing::warn!(%ifname, %error, "the host does not reach a leased address yet");
+        }
+    }
+
+    fn move_way(
+        &self,
+        kept: &Kept,
+        stale: &[SharedObject],
+        new: Option<&SharedObject>,
+    ) -> Result<(), ReachError> {
         let deadline = Deadline::after(PATIENCE);
         let _lock = self.store.lock_namespace(&kept.id.namespace, deadline)?;
         let user = User {
@@ -49,13 +103,11 @@ impl Daemon {
             mac: kept.mac,
         };
         let host = Rtnl::open(deadline)?;
-        let object = |address: Option<Ipv4Net>| address.map(|address| reach.object(address));
-        let (old, new) = (object(old), object(new));
-        if let Some(object) = &new {
+        if let Some(object) = new {
             self.note(kept, &user, (Some(object), None))?;
             block_on(acquire(object, &user, &host, &self.store, deadline))??;
         }
-        if let Some(object) = &old {
+        for object in stale {
             block_on(release(object, &user, &host, &self.store, deadline))??;
             self.note(kept, &user, (None, Some(object)))?;
         }

@@ -114,6 +114,12 @@ impl Daemon {
                 tracing::warn!(%error, "a lease could not be applied whole");
             }
         }
+        if held.way_at().is_some_and(|at| at <= now) {
+            let applied = held.kept.dhcp4.as_ref();
+            let address = applied.and_then(|kept| kept.applied.address);
+            self.reach(held, (address, address), now);
+            self.write(&held.kept);
+        }
         let place = Place {
             netns: &netns,
             home: &self.home,
@@ -189,7 +195,7 @@ impl Daemon {
         }
         kept.named = self.named_after(&held.kept, bound.as_ref());
         kept.bound = bound;
-        held.kept.dhcp4 = Some(kept.clone());
+        held.kept.dhcp4 = Some(kept);
         self.write(&held.kept);
         let done = block_on(async {
             let mut done = Ok(());
@@ -205,11 +211,10 @@ impl Daemon {
             }
             done
         })?;
-        if let Err(error) = self.reach(&held.kept, before, after.address) {
-            tracing::warn!(%ifname, %error, "the host does not reach a leased address");
+        self.reach(held, (before, after.address), now);
+        if let Some(kept) = &mut held.kept.dhcp4 {
+            kept.applied = after;
         }
-        kept.applied = after;
-        held.kept.dhcp4 = Some(kept);
         self.write(&held.kept);
         self.tell(&held.kept, before);
         Ok(done?)

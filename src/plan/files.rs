@@ -7,6 +7,8 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Plan, PlanError, PlannedStep, Step};
 use crate::host::view::{FileView, FilesView};
 use crate::plan::step::FileStep;
@@ -22,6 +24,62 @@ pub struct Learned {
     pub resolver: Resolver,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
+}
+
+/// What of one lease stands in resolv.conf, and changes when it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follows {
+    /// Its name servers do, but for these, which somebody wrote; `None`: none
+    /// of them.
+    pub servers: Option<Vec<IpAddr>>,
+    /// The same of its search domains.
+    pub search: Option<Vec<String>>,
+}
+
+impl Default for Follows {
+    /// What stands there was all learned.
+    fn default() -> Self {
+        Self {
+            servers: Some(Vec::new()),
+            search: Some(Vec::new()),
+        }
+    }
+}
+
+/// What of the lease of `ifname` is written where the files are as in `view`,
+/// and what of it stays because it was asked for by value. Without a view
+/// nothing is written.
+pub fn follows(attachments: &[Attachment], ifname: &IfName, view: Option<&FilesView>) -> Follows {
+    let nothing = Follows {
+        servers: None,
+        search: None,
+    };
+    let mut all = attachments.iter();
+    let own = all.find(|attachment| attachment.ifname.value == *ifname);
+    let (Some(own), Some(view)) = (own, view) else {
+        return nothing;
+    };
+    let is_used = match own.dns.servers.as_ref().map(|asked| &asked.value) {
+        Some(Dns::Keep | Dns::Servers(_)) => false,
+        Some(Dns::Lease) => true,
+        Some(Dns::Auto) | None => is_unasked_fine(view),
+    };
+    if !is_used {
+        return nothing;
+    }
+    let servers = attachments.iter().filter_map(|attachment| {
+        let servers = attachment.dns.servers.as_ref()?;
+        match &servers.value {
+            Dns::Servers(servers) => Some(servers.clone()),
+            Dns::Auto | Dns::Lease | Dns::Keep => None,
+        }
+    });
+    let search = attachments.iter().filter_map(|a| a.dns.search.as_ref());
+    let search = search.flat_map(|asked| asked.value.clone());
+    Follows {
+        servers: Some(servers.flatten().collect()),
+        search: own.dns.search.is_none().then(|| search.collect()),
+    }
 }
 
 /// Whether the files matter to `attachments` before anything is learned: only
@@ -97,7 +155,7 @@ fn resolver<'a>(
     view: &FilesView,
     learned: &[Learned],
 ) -> Option<(Resolver, Option<&'a Attachment>)> {
-    let is_unasked_fine = view.is_alone && may_be_unasked(ContainerFile::Resolv, view);
+    let is_unasked_fine = is_unasked_fine(view);
     let mut all = Resolver::default();
     for attachment in attachments {
         let ifname = &attachment.ifname.value;
@@ -121,6 +179,10 @@ fn resolver<'a>(
     }
     let asked = attachments.iter().find(|a| asks_for_names(a).is_some());
     (!all.is_empty()).then_some((all, asked))
+}
+
+fn is_unasked_fine(view: &FilesView) -> bool {
+    view.is_alone && may_be_unasked(ContainerFile::Resolv, view)
 }
 
 /// A file that cannot be written at all is spoken of, one that is not the

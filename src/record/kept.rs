@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::codec::read_bytes;
@@ -16,9 +17,9 @@ use super::{Identity, RecordError, VERSION};
 use crate::dhcp::lease::Lease;
 use crate::dhcp::v4::{Bound, Config};
 use crate::dhcp::v6;
-use crate::plan::HostReach;
 use crate::plan::lease::{Applied4, Wishes};
 use crate::plan::lease6::Applied6;
+use crate::plan::{Follows, HostReach};
 use crate::reference::{Keeper, LeaseId};
 use crate::request::{ArpProbe, IfName, MacAddr};
 
@@ -44,6 +45,10 @@ pub struct Kept {
     /// The lease is given back at the end, for which the namespace is held
     /// open; never so for a NIC, which only comes back when it is gone.
     pub release: bool,
+    /// What of it stands in the container's files; those of former releases
+    /// do not say, and all of it is taken to.
+    #[serde(default)]
+    pub follows: Follows,
     /// IPv4.
     pub dhcp4: Option<Kept4>,
     /// IPv6; files of former releases say nothing of it.
@@ -67,6 +72,10 @@ pub struct Kept4 {
     /// How the host reaches its address, if it shall.
     #[serde(default)]
     pub reach: Option<HostReach>,
+    /// Former addresses to which the host may still have a way, where that
+    /// could not be changed; it is tried again.
+    #[serde(default)]
+    pub unreached: Option<Vec<Ipv4Net>>,
     /// The lease whose names stand in the container's files, where that is
     /// another one.
     #[serde(default)]
@@ -197,6 +206,7 @@ mod tests {
             },
             keepers: Vec::new(),
             release: false,
+            follows: Follows::default(),
             dhcp4: Some(Kept4 {
                 config: Config {
                     hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
@@ -213,6 +223,7 @@ mod tests {
                 applied: Applied4::default(),
                 named: None,
                 reach: None,
+                unreached: None,
             }),
             dhcp6: Some(Kept6 {
                 config: v6::Config {

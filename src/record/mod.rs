@@ -7,10 +7,11 @@
 //! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
 //! the bridges that we made, `objects` what several attachments share, `membership`
 //! what we did to the ports of bridges for it, `nics` the NICs that are away, `kept`
-//! the leases, `remembered` those of former lives, `reports` what went wrong. Every
+//! the leases, `remembered` those of former lives until `ended` forgets them, `reports` what went wrong. Every
 //! file begins with a version.
 
 mod codec;
+mod ended;
 mod index;
 mod kept;
 mod lock;
@@ -37,6 +38,7 @@ use crate::request::{Attachment, IfName, MacAddr, VlanId};
 
 pub use crate::plan::lease::{Applied4, Wishes};
 pub use crate::plan::lease6::Applied6;
+pub use ended::forget_ended;
 pub use kept::{Kept, Kept4, Kept6};
 pub use lock::{Lock, Mode};
 pub use membership::Ledger;

@@ -18,7 +18,7 @@ use crate::dhcp::v4;
 use crate::request::IfName;
 
 /// Where leases are remembered.
-const REMEMBERED: &str = "/var/lib/pipework/leases";
+pub(super) const REMEMBERED: &str = "/var/lib/pipework/leases";
 /// What IPv4's are told by from others.
 const FAMILY: &str = "lease";
 

@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pipework::keeper;
 use pipework::reference::NamespaceKey;
@@ -142,5 +143,30 @@ fn a_service_manager_may_listen_for_the_daemon() {
         within("the daemon answers", Duration::from_secs(5), || {
             keeper::hand_over(&kept.id, Vec::new(), soon()).is_ok()
         });
+    });
+}
+
+#[test]
+fn a_lease_that_ended_a_month_ago_is_remembered_no_more() {
+    lab!(|_lab| {
+        let directory = Path::new("/var/lib/pipework/leases");
+        fs::create_dir_all(directory).unwrap();
+        // As releases before this one wrote it; it ended in 2001.
+        let bytes = include_str!("bytes/remembered.json");
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let new = bytes.replace("1795288308", "99999999999");
+        for (name, bytes, at) in [
+            ("0a", bytes.replace("1795288308", "1000000000"), old),
+            ("0b", new, old),
+        ] {
+            fs::write(directory.join(name), bytes).unwrap();
+            let file = fs::File::options().write(true).open(directory.join(name));
+            file.unwrap().set_modified(at).unwrap();
+        }
+        let _daemon = Daemon::start();
+        within("the first is forgotten", Duration::from_secs(10), || {
+            !directory.join("0a").exists()
+        });
+        assert!(directory.join("0b").exists());
     });
 }

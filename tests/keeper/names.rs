@@ -7,76 +7,84 @@ use std::time::Duration;
 
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::MessageType;
-use pipework::plan::{FileUndo, Undo};
+use pipework::plan::{FileUndo, Follows, Undo};
+use pipework::record::Kept;
 use pipework::rt::{ContainerFile, FilePlace, Resolver, hosts_text, is_sealed};
 
 use crate::process::{Daemon, hand_over, store, within};
 use crate::renewals::leased;
 use crate::server::{Server, answer, timed};
-use crate::support::lab::lab;
+use crate::support::lab::{Container, Lab, lab};
 
 const OLD: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 const NEW: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
+const HOSTS: &str = "127.0.0.1 localhost\n";
 const ROOT: &str = "/run/root-of-web";
 
 fn read(file: &str) -> String {
     fs::read_to_string(format!("{ROOT}/etc/{file}")).unwrap()
 }
 
+/// Writes the files as a hook does that has a lease with the server 10.0.0.2,
+/// and hands the lease over.
+fn hand_over_with_files(lab: &Lab, web: &Container, mut kept: Kept, former: &str) -> Kept {
+    let asked = ["pipework.eth7.bridge=br0", "pipework.eth7.ip=10.0.0.77/24"];
+    lab.attach(web, &asked).ok();
+    let resolver = Resolver {
+        servers: vec![(Ipv4Addr::new(10, 0, 0, 2).into(), kept.ifname.clone())],
+        search: vec!["old.lan".to_owned()],
+    };
+    let resolv = resolver.text(Some(former));
+    let hosts = hosts_text(OLD.into(), &["web"], Some(HOSTS)).unwrap();
+    fs::create_dir_all(format!("{ROOT}/etc")).unwrap();
+    let mut record = store().read(&kept.id.namespace).unwrap().complete.unwrap();
+    let files = [
+        (ContainerFile::Resolv, former, resolv),
+        (ContainerFile::Hosts, HOSTS, hosts),
+    ];
+    for (file, former, text) in files {
+        fs::write(format!("{ROOT}/etc/{}", file.name()), &text).unwrap();
+        let place = FilePlace::Root {
+            root: PathBuf::from(ROOT),
+        };
+        record.attachments[0].undo.push(Undo::File(FileUndo {
+            file,
+            place,
+            former: Some(former.to_owned()),
+            written: Some(text),
+        }));
+    }
+    store().rewrite(&record).unwrap();
+    let lease = &mut kept.dhcp4.as_mut().unwrap().bound.as_mut().unwrap().lease;
+    lease.dns = vec![Ipv4Addr::new(10, 0, 0, 2)];
+    lease.domain = Some("old.lan".to_owned());
+    hand_over(&kept);
+    kept
+}
+
+/// Renews leases, with another server and domain each time, and with another
+/// address from the third question on.
+fn changing(lab: &Lab, machine: &Container) -> Server {
+    let mut times = 0;
+    Server::start(lab, machine, move |message| {
+        times += 1;
+        let address = if times > 2 { NEW } else { OLD };
+        let mut ack = answer(message, MessageType::Ack, address, 10);
+        ack.options.set(code::DNS_SERVERS, [10, 0, 0, 9]);
+        ack.options.set(code::DOMAIN_NAME, *b"new.lan");
+        vec![timed(ack, 1, 9)]
+    })
+}
+
 #[test]
 fn the_files_of_a_container_say_what_its_lease_says_by_now_and_come_back_at_the_end() {
     lab!(|lab| {
         let machine = lab.lan("br0");
-        let mut times = 0;
-        let _server = Server::start(lab, &machine, move |message| {
-            times += 1;
-            let address = if times > 2 { NEW } else { OLD };
-            let mut ack = answer(message, MessageType::Ack, address, 10);
-            ack.options.set(code::DNS_SERVERS, [10, 0, 0, 9]);
-            ack.options.set(code::DOMAIN_NAME, *b"new.lan");
-            vec![timed(ack, 1, 9)]
-        });
+        let _server = changing(lab, &machine);
         let _daemon = Daemon::start();
-        let (mut web, mut kept) = leased(lab, "web", 1, 5);
-        let asked = ["pipework.eth7.bridge=br0", "pipework.eth7.ip=10.0.0.77/24"];
-        lab.attach(&web, &asked).ok();
-
-        // As the hook writes them.
-        let ifname = kept.ifname.clone();
-        let resolver = Resolver {
-            servers: vec![(Ipv4Addr::new(10, 0, 0, 2).into(), ifname)],
-            search: vec!["old.lan".to_owned()],
-        };
-        let former = "options ndots:2\n".to_owned();
-        let resolv = resolver.text(Some(&former));
-        let hosts = hosts_text(OLD.into(), &["web"], Some("127.0.0.1 localhost\n")).unwrap();
-        fs::create_dir_all(format!("{ROOT}/etc")).unwrap();
-        let mut record = store().read(&kept.id.namespace).unwrap().complete.unwrap();
-        let files = [
-            (ContainerFile::Resolv, former.clone(), resolv),
-            (
-                ContainerFile::Hosts,
-                "127.0.0.1 localhost\n".to_owned(),
-                hosts,
-            ),
-        ];
-        for (file, former, text) in files {
-            fs::write(format!("{ROOT}/etc/{}", file.name()), &text).unwrap();
-            let place = FilePlace::Root {
-                root: PathBuf::from(ROOT),
-            };
-            record.attachments[0].undo.push(Undo::File(FileUndo {
-                file,
-                place,
-                former: Some(former),
-                written: Some(text),
-            }));
-        }
-        store().rewrite(&record).unwrap();
-        let lease = &mut kept.dhcp4.as_mut().unwrap().bound.as_mut().unwrap().lease;
-        lease.dns = vec![Ipv4Addr::new(10, 0, 0, 2)];
-        lease.domain = Some("old.lan".to_owned());
-        hand_over(&kept);
+        let (mut web, kept) = leased(lab, "web", 1, 5);
+        let former = "options ndots:2\n";
+        hand_over_with_files(lab, &web, kept, former);
 
         within("the server is another", Duration::from_secs(4), || {
             read("resolv.conf").contains("nameserver 10.0.0.9\n")
@@ -97,7 +105,32 @@ fn the_files_of_a_container_say_what_its_lease_says_by_now_and_come_back_at_the_
         );
         web.kill();
         within("what stood there is there", Duration::from_secs(4), || {
-            read("resolv.conf") == former && read("hosts") == "127.0.0.1 localhost\n"
+            read("resolv.conf") == former && read("hosts") == HOSTS
         });
+    });
+}
+
+#[test]
+fn a_name_server_that_somebody_wrote_stays_although_the_lease_said_the_same() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = changing(lab, &machine);
+        let _daemon = Daemon::start();
+        let (_web, mut kept) = leased(lab, "web", 1, 5);
+        kept.follows = Follows {
+            servers: None,
+            search: Some(vec!["old.lan".to_owned()]),
+        };
+        hand_over_with_files(lab, &_web, kept, "");
+        // The address comes with the answer after the one that brought names.
+        within(
+            "the name has the new address",
+            Duration::from_secs(10),
+            || read("hosts").contains("10.0.0.6\tweb\n"),
+        );
+        let resolv = read("resolv.conf");
+        assert!(resolv.contains("nameserver 10.0.0.2\n"), "{resolv}");
+        assert!(!resolv.contains("10.0.0.9"), "{resolv}");
+        assert!(resolv.contains("search old.lan\n"), "{resolv}");
     });
 }

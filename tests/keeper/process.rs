@@ -165,6 +165,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
         },
         keepers: vec![keeper_of(container)],
         release: false,
+        follows: Default::default(),
         dhcp4: Some(Kept4 {
             config: Config {
                 hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
@@ -184,6 +185,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
             },
             named: None,
             reach: None,
+            unreached: None,
         }),
         dhcp6: None,
     }

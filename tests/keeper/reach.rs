@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use pipework::dhcp::wire::MessageType;
 
-use crate::process::{Daemon, within};
+use crate::process::{Daemon, key_of, soon, store, within};
 use crate::server::{Server, answer, timed};
 use crate::support::lab::wire::{answers, pings};
-use crate::support::lab::{ip, ip_json, lab};
+use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 use crate::support::skip;
 
 const ASKED: [&str; 4] = [
@@ -31,42 +31,86 @@ fn reached() -> Vec<String> {
     all.flatten().map(str::to_owned).collect()
 }
 
+fn has_macvlan() -> bool {
+    let made = Command::new("ip")
+        .args("link add probe0 link up0 type macvlan".split(' '))
+        .output();
+    let is_made = made.unwrap().status.success();
+    if is_made {
+        ip("link del probe0");
+    }
+    is_made
+}
+
+/// Gives 10.0.0.5 at first and 10.0.0.6 from then on.
+fn moving(lab: &Lab, machine: &Container) -> Server {
+    let mut requests = 0;
+    Server::start(lab, machine, move |message| {
+        let kind = match message.kind() {
+            Some(MessageType::Discover) => MessageType::Offer,
+            Some(MessageType::Request) => MessageType::Ack,
+            _ => return Vec::new(),
+        };
+        requests += u8::from(kind == MessageType::Ack);
+        let address = Ipv4Addr::new(10, 0, 0, if requests > 1 { 6 } else { 5 });
+        vec![timed(answer(message, kind, address, 30), 3, 20)]
+    })
+}
+
 #[test]
 fn the_host_reaches_a_leased_address_and_the_next_one_when_it_changes() {
     lab!(|lab| {
         let machine = lab.cable("up0");
         ip("addr add 10.0.0.1/24 dev up0");
-        let made = Command::new("ip")
-            .args("link add probe0 link up0 type macvlan".split(' '))
-            .output();
-        if !made.unwrap().status.success() {
+        if !has_macvlan() {
             skip!("kernel has no macvlan");
         }
-        ip("link del probe0");
-        let mut requests = 0;
-        let _server = Server::start(lab, &machine, move |message| {
-            let kind = match message.kind() {
-                Some(MessageType::Discover) => MessageType::Offer,
-                Some(MessageType::Request) => MessageType::Ack,
-                _ => return Vec::new(),
-            };
-            requests += u8::from(kind == MessageType::Ack);
-            let address = Ipv4Addr::new(10, 0, 0, if requests > 1 { 6 } else { 5 });
-            vec![timed(answer(message, kind, address, 30), 3, 20)]
-        });
+        let _server = moving(lab, &machine);
         let _daemon = Daemon::start();
         let mut web = lab.container("web");
         lab.attach(&web, &ASKED).ok();
         assert_eq!(reached(), ["10.0.0.5"]);
         assert!(pings("10.0.0.5") && answers(lab, &web, "10.0.0.1"));
 
-        within("the host's way is another", Duration::from_secs(6), || {
+        within("the host's way is another", Duration::from_secs(15), || {
             reached() == ["10.0.0.6"]
         });
         assert!(pings("10.0.0.6") && answers(lab, &web, "10.0.0.1"));
         web.kill();
-        within("it is gone", Duration::from_secs(3), || {
+        within("it is gone", Duration::from_secs(10), || {
             reached().is_empty()
+        });
+    });
+}
+
+#[test]
+fn the_hosts_way_is_tried_again_when_it_could_not_be_changed() {
+    lab!(|lab| {
+        let machine = lab.cable("up0");
+        ip("addr add 10.0.0.1/24 dev up0");
+        if !has_macvlan() {
+            skip!("kernel has no macvlan");
+        }
+        let _server = moving(lab, &machine);
+        let _daemon = Daemon::start();
+        let web = lab.container("web");
+        lab.attach(&web, &ASKED).ok();
+        assert_eq!(reached(), ["10.0.0.5"]);
+        // As a start in the same namespace has it, for longer than the daemon waits.
+        let key = key_of(&web);
+        let lock = store().lock_namespace(&key, soon()).unwrap();
+        let kept = || {
+            let leases = store().leases().unwrap().into_iter().flatten();
+            let mut leases = leases.filter_map(|kept| kept.dhcp4);
+            leases.next().unwrap()
+        };
+        within("the lease is another", Duration::from_secs(10), || {
+            kept().unreached.is_some()
+        });
+        assert_eq!(reached(), ["10.0.0.5"]);
+        drop(lock);
+        within("the host's way is too", Duration::from_secs(20), || {
+            reached() == ["10.0.0.6"] && kept().unreached.is_none()
         });
     });
 }

@@ -43,6 +43,7 @@ pub(super) fn outcome(
             applied,
             named: None,
             reach: ask.reach.clone(),
+            unreached: None,
         }),
         dhcp6: None,
     }

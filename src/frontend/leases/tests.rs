@@ -40,6 +40,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
         },
         keepers: Vec::new(),
         release: false,
+        follows: Default::default(),
         dhcp4: Some(Kept4 {
             config: Config {
                 hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
@@ -56,6 +57,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
             applied: Applied4::default(),
             named: None,
             reach: None,
+            unreached: None,
         }),
         dhcp6: None,
     }

@@ -142,3 +142,56 @@ fn a_container_that_is_alone_finds_its_own_name_at_its_address() {
     let kept = super::tests::attachments(&[("pipework.hosts", "keep")]);
     assert_eq!(text(HOSTS, &kept, &view(), &super::tests::learned()), None);
 }
+
+#[test]
+fn what_somebody_wrote_does_not_follow_the_lease() {
+    let follows = |annotations: &[(&str, &str)], view: &FilesView| {
+        let all = [&[("pipework.ip", "dhcp")], annotations].concat();
+        let attachments = attachments(&all);
+        follows(&attachments, &"eth1".parse().unwrap(), Some(view))
+    };
+    let nothing = Follows {
+        servers: None,
+        search: None,
+    };
+    let alone = view();
+    let among_others = FilesView {
+        is_alone: false,
+        ..view()
+    };
+    assert_eq!(follows(&[], &alone), Follows::default());
+    assert_eq!(follows(&[], &among_others), nothing);
+    let asked = [("pipework.dns", "lease")];
+    assert_eq!(follows(&asked, &among_others), Follows::default());
+    assert_eq!(follows(&[("pipework.dns", "10.0.0.1")], &alone), nothing);
+    assert_eq!(follows(&[("pipework.dns", "keep")], &alone), nothing);
+    let own_search = Follows {
+        search: None,
+        ..Follows::default()
+    };
+    assert_eq!(
+        follows(&[("pipework.dns.search", "lan")], &alone),
+        own_search
+    );
+    let attachments = attachments(&[]);
+    assert_eq!(
+        super::follows(&attachments, &"eth1".parse().unwrap(), None),
+        nothing
+    );
+}
+
+#[test]
+fn what_another_interface_was_told_stays_when_the_lease_changes() {
+    let asked = [
+        ("pipework.eth0.bridge", "br0"),
+        ("pipework.eth0.dns", "10.0.0.2"),
+        ("pipework.eth0.dns.search", "corp"),
+        ("pipework.eth2.bridge", "br0"),
+        ("pipework.eth2.ip", "dhcp"),
+        ("pipework.eth2.dns", "lease"),
+    ];
+    let attachments = parse(asked).unwrap().unwrap().attachments;
+    let followed = follows(&attachments, &"eth2".parse().unwrap(), Some(&view()));
+    assert_eq!(followed.servers, Some(vec!["10.0.0.2".parse().unwrap()]));
+    assert_eq!(followed.search, Some(vec!["corp".to_owned()]));
+}
