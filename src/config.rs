@@ -4,13 +4,12 @@
 //! The file need not exist, and is read only by who needs something of it. A
 //! broken one is an error, never the absence of a setting.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::request::Datapath;
-use crate::trust::{self, FileFault, Unread};
+use crate::trust::{self, FileError, text};
 
 /// Where the settings are.
 pub const CONFIG_PATH: &str = "/etc/pipework/config.toml";
@@ -18,30 +17,9 @@ pub const CONFIG_PATH: &str = "/etc/pipework/config.toml";
 /// Why the settings cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is there and cannot be read.
-    #[error("reading {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// Somebody else than root could have written it.
-    #[error("{} {fault}", path.display())]
-    Untrusted {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: FileFault,
-    },
-    /// The text is not TOML, or has an unknown key or a wrong value.
-    #[error("{}: {what}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, in the parser's words.
-        what: String,
-    },
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A path that would depend on where the program was started.
     #[error("{}: {key} is {value:?}, which is no absolute path", path.display())]
     Relative {
@@ -58,8 +36,8 @@ impl ConfigError {
     /// What to do about it, if one thing does.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Untrusted { path, fault } => fault.cure(path),
-            Self::Unreadable { .. } | Self::Malformed { .. } | Self::Relative { .. } => None,
+            Self::File(error) => error.cure(),
+            Self::Relative { .. } => None,
         }
     }
 }
@@ -82,30 +60,15 @@ impl Config {
 
     /// The settings in a file.
     pub fn load_from(path: &Path) -> Result<Self, ConfigError> {
-        let path_of = || path.to_owned();
-        let bytes = trust::read(path).map_err(|unread| match unread {
-            Unread::Io(source) => ConfigError::Unreadable {
-                path: path_of(),
-                source,
-            },
-            Unread::Fault(fault) => ConfigError::Untrusted {
-                path: path_of(),
-                fault,
-            },
-        })?;
-        match bytes {
+        match trust::read(path)? {
             None => Ok(Self::default()),
             Some(bytes) => Self::parse(path, &bytes),
         }
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let malformed = |what: String| ConfigError::Malformed {
-            path: path.to_owned(),
-            what: what.replace('\n', " "),
-        };
-        let text = std::str::from_utf8(bytes).map_err(|e| malformed(e.to_string()))?;
-        let config: Self = toml::from_str(text).map_err(|e| malformed(e.message().to_owned()))?;
+        let text = text::of(path, bytes)?;
+        let config: Self = toml::from_str(text).map_err(|e| text::not_toml(path, text, &e))?;
         match &config.ovsdb {
             Some(socket) if !socket.is_absolute() => Err(ConfigError::Relative {
                 path: path.to_owned(),
@@ -154,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_an_error_that_names_the_file() {
+    fn a_slip_is_an_error_that_names_the_file_and_the_line() {
         for text in [
             "ovsbd = \"/x\"",
             "ovs-datapath = \"dpdk\"",
@@ -163,7 +126,7 @@ mod tests {
             "\u{0}",
         ] {
             let error = parse(text).unwrap_err();
-            assert!(error.starts_with("/c: "), "{error}");
+            assert!(error.starts_with("/c:1:"), "{error}");
         }
         let relative = parse("ovsdb = \"db.sock\"").unwrap_err();
         assert_eq!(

@@ -7,12 +7,11 @@
 
 mod file;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::request::annotations::check_profile;
 use crate::request::{NetworkName, Profile, RequestError};
-use crate::trust::{self, FileFault, Unread};
+use crate::trust::{self, FileError};
 
 /// Where the networks are.
 pub const DIRECTORY: &str = "/etc/pipework/networks.d";
@@ -32,34 +31,9 @@ pub enum NetworkError {
         /// A network that is there, and was most likely meant.
         similar: Option<NetworkName>,
     },
-    /// The file is there and cannot be read.
-    #[error("reading {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// Somebody else than root could have written it.
-    #[error("{} {fault}", path.display())]
-    Untrusted {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: FileFault,
-    },
-    /// The text is not TOML, or has an unknown key or a wrong value.
-    #[error("{}:{line}:{column}: {what}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The column in characters, from 1.
-        column: usize,
-        /// What is wrong there.
-        what: String,
-    },
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The fields do not go together, or have wrong values.
     #[error("{}: {error}", path.display())]
     Wrong {
@@ -79,11 +53,10 @@ impl NetworkError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { .. } => Some("pipework networks lists those that are there".to_owned()),
-            Self::Untrusted { path, fault } => fault.cure(path),
-            Self::Malformed { .. } | Self::Wrong { .. } => {
+            Self::File(FileError::Malformed { .. }) | Self::Wrong { .. } => {
                 Some("nothing is attached to this network until its file is right".to_owned())
             }
-            Self::Unreadable { .. } => None,
+            Self::File(error) => error.cure(),
         }
     }
 
@@ -113,17 +86,7 @@ pub fn load(directory: &Path, name: &NetworkName) -> Result<Profile, NetworkErro
 
 /// The bytes of a network's file; `None` where there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, NetworkError> {
-    let path_of = || path.to_owned();
-    trust::read(path).map_err(|unread| match unread {
-        Unread::Io(source) => NetworkError::Unreadable {
-            path: path_of(),
-            source,
-        },
-        Unread::Fault(fault) => NetworkError::Untrusted {
-            path: path_of(),
-            fault,
-        },
-    })
+    Ok(trust::read(path)?)
 }
 
 /// The network in a file's content; the path is for messages.

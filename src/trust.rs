@@ -9,7 +9,7 @@ pub mod text;
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::libc::O_NONBLOCK;
 
@@ -51,39 +51,77 @@ impl FileFault {
     }
 }
 
-/// Why a file was not read.
-#[derive(Debug)]
-pub enum Unread {
-    /// The kernel refused.
-    Io(io::Error),
-    /// It is not believed.
-    Fault(FileFault),
+/// Why a file of the administrator's is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It is there and cannot be read.
+    #[error("reading {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Somebody else than root could have written it, or it is no file of a
+    /// sensible size.
+    #[error("{} {fault}", path.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: FileFault,
+    },
+    /// The text is not TOML, or has an unknown key or a wrong value.
+    #[error("{}:{line}:{column}: {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What is wrong there.
+        what: String,
+    },
 }
 
-impl From<io::Error> for Unread {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+impl FileError {
+    /// The command that repairs it, if one does.
+    pub fn cure(&self) -> Option<String> {
+        match self {
+            Self::Untrusted { path, fault } => fault.cure(path),
+            Self::Unreadable { .. } | Self::Malformed { .. } => None,
+        }
     }
 }
 
 /// The bytes of the file at `path`; `None` when there is no such file.
-pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Unread> {
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    let unreadable = |source| FileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let untrusted = |fault| FileError::Untrusted {
+        path: path.to_owned(),
+        fault,
+    };
     // Opening a pipe would wait for a writer. A link that leads nowhere is a
     // mistake, not the absence of a file.
     let mut options = OpenOptions::new();
     let file = match options.read(true).custom_flags(O_NONBLOCK).open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
-        Err(e) => return Err(e.into()),
+        Err(e) => return Err(unreadable(e)),
     };
-    if let Some(fault) = fault_of(&file.metadata()?) {
-        return Err(Unread::Fault(fault));
+    if let Some(fault) = fault_of(&file.metadata().map_err(unreadable)?) {
+        return Err(untrusted(fault));
     }
     let mut bytes = Vec::new();
     file.take(MAX_BYTES.saturating_add(1))
-        .read_to_end(&mut bytes)?;
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(Unread::Fault(FileFault::TooLarge));
+        return Err(untrusted(FileFault::TooLarge));
     }
     Ok(Some(bytes))
 }

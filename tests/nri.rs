@@ -27,8 +27,8 @@ mod restarts;
 mod support;
 
 use node::Node;
-use support::skip;
 use support::world::Skip;
+use support::{on_every_suite, skip};
 
 fn on(suite: &'static str, case: fn(&Node)) {
     let node = match Node::enter(suite) {
@@ -37,19 +37,6 @@ fn on(suite: &'static str, case: fn(&Node)) {
     };
     case(&node);
     node.assert_nothing_left();
-}
-
-macro_rules! on_every_suite {
-    ($($module:ident: $($case:ident)*;)*) => {
-        mod trixie { $( mod $module { $(
-            #[test]
-            fn $case() { crate::on("trixie", crate::$module::$case) }
-        )* } )* }
-        mod forky { $( mod $module { $(
-            #[test]
-            fn $case() { crate::on("forky", crate::$module::$case) }
-        )* } )* }
-    };
 }
 
 on_every_suite! {

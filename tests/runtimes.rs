@@ -36,8 +36,8 @@ mod support;
 use std::io::Read;
 use std::path::Path;
 
-use support::skip;
 use support::world::{Skip, World};
+use support::{on_every_suite, skip};
 
 fn on(suite: &str, case: fn(&World)) {
     let world = match World::enter(suite) {
@@ -47,19 +47,6 @@ fn on(suite: &str, case: fn(&World)) {
     lan::make_bridge(&world);
     case(&world);
     lan::assert_nothing_left(&world);
-}
-
-macro_rules! on_every_suite {
-    ($($module:ident: $($case:ident)*;)*) => {
-        mod trixie { $( mod $module { $(
-            #[test]
-            fn $case() { crate::on("trixie", crate::$module::$case) }
-        )* } )* }
-        mod forky { $( mod $module { $(
-            #[test]
-            fn $case() { crate::on("forky", crate::$module::$case) }
-        )* } )* }
-    };
 }
 
 on_every_suite! {

@@ -10,13 +10,11 @@ use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE, OvsSwept};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::cli::print;
+use crate::frontend::collecting::with_collector;
 use crate::logging::to_stderr;
 use crate::pools::{self, Pools};
 use crate::record::{DIRECTORY, Store};
 use crate::rt::Holder;
-use crate::sys::block_on;
-use crate::sys::netns::Netns;
-use crate::sys::rtnl::Rtnl;
 use crate::uplink::{self, Host};
 
 /// A thousand dead records take a few seconds.
@@ -100,24 +98,12 @@ fn sweep() -> Result<Swept, Error> {
     let store = Store::open(Path::new(DIRECTORY))?;
     let deadline = Deadline::after(TIME);
     // An uplink whose guard was killed must not wait for somebody to ask.
-    let uplinks = Host::open(store.clone(), deadline).and_then(|host| uplink::settle(&host));
-    let home = Netns::own().map_err(Error::Socket)?;
-    block_on(async {
-        let host = Rtnl::open(deadline).map_err(Error::Socket)?;
-        let collector = Collector {
-            store: &store,
-            host: &host,
-            home: &home,
-            deadline,
-            patience: NIC_PATIENCE,
-        };
-        let mut swept = all(&collector).await;
-        if let Err(error) = uplinks {
-            swept.failed.push(format!("uplinks: {error}"));
-        }
-        Ok(swept)
-    })
-    .map_err(Error::Socket)?
+    let uplinks = Host::open(store, deadline).and_then(|host| uplink::settle(&host));
+    let mut swept = with_collector(deadline, NIC_PATIENCE, all)?;
+    if let Err(error) = uplinks {
+        swept.failed.push(format!("uplinks: {error}"));
+    }
+    Ok(swept)
 }
 
 async fn all(collector: &Collector<'_>) -> Swept {

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -16,24 +16,23 @@ use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd;
 
-use crate::attach::{Attached, Context, attach, detach, verify};
-use crate::collect::{Collector, NIC_PATIENCE};
+use crate::attach::{Context, attach, detach, verify};
+use crate::collect::NIC_PATIENCE;
 use crate::deadline::Deadline;
-use crate::error::{Error, report};
+use crate::error::Error;
+use crate::frontend::collecting::with_collector;
 use crate::frontend::nri::lock::is_served;
 use crate::frontend::read;
 use crate::frontend::state::{State, Status};
+use crate::frontend::telling;
 use crate::host::container::Sandbox;
 use crate::host::engine;
 use crate::keeper;
 use crate::logging;
 use crate::policy::{Caller, POLICY_PATH, Policy};
-use crate::record::{DIRECTORY, Report, Store};
-use crate::request::{Request, annotations};
+use crate::record::{DIRECTORY, Store};
+use crate::request::annotations;
 use crate::sys::block_on;
-use crate::sys::clock::seconds_since_1970;
-use crate::sys::netns::Netns;
-use crate::sys::rtnl::Rtnl;
 
 /// A runtime's state is a few KiB; podman and runc pass values of 2 MB.
 const MAX_STATE_BYTES: usize = 4 << 20;
@@ -259,7 +258,8 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     // A start that went well has no last failure.
     let _ = store.drop_report(&state.id);
-    log(&request, &attached, state);
+    let name = request.name.as_ref().map(|asked| asked.value.as_str());
+    telling::log(name.unwrap_or(&state.id), &attached);
     Ok(())
 }
 
@@ -285,66 +285,30 @@ fn is_container_of_pod(state: &State) -> bool {
 }
 
 fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
-    let store = Store::open(Path::new(DIRECTORY))?;
-    let home = Netns::own().map_err(Error::Socket)?;
-    let ended = block_on(async {
-        let host = Rtnl::open(deadline).map_err(Error::Socket)?;
-        let collector = Collector {
-            store: &store,
-            host: &host,
-            home: &home,
-            deadline,
-            patience: NIC_PATIENCE,
-        };
-        Ok::<_, Error>(detach(&state.id, &state.bundle, &collector).await)
-    })
-    .map_err(Error::Socket)??;
+    let ended = with_collector(deadline, NIC_PATIENCE, async |collector| {
+        detach(&state.id, &state.bundle, collector).await
+    })?;
     if let Err(error) = ended {
         tracing::warn!(container = state.id, %error, "what the container left behind stays for now");
     }
     Ok(())
 }
 
-fn log(request: &Request, attached: &Attached, state: &State) {
-    let container = request
-        .name
-        .as_ref()
-        .map_or(state.id.as_str(), |asked| &asked.value);
-    for notice in &attached.notices {
-        tracing::info!(container, "{notice}");
-    }
-    for error in &attached.left_out {
-        tracing::warn!(container, %error, "an optional interface was left out");
-    }
-    for error in &attached.unannounced {
-        tracing::warn!(container, %error, "the address was not announced");
-    }
-}
-
 /// Says what went wrong where it can be found: stderr, the log, and the store.
 fn tell(error: &Error, state: Option<&State>) {
-    let text = report(error, state.map(|state| state.id.as_str()));
-    logging::to_stderr(&text);
-    logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
-    if let Some(state) = state
-        && let Ok(store) = Store::open(&PathBuf::from(DIRECTORY))
-    {
-        let _ = store.keep_report(&failure(state, text));
+    let text = telling::tell(error, state.map(|state| state.id.as_str()));
+    if let Some(state) = state {
+        telling::keep(&state.id, name_of(state), text);
     }
 }
 
-/// The report by the name that people know the container by.
-fn failure(state: &State, text: String) -> Report {
+/// The name that people know the container by.
+fn name_of(state: &State) -> String {
     let mut annotations = state.annotations();
     let given = annotations.find(|(key, _)| *key == "pipework.name");
-    Report {
-        id: state.id.clone(),
-        name: match given {
-            // Whatever it is, somebody will look at it on a terminal.
-            Some((_, name)) => name.chars().filter(|c| !c.is_control()).take(253).collect(),
-            None => engine::name_of(&state.id, &state.bundle).name,
-        },
-        at: seconds_since_1970(),
-        text,
+    match given {
+        // Whatever it is, somebody will look at it on a terminal.
+        Some((_, name)) => name.chars().filter(|c| !c.is_control()).take(253).collect(),
+        None => engine::name_of(&state.id, &state.bundle).name,
     }
 }

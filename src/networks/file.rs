@@ -10,7 +10,7 @@ use super::NetworkError;
 use crate::request::keys::{self, Scope};
 use crate::request::network::{Open, Profile, ProfileField};
 use crate::request::{NetworkName, PoolRange};
-use crate::trust::text::position;
+use crate::trust::text::{self, position};
 
 /// Fields whose lists are separated by `;` in an annotation.
 const LINES: [&str; 4] = ["route", "rule", "neigh", "tc"];
@@ -45,20 +45,8 @@ pub(super) fn parse(
     name: &NetworkName,
     bytes: &[u8],
 ) -> Result<Profile, NetworkError> {
-    let malformed = |(line, column), what| NetworkError::Malformed {
-        path: path.to_owned(),
-        line,
-        column,
-        what,
-    };
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        let good = String::from_utf8_lossy(bytes.get(..e.valid_up_to()).unwrap_or_default());
-        malformed(position(&good, good.len()), "not UTF-8".to_owned())
-    })?;
-    let document = DeTable::parse(text).map_err(|e| {
-        let offset = e.span().map_or(0, |span| span.start);
-        malformed(position(text, offset), one_line(e.message()))
-    })?;
+    let text = text::of(path, bytes)?;
+    let document = DeTable::parse(text).map_err(|e| text::not_toml(path, text, &e))?;
     let mut reader = Reader {
         text,
         file: format!("networks.d/{name}.toml"),
@@ -72,14 +60,8 @@ pub(super) fn parse(
     };
     match reader.document(document.get_ref()) {
         Ok(()) => Ok(reader.profile),
-        Err(Fault { offset, what }) => Err(malformed(position(text, offset), what)),
+        Err(Fault { offset, what }) => Err(text::malformed(path, text, offset, &what).into()),
     }
-}
-
-/// The parser's message on one line.
-fn one_line(message: &str) -> String {
-    let parts: Vec<&str> = message.lines().map(str::trim).collect();
-    parts.join(", ")
 }
 
 impl Reader<'_> {

@@ -45,6 +45,17 @@ fn digest(parts: &[&str]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
+/// The hash for one use, of everything that identifies an interface but its life.
+fn of_interface(used_for: &str, identity: &Identity, ifname: &IfName) -> [u8; 32] {
+    let Identity {
+        machine_id,
+        engine,
+        name,
+        life: _,
+    } = identity;
+    digest(&[used_for, machine_id, engine, name, ifname.as_str()])
+}
+
 fn local_mac(first: u8, hash: [u8; 32]) -> MacAddr {
     let [a, b, c, d, e, ..] = hash;
     MacAddr::local([first, a, b, c, d, e])
@@ -55,27 +66,12 @@ fn local_mac(first: u8, hash: [u8; 32]) -> MacAddr {
 /// The machine id itself stays secret: only this application-specific hash of
 /// it is seen on the network (machine-id(5)).
 pub fn stable_mac(identity: &Identity, ifname: &IfName) -> MacAddr {
-    let Identity {
-        machine_id,
-        engine,
-        name,
-        life: _,
-    } = identity;
-    local_mac(
-        0x02,
-        digest(&["pipework mac", machine_id, engine, name, ifname.as_str()]),
-    )
+    local_mac(0x02, of_interface("pipework mac", identity, ifname))
 }
 
 /// A UUID for an interface that has no MAC of its own to be known by.
 pub fn duid(identity: &Identity, ifname: &IfName) -> [u8; 16] {
-    let Identity {
-        machine_id,
-        engine,
-        name,
-        life: _,
-    } = identity;
-    let hash = digest(&["pipework duid", machine_id, engine, name, ifname.as_str()]);
+    let hash = of_interface("pipework duid", identity, ifname);
     let mut uuid = [0; 16];
     uuid.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
     uuid
@@ -93,16 +89,7 @@ pub fn bridge_mac(machine_id: &str, bridge: &IfName) -> MacAddr {
 /// because a bridge takes the lowest one of its ports for its own
 /// (`br_stp_recalculate_bridge_id`).
 pub fn host_mac(identity: &Identity, ifname: &IfName) -> MacAddr {
-    let Identity {
-        machine_id,
-        engine,
-        name,
-        life: _,
-    } = identity;
-    local_mac(
-        0xfe,
-        digest(&["pipework host", machine_id, engine, name, ifname.as_str()]),
-    )
+    local_mac(0xfe, of_interface("pipework host", identity, ifname))
 }
 
 /// The MAC of the host's own child of a NIC.
@@ -125,15 +112,8 @@ pub fn alias(name: &str, ifname: &IfName) -> String {
 /// What names an interface to servers where its MAC is not its own: with what
 /// tells this machine from another that runs the same name.
 pub fn client_name(identity: &Identity, ifname: &IfName) -> String {
-    let Identity {
-        machine_id,
-        engine,
-        name,
-        life: _,
-    } = identity;
-    let parts = ["pipework client", machine_id, engine, name, ifname.as_str()];
-    let [a, b, c, d, e, ..] = digest(&parts);
-    let own = alias(name, ifname);
+    let [a, b, c, d, e, ..] = of_interface("pipework client", identity, ifname);
+    let own = alias(&identity.name, ifname);
     format!("{own}@{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}")
 }
 

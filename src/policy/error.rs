@@ -1,6 +1,5 @@
 //! Why policy refuses, as data; `Display` is one complete line.
 
-use std::io;
 use std::path::PathBuf;
 
 use super::caller::Caller;
@@ -8,40 +7,14 @@ use super::need::Ask;
 use super::rule::RuleFlaw;
 use super::suggestion::Suggestion;
 use crate::request::{IfName, Origin};
-use crate::trust::FileFault;
+use crate::trust::FileError;
 
 /// Why policy refuses.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// The file is there and cannot be read.
-    #[error("reading {}: {source}", path.display())]
-    Unreadable {
-        /// The policy file.
-        path: PathBuf,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// The file could have been written by somebody else than root, or is no
-    /// file of a sensible size.
-    #[error("{} {fault}", path.display())]
-    Untrusted {
-        /// The policy file.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: FileFault,
-    },
-    /// The text is not TOML, or has an unknown key or a wrong value.
-    #[error("{}:{line}:{column}: {what}", path.display())]
-    Malformed {
-        /// The policy file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The column in characters, from 1.
-        column: usize,
-        /// What is wrong there, in the parser's words.
-        what: String,
-    },
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A rule that cannot mean what its author thinks.
     #[error("{}:{line}: {flaw}", path.display())]
     Flawed {
@@ -122,11 +95,11 @@ impl PolicyError {
     /// What to do about it; may have several lines.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreadable { .. } => {
+            Self::File(FileError::Unreadable { .. }) => {
                 Some("nothing is attached while the policy cannot be read".to_owned())
             }
-            Self::Untrusted { path, fault } => fault.cure(path),
-            Self::Malformed { .. } | Self::Flawed { .. } => {
+            Self::File(FileError::Untrusted { path, fault }) => fault.cure(path),
+            Self::File(FileError::Malformed { .. }) | Self::Flawed { .. } => {
                 Some("nothing is attached until the policy file is right".to_owned())
             }
             Self::CrioPod => Some(
@@ -165,9 +138,7 @@ impl PolicyError {
             Self::NotAllowed { lacking, .. } => Some(&lacking.origin),
             Self::NeverForPods { ask, .. } => Some(&ask.origin),
             Self::Denied { origin, .. } | Self::NoSuchDevice { origin, .. } => Some(origin),
-            Self::Unreadable { .. }
-            | Self::Untrusted { .. }
-            | Self::Malformed { .. }
+            Self::File(_)
             | Self::Flawed { .. }
             | Self::CrioPod
             | Self::TenantUnlisted { .. }

@@ -12,7 +12,7 @@ use toml::Spanned;
 use super::error::PolicyError;
 use super::rule::Rule;
 use crate::trust::text::position;
-use crate::trust::{self, Unread};
+use crate::trust::{self, text};
 
 /// Where the administrator's policy is.
 pub const POLICY_PATH: &str = "/etc/pipework/policy.toml";
@@ -44,37 +44,15 @@ struct Document {
 impl Policy {
     /// The policy in a file; `None` when there is no such file.
     pub fn load(path: &Path) -> Result<Option<Self>, PolicyError> {
-        let unreadable = |source| PolicyError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
-        let untrusted = |fault| PolicyError::Untrusted {
-            path: path.to_owned(),
-            fault,
-        };
-        let bytes = trust::read(path).map_err(|unread| match unread {
-            Unread::Io(source) => unreadable(source),
-            Unread::Fault(fault) => untrusted(fault),
-        })?;
+        let bytes = trust::read(path)?;
         bytes.map(|bytes| Self::parse(path, &bytes)).transpose()
     }
 
     /// The policy in a file's content; the path is for messages.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, PolicyError> {
-        let malformed = |(line, column), what| PolicyError::Malformed {
-            path: path.to_owned(),
-            line,
-            column,
-            what,
-        };
-        let text = std::str::from_utf8(bytes).map_err(|e| {
-            let good = String::from_utf8_lossy(bytes.get(..e.valid_up_to()).unwrap_or_default());
-            malformed(position(&good, good.len()), "not UTF-8".to_owned())
-        })?;
-        let document: Document = toml::from_str(text).map_err(|e| {
-            let offset = e.span().map_or(0, |span| span.start);
-            malformed(position(text, offset), one_line(e.message()))
-        })?;
+        let text = text::of(path, bytes)?;
+        let document: Document =
+            toml::from_str(text).map_err(|e| text::not_toml(path, text, &e))?;
         let mut rules = Vec::with_capacity(document.rule.len());
         for spanned in document.rule {
             let (line, _) = position(text, spanned.span().start);
@@ -93,10 +71,4 @@ impl Policy {
             rules,
         })
     }
-}
-
-/// The parser's message on one line.
-fn one_line(message: &str) -> String {
-    let parts: Vec<&str> = message.lines().map(str::trim).collect();
-    parts.join(", ")
 }

@@ -142,7 +142,7 @@ fn a_database_that_is_elsewhere_is_found_by_the_setting() {
         set("ovsbd = \"/run/elsewhere.sock\"\n");
         let text = lab.attach(&lab.any_container(), &ASKED).refused(16);
         assert!(
-            text.contains("/etc/pipework/config.toml: unknown field `ovsbd`"),
+            text.contains("/etc/pipework/config.toml:1:1: unknown field `ovsbd`"),
             "{text}"
         );
         set("ovsdb = \"/run/elsewhere.sock\"\n");

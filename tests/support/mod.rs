@@ -60,3 +60,21 @@ macro_rules! skip {
     }};
 }
 pub(crate) use skip;
+
+/// Each of these tests as one of every Debian suite that worlds are made of. The
+/// file calls it with modules and their cases, and has an `on` that runs one.
+#[allow(unused_macros)]
+macro_rules! on_every_suite {
+    ($($module:ident: $($case:ident)*;)*) => {
+        mod trixie { $( mod $module { $(
+            #[test]
+            fn $case() { crate::on("trixie", crate::$module::$case) }
+        )* } )* }
+        mod forky { $( mod $module { $(
+            #[test]
+            fn $case() { crate::on("forky", crate::$module::$case) }
+        )* } )* }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use on_every_suite;

@@ -5,24 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::runtime::Runtime;
-use crate::attach::{Attached, Context, attach, is_attached, release};
-use crate::collect::Collector;
+use crate::attach::{Context, attach, is_attached, release};
 use crate::deadline::Deadline;
-use crate::error::{Error, report};
-use crate::frontend::read;
+use crate::error::Error;
+use crate::frontend::collecting::with_collector;
+use crate::frontend::{read, telling};
 use crate::host::container::{Pod, Sandbox};
 use crate::keeper;
-use crate::logging;
 use crate::nri::message::PodSandbox;
 use crate::policy::{Caller, POLICY_PATH, Policy};
-use crate::record::{DIRECTORY, Report, Store};
+use crate::record::{DIRECTORY, Store};
 use crate::reference::Keeper;
 use crate::request::{Attachment, Request};
 use crate::sys::block_on;
-use crate::sys::clock::seconds_since_1970;
 use crate::sys::netns::Netns;
 use crate::sys::proc;
-use crate::sys::rtnl::Rtnl;
 
 /// What a pod that waits for a server, a router or a carrier has in all; the
 /// runtime does not wait for it.
@@ -183,7 +180,7 @@ impl Job {
         let attached = attached.map_err(Error::Socket)??;
         let _ = store.drop_report(&self.pod.name);
         if let Some(attached) = &attached {
-            log(&self.pod.name, attached);
+            telling::log(&self.pod.name, attached);
             if self.is_late {
                 tracing::warn!(
                     pod = self.pod.name,
@@ -196,40 +193,20 @@ impl Job {
     }
 }
 
-fn log(pod: &str, attached: &Attached) {
-    for notice in &attached.notices {
-        tracing::info!(pod, "{notice}");
-    }
-    for error in &attached.left_out {
-        tracing::warn!(pod, %error, "an optional interface was left out");
-    }
-    for error in &attached.unannounced {
-        tracing::warn!(pod, %error, "the address was not announced");
-    }
-}
-
 /// Keeps the whole report where it can be found, and gives back its first line,
 /// which is complete by itself.
 pub fn tell(pod: &str, error: &Error) -> String {
-    let text = report(error, Some(pod));
-    let body = text.trim_start_matches("pipework: ");
-    logging::to_stderr(&text);
-    logging::to_system_log(tracing::Level::ERROR, body);
-    if let Ok(store) = Store::open(Path::new(DIRECTORY)) {
-        let _ = store.keep_report(&Report {
-            id: pod.to_owned(),
-            name: pod.to_owned(),
-            at: seconds_since_1970(),
-            text: text.clone(),
-        });
-    }
+    let text = telling::tell(error, Some(pod));
+    telling::keep(pod, pod.to_owned(), text.clone());
     text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// Ends what a pod has; without a record there is nothing to do.
 pub fn end(id: &str) {
     let deadline = Deadline::after(RELEASE_TIME);
-    let ended = with_collector(deadline, async |collector| release(id, collector).await);
+    let ended = with_collector(deadline, NIC_TIME, async |collector| {
+        release(id, collector).await
+    });
     match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -239,25 +216,4 @@ pub fn end(id: &str) {
             tracing::warn!(pod = id, %error, "what the pod left behind stays for now");
         }
     }
-}
-
-/// Runs `work` with a collector of its own.
-pub fn with_collector<T>(
-    deadline: Deadline,
-    work: impl AsyncFnOnce(&Collector<'_>) -> T,
-) -> Result<T, Error> {
-    let store = Store::open(Path::new(DIRECTORY))?;
-    let home = Netns::own().map_err(Error::Socket)?;
-    block_on(async {
-        let host = Rtnl::open(deadline).map_err(Error::Socket)?;
-        let collector = Collector {
-            store: &store,
-            host: &host,
-            home: &home,
-            deadline,
-            patience: NIC_TIME,
-        };
-        Ok(work(&collector).await)
-    })
-    .map_err(Error::Socket)?
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::fixtures::parse;
 use crate::policy::{Policy, PolicyError};
-use crate::trust::FileFault;
+use crate::trust::{FileError, FileFault};
 
 /// A directory of this test's own, gone when dropped.
 struct Scratch(PathBuf);
@@ -45,7 +45,7 @@ fn is_root(path: &std::path::Path) -> bool {
 
 fn fault(path: &std::path::Path) -> FileFault {
     match Policy::load(path) {
-        Err(PolicyError::Untrusted { fault, .. }) => fault,
+        Err(PolicyError::File(FileError::Untrusted { fault, .. })) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -66,7 +66,10 @@ fn a_link_that_leads_nowhere_refuses() {
     let path = scratch.0.join("policy.toml");
     symlink(scratch.0.join("gone"), &path).unwrap();
     let error = Policy::load(&path).unwrap_err();
-    assert!(matches!(error, PolicyError::Unreadable { .. }));
+    assert!(matches!(
+        error,
+        PolicyError::File(FileError::Unreadable { .. })
+    ));
 }
 
 #[test]
@@ -185,7 +188,10 @@ fn wrong_words_and_numbers_are_refused() {
     ] {
         let text = format!("[[rule]]\n{line}\n");
         let error = parse(&text).unwrap_err();
-        let placed = matches!(error, PolicyError::Malformed { line: 2, .. });
+        let placed = matches!(
+            error,
+            PolicyError::File(FileError::Malformed { line: 2, .. })
+        );
         assert!(placed, "{line}: {error:?}");
     }
 }
