@@ -12,6 +12,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "keeper/claims.rs"]
+mod claims;
 #[path = "keeper/crowd.rs"]
 mod crowd;
 #[path = "keeper/ends.rs"]

@@ -96,6 +96,57 @@ impl Probe {
     }
 }
 
+/// RFC 5227 §1.1: `DEFEND_INTERVAL`.
+const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Listens for other hosts that claim an address while it is in use (§2.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    address: Ipv4Addr,
+    defended_at: Option<Now>,
+}
+
+/// What is to be done about another host's claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Announce the address once; the other host may give way.
+    Defend(MacAddr),
+    /// It insists: use the address no more.
+    GiveUp(MacAddr),
+}
+
+impl Watch {
+    /// For an address that is in use from now on.
+    pub fn new(address: Ipv4Addr) -> Self {
+        Self {
+            address,
+            defended_at: None,
+        }
+    }
+
+    /// The address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// What is to be done about a packet at `now`; `None` where it claims
+    /// nothing, or is our own. It is defended against the first claim, and
+    /// given up at the second within ten seconds (§2.4 b).
+    pub fn hears(&mut self, packet: &ArpPacket, own: MacAddr, now: Now) -> Option<Claim> {
+        if packet.sender != self.address || packet.sender_mac == own.octets() {
+            return None;
+        }
+        let mac = MacAddr::try_from(packet.sender_mac);
+        let mac = mac.unwrap_or(MacAddr::local(packet.sender_mac));
+        let defended = self.defended_at.replace(now);
+        let is_recent = defended.is_some_and(|at| now < at + DEFEND_INTERVAL);
+        Some(match is_recent {
+            true => Claim::GiveUp(mac),
+            false => Claim::Defend(mac),
+        })
+    }
+}
+
 /// A random part of a time.
 fn part_of(time: Duration, random: u64) -> Duration {
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -164,5 +215,26 @@ mod tests {
         assert_eq!(hears(packet(1, nobody, ADDRESS)), None);
         assert_eq!(hears(packet(2, other, ADDRESS)), None);
         assert_eq!(hears(packet(2, nobody, other)), None);
+    }
+
+    #[test]
+    fn a_claim_is_met_once_in_ten_seconds_and_then_believed() {
+        let mut watch = Watch::new(ADDRESS);
+        let other = Ipv4Addr::new(10, 0, 0, 9);
+        let at = Duration::from_secs;
+        let claim = packet(2, ADDRESS, ADDRESS);
+        assert_eq!(watch.hears(&packet(1, ADDRESS, ADDRESS), OWN, at(0)), None);
+        assert_eq!(watch.hears(&packet(2, other, ADDRESS), OWN, at(0)), None);
+        let probe = packet(2, Ipv4Addr::UNSPECIFIED, ADDRESS);
+        assert_eq!(
+            watch.hears(&probe, OWN, at(0)),
+            None,
+            "it asks, and is answered"
+        );
+        let is_met = |claim| matches!(claim, Some(Claim::Defend(_)));
+        assert!(is_met(watch.hears(&claim, OWN, at(1))));
+        assert!(is_met(watch.hears(&claim, OWN, at(11))));
+        let believed = watch.hears(&claim, OWN, at(20));
+        assert!(matches!(believed, Some(Claim::GiveUp(mac)) if mac.octets()[5] == 2));
     }
 }

@@ -8,9 +8,10 @@
 //! address, a UDP socket speaks to one server.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::arp::{Probe, Verdict};
+use super::arp::{Claim, Probe, Verdict, Watch};
 use super::frame;
 use super::lease::Lease;
 use super::v4::{Action, Event, Machine, Now, State};
@@ -43,6 +44,8 @@ pub struct Client {
     raw: Option<PacketSocket>,
     unicast: Option<UdpSocket>,
     probe: Option<Probe>,
+    watch: Option<(PacketSocket, Watch)>,
+    defended: Option<MacAddr>,
     random: u64,
     unsent: Option<io::Error>,
 }
@@ -62,6 +65,8 @@ impl Client {
             raw: None,
             unicast: None,
             probe: None,
+            watch: None,
+            defended: None,
             random,
             unsent: None,
         })
@@ -85,6 +90,27 @@ impl Client {
     /// Gives it a socket bound to its address, by which it asks one server.
     pub fn speak(&mut self, unicast: UdpSocket) {
         self.unicast = Some(unicast);
+    }
+
+    /// Gives it a socket by which it hears who else claims the address that it
+    /// has in use (RFC 5227 §2.4), with the filter `sys::filter::claims_of`.
+    pub fn watch(&mut self, socket: PacketSocket, address: Ipv4Addr) {
+        self.watch = Some((socket, Watch::new(address)));
+    }
+
+    /// The address that it listens for claims of.
+    pub fn watched(&self) -> Option<Ipv4Addr> {
+        self.watch.as_ref().map(|(_, watch)| watch.address())
+    }
+
+    /// Takes that socket away.
+    pub fn unwatch(&mut self) -> Option<OwnedFd> {
+        self.watch.take().map(|(socket, _)| OwnedFd::from(socket))
+    }
+
+    /// Against whom the address was defended since the last time of asking.
+    pub fn defended(&mut self) -> Option<MacAddr> {
+        self.defended.take()
     }
 
     /// Whether it has what it needs to hear an answer.
@@ -149,6 +175,16 @@ impl Client {
             changes.extend(self.hear(heard, now));
         }
         for _ in 0..MOST_FRAMES {
+            let Some((socket, _)) = &self.watch else {
+                break;
+            };
+            let Some(length) = socket.receive_now(&mut buffer)? else {
+                break;
+            };
+            let heard = buffer.get(..length).unwrap_or_default();
+            changes.extend(self.hear_claim(heard, now));
+        }
+        for _ in 0..MOST_FRAMES {
             let Some(unicast) = &self.unicast else { break };
             let Some(length) = unicast.receive_now(&mut buffer)? else {
                 break;
@@ -170,6 +206,27 @@ impl Client {
         }
         match frame::message_in(heard) {
             Some(bytes) => self.receive(bytes, now),
+            None => Vec::new(),
+        }
+    }
+
+    fn hear_claim(&mut self, heard: &[u8], now: Now) -> Vec<Change> {
+        let in_use = self.machine.state().in_use();
+        let in_use = in_use.map(|bound| bound.lease.address.addr());
+        let (Some(packet), Some((_, watch))) = (arp::read(heard), &mut self.watch) else {
+            return Vec::new();
+        };
+        if in_use != Some(watch.address()) {
+            return Vec::new();
+        }
+        match watch.hears(&packet, self.mac, now) {
+            Some(Claim::Defend(other)) => {
+                self.defended = Some(other);
+                let announcement = arp::announcement(self.mac, watch.address());
+                self.send(&announcement);
+                Vec::new()
+            }
+            Some(Claim::GiveUp(mac)) => self.on(&Event::Conflict { mac }, now),
             None => Vec::new(),
         }
     }
@@ -234,7 +291,10 @@ impl Client {
 
     /// What cannot be sent is lost like what is lost on the way, and sent again.
     fn send(&mut self, frame: &[u8]) {
-        let sent = match &self.raw {
+        let socket = self.raw.as_ref();
+        // One that hears less says as much.
+        let socket = socket.or(self.watch.as_ref().map(|(socket, _)| socket));
+        let sent = match socket {
             Some(socket) => socket.send(frame),
             None => Err(io::ErrorKind::NotConnected.into()),
         };

@@ -18,7 +18,7 @@ use crate::record::Kept;
 use crate::request::IfName;
 use crate::sys::clock::since_boot;
 use crate::sys::events::Poller;
-use crate::sys::filter::DHCP_AND_ARP;
+use crate::sys::filter::{DHCP_AND_ARP, claims_of};
 use crate::sys::netns::Netns;
 use crate::sys::packet::PacketSocket;
 use crate::sys::raw;
@@ -28,6 +28,9 @@ use crate::sys::udp::UdpSocket;
 /// an address is free take 3 s.
 const LISTENING: Duration = Duration::from_secs(8);
 
+/// When a socket that could not be had, or had to go, is tried for again.
+const WATCH_LATER: Duration = Duration::from_secs(10);
+
 /// Who renews a lease.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -36,6 +39,8 @@ pub(super) struct Client {
     has_address: bool,
     /// Until when its sockets stay open.
     listens_until: Option<Now>,
+    /// When it begins to listen for others that claim its address.
+    watches_at: Option<Now>,
 }
 
 /// Where its sockets are made, and who waits for them.
@@ -76,6 +81,7 @@ impl Client {
             has_begun: has_lease,
             has_address: false,
             listens_until: None,
+            watches_at: Some(Duration::ZERO),
         }
     }
 
@@ -85,6 +91,62 @@ impl Client {
         match (due, self.listens_until) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
+        }
+    }
+
+    /// When it begins to listen for others that claim its address; whether it
+    /// shall is not its business.
+    pub(super) fn watches_at(&self) -> Option<Now> {
+        let watched = self.dhcp.as_ref().and_then(DhcpClient::watched);
+        let in_use = self.in_use()?.lease.address.addr();
+        self.watches_at.filter(|_| watched != Some(in_use))
+    }
+
+    /// Listens for others that claim its address, if it has one in use, and for
+    /// those of no other; returns a socket that is needed no more.
+    ///
+    /// Fails when the socket cannot be had; it is tried again later.
+    pub(super) fn watch(&mut self, place: Place<'_>, kept: &Kept) -> io::Result<Option<OwnedFd>> {
+        let in_use = self.in_use().map(|bound| bound.lease.address.addr());
+        let Some(dhcp) = &mut self.dhcp else {
+            return Ok(None);
+        };
+        if dhcp.watched() == in_use {
+            return Ok(None);
+        }
+        let former = dhcp.unwatch();
+        if let Some(address) = in_use {
+            let Place { netns, home, .. } = place;
+            // Until it has come to pass.
+            self.watches_at = Some(since_boot() + WATCH_LATER);
+            let program = claims_of(address, kept.mac.octets());
+            let socket = PacketSocket::open_in(netns, home, kept.id.ifindex, &program)?;
+            place.wait_for(&socket)?;
+            dhcp.watch(socket, address);
+            tracing::debug!(ifname = %kept.ifname, %address, "who claims the address is heard");
+        }
+        self.watches_at = Some(Duration::ZERO);
+        Ok(former)
+    }
+
+    /// Listens no more, because that holds the namespace, and again after a
+    /// while if the lease is kept.
+    pub(super) fn unwatch(&mut self) -> Vec<OwnedFd> {
+        self.watches_at = Some(since_boot() + WATCH_LATER);
+        let socket = self.dhcp.as_mut().and_then(DhcpClient::unwatch);
+        socket.into_iter().collect()
+    }
+
+    /// Says what other hosts did about its address.
+    fn tell_of_claims(&mut self, kept: &Kept, changes: &[Change]) {
+        let (container, ifname) = (&kept.identity.name, &kept.ifname);
+        let Some(dhcp) = &mut self.dhcp else { return };
+        if let Some(mac) = dhcp.defended() {
+            tracing::warn!(container, %ifname, %mac, "another host claims the address, which is defended");
+        }
+        let gave_up = changes.contains(&Change::Withdraw);
+        if let Some((address, mac)) = dhcp.machine().progress().conflict.filter(|_| gave_up) {
+            tracing::warn!(container, %ifname, %address, %mac, "another host has the address, which is given up");
         }
     }
 
@@ -198,6 +260,7 @@ impl Client {
             }
             self.listens_until = Some(now + LISTENING);
         }
+        self.tell_of_claims(kept, &changes);
         Ok(changes)
     }
 

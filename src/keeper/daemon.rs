@@ -16,7 +16,8 @@ use std::time::Duration;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::hold::{Held, Watched};
+use super::held::Held;
+use super::hold::Watched;
 use super::policy::PolicyFile;
 use super::protocol::SOCKET;
 use super::serve::Guest;

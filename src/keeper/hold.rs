@@ -15,6 +15,7 @@ use super::client::Client;
 use super::client6::Client6;
 use super::daemon::{Daemon, LeaseKey, SWEEP_AFTER, Source};
 use super::give_back::give_back;
+use super::held::Held;
 use super::protocol::Refusal;
 use super::renew::{FAREWELL, farewell};
 use super::serve::close;
@@ -38,54 +39,12 @@ const RETRIES: u32 = 10;
 /// How often a namespace is looked at that needs no process.
 const BOUND_LOOK: Duration = Duration::from_secs(10);
 
-/// A lease that is kept.
-#[derive(Debug)]
-pub(super) struct Held {
-    /// As it stands on disk.
-    pub(super) kept: Kept,
-    /// Who renews it.
-    pub(super) client: Client,
-    /// The same for IPv6.
-    pub(super) client6: Client6,
-    /// The number of its events.
-    pub(super) number: u64,
-    /// A run before this one may have been killed while it applied the lease.
-    pub(super) is_half_made: bool,
-    /// It is left alone until then, although it may be due before.
-    pub(super) rests_until: Duration,
-    /// It asks once others on its segment have done so.
-    pub(super) waits_for_turn: bool,
-    /// It has been given back, and its address goes at this moment.
-    pub(super) leaves_at: Option<Duration>,
-    /// When the host's way to its address is tried again, and how often that has
-    /// failed.
-    pub(super) way: (Duration, u32),
-    /// Its namespace, where the lease is given back at the end.
-    netns: Option<Netns>,
-    /// That has been done.
-    is_given_back: bool,
-}
-
 /// A process whose end is waited for.
 #[derive(Debug)]
 pub(super) struct Watched {
     number: u64,
     pid: i32,
     _process: Process,
-}
-
-impl Held {
-    pub(super) fn wakes_at(&self) -> Option<Duration> {
-        let at_once = self.is_half_made.then_some(Duration::ZERO);
-        let four = self.client.wakes_at().filter(|_| !self.waits_for_turn);
-        let both = [four, self.client6.wakes_at()];
-        let due = at_once.or(both.into_iter().flatten().min());
-        let due = due.map(|due| due.max(self.rests_until));
-        [due, self.leaves_at, self.way_at()]
-            .into_iter()
-            .flatten()
-            .min()
-    }
 }
 
 fn failed(error: impl std::fmt::Display) -> Refusal {
@@ -140,6 +99,9 @@ impl Daemon {
         } else {
             None
         };
+        // Nor is it listened in.
+        let watches = kept.dhcp4.as_ref().is_some_and(|four| four.watches);
+        let watches = watches && !self.is_bound(&kept.id.namespace);
         let held = Held {
             client: Client::resume(&kept),
             client6: Client6::resume(&kept),
@@ -149,6 +111,7 @@ impl Daemon {
             waits_for_turn: false,
             leaves_at: None,
             way: (Duration::ZERO, 0),
+            watches,
             netns,
             is_given_back: false,
             kept,
@@ -170,6 +133,7 @@ impl Daemon {
             self.drop_number(held.number);
             self.end_turn(held.number);
             close(held.client.hush());
+            close(held.client.unwatch());
             close(held.client6.hush());
         }
         let is_needed = self.leases.keys().any(|(cookie, _)| *cookie == key.0);
@@ -285,6 +249,10 @@ impl Daemon {
         let before = self.retries.remove(&cookie);
         let key = self.namespace_key(cookie);
         let is_bound = self.is_bound(&key);
+        // What is listened by holds the namespace.
+        for (_, held) in self.leases.range_mut((cookie, 0)..=(cookie, u32::MAX)) {
+            close(held.client.unwatch());
+        }
         if !is_bound && self.says_farewell(cookie) {
             self.retries.insert(cookie, (since_boot() + FAREWELL, 0));
             return;

@@ -3,7 +3,7 @@
 //! The hook gets a lease, writes it down and names it to the daemon; from then
 //! on the daemon renews it. `protocol` is what is said between the two, `ask`
 //! the side of hooks and commands; `daemon` is the loop, `serve` answers, `hold`
-//! takes leases on and ends them, `renew` does what is due, `client` has the
+//! takes leases on and ends them, `held` is one of them, `renew` does what is due, `client` has the
 //! sockets for it, `names` the files of its container, `turns` says who may ask
 //! servers now, `policy` keeps the last that could be read.
 
@@ -12,6 +12,7 @@ mod client;
 mod client6;
 mod daemon;
 mod give_back;
+mod held;
 mod hold;
 mod names;
 mod policy;

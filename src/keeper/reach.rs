@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use super::daemon::Daemon;
-use super::hold::Held;
+use super::held::Held;
 use crate::apply::{Cause, acquire, release};
 use crate::deadline::Deadline;
 use crate::dhcp::v4::Now;

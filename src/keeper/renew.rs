@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::client::Place;
 use super::daemon::{Daemon, LeaseKey};
-use super::hold::Held;
+use super::held::Held;
 use super::protocol::Refusal;
 use super::serve::close;
 use crate::apply::carry_out;
@@ -148,14 +148,24 @@ impl Daemon {
             changes => changes?,
         };
         // Only what it comes to: an address that is replaced leaves no gap.
-        match changes.last() {
+        let used = match changes.last() {
             Some(Change::Apply(_)) => {
                 let bound = held.client.in_use().cloned();
                 self.use_lease(held, bound, guest, now)
             }
             Some(Change::Withdraw) => self.use_lease(held, None, guest, now),
             None => Ok(()),
+        };
+        if held.watches {
+            match held.client.watch(place, &held.kept) {
+                Ok(former) => close(former.into_iter().collect()),
+                Err(error) => {
+                    let ifname = &held.kept.ifname;
+                    tracing::warn!(%ifname, %error, "who claims the address is not heard");
+                }
+            }
         }
+        used
     }
 
     /// Makes the interface what `bound` says; without a lease, what it was.

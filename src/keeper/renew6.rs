@@ -2,7 +2,7 @@
 
 use super::client::Place;
 use super::daemon::Daemon;
-use super::hold::Held;
+use super::held::Held;
 use super::renew::Trouble;
 use crate::apply::carry_out;
 use crate::dhcp::io6::Change;

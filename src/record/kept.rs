@@ -63,6 +63,9 @@ pub struct Kept4 {
     pub config: Config,
     /// How an address is probed before it is used.
     pub arp: ArpProbe,
+    /// Other hosts that claim the address are listened for while it is in use.
+    #[serde(default)]
+    pub watches: bool,
     /// What of a lease is made use of.
     pub wishes: Wishes,
     /// The lease; `None` while there is none.
@@ -224,6 +227,7 @@ mod tests {
                 named: None,
                 reach: None,
                 unreached: None,
+                watches: false,
             }),
             dhcp6: Some(Kept6 {
                 config: v6::Config {

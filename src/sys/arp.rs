@@ -11,6 +11,10 @@ pub const ETHERTYPE: u16 = 0x0806;
 /// Hardware type Ethernet, protocol IPv4, lengths 6 and 4.
 const FORM: [u8; 6] = [0, 1, 8, 0, 6, 4];
 
+/// Where a frame has the sender's hardware address, and its address.
+pub(super) const SENDER_MAC_AT: usize = 22;
+pub(super) const SENDER_AT: usize = 28;
+
 /// What an ARP packet says, be it a request or a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArpPacket {
@@ -35,6 +39,15 @@ pub fn probe(mac: MacAddr, address: Ipv4Addr) -> Vec<u8> {
     frame.extend([0; 4]);
     frame.extend([0; 6]);
     frame.extend(address.octets());
+    frame
+}
+
+/// The frame that says to all that `address` is ours (RFC 5227 §2.3).
+pub fn announcement(mac: MacAddr, address: Ipv4Addr) -> Vec<u8> {
+    let mut frame = probe(mac, address);
+    if let Some(sender) = frame.get_mut(SENDER_AT..SENDER_AT + 4) {
+        sender.copy_from_slice(&address.octets());
+    }
     frame
 }
 
@@ -77,6 +90,14 @@ mod tests {
                 target: address,
             }
         );
+    }
+
+    #[test]
+    fn an_announcement_has_one_address_as_sender_and_target() {
+        let address = Ipv4Addr::new(10, 0, 0, 5);
+        let packet = read(&announcement(mac(), address)).unwrap();
+        assert_eq!((packet.sender, packet.target), (address, address));
+        assert_eq!(packet.sender_mac, MAC);
     }
 
     #[test]

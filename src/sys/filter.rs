@@ -1,6 +1,8 @@
 //! Programs that choose frames inside the kernel, for packet sockets
 //! (Documentation/networking/filter.rst).
 
+use std::net::Ipv4Addr;
+
 use nix::libc::sock_filter;
 
 use super::{ETHERTYPE_IPV4, arp, ndisc};
@@ -108,3 +110,23 @@ pub const DHCP_AND_ARP: [sock_filter; 14] = [
     end(0),
     end(ALL),
 ];
+
+/// Accepts ARP of others that say to have `address`, but not what is tagged for
+/// a VLAN: whoever listens for that is woken by nothing else.
+pub const fn claims_of(address: Ipv4Addr, own: [u8; 6]) -> [sock_filter; 12] {
+    let [a, b, c, d, e, f] = own;
+    [
+        load(LOAD_WORD, IS_TAGGED),
+        skip(0, 0, 8),
+        load(LOAD_HALF, ETHERTYPE_AT),
+        skip(arp::ETHERTYPE as u32, 0, 6),
+        load(LOAD_WORD, arp::SENDER_AT as u32),
+        skip(address.to_bits(), 0, 4),
+        load(LOAD_WORD, arp::SENDER_MAC_AT as u32),
+        skip(u32::from_be_bytes([a, b, c, d]), 0, 3),
+        load(LOAD_HALF, arp::SENDER_MAC_AT as u32 + 4),
+        skip(u16::from_be_bytes([e, f]) as u32, 0, 1),
+        end(0),
+        end(ALL),
+    ]
+}

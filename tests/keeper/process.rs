@@ -186,6 +186,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
             named: None,
             reach: None,
             unreached: None,
+            watches: false,
         }),
         dhcp6: None,
     }

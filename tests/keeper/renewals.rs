@@ -66,7 +66,7 @@ fn addresses(lab: &Lab, container: &Container) -> Vec<(String, u64)> {
     told.iter().map(address).collect()
 }
 
-fn names(lab: &Lab, container: &Container) -> Vec<String> {
+pub fn names(lab: &Lab, container: &Container) -> Vec<String> {
     let addresses = addresses(lab, container).into_iter();
     addresses.map(|(address, _)| address).collect()
 }

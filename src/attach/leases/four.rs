@@ -9,7 +9,7 @@ use crate::dhcp::v4::{Bound, Config};
 use crate::plan::lease::{Target, change};
 use crate::plan::{Applied4, LeaseAsk, Wishes};
 use crate::record::{Identity, Kept4, Remembered, VERSION};
-use crate::request::AddressWithGateway;
+use crate::request::{AddressWithGateway, ArpProbe};
 use crate::sys::clock;
 
 /// What a lease changes, and what is written down of it; without one, what the
@@ -44,6 +44,8 @@ pub(super) fn outcome(
             named: None,
             reach: ask.reach.clone(),
             unreached: None,
+            // Who holds a socket keeps a NIC from coming back.
+            watches: ask.arp == ArpProbe::Rfc && !ask.is_device,
         }),
         dhcp6: None,
     }

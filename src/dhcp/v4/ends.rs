@@ -38,11 +38,24 @@ impl Machine {
         actions
     }
 
+    /// Another host has the address, be it before it is used (RFC 2131 §4.4.1)
+    /// or while it is (RFC 5227 §2.4): its server is told, and asked for another.
     pub(super) fn conflict(&mut self, mac: MacAddr, now: Now) -> Vec<Action> {
-        let State::Probing { bound } = &self.state else {
-            return Vec::new();
+        let (lease, in_use) = match &self.state {
+            State::Probing { bound } => (bound.lease.clone(), false),
+            State::Bound(bound)
+            | State::Renewing { bound, .. }
+            | State::Rebinding { bound, .. }
+            | State::Rebooting {
+                keeps: Some(bound), ..
+            } => (bound.lease.clone(), true),
+            State::Init { .. }
+            | State::InitReboot { .. }
+            | State::Selecting { .. }
+            | State::Requesting { .. }
+            | State::Rebooting { keeps: None, .. }
+            | State::Released => return Vec::new(),
         };
-        let lease = bound.lease.clone();
         self.progress.conflict = Some((lease.address.addr(), mac));
         self.wanted = None;
         self.refusals += 1;
@@ -50,7 +63,9 @@ impl Machine {
         self.state = State::Init {
             until: now + AFTER_DECLINE,
         };
-        vec![Action::Broadcast(message)]
+        let mut actions = vec![Action::Broadcast(message)];
+        actions.extend(in_use.then_some(Action::Withdraw));
+        actions
     }
 
     /// INIT after a refusal: at once the first time, later the more the later.

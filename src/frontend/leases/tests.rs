@@ -58,6 +58,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
             named: None,
             reach: None,
             unreached: None,
+            watches: false,
         }),
         dhcp6: None,
     }

@@ -225,3 +225,20 @@ fn after_a_loss_of_carrier_the_lease_is_verified_and_used_meanwhile() {
     assert_eq!(due, secs(1800));
     assert_eq!(sent(&actions).ciaddr, HOST);
 }
+
+#[test]
+fn an_address_that_another_host_claims_while_it_is_in_use_is_declined() {
+    let mut machine = bound(machine());
+    let mac = MacAddr::try_from([2, 0, 0, 0, 0, 9]).unwrap();
+    let actions = machine.on(&Event::Conflict { mac }, secs(5));
+    let [Action::Broadcast(decline), Action::Withdraw] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(kind(decline), MessageType::Decline);
+    assert_eq!(decline.ciaddr, Ipv4Addr::UNSPECIFIED);
+    assert_eq!(decline.options.address(code::REQUESTED_ADDRESS), Some(HOST));
+    assert_eq!(machine.state().in_use(), None);
+    // RFC 2131 §3.1(5): ten seconds at least.
+    assert_eq!(machine.wakes_at(), Some(secs(15)));
+    assert!(machine.on(&Event::Conflict { mac }, secs(6)).is_empty());
+}

@@ -1,0 +1,54 @@
+//! A lease that the daemon keeps, with its clients, and when it has something to
+//! do next.
+
+use std::time::Duration;
+
+use super::client::Client;
+use super::client6::Client6;
+use crate::record::Kept;
+use crate::sys::netns::Netns;
+
+/// A lease that is kept.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// As it stands on disk.
+    pub(super) kept: Kept,
+    /// Who renews it.
+    pub(super) client: Client,
+    /// The same for IPv6.
+    pub(super) client6: Client6,
+    /// The number of its events.
+    pub(super) number: u64,
+    /// A run before this one may have been killed while it applied the lease.
+    pub(super) is_half_made: bool,
+    /// It is left alone until then, although it may be due before.
+    pub(super) rests_until: Duration,
+    /// It asks once others on its segment have done so.
+    pub(super) waits_for_turn: bool,
+    /// It has been given back, and its address goes at this moment.
+    pub(super) leaves_at: Option<Duration>,
+    /// When the host's way to its address is tried again, and how often that has
+    /// failed.
+    pub(super) way: (Duration, u32),
+    /// Others that claim its address are listened for.
+    pub(super) watches: bool,
+    /// Its namespace, where the lease is given back at the end.
+    pub(super) netns: Option<Netns>,
+    /// That has been done.
+    pub(super) is_given_back: bool,
+}
+
+impl Held {
+    pub(super) fn wakes_at(&self) -> Option<Duration> {
+        let at_once = self.is_half_made.then_some(Duration::ZERO);
+        let four = self.client.wakes_at().filter(|_| !self.waits_for_turn);
+        let both = [four, self.client6.wakes_at()];
+        let due = at_once.or(both.into_iter().flatten().min());
+        let due = due.map(|due| due.max(self.rests_until));
+        let watches_at = self.client.watches_at().filter(|_| self.watches);
+        [due, self.leaves_at, self.way_at(), watches_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
