@@ -40,6 +40,8 @@ mod device_back;
 mod device_podman;
 #[path = "kernel/device_traffic.rs"]
 mod device_traffic;
+#[path = "kernel/doctor.rs"]
+mod doctor;
 #[path = "kernel/dummy.rs"]
 mod dummy;
 #[path = "kernel/guard.rs"]

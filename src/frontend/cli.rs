@@ -9,8 +9,8 @@ use crate::frontend::commands::{self, help, usage_of};
 use crate::frontend::completions::completions;
 use crate::frontend::daemon::Services;
 use crate::frontend::{
-    attach, check, classic, daemon, detach, gc, hook, leases, list, networks, nri, plan, uplink,
-    why,
+    attach, check, classic, daemon, detach, doctor, gc, hook, leases, list, networks, nri, plan,
+    uplink, why,
 };
 use crate::logging::to_stderr;
 use crate::request::keys;
@@ -59,6 +59,7 @@ fn run_command(command: &str, rest: &[&str]) -> Option<u8> {
         ("keys", [field]) => Some(print(&keys::text(Some(field)))),
         ("networks", []) => Some(networks::run(None)),
         ("networks", [name]) => Some(networks::run(Some(name))),
+        ("doctor", rest) => doctor::run(rest),
         ("gc", []) => Some(gc::run()),
         ("daemon", []) => Some(daemon::run(Services::Leases)),
         ("daemon", ["--nri"]) => Some(daemon::run(Services::LeasesAndPods)),

@@ -1,6 +1,8 @@
 //! The table of commands: what each is called, what follows it, and what it is
 //! for. `--help`, the completions and the manual's synopsis are made of it.
 
+use crate::frontend::doctor;
+
 /// One command.
 #[derive(Debug, Clone, Copy)]
 pub struct Command {
@@ -118,6 +120,13 @@ pub const COMMANDS: &[Command] = &[
         "put a bridge in the place of a network card",
     ),
     command("gc", "", &[], Host, "remove what dead containers left"),
+    command(
+        "doctor",
+        "[CHECK]... [--json]",
+        &doctor::WORDS,
+        Host,
+        "look for what keeps containers off their networks",
+    ),
     command("exit-codes", "", &[], Host, "list the exit codes"),
     command(
         "completions",

@@ -1,13 +1,29 @@
 //! Whether a device of the machine still has a network device, in whichever
-//! namespace, as /sys/bus says.
+//! namespace, and which driver it has, as /sys/bus says.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// Whether the device `device` of the bus `bus` has no network device any more:
 /// it was unplugged, switched off, or lost its driver. The folder `net` is there
 /// as long as one exists anywhere, though what is in it is shown only in the
 /// namespace that has it.
 pub fn has_no_network_device(bus: &str, device: &str) -> bool {
+    let Some(path) = path_of(bus, device) else {
+        return false;
+    };
+    // Without /sys nothing is known.
+    Path::new("/sys/bus").exists() && !path.join("net").exists()
+}
+
+/// The driver of the device `device` of the bus `bus`, as `virtio_net`; `None`
+/// where it has none, or /sys does not say.
+pub fn driver(bus: &str, device: &str) -> Option<String> {
+    let driver = std::fs::read_link(path_of(bus, device)?.join("driver")).ok()?;
+    Some(driver.file_name()?.to_str()?.to_owned())
+}
+
+/// The folder of a device; `None` for what names none.
+fn path_of(bus: &str, device: &str) -> Option<PathBuf> {
     let is_plain = |part: &str| {
         let mut parts = Path::new(part).components();
         matches!(
@@ -15,12 +31,8 @@ pub fn has_no_network_device(bus: &str, device: &str) -> bool {
             (Some(Component::Normal(_)), None)
         )
     };
-    if !is_plain(bus) || !is_plain(device) {
-        return false;
-    }
     let path = Path::new("/sys/bus").join(bus).join("devices").join(device);
-    // Without /sys nothing is known.
-    Path::new("/sys/bus").exists() && !path.join("net").exists()
+    (is_plain(bus) && is_plain(device)).then_some(path)
 }
 
 #[cfg(test)]

@@ -184,6 +184,7 @@ fn bridge(wanted: &Wanted, view: &View, port: Option<&DeviceView>) -> Result<(),
 fn carries(name: &str, policy: BridgePolicy) -> Result<(), UplinkError> {
     let BridgePolicy {
         spanning_tree,
+        forward_delay_cs: _,
         vlan_filtering,
         default_pvid,
     } = policy;

@@ -10,8 +10,11 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "attach",
             "collect",
+            // Whether the settings can be read is asked by a command.
+            "config",
             "deadline",
             "error",
+            "hint",
             "host",
             "keeper",
             "logging",

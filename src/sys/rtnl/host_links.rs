@@ -16,6 +16,7 @@ use super::{Rtnl, RtnlError};
 const HEADER_BYTES: usize = 16;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_DATA: u16 = 2;
+const IFLA_BR_FORWARD_DELAY: u16 = 1;
 const IFLA_BR_STP_STATE: u16 = 5;
 const IFLA_BR_VLAN_FILTERING: u16 = 7;
 const IFLA_BR_VLAN_DEFAULT_PVID: u16 = 39;
@@ -41,6 +42,9 @@ pub struct BridgePolicy {
     /// It runs the spanning tree protocol: a port says nothing for twice the
     /// forward delay.
     pub spanning_tree: bool,
+    /// How long a port listens, and then learns, in hundredths of a second
+    /// (`USER_HZ`).
+    pub forward_delay_cs: u32,
     /// It keeps VLANs apart.
     pub vlan_filtering: bool,
     /// The VLAN that a new port is in, untagged; 0 is none.
@@ -122,6 +126,7 @@ fn policy_of(message: &[u8]) -> Option<BridgePolicy> {
     let pvid = data.value(IFLA_BR_VLAN_DEFAULT_PVID).unwrap_or_default();
     Some(BridgePolicy {
         spanning_tree: number != 0,
+        forward_delay_cs: data.value_number(IFLA_BR_FORWARD_DELAY).unwrap_or(0),
         vlan_filtering: filters.first().is_some_and(|on| *on != 0),
         default_pvid: pvid.first_chunk().copied().map_or(0, u16::from_ne_bytes),
     })
