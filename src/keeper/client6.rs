@@ -69,6 +69,31 @@ impl Client6 {
         dhcp.and_then(|dhcp| dhcp.machine().state().in_use())
     }
 
+    /// Whether it is about to ask all servers for an address, which every
+    /// interface on its segment hears.
+    pub(super) fn asks_all(&self, now: Now) -> bool {
+        let Some(dhcp) = &self.dhcp else { return false };
+        match dhcp.machine().state() {
+            State::Idle { .. }
+            | State::Remembering { .. }
+            | State::Soliciting { .. }
+            | State::Requesting { keeps: None, .. }
+            | State::Confirming { in_use: false, .. } => {
+                self.wakes_at().is_some_and(|at| at <= now)
+            }
+            State::Requesting { keeps: Some(_), .. }
+            | State::Confirming { in_use: true, .. }
+            | State::Bound(_)
+            | State::Renewing { .. }
+            | State::Rebinding { .. }
+            | State::Declining { .. }
+            | State::Releasing { .. }
+            | State::Informing { .. }
+            | State::Informed { .. }
+            | State::Released => false,
+        }
+    }
+
     /// Whether its sockets may be closed until it is due again: an answer that
     /// comes later than this is none.
     pub(super) fn has_listened(&self, now: Now) -> bool {

@@ -25,6 +25,8 @@ pub(super) struct Held {
     pub(super) rests_until: Duration,
     /// It asks once others on its segment have done so.
     pub(super) waits_for_turn: bool,
+    /// The same of IPv6's.
+    pub(super) waits_for_turn6: bool,
     /// It has been given back, and its address goes at this moment.
     pub(super) leaves_at: Option<Duration>,
     /// When the host's way to its address is tried again, and how often that has
@@ -42,7 +44,8 @@ impl Held {
     pub(super) fn wakes_at(&self) -> Option<Duration> {
         let at_once = self.is_half_made.then_some(Duration::ZERO);
         let four = self.client.wakes_at().filter(|_| !self.waits_for_turn);
-        let both = [four, self.client6.wakes_at()];
+        let six = self.client6.wakes_at().filter(|_| !self.waits_for_turn6);
+        let both = [four, six];
         let due = at_once.or(both.into_iter().flatten().min());
         let due = due.map(|due| due.max(self.rests_until));
         let watches_at = self.client.watches_at().filter(|_| self.watches);

@@ -109,6 +109,7 @@ impl Daemon {
             is_half_made: kept.is_half_made(),
             rests_until: Duration::ZERO,
             waits_for_turn: false,
+            waits_for_turn6: false,
             leaves_at: None,
             way: (Duration::ZERO, 0),
             watches,

@@ -54,16 +54,21 @@ impl Daemon {
             self.leases.insert(key, held);
             return self.let_go(key);
         }
-        let asks = held.client.asks_all(now);
-        held.waits_for_turn = asks && !self.turns.ask(held.kept.uplink, held.number);
+        let (asks, asks6) = (held.client.asks_all(now), held.client6.asks_all(now));
+        // Both families have one turn.
+        let waits = (asks || asks6) && !self.turns.ask(held.kept.uplink, held.number);
+        held.waits_for_turn = asks && waits;
+        held.waits_for_turn6 = asks6 && waits;
         let looked_after = self.look_after(&mut held, now);
         let (name, ifname) = (held.kept.identity.name.clone(), held.kept.ifname.clone());
         let leaves = held.leaves_at.is_some_and(|at| at <= now);
-        let (number, has_listened) = (held.number, held.client.has_listened(now));
+        let has_listened = held.client.has_listened(now);
+        let has_listened6 = held.client6.has_listened(now);
+        let (number, is_quiet) = (held.number, has_listened && has_listened6);
         if has_listened {
             close(held.client.hush());
         }
-        if held.client6.has_listened(now) {
+        if has_listened6 {
             close(held.client6.hush());
         }
         let is_over = match &looked_after {
@@ -81,7 +86,7 @@ impl Daemon {
             tracing::warn!(container = name, %ifname, %error, "a lease could not be looked after");
         }
         self.leases.insert(key, held);
-        if has_listened || has_failed {
+        if is_quiet || has_failed {
             self.end_turn(number);
         }
         if is_over {

@@ -25,6 +25,9 @@ impl Daemon {
         guest: &Rtnl,
         now: Now,
     ) -> Result<(), Trouble> {
+        if held.waits_for_turn6 {
+            return Ok(());
+        }
         let changes = match held.client6.serve(place, &held.kept, now) {
             Err(e) if matches!(e.raw_os_error(), Some(nix::libc::ENODEV | nix::libc::ENXIO)) => {
                 return Err(Trouble::NoLink);

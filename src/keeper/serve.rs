@@ -128,7 +128,10 @@ impl Daemon {
         for next in self.turns.end(number) {
             let mut leases = self.leases.values_mut();
             match leases.find(|held| held.number == next) {
-                Some(held) => held.waits_for_turn = false,
+                Some(held) => {
+                    held.waits_for_turn = false;
+                    held.waits_for_turn6 = false;
+                }
                 None => self.answer(next, &Answer::Done),
             }
         }

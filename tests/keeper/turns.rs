@@ -8,7 +8,8 @@ use pipework::keeper::{Turn, turn};
 use crate::crowd::waiting;
 use crate::process::{Daemon, hand_over, soon, within};
 use crate::server::Server;
-use crate::support::lab::lab;
+use crate::support::dhcp6_server::{GIVEN, Scripted6, lan6, locals6};
+use crate::support::lab::{ip_json, lab};
 
 fn briefly() -> Deadline {
     Deadline::after(Duration::from_millis(50))
@@ -19,10 +20,8 @@ fn thirty_two_ask_at_once_and_the_next_when_one_of_them_ends() {
     lab!(|_lab| {
         let _daemon = Daemon::start();
         let mut turns: Vec<Turn> = (0..32).map(|_| turn(7, soon()).unwrap()).collect();
-        let start = Instant::now();
         assert!(turn(7, briefly()).is_none());
-        assert!(start.elapsed() < Duration::from_secs(1));
-        assert!(turn(8, briefly()).is_some(), "another segment");
+        assert!(turn(8, soon()).is_some(), "another segment");
         turns.pop();
         assert!(turn(7, soon()).is_some());
     });
@@ -32,8 +31,9 @@ fn thirty_two_ask_at_once_and_the_next_when_one_of_them_ends() {
 fn without_a_daemon_nobody_waits() {
     lab!(|_lab| {
         let start = Instant::now();
-        assert!(turn(7, soon()).is_none());
-        assert!(start.elapsed() < Duration::from_millis(50));
+        let late = Duration::from_secs(60);
+        assert!(turn(7, Deadline::after(late)).is_none());
+        assert!(start.elapsed() < late / 2);
     });
 }
 
@@ -50,10 +50,38 @@ fn a_lease_that_the_daemon_asks_for_itself_waits_for_its_turn_too() {
         std::thread::sleep(Duration::from_millis(400));
         assert!(server.heard().is_empty());
         turns.pop();
-        within("it is asked for", Duration::from_secs(2), || {
-            !server.heard().is_empty()
-        });
+        within("it is asked for", || !server.heard().is_empty());
         // And it has that turn until its server has had time to answer.
         assert!(turn(uplink, briefly()).is_none());
+    });
+}
+
+#[test]
+fn a_lease_of_ipv6_that_the_daemon_asks_for_itself_waits_for_its_turn_too() {
+    lab!(|lab| {
+        let machine = lan6(lab);
+        let _daemon = Daemon::start();
+        let bridge = ip_json("link show br0")[0]["ifindex"].as_u64().unwrap();
+        let uplink = u32::try_from(bridge).unwrap();
+        let mut turns: Vec<Turn> = (0..32).map(|_| turn(uplink, soon()).unwrap()).collect();
+        let web = lab.container("web");
+        // It waits for a turn for a while, and then asks all the same.
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=dhcp6",
+            "pipework.default=false",
+            "pipework.dhcp.arp=off",
+            "pipework.dhcp.timeout=300ms",
+            "pipework.dhcp.fallback=background",
+        ];
+        lab.attach(&web, &asked).ok();
+        let server = Scripted6::ordinary(lab, &machine);
+        std::thread::sleep(Duration::from_millis(400));
+        assert!(server.heard().is_empty());
+        turns.pop();
+        within("it is asked for", || !server.heard().is_empty());
+        within("it has an address", || {
+            locals6(lab, &web) == [GIVEN.to_string()]
+        });
     });
 }
