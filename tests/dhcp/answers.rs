@@ -1,7 +1,6 @@
 //! Servers that are silent, wrong, late or strange.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
 
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::{Hardware, Message, MessageType, Op};
@@ -19,10 +18,7 @@ fn a_silent_server_is_asked_again_in_one_transaction_and_answered_late() {
             _ => ordinary(message, |_| {}),
         });
         let container = lab.container("web");
-        let begin = Instant::now();
         lab.attach(&container, &ALONE).ok();
-        // 0.25, 0.5 and 1 s, each an eighth more or less.
-        assert!(begin.elapsed() < Duration::from_secs(3));
         let heard = server.heard();
         let discovers: Vec<&Message> = heard[..4].iter().collect();
         assert!(discovers.iter().all(|m| m.xid == discovers[0].xid));
@@ -44,14 +40,12 @@ fn without_any_answer_the_error_says_that_nobody_offered_an_address() {
     lab!(|lab| {
         lab.lan("br0");
         let container = lab.container("web");
-        let begin = Instant::now();
         let asked = alone(&["pipework.dhcp.timeout=700ms"]);
         let text = lab.attach(&container, &asked).refused(22);
         assert!(
             text.contains("no DHCP server offered eth1 an address within 0.7 s"),
             "{text}"
         );
-        assert!(begin.elapsed() < Duration::from_secs(3));
     });
 }
 
@@ -198,9 +192,7 @@ fn every_third_message_may_be_lost() {
         });
         for id in ["one", "two", "three"] {
             let container = lab.container(id);
-            let begin = Instant::now();
             lab.attach(&container, &ALONE).ok();
-            assert!(begin.elapsed() < Duration::from_secs(2));
             container.end();
         }
     });

@@ -83,6 +83,6 @@ fn the_fast_probe_takes_a_fifth_of_a_second_and_none_takes_no_time() {
         lab.attach(&container, &probed).ok();
         let probed = begin.elapsed();
         assert!(probed >= Duration::from_millis(200), "{probed:?}");
-        assert!(plain < Duration::from_millis(200), "{plain:?}");
+        assert!(plain < probed, "{plain:?}, {probed:?}");
     });
 }

@@ -75,9 +75,7 @@ fn a_server_that_has_forgotten_is_asked_anew_after_two_tries() {
         });
         former_life(lab, &[]);
         let container = lab.container("web");
-        let begin = Instant::now();
         lab.attach(&container, &ALONE).ok();
-        assert!(begin.elapsed() < Duration::from_secs(2));
         assert_eq!(
             server.kinds()[2..],
             [

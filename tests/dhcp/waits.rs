@@ -25,8 +25,8 @@ fn an_uplink_that_comes_late_is_waited_for() {
             "pipework.ip=10.0.0.5/24",
             "pipework.wait=5s",
         ];
-        let mut nic = later("link add nic9 up type veth peer name nic9-peer");
         let begin = Instant::now();
+        let mut nic = later("link add nic9 up type veth peer name nic9-peer");
         lab.attach(&container, &asked).ok();
         assert!(begin.elapsed() >= Duration::from_millis(350));
         nic.wait().unwrap();

@@ -18,7 +18,6 @@ use crate::support::lab::{Container, Lab, ip_json, lab};
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 5];
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A lease of an hour whose address is watched.
 fn watched(mut kept: Kept) -> Kept {
@@ -34,12 +33,15 @@ fn watched(mut kept: Kept) -> Kept {
     kept
 }
 
-/// How many packet sockets there are in a container.
+/// How many packet sockets hear something in a container (net/packet/af_packet.c,
+/// `packet_seq_show`: the sixth column says so).
 fn listeners(lab: &Lab, container: &Container) -> usize {
     let table = lab.inside(container, || {
         std::fs::read_to_string("/proc/thread-self/net/packet").unwrap()
     });
-    table.lines().count() - 1
+    let sockets = table.lines().skip(1);
+    let hears = |line: &&str| line.split_whitespace().nth(5) == Some("1");
+    sockets.filter(hears).count()
 }
 
 /// Says to all on the LAN that another host has the address.
@@ -68,23 +70,26 @@ fn a_claim_of_the_address_is_met_and_one_that_is_repeated_ends_the_lease() {
         let _daemon = Daemon::start();
         let (web, kept) = leased(lab, "web", 1, 5);
         hand_over(&watched(kept));
-        within("it listens", PATIENCE, || listeners(lab, &web) == 1);
+        within("it listens", || listeners(lab, &web) == 1);
         let capture = Capture::start(lab, &machine);
         claim(lab, &machine);
         let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
-        assert!(capture.sees(PATIENCE, is_ours), "the address is defended");
+        assert!(
+            capture.sees(Duration::from_secs(30), is_ours),
+            "the address is defended"
+        );
         assert_eq!(names(lab, &web), ["10.0.0.5"]);
-        within("it is given up", PATIENCE, || {
+        within("it is given up", || {
             claim(lab, &machine);
             names(lab, &web).is_empty()
         });
-        within("its server is told", PATIENCE, || {
+        within("its server is told", || {
             server.kinds() == [MessageType::Decline]
         });
         let declined = &server.heard()[0];
         let option = pipework::dhcp::options::code::REQUESTED_ADDRESS;
         assert_eq!(declined.options.get(option), Some(&ADDRESS.octets()[..]));
-        within("another is asked for", PATIENCE, || {
+        within("another is asked for", || {
             server.kinds().contains(&MessageType::Discover)
         });
     });
@@ -98,8 +103,8 @@ fn a_namespace_whose_address_is_watched_is_free_when_its_container_ends() {
         let (web, kept) = leased(lab, "web", 1, 5);
         let before = daemon.descriptors();
         hand_over(&watched(kept));
-        within("it listens", PATIENCE, || listeners(lab, &web) == 1);
-        within("two descriptors are held", PATIENCE, || {
+        within("it listens", || listeners(lab, &web) == 1);
+        within("two descriptors are held", || {
             daemon.descriptors() == before + 2
         });
         let has_port = || {
@@ -110,7 +115,7 @@ fn a_namespace_whose_address_is_watched_is_free_when_its_container_ends() {
         assert!(has_port());
         // The test holds the namespace until here as well.
         web.end();
-        within("its interface is gone", PATIENCE, || !has_port());
+        within("its interface is gone", || !has_port());
     });
 }
 
@@ -123,11 +128,11 @@ fn a_killed_daemon_listens_for_claims_again_and_for_none_unasked() {
         hand_over(&other);
         let (web, kept) = leased(lab, "web", 1, 5);
         hand_over(&watched(kept));
-        within("it listens", PATIENCE, || listeners(lab, &web) == 1);
+        within("it listens", || listeners(lab, &web) == 1);
         daemon.kill();
-        within("nobody listens", PATIENCE, || listeners(lab, &web) == 0);
+        within("nobody listens", || listeners(lab, &web) == 0);
         let _daemon = Daemon::start();
-        within("it listens again", PATIENCE, || listeners(lab, &web) == 1);
+        within("it listens again", || listeners(lab, &web) == 1);
         assert_eq!(listeners(lab, &db), 0);
     });
 }
@@ -153,7 +158,7 @@ fn a_start_that_probes_as_the_rfc_says_is_watched_from_then_on() {
         ];
         lab.attach(&web, &asked).ok();
         // That of the start goes, and the daemon's comes.
-        within("one listens", PATIENCE, || listeners(lab, &web) == 1);
+        within("one listens", || listeners(lab, &web) == 1);
         let kept = store()
             .leases()
             .unwrap()

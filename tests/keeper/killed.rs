@@ -36,10 +36,8 @@ fn with_every_process_dead_the_kernel_ends_the_address_with_its_lease() {
         let (web, kept) = leased(lab, "web", 5, 8);
         hand_over(&kept);
         daemon.kill();
-        let time = within("the address is gone", Duration::from_secs(13), || {
-            !has_address(lab, &web)
-        });
-        assert!(time > Duration::from_secs(7), "{time:?}");
+        assert!(has_address(lab, &web));
+        within("the address is gone", || !has_address(lab, &web));
     });
 }
 
@@ -54,7 +52,7 @@ fn killed_while_a_lease_holds_it_asks_nobody_and_renews_in_time() {
         daemon.kill();
         let _daemon = Daemon::start();
         assert!(server.kinds().is_empty());
-        within("it is renewed", Duration::from_secs(5), || {
+        within("it is renewed", || {
             assert!(has_address(lab, &web), "a gap");
             !server.kinds().is_empty()
         });
@@ -80,18 +78,14 @@ fn killed_while_it_renews_or_rebinds_it_goes_on_without_a_gap() {
         let daemon = Daemon::start();
         let (web, kept) = leased(lab, "web", 1, 5);
         hand_over(&kept);
-        within("it renews", Duration::from_secs(3), || {
-            server.kinds().len() == 1
-        });
+        within("it renews", || server.kinds().len() == 1);
         daemon.kill();
         let daemon = Daemon::start();
-        within("it renews again", Duration::from_secs(3), || {
-            server.kinds().len() == 2
-        });
+        within("it renews again", || server.kinds().len() == 2);
         daemon.kill();
         std::thread::sleep(Duration::from_secs(3));
         let _daemon = Daemon::start();
-        within("it rebinds", Duration::from_secs(5), || {
+        within("it rebinds", || {
             assert!(has_address(lab, &web), "a gap");
             server.kinds().len() >= 3
         });
@@ -112,13 +106,9 @@ fn killed_until_the_lease_has_ended_it_begins_anew() {
         let (web, kept) = leased(lab, "web", 8, 9);
         hand_over(&kept);
         daemon.kill();
-        within("the address is gone", Duration::from_secs(13), || {
-            !has_address(lab, &web)
-        });
+        within("the address is gone", || !has_address(lab, &web));
         let _daemon = Daemon::start();
-        within("it has one again", Duration::from_secs(5), || {
-            has_address(lab, &web)
-        });
+        within("it has one again", || has_address(lab, &web));
         assert_eq!(
             server.kinds(),
             [MessageType::Discover, MessageType::Request]
@@ -142,10 +132,10 @@ fn a_lease_that_is_given_back_is_told_to_its_server_by_name_and_at_the_end() {
         let released = release("web");
         let text = String::from_utf8_lossy(&released.stdout).into_owned();
         assert_eq!(text, "gave back 10.0.0.5/24 of web\n", "{released:?}");
-        within("the address is gone", Duration::from_secs(2), || {
+        within("the address is gone", || {
             !has_address(lab, &web) && !is_kept(&kept.id)
         });
-        within("the server knows", Duration::from_secs(1), || {
+        within("the server knows", || {
             server.kinds() == [MessageType::Release]
         });
         drop(web);
@@ -154,9 +144,7 @@ fn a_lease_that_is_given_back_is_told_to_its_server_by_name_and_at_the_end() {
         kept.release = true;
         hand_over(&kept);
         web.kill();
-        within("the lease ends", Duration::from_secs(2), || {
-            !is_kept(&kept.id)
-        });
+        within("the lease ends", || !is_kept(&kept.id));
         let heard = server.heard();
         let [_, release] = &heard[..] else {
             panic!("{heard:?}");
