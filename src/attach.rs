@@ -110,6 +110,7 @@ pub async fn attach(
     leases::check(&plan, deadline)?;
 
     record.enter(&plan, &fingerprints, &reference);
+    record.note_caller(&plan, caller);
     record.note_vlans(&wanted.attachments);
     record.share(&shared, &reference);
     remember_path(&mut record, sandbox, config.as_ref());

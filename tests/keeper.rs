@@ -16,6 +16,8 @@
 mod claims;
 #[path = "keeper/crowd.rs"]
 mod crowd;
+#[path = "keeper/detach.rs"]
+mod detach;
 #[path = "keeper/ends.rs"]
 mod ends;
 #[path = "keeper/killed.rs"]

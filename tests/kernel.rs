@@ -96,6 +96,8 @@ mod port;
 mod records;
 #[path = "kernel/refusal.rs"]
 mod refusal;
+#[path = "kernel/repair.rs"]
+mod repair;
 #[path = "kernel/routes.rs"]
 mod routes;
 #[path = "kernel/rules.rs"]

@@ -21,6 +21,7 @@ use crate::plan::{LeaseAsk, LeaseClient, LeaseStep, Plan, PlannedStep, Step, Use
 use crate::record::{Identity, Kept, Kept4, Kept6, Record, VERSION};
 use crate::reference::LeaseId;
 use crate::request::AddressWithGateway;
+use crate::rt::Route;
 use client::{Answer, Last};
 
 pub(super) use end::end_leases;
@@ -209,6 +210,10 @@ impl Leasing<'_> {
             attachment.leased.extend(address);
             let undos = new.iter().rev().filter_map(|planned| planned.step.undo());
             attachment.undo.splice(0..0, undos);
+            // Nobody changes those of a lease that nobody keeps.
+            if !ask.keeps {
+                attachment.routes.extend(new.iter().filter_map(route_of));
+            }
         }
         self.kernel.store.begin_anew(record)?;
         plan.steps.extend(new.iter().cloned());
@@ -290,5 +295,14 @@ impl Leasing<'_> {
             ifname: ifname.clone(),
             replaces: former.map(|former| former.raw),
         })
+    }
+}
+
+fn route_of(planned: &PlannedStep) -> Option<Route> {
+    match &planned.step {
+        Step::AddRoute { route, .. } | Step::Lease(LeaseStep::SetRoute { route, .. }) => {
+            Some(route.clone())
+        }
+        _ => None,
     }
 }

@@ -64,32 +64,35 @@ pub(super) async fn split(
         let place = record.attachments.iter().position(|a| a.ifname == *ifname);
         let is_there = match place.and_then(|place| record.attachments.get(place)) {
             None => false,
-            Some(present) if present.fingerprint == fingerprint(attachment) => {
-                // Somebody may have deleted it; then it is made again.
-                let link = kernel.guest.link_by_index(present.ifindex).await;
-                link.map_err(|e| Error::from(InspectError::from(e)))?
-                    .is_some()
-            }
             Some(present) => {
-                if let Some(holder) = holder_of(present, record.keeper) {
-                    let ifname = ifname.clone();
-                    return Err(Error::SharedDiffers { ifname, holder });
+                let link = kernel.guest.link_by_index(present.ifindex).await;
+                let link = link.map_err(|e| Error::from(InspectError::from(e)))?;
+                match (link, present.fingerprint == fingerprint(attachment)) {
+                    (Some(_), true) => true,
+                    (Some(_), false) => {
+                        if let Some(holder) = holder_of(present, record.keeper) {
+                            let ifname = ifname.clone();
+                            return Err(Error::SharedDiffers { ifname, holder });
+                        }
+                        take_back(present, kernel).await?;
+                        let gone = present.ifindex;
+                        record.attachments.retain(|a| a.ifindex != gone);
+                        collector.store.rewrite(record)?;
+                        false
+                    }
+                    // Somebody deleted it. It is made anew, for all who had it; what
+                    // it had elsewhere goes first, because nothing else knows of that.
+                    (None, _) => {
+                        take_back(present, kernel).await?;
+                        let gone = present.ifindex;
+                        let mut own = record.attachments.iter_mut();
+                        if let Some(own) = own.find(|own| own.ifindex == gone) {
+                            own.undo.clear();
+                        }
+                        collector.store.rewrite(record)?;
+                        false
+                    }
                 }
-                let sides = kernel.sides();
-                let undo: Vec<Undo> = present
-                    .undo
-                    .iter()
-                    .filter(|u| u.is_part_of_detach())
-                    .cloned()
-                    .collect();
-                let (_, left) = apply::take_back(&undo, sides).await;
-                no_left(left).map_err(|error| remains(&error))?;
-                let gone = present.ifindex;
-                record
-                    .attachments
-                    .retain(|attachment| attachment.ifindex != gone);
-                collector.store.rewrite(record)?;
-                false
             }
         };
         match is_there {
@@ -98,6 +101,13 @@ pub(super) async fn split(
         }
     }
     Ok((shared, wanted))
+}
+
+async fn take_back(present: &AttachmentRecord, kernel: &Kernel<'_>) -> Result<(), Error> {
+    let undo = present.undo.iter().filter(|u| u.is_part_of_detach());
+    let undo: Vec<Undo> = undo.cloned().collect();
+    let (_, left) = apply::take_back(&undo, kernel.sides()).await;
+    no_left(left).map_err(|error| remains(&error))
 }
 
 /// Who lives and needs an attachment that was made for other settings.

@@ -13,13 +13,15 @@ use crate::request::IfName;
 /// is there.
 const FAREWELL: Duration = Duration::from_millis(60);
 
-/// Takes back one interface of `record`, or all of them, and gives back what was
-/// leased for them: nobody else would know that they are gone.
+/// Takes back one interface of `record`, or all of them. What was leased for them
+/// is given back where that was asked for (`dhcp.release`): nobody else would know
+/// that they are gone. What is not is the server's to remember.
 pub async fn unplug(
     record: &Record,
     only: Option<&IfName>,
     collector: &Collector<'_>,
 ) -> Result<Vec<AttachmentRecord>, CollectError> {
+    let mut stays = Vec::new();
     let mut has_released = false;
     if keeper::is_there(collector.deadline) {
         let meant = |a: &&AttachmentRecord| only.is_none_or(|only| a.ifname == *only);
@@ -28,8 +30,13 @@ pub async fn unplug(
                 namespace: record.key.clone(),
                 ifindex: attachment.ifindex,
             };
-            if !matches!(collector.store.lease(&lease), Ok(Some(_))) {
-                continue;
+            match collector.store.lease(&lease) {
+                Ok(Some(kept)) if kept.release => {}
+                Ok(Some(_)) => {
+                    stays.push(lease);
+                    continue;
+                }
+                Ok(None) | Err(_) => continue,
             }
             match keeper::release(&lease) {
                 Ok(_) => has_released = true,
@@ -43,6 +50,10 @@ pub async fn unplug(
         std::thread::sleep(FAREWELL);
     }
     let gone = collector.detach(&record.key, only).await?;
+    // The daemon lets go of a lease whose file is gone.
+    for lease in stays {
+        collector.store.forget_lease(&lease)?;
+    }
     let ended = Record {
         attachments: gone,
         ..record.clone()

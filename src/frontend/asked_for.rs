@@ -17,24 +17,31 @@ struct Config {
     annotations: Option<BTreeMap<String, String>>,
 }
 
-/// The pairs that asked for the interface, with whatever they asked for besides;
-/// `None` when nothing says.
-pub(super) fn pairs(record: &Record, ifname: &str) -> Option<Vec<(String, String)>> {
+/// The pairs that asked for the interface, with whatever they asked for besides,
+/// and on whose behalf; `None` when nothing says.
+pub(super) fn pairs(record: &Record, ifname: &str) -> Option<(Vec<(String, String)>, Caller)> {
     let attachment = record
         .attachments
         .iter()
         .find(|a| a.ifname.as_str() == ifname)?;
+    let caller = attachment.caller.clone();
     if !attachment.asked.is_empty() {
-        return Some(attachment.asked.clone());
+        let pairs = attachment.asked.clone();
+        return Some((pairs, caller.unwrap_or(Caller::Person)));
+    }
+    // What a pod asks for is judged by whose it is, which only its start can say.
+    let caller = caller.unwrap_or(Caller::Runtime);
+    if caller.is_guarded() {
+        return None;
     }
     let mut bundles = attachment.references.iter().map(|r| Path::new(&r.bundle));
-    bundles.find_map(of_bundle)
+    Some((bundles.find_map(of_bundle)?, caller))
 }
 
 fn of_bundle(bundle: &Path) -> Option<Vec<(String, String)>> {
     let config: Config = bundle::read(bundle)?;
     let annotations = config.annotations?;
-    // What a pod asks for is judged by whose it is, which only its start can say.
+    // Of a former release, whose records do not say on whose behalf.
     if Caller::of(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str()))).is_guarded() {
         return None;
     }

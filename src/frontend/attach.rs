@@ -26,7 +26,8 @@ pub fn run(words: &[&str]) -> Option<u8> {
     logging::start();
     let deadline = Deadline::after(TIME);
     let outcome = target::open(container, deadline)
-        .and_then(|target| to_target(&target, &pairs, deadline).map(|attached| said(&attached)));
+        .and_then(|target| to_target(&target, &pairs, &Caller::Person, deadline))
+        .map(|attached| said(&attached));
     Some(match outcome {
         Ok(text) => cli::print(&text),
         Err(error) => {
@@ -55,33 +56,40 @@ fn full_key(key: &str) -> String {
     }
 }
 
-/// Gives `target` what `pairs` ask for, on behalf of a person.
+/// Gives `target` what `pairs` ask for, on behalf of `caller`.
 pub(super) fn to_target(
     target: &Target,
     pairs: &[(String, String)],
+    caller: &Caller,
     deadline: Deadline,
 ) -> Result<Attached, Error> {
     let asked = pairs
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()));
-    let Some(mut request) = read::request(asked, &Caller::Person)? else {
+    let Some(mut request) = read::request(asked, caller)? else {
         return Ok(Attached::default());
     };
-    request.name.get_or_insert_with(|| Asked {
-        value: target.name.clone(),
-        origin: Origin::Default,
-    });
+    // A runtime's container is called what its own files say.
+    if *caller == Caller::Person {
+        request.name.get_or_insert_with(|| Asked {
+            value: target.name.clone(),
+            origin: Origin::Default,
+        });
+    }
     let store = Store::open(Path::new(DIRECTORY))?;
     let policy = hook::policy()?;
     let context = Context {
         store: &store,
         policy: policy.as_ref(),
-        caller: &Caller::Person,
+        caller,
         deadline,
     };
     let attached =
         block_on(attach(&target.sandbox, &request, &context)).map_err(Error::Socket)??;
-    if let Err(error) = remember(target, pairs, &attached, &store, deadline) {
+    // Annotations stay in the bundle.
+    if *caller == Caller::Person
+        && let Err(error) = remember(target, pairs, &attached, &context)
+    {
         tracing::warn!(%error, "what was asked for is not remembered for a repair");
     }
     Ok(attached)
@@ -92,9 +100,11 @@ fn remember(
     target: &Target,
     pairs: &[(String, String)],
     attached: &Attached,
-    store: &Store,
-    deadline: Deadline,
+    context: &Context<'_>,
 ) -> Result<(), RecordError> {
+    let Context {
+        store, deadline, ..
+    } = *context;
     let key = &target.sandbox.key;
     let _namespace = store.lock_namespace(key, deadline)?;
     let Some(mut record) = store.read(key)?.complete else {

@@ -15,6 +15,7 @@ use crate::frontend::cli::print;
 use crate::frontend::known;
 use crate::logging::{self, to_stderr};
 use crate::record::Record;
+use crate::reference::LeaseId;
 use crate::sys::block_on;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
@@ -43,14 +44,23 @@ pub fn run(words: &[&str]) -> Option<u8> {
     let repairs = options.contains(&"--repair");
     let found = findings(names.first().copied(), repairs);
     Some(match found {
-        Ok((looked, findings)) => {
+        Ok(Found {
+            looked,
+            findings,
+            unknown,
+            unreadable,
+        }) => {
             let is_json = options.contains(&"--json");
             print(&match is_json {
                 true => json_text(&findings),
                 false => text(looked, &findings),
             });
             let is_well = |f: &Finding| matches!(f.repair, Some(Ok(())));
-            u8::from(!findings.iter().all(is_well))
+            for (container, error) in &unknown {
+                to_stderr(&report(error, Some(container)));
+            }
+            let is_whole = unknown.is_empty() && unreadable == 0;
+            u8::from(!is_whole || !findings.iter().all(is_well))
         }
         Err(error) => {
             to_stderr(&report(&error, names.first().copied()));
@@ -59,13 +69,24 @@ pub fn run(words: &[&str]) -> Option<u8> {
     })
 }
 
-/// How many interfaces were looked at, and what differs.
-fn findings(name: Option<&str>, repairs: bool) -> Result<(usize, Vec<Finding>), Error> {
+/// What was found.
+struct Found {
+    /// How many interfaces were looked at.
+    looked: usize,
+    /// What differs.
+    findings: Vec<Finding>,
+    /// The containers that could not be looked at, and why.
+    unknown: Vec<(String, Error)>,
+    /// How many records cannot be read.
+    unreadable: usize,
+}
+
+fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
     let store = known::store()?;
     let deadline = Deadline::after(TIME);
-    let records = match name {
-        Some(name) => vec![known::named(name, &store, deadline)?],
-        None => known::all(&store),
+    let (records, unreadable) = match name {
+        Some(name) => (vec![known::named(name, &store, deadline)?], 0),
+        None => known::readable(&store),
     };
     let home = Netns::own().map_err(Error::Socket)?;
     let host = Rtnl::open(deadline).map_err(Error::Socket)?;
@@ -76,12 +97,25 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<(usize, Vec<Finding>), 
         deadline,
         patience: NIC_PATIENCE,
     };
-    let mut findings = Vec::new();
+    let mut all = Found {
+        looked: 0,
+        findings: Vec::new(),
+        unknown: Vec::new(),
+        unreadable,
+    };
     for record in &records {
-        let found = block_on(look(record, &collector)).map_err(Error::Socket)??;
+        let found = match block_on(look(record, &collector)).map_err(Error::Socket) {
+            Ok(Ok(found)) => found,
+            // One that cannot be looked at keeps nobody else from it.
+            Ok(Err(error)) | Err(error) => {
+                all.unknown.push((known::called(record), error));
+                continue;
+            }
+        };
+        all.looked += record.attachments.len();
         for (ifname, drift) in found {
             let repair = repairs.then(|| repair::repair(record, &ifname, &drift, &collector));
-            findings.push(Finding {
+            all.findings.push(Finding {
                 container: known::called(record),
                 ifname,
                 drift,
@@ -89,8 +123,7 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<(usize, Vec<Finding>), 
             });
         }
     }
-    let looked = records.iter().map(|record| record.attachments.len());
-    Ok((looked.sum(), findings))
+    Ok(all)
 }
 
 async fn look(record: &Record, collector: &Collector<'_>) -> Result<Vec<(String, Drift)>, Error> {
@@ -102,7 +135,12 @@ async fn look(record: &Record, collector: &Collector<'_>) -> Result<Vec<(String,
     let guest = guest.map_err(Error::Socket)?;
     let mut found = Vec::new();
     for attachment in &record.attachments {
-        let drifts = drift::of(attachment, &guest, collector.host).await?;
+        let lease = LeaseId {
+            namespace: record.key.clone(),
+            ifindex: attachment.ifindex,
+        };
+        let kept = collector.store.lease(&lease)?;
+        let drifts = drift::of(attachment, kept.as_ref(), &guest, collector.host).await?;
         let name = attachment.ifname.to_string();
         found.extend(drifts.into_iter().map(|drift| (name.clone(), drift)));
     }

@@ -116,7 +116,7 @@ fn give(
     pairs: &[(String, String)],
     deadline: Deadline,
 ) -> Result<u8, Refusal> {
-    let attached = to_target(target, pairs, deadline)?;
+    let attached = to_target(target, pairs, &Caller::Person, deadline)?;
     // A success says nothing, as there: whoever has this in a script may read
     // stderr as a failure.
     for notice in notices(&attached) {

@@ -12,15 +12,23 @@ use crate::reference::Reference;
 
 /// Every record that can be read; of the others is told.
 pub(super) fn all(store: &Store) -> Vec<Record> {
-    let mut records = Vec::new();
+    readable(store).0
+}
+
+/// The same, and how many cannot be read.
+pub(super) fn readable(store: &Store) -> (Vec<Record>, usize) {
+    let (mut records, mut others) = (Vec::new(), 0);
     for record in store.all() {
         match record {
             Ok(record) => records.push(record),
-            Err(error) => to_stderr(&format!("pipework: {error}")),
+            Err(error) => {
+                to_stderr(&format!("pipework: {error}"));
+                others += 1;
+            }
         }
     }
     records.sort_by_key(|record| (called(record), record.key.cookie));
-    records
+    (records, others)
 }
 
 /// The store where everything is kept.

@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::text::quoted;
 
 /// Every key that containerd and CRI-O write begins so.
@@ -25,7 +27,8 @@ const ALSO_PODMAN: [&str; 4] = [
 ];
 
 /// On whose behalf an interface is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Caller {
     /// A container that root started with podman, runc, crun or Docker.
     Runtime,

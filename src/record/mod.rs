@@ -32,9 +32,11 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, PlannedInterface, Undo};
+use crate::plan::{Plan, PlannedInterface, Step, Undo};
+use crate::policy::Caller;
 use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, IfName, MacAddr, VlanId};
+use crate::rt::Route;
 
 pub use crate::plan::lease::{Applied4, Wishes};
 pub use crate::plan::lease6::Applied6;
@@ -170,6 +172,13 @@ pub struct AttachmentRecord {
     /// container's annotations say it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<(String, String)>,
+    /// On whose behalf it was made; records of former releases do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+    /// The routes that lead through it, in the order in which they were made;
+    /// those of a lease that is kept are the lease's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
 }
 
 impl Record {
@@ -189,18 +198,32 @@ impl Record {
     /// those of its interfaces, in the same order.
     pub fn enter(&mut self, plan: &Plan, fingerprints: &[String], reference: &Reference) {
         for (place, interface) in plan.interfaces.iter().enumerate() {
-            // One that was there and is no more is made anew.
-            self.attachments
-                .retain(|former| former.ifname != interface.ifname);
-            let undo = undos_of(plan, Some(place));
-            let fingerprint = fingerprints
-                .get(place)
-                .map(String::as_str)
-                .unwrap_or_default();
-            self.attachments
-                .push(entry(interface, fingerprint, undo, reference));
+            let mut entry = entry(interface, reference);
+            entry.undo = undos_of(plan, Some(place));
+            entry.routes = routes_of(plan, place);
+            entry.fingerprint = fingerprints.get(place).cloned().unwrap_or_default();
+            // One that was there and is no more is made anew, for all who had it.
+            let is_same = |former: &AttachmentRecord| former.ifname == interface.ifname;
+            if let Some(former) = self.attachments.iter().position(is_same) {
+                let former = self.attachments.remove(former);
+                let others = former.references.into_iter();
+                let others =
+                    others.filter(|r| r.id != reference.id || r.bundle != reference.bundle);
+                entry.references.extend(others);
+            }
+            self.attachments.push(entry);
         }
         self.undo.extend(undos_of(plan, None));
+    }
+
+    /// Notes on whose behalf the interfaces of `plan` are made.
+    pub fn note_caller(&mut self, plan: &Plan, caller: &Caller) {
+        for interface in &plan.interfaces {
+            let own = self.attachments.iter_mut();
+            for own in own.filter(|own| own.ifindex == interface.ifindex) {
+                own.caller = Some(caller.clone());
+            }
+        }
     }
 
     /// Notes which VLAN each interface is in, for those who list them.
@@ -285,12 +308,17 @@ fn undos_of(plan: &Plan, interface: Option<usize>) -> Vec<Undo> {
     steps.filter_map(|planned| planned.step.undo()).collect()
 }
 
-fn entry(
-    interface: &PlannedInterface,
-    fingerprint: &str,
-    undo: Vec<Undo>,
-    reference: &Reference,
-) -> AttachmentRecord {
+fn routes_of(plan: &Plan, interface: usize) -> Vec<Route> {
+    let steps = plan.steps.iter();
+    let steps = steps.filter(|planned| planned.interface == Some(interface));
+    let routes = steps.filter_map(|planned| match &planned.step {
+        Step::AddRoute { route, .. } => Some(route.clone()),
+        _ => None,
+    });
+    routes.collect()
+}
+
+fn entry(interface: &PlannedInterface, reference: &Reference) -> AttachmentRecord {
     AttachmentRecord {
         ifname: interface.ifname.clone(),
         ifindex: interface.ifindex,
@@ -299,12 +327,14 @@ fn entry(
         uplink_ifindex: interface.uplink,
         mac: interface.mac,
         addresses: interface.addresses.clone(),
-        fingerprint: fingerprint.to_owned(),
-        undo,
+        fingerprint: String::new(),
+        undo: Vec::new(),
         references: vec![reference.clone()],
         vlan: None,
         leased: Vec::new(),
         asked: Vec::new(),
+        caller: None,
+        routes: Vec::new(),
     }
 }
 

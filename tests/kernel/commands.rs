@@ -8,25 +8,25 @@ use serde_json::Value;
 use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, ip, lab};
 
 /// Runs `pipework` with these words.
-fn pipework(words: &str) -> Outcome {
+pub fn pipework(words: &str) -> Outcome {
     let words = words.split_whitespace();
     Outcome(Command::new(PIPEWORK).args(words).output().unwrap())
 }
 
-fn stdout(outcome: &Outcome) -> String {
+pub fn stdout(outcome: &Outcome) -> String {
     String::from_utf8_lossy(&outcome.0.stdout).into_owned()
 }
 
-fn json(words: &str) -> Value {
+pub fn json(words: &str) -> Value {
     serde_json::from_str(&stdout(pipework(words).ok())).unwrap()
 }
 
 /// What `attach` is told to find a container by.
-fn named(container: &Container) -> String {
+pub fn named(container: &Container) -> String {
     format!("pid:{}", container.pid())
 }
 
-fn default_route(lab: &Lab, container: &Container) -> String {
+pub fn default_route(lab: &Lab, container: &Container) -> String {
     lab.inside(container, || ip("route show default"))
 }
 

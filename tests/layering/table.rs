@@ -148,6 +148,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "deadline",
             "dhcp",
             "plan",
+            // On whose behalf: a repair is judged as the start was.
+            "policy::Caller",
             "reference",
             "request",
             "rt",

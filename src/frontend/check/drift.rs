@@ -1,13 +1,16 @@
 //! How an interface differs from what its record says.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::error::Error;
 use crate::host::inspect::InspectError;
-use crate::record::AttachmentRecord;
+use crate::record::{AttachmentRecord, Kept};
+use crate::reference::LeaseId;
 use crate::request::{IfName, MacAddr};
+use crate::rt::Route;
 use crate::sys::rtnl::{LinkFacts, Rtnl, RtnlError};
 
 /// One difference.
@@ -42,6 +45,18 @@ pub enum Drift {
         ifindex: u32,
         /// The address.
         address: IpNet,
+    },
+    /// What is in use of a lease that is kept is gone: its address, or routes.
+    Leased {
+        /// What is gone.
+        what: String,
+        /// Which lease.
+        lease: LeaseId,
+    },
+    /// A route is gone, and none is in its place.
+    Route {
+        /// The route.
+        route: Route,
     },
     /// The end on the host is down.
     HostDown {
@@ -78,6 +93,8 @@ impl Drift {
             Self::Mac { .. } => "mac",
             Self::Down { .. } => "down",
             Self::Address { .. } => "address",
+            Self::Leased { .. } => "leased",
+            Self::Route { .. } => "route",
             Self::HostDown { .. } => "host-down",
             Self::Unplugged { .. } => "unplugged",
             Self::UplinkGone { .. } => "uplink-gone",
@@ -94,6 +111,8 @@ impl fmt::Display for Drift {
             Self::Mac { was, .. } => write!(f, "it has another hardware address than {was}"),
             Self::Down { .. } => f.write_str("it is down"),
             Self::Address { address, .. } => write!(f, "it has lost {address}"),
+            Self::Leased { what, .. } => write!(f, "it has lost {what}, which it has leased"),
+            Self::Route { route } => write!(f, "it has lost {}", in_words(route)),
             Self::HostDown { hostif, .. } => write!(f, "its end on the host, {hostif}, is down"),
             Self::Unplugged { hostif, uplink, .. } => {
                 write!(f, "its end on the host, {hostif}, is not in {uplink}")
@@ -103,9 +122,21 @@ impl fmt::Display for Drift {
     }
 }
 
+/// `the route to 10.9.0.0/16 via 10.0.0.1`.
+fn in_words(route: &Route) -> String {
+    let via = route.via.map(|via| format!(" via {via}"));
+    let via = via.unwrap_or_default();
+    match route.destination.prefix_len() {
+        0 => format!("the default route{via}"),
+        _ => format!("the route to {}{via}", route.destination),
+    }
+}
+
 /// Everything that differs for one interface; nothing more once it is gone.
+/// `kept` is its lease, if somebody keeps one.
 pub async fn of(
     attachment: &AttachmentRecord,
+    kept: Option<&Kept>,
     guest: &Rtnl,
     host: &Rtnl,
 ) -> Result<Vec<Drift>, Error> {
@@ -136,6 +167,10 @@ pub async fn of(
         ifindex,
         address: *address,
     }));
+    drifts.extend(of_routes(attachment, guest).await?);
+    if let Some(kept) = kept {
+        drifts.extend(of_lease(kept, &has, guest).await?);
+    }
     let uplink = host.link_by_index(attachment.uplink_ifindex).await;
     let uplink = uplink.map_err(kernel)?;
     // What has no end on the host goes with its parent.
@@ -143,6 +178,46 @@ pub async fn of(
         drifts.extend(of_port(attachment, hostif, uplink.as_ref(), host).await?);
     }
     Ok(drifts)
+}
+
+/// A route that gave way to another one, as a default route does to a newer
+/// interface's, is not missed.
+async fn of_routes(attachment: &AttachmentRecord, guest: &Rtnl) -> Result<Vec<Drift>, Error> {
+    let mut drifts = Vec::new();
+    for route in lost(&attachment.routes, guest).await? {
+        drifts.push(Drift::Route { route });
+    }
+    Ok(drifts)
+}
+
+async fn lost(routes: &[Route], guest: &Rtnl) -> Result<Vec<Route>, Error> {
+    let mut lost = Vec::new();
+    for route in routes {
+        let is_there = guest.has_route_like(route).await;
+        if !is_there.map_err(|error| Error::from(InspectError::from(error)))? {
+            lost.push(route.clone());
+        }
+    }
+    Ok(lost)
+}
+
+async fn of_lease(kept: &Kept, has: &[IpNet], guest: &Rtnl) -> Result<Option<Drift>, Error> {
+    let four = kept.dhcp4.as_ref().map(|kept| &kept.applied);
+    let six = kept.dhcp6.as_ref().and_then(|kept| kept.applied.address);
+    let address4 = four.and_then(|applied| applied.address);
+    let leased = address4.map(|net| net.addr().into());
+    let leased = leased.into_iter().chain(six.map(IpAddr::V6));
+    let has_it = |address: &IpAddr| has.iter().any(|net| net.addr() == *address);
+    let mut gone: Vec<String> = leased
+        .filter(|address| !has_it(address))
+        .map(|address| address.to_string())
+        .collect();
+    let routes = four.map(|applied| applied.routes.as_slice());
+    let routes = lost(routes.unwrap_or_default(), guest).await?;
+    gone.extend(routes.iter().map(in_words));
+    let lease = kept.id.clone();
+    let what = gone.join(" and ");
+    Ok((!what.is_empty()).then_some(Drift::Leased { what, lease }))
 }
 
 async fn of_port(

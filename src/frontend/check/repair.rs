@@ -13,8 +13,10 @@ use crate::frontend::asked_for;
 use crate::frontend::attach::to_target;
 use crate::frontend::target::Target;
 use crate::host::container::Sandbox;
+use crate::keeper;
 use crate::plan::broadcast;
 use crate::record::Record;
+use crate::reference::LeaseId;
 use crate::rt::Address;
 use crate::sys::block_on;
 use crate::sys::rtnl::{Rtnl, RtnlError};
@@ -35,6 +37,7 @@ pub fn repair(
         None => match drift {
             Drift::Gone => collect(record, collector),
             Drift::Missing => plug_in_anew(record, ifname),
+            Drift::Leased { lease, .. } => use_again(lease, collector),
             Drift::UplinkGone { uplink } => Err(format!(
                 "make {uplink} again, then take it back and plug it in anew: pipework detach, attach"
             )),
@@ -42,6 +45,7 @@ pub fn repair(
             | Drift::Mac { .. }
             | Drift::Down { .. }
             | Drift::Address { .. }
+            | Drift::Route { .. }
             | Drift::HostDown { .. }
             | Drift::Unplugged { .. } => Err("its namespace is gone".to_owned()),
         },
@@ -58,7 +62,9 @@ async fn set(
     let guest = Rtnl::open_in(&netns, collector.home, collector.deadline).ok()?;
     let host = collector.host;
     let done: Result<(), RtnlError> = match drift {
-        Drift::Gone | Drift::Missing | Drift::UplinkGone { .. } => return None,
+        Drift::Gone | Drift::Missing | Drift::Leased { .. } | Drift::UplinkGone { .. } => {
+            return None;
+        }
         Drift::Renamed { ifindex, .. } => {
             let meant = record.attachment(*ifindex)?;
             guest.set_name(*ifindex, meant.ifname.as_str()).await
@@ -68,6 +74,7 @@ async fn set(
         Drift::Address { ifindex, address } => {
             guest.add_address(&address_of(*ifindex, *address)).await
         }
+        Drift::Route { route } => guest.add_route(route).await,
         Drift::HostDown { ifindex, .. } => host.set_state(*ifindex, true).await,
         Drift::Unplugged {
             ifindex,
@@ -96,11 +103,31 @@ fn collect(record: &Record, collector: &Collector<'_>) -> Result<(), String> {
     }
 }
 
-/// As its container's annotations ask, or as a person did.
+/// Has the daemon make use of a lease once more, as after a run that was killed
+/// in between: it alone knows what it has done with it.
+fn use_again(lease: &LeaseId, collector: &Collector<'_>) -> Result<(), String> {
+    let kept = collector.store.lease(lease);
+    let mut kept = kept
+        .map_err(|error| error.to_string())?
+        .ok_or("its lease has ended")?;
+    if let Some(dhcp4) = &mut kept.dhcp4 {
+        dhcp4.applied.address = None;
+        dhcp4.applied.routes.clear();
+    }
+    if let Some(dhcp6) = &mut kept.dhcp6 {
+        dhcp6.applied.address = None;
+    }
+    let written = collector.store.keep_lease(&kept);
+    written.map_err(|error| error.to_string())?;
+    keeper::hand_over(lease, Vec::new(), collector.deadline).map_err(|error| error.to_string())
+}
+
+/// As its container's annotations ask, or as a person did, and on behalf of the
+/// same.
 fn plug_in_anew(record: &Record, ifname: &str) -> Result<(), String> {
     let reference = record.references().next();
     let reference = reference.ok_or("no container refers to it any more")?;
-    let pairs = asked_for::pairs(record, ifname)
+    let (pairs, caller) = asked_for::pairs(record, ifname)
         .ok_or("nothing says how it was asked for: plug it in anew with pipework attach")?;
     let deadline = Deadline::after(TIME);
     let bundle = Path::new(&reference.bundle);
@@ -117,6 +144,6 @@ fn plug_in_anew(record: &Record, ifname: &str) -> Result<(), String> {
         sandbox,
         name: reference.name.clone(),
     };
-    let attached = to_target(&target, &pairs, deadline);
+    let attached = to_target(&target, &pairs, &caller, deadline);
     attached.map(|_| ()).map_err(|error| error.to_string())
 }

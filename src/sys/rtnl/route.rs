@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use rtnetlink::packet_core::{Emitable, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Parseable};
 use rtnetlink::packet_route::route::{
-    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+    RouteType,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -66,6 +67,8 @@ fn family(address: IpAddr) -> AddressFamily {
     }
 }
 
+/// The metric of a route that says none (include/net/ip6_fib.h).
+const IP6_RT_PRIO_USER: u32 = 1024;
 /// A route to an address of our own (include/uapi/linux/rtnetlink.h).
 const RTN_LOCAL: u8 = 2;
 
@@ -141,6 +144,35 @@ impl Rtnl {
             .collect())
     }
 
+    /// Whether there is a route for that destination and metric in that table,
+    /// whichever device it leads through: [`Rtnl::add_route`] makes no second one.
+    pub async fn has_route_like(&self, route: &Route) -> Result<bool, RtnlError> {
+        let mut filter = message_of(route);
+        filter
+            .attributes
+            .retain(|a| matches!(a, RouteAttribute::Table(_)));
+        filter.header = RouteHeader {
+            address_family: filter.header.address_family,
+            table: filter.header.table,
+            ..RouteHeader::default()
+        };
+        let message = RouteNetlinkMessage::GetRoute(filter);
+        let answers = match self.dump("RTM_GETROUTE", message).await {
+            Ok(answers) => answers,
+            // The table is not there.
+            Err(e) if e.errno() == Some(nix::libc::ENOENT) => return Ok(false),
+            Err(e) => return Err(e),
+        };
+        let metric = route.metric.unwrap_or(match route.destination {
+            IpNet::V4(_) => 0,
+            IpNet::V6(_) => IP6_RT_PRIO_USER,
+        });
+        Ok(answers.into_iter().any(|answer| {
+            matches!(answer.decode(), Some(RouteNetlinkMessage::NewRoute(present))
+                if is_to(&present, route.destination, metric))
+        }))
+    }
+
     /// The device by which this namespace sends to `address`; `None` when there
     /// is no way.
     pub async fn route_to(&self, address: IpAddr) -> Result<Option<u32>, RtnlError> {
@@ -167,6 +199,26 @@ impl Rtnl {
             Err(e) => Err(e),
         }
     }
+}
+
+fn is_to(present: &RouteMessage, destination: IpNet, metric: u32) -> bool {
+    let mut to = match destination {
+        IpNet::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpNet::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let mut priority = 0;
+    for attribute in &present.attributes {
+        match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => to = (*address).into(),
+            RouteAttribute::Destination(RouteAddress::Inet6(address)) => to = (*address).into(),
+            RouteAttribute::Priority(metric) => priority = *metric,
+            _ => {}
+        }
+    }
+    present.header.destination_prefix_length == destination.prefix_len()
+        && present.header.kind == RouteType::Unicast
+        && to == destination.network()
+        && priority == metric
 }
 
 /// The question for the way to one address.
@@ -199,10 +251,10 @@ fn facts_of(answer: Answer) -> Option<RouteFacts> {
     };
     for attribute in &route.attributes {
         match attribute {
-            RouteAttribute::Gateway(rtnetlink::packet_route::route::RouteAddress::Inet(a)) => {
+            RouteAttribute::Gateway(RouteAddress::Inet(a)) => {
                 facts.gateway = Some(IpAddr::V4(*a));
             }
-            RouteAttribute::Gateway(rtnetlink::packet_route::route::RouteAddress::Inet6(a)) => {
+            RouteAttribute::Gateway(RouteAddress::Inet6(a)) => {
                 facts.gateway = Some(IpAddr::V6(*a));
             }
             RouteAttribute::Priority(metric) => facts.metric = *metric,
