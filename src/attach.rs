@@ -61,6 +61,8 @@ pub struct Context<'a> {
 /// What came of an attachment that had success.
 #[derive(Debug, Default)]
 pub struct Attached {
+    /// What the container is called.
+    pub name: String,
     /// The interfaces that are there now, and whether each was there before.
     pub interfaces: Vec<(IfName, bool)>,
     /// What the user should know although nothing is wrong.
@@ -144,6 +146,7 @@ pub async fn attach(
     attached
         .interfaces
         .extend(shared.into_iter().map(|ifname| (ifname, true)));
+    attached.name = identity.name;
     attached.notices = plan.notices;
     attached.left_out = left_out.into_iter().map(|out| out.error).collect();
     sweep(&collector).await;

@@ -21,7 +21,6 @@ use crate::frontend::attach::{TIME, notices, to_target};
 use crate::frontend::cli::print;
 use crate::frontend::read;
 use crate::frontend::target::{self, Target};
-use crate::keeper;
 use crate::logging::{self, to_stderr};
 use crate::policy::Caller;
 use crate::sys::block_on;
@@ -69,7 +68,11 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
     let deadline = Deadline::after(TIME);
     let host = Rtnl::open(deadline).map_err(Error::Socket)?;
     let kind = block_on(uplink::kind_of(&attach.uplink, &host, deadline)).map_err(Error::Socket)?;
-    let kind = kind.map_err(|unknown| Refusal::uplink(unknown, &attach.uplink))?;
+    let (kind, uplink) = kind.map_err(|unknown| Refusal::uplink(unknown, &attach.uplink))?;
+    let attach = &Attach {
+        uplink,
+        ..attach.clone()
+    };
     if kind == Kind::Infiniband && attach.mac.is_some() {
         return Err(Refusal::InfinibandMac);
     }
@@ -80,8 +83,7 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
     let address = Address::parse(attach)?;
     let hostif = (kind == Kind::Port).then(|| asked::hostif(attach, target.sandbox.init.pid));
     let name = hostif.as_ref().and_then(|(name, _)| name.clone());
-    let is_kept = keeper::is_there(deadline);
-    let pairs = asked::pairs(attach, kind, &address, hostif, is_kept);
+    let pairs = asked::pairs(attach, kind, &address, hostif);
     // What is wrong in itself costs nobody a device.
     let asked = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()));
     read::request(asked, &Caller::Person)?;

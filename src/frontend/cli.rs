@@ -17,6 +17,16 @@ use crate::request::keys;
 
 const MANUAL: &str = include_str!("../../packaging/man/pipework.1");
 
+/// Codes that are no [`ExitCode`] of an attachment.
+const OTHER_CODES: [(u8, &str); 3] = [
+    (0, "success"),
+    (
+        1,
+        "check, gc: something is not as it should be; why: nothing is known; the classic form: refused",
+    ),
+    (127, "route, rule, tc: there is no ip or tc here"),
+];
+
 /// Runs the command that `arguments` name, the program's own name left out.
 pub fn run(arguments: &[String]) -> u8 {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -105,7 +115,11 @@ fn exit_codes() -> String {
     let rows = ExitCode::TABLE
         .iter()
         .map(|(code, text)| format!("{:3}  {text}\n", *code as u8));
-    std::iter::once("  0  success\n".to_owned())
+    let [success, own, tool] = OTHER_CODES;
+    let line = |(code, text): (u8, &str)| format!("{code:3}  {text}\n");
+    [line(success), line(own)]
+        .into_iter()
         .chain(rows)
+        .chain([line(tool)])
         .collect()
 }

@@ -257,7 +257,7 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     }
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     // A start that went well has no last failure.
-    let _ = store.drop_report(&state.id);
+    let _ = store.drop_report(&attached.name);
     let name = request.name.as_ref().map(|asked| asked.value.as_str());
     telling::log(name.unwrap_or(&state.id), &attached);
     Ok(())

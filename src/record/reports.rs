@@ -1,6 +1,6 @@
 //! The last reports about containers that did not start, for the one who asks
-//! why: in 256 places by the container's id, so that whoever makes containers
-//! fail for ever fills no more.
+//! why: in 256 places by the container's name, which a container that is made
+//! anew has again, so that whoever makes containers fail for ever fills no more.
 
 use std::fs;
 
@@ -24,25 +24,25 @@ pub struct Report {
 }
 
 impl Store {
-    fn report_path(&self, id: &str) -> std::path::PathBuf {
-        let place = hash(&["report", id]);
+    fn report_path(&self, name: &str) -> std::path::PathBuf {
+        let place = hash(&["report", name]);
         self.path("reports").join(place.get(..2).unwrap_or("00"))
     }
 
     /// Keeps the last report about a container.
     pub fn keep_report(&self, report: &Report) -> Result<(), RecordError> {
-        let path = self.report_path(&report.id);
+        let path = self.report_path(&report.name);
         let bytes = serde_json::to_vec(report).map_err(|e| io_error(&path, e.into()))?;
         create_in_place(&path, |path| write_file(path, &bytes))
     }
 
-    /// Forgets the report about a container that is well now.
-    pub fn drop_report(&self, id: &str) -> Result<(), RecordError> {
-        let path = self.report_path(id);
+    /// Forgets the report about the container of that name, which is well now.
+    pub fn drop_report(&self, name: &str) -> Result<(), RecordError> {
+        let path = self.report_path(name);
         let kept =
             read_bytes(&path)?.and_then(|bytes| serde_json::from_slice::<Report>(&bytes).ok());
         match kept {
-            Some(report) if report.id == id => remove(&path),
+            Some(report) if report.name == name => remove(&path),
             Some(_) | None => Ok(()),
         }
     }
@@ -71,7 +71,7 @@ mod tests {
         for at in 0..1000 {
             let report = Report {
                 id: format!("c{at}"),
-                name: "web".to_owned(),
+                name: format!("web{at}"),
                 at,
                 text: "pipework: no".to_owned(),
             };
@@ -80,7 +80,7 @@ mod tests {
         let kept = store.reports().unwrap();
         assert!((200..=256).contains(&kept.len()), "{}", kept.len());
         assert_eq!(kept[0].id, "c999");
-        store.drop_report("c999").unwrap();
+        store.drop_report("web999").unwrap();
         assert_ne!(store.reports().unwrap()[0].id, "c999");
         fs::remove_dir_all(root).unwrap();
     }

@@ -5,11 +5,18 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use pipework::deadline::Deadline;
+use pipework::keeper;
 
 use super::table::{Case, Look};
 use crate::support::dhcp_server::Scripted;
 use crate::support::lab::{Container, Lab, PIPEWORK, ip};
+
+/// How long one run may take; the script waits for some things for seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program to be judged.
 #[derive(Clone)]
@@ -82,6 +89,36 @@ fn has(need: &str, program: &Program) -> Result<(), String> {
 struct Given {
     machines: Vec<Container>,
     servers: Vec<Scripted>,
+    daemons: Vec<Daemon>,
+}
+
+/// `pipework daemon`, killed when this goes.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start() -> Self {
+        // It dies with the thread of the test.
+        let daemon = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", PIPEWORK, "daemon"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let daemon = Self(daemon);
+        let listens = || keeper::is_there(Deadline::after(Duration::from_secs(5)));
+        assert!((0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            listens()
+        }));
+        daemon
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 impl Given {
@@ -94,6 +131,8 @@ impl Given {
                 let machine = self.machines.last().unwrap();
                 self.servers.push(Scripted::ordinary(lab, machine));
             }
+            "daemon" if program.is_other => {}
+            "daemon" => self.daemons.push(Daemon::start()),
             "inside" => lab.inside(container, || {
                 ip(rest);
             }),
@@ -115,7 +154,19 @@ fn start(program: &Program, words: &[String]) -> Output {
         .args(words)
         .env("PATH", "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .stdin(Stdio::null());
-    command.output().unwrap()
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // What a program says fits into its pipes.
+    let end = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > end {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("{words:?} does not end");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.wait_with_output().unwrap()
 }
 
 /// Runs one row and fails the test where something is not as it says.
@@ -204,6 +255,10 @@ fn not_so(look: &Look, filled: &dyn Fn(&str) -> String) -> Option<String> {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Some(format!("ip {command} fails: {why}"));
+    }
     let wanted = filled(&look.text);
     (said.contains(&wanted) != look.there).then(|| format!("ip {command} says {said}"))
 }

@@ -226,6 +226,21 @@ fn why_tells_the_report_of_a_start_that_failed_by_the_containers_name() {
 }
 
 #[test]
+fn a_container_that_was_made_anew_is_not_told_its_former_failure() {
+    lab!(|lab| {
+        let (first, second) = (lab.container("1f2e3d4c"), lab.container("5b6a7988"));
+        let asked = ["pipework.bridge=up0", "pipework.name=web"];
+        lab.attach(&first, &asked).refused(19);
+        lab.bridge("up0");
+        // Another id, and the same name.
+        lab.attach(&second, &asked).ok();
+        let told = stdout(pipework("why web").ok());
+        assert_eq!(told, "nothing went wrong: eth1 of web is plugged in\n");
+        assert_eq!(json("list --failed --json"), Value::Array(Vec::new()));
+    });
+}
+
+#[test]
 fn a_command_with_words_that_it_does_not_have_says_how_it_is_called() {
     lab!(|_lab| {
         for words in [

@@ -26,7 +26,8 @@ impl<'a> Scene<'a> {
         let table = String::from_utf8(table.stdout).unwrap();
         let codes = table.lines().filter_map(|line| {
             let code = line.split_whitespace().next()?.parse().ok()?;
-            (code != 0).then_some(code)
+            // Those of an attachment.
+            (2..100).contains(&code).then_some(code)
         });
         Self {
             lab,

@@ -74,7 +74,6 @@ pub fn pairs(
     kind: Kind,
     address: &Address,
     hostif: Option<(Option<String>, bool)>,
-    is_kept: bool,
 ) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut set = |field: &str, value: &str| {
@@ -113,17 +112,6 @@ pub fn pairs(
             set("ip", how);
             for (field, value) in &client.fields {
                 set(field, value);
-            }
-            // A client that ends with its lease leaves nobody to renew it, and the
-            // script is content with that.
-            if !is_kept {
-                set("dhcp.keep", "false");
-                if client.stays {
-                    to_stderr(
-                        "pipework: nobody will renew this lease: systemctl enable --now pipework.socket, \
-                         or run `pipework daemon`",
-                    );
-                }
             }
             for option in &client.ignored {
                 let name = client.name;
@@ -195,7 +183,7 @@ mod tests {
         attach.uplink = "ib0".to_owned();
         attach.vlan = Some("8001".to_owned());
         let address = Address::Written("0/0".to_owned());
-        let pairs = pairs(&attach, Kind::Infiniband, &address, None, false);
+        let pairs = pairs(&attach, Kind::Infiniband, &address, None);
         let pkey = ("pipework.ipoib.pkey".to_owned(), "0x8001".to_owned());
         assert!(pairs.contains(&pkey), "{pairs:?}");
         assert!(

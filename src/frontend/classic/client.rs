@@ -8,8 +8,6 @@ use crate::request::keys::form;
 pub struct Client {
     /// Which one.
     pub name: &'static str,
-    /// It was to go on running, and renew the lease.
-    pub stays: bool,
     /// Fields that its options mean, without `pipework.`.
     pub fields: Vec<(&'static str, String)>,
     /// Options that mean nothing here.
@@ -30,22 +28,19 @@ impl Client {
     /// `guest` is the host name that the script sends where it sends one.
     pub fn parse(address: &str, guest: &str) -> Option<Self> {
         let (client, options) = address.split_once(':').unwrap_or((address, ""));
-        let (name, stays) = CLIENTS.iter().find_map(|(name, may_stay)| {
-            let rest = client.strip_prefix(name)?;
-            match (rest, may_stay) {
-                ("", _) => Some((*name, false)),
-                ("-f", true) => Some((*name, true)),
-                (_, _) => None,
-            }
+        // A lease is renewed whether it is said or not: whoever relies on an address
+        // relies on it for longer than its lease.
+        let (name, _) = CLIENTS.iter().find(|(name, may_stay)| {
+            let rest = client.strip_prefix(name);
+            rest == Some("") || (*may_stay && rest == Some("-f"))
         })?;
         let mut client = Self {
             name,
-            stays,
             fields: Vec::new(),
             ignored: Vec::new(),
         };
         // dhclient is started without a host name.
-        if name != "dhclient" && form::is_host_name(guest) {
+        if *name != "dhclient" && form::is_host_name(guest) {
             client.set("dhcp.hostname", guest);
         }
         client.read(options);
@@ -63,9 +58,11 @@ impl Client {
         while let Some(option) = words.next() {
             let is_dhcpcd = self.name == "dhcpcd";
             match option {
-                "-f" => self.stays = true,
-                // Who asks once and ends, in the foreground, quietly: as we do.
-                "-q" | "-n" | "-1" | "-4" | "-w" | "-b" => {}
+                // To end with the lease is said, not only understood.
+                "-q" if self.name == "udhcpc" => self.set("dhcp.keep", "false"),
+                "-1" if is_dhcpcd => self.set("dhcp.keep", "false"),
+                // In the foreground, quietly, until there is one: as we do.
+                "-f" | "-q" | "-n" | "-1" | "-4" | "-w" | "-b" => {}
                 "-R" => self.set("dhcp.release", "true"),
                 "-x" | "-h" | "-F" | "-H" | "-V" | "-I" | "-i" => {
                     let value = words.next().unwrap_or_default();
@@ -106,18 +103,40 @@ mod tests {
 
     #[test]
     fn the_scripts_clients_are_known_and_nothing_else() {
-        for (address, stays) in [
-            ("dhcp", false),
-            ("dhcp:-f", true),
-            ("udhcpc", false),
-            ("udhcpc-f", true),
-            ("dhclient-f:-v", true),
-            ("dhcpcd", false),
+        for (address, name) in [
+            ("dhcp", "dhcp"),
+            ("dhcp:-f", "dhcp"),
+            ("udhcpc", "udhcpc"),
+            ("udhcpc-f", "udhcpc"),
+            ("dhclient-f:-v", "dhclient"),
+            ("dhcpcd", "dhcpcd"),
         ] {
-            assert_eq!(Client::parse(address, "web").unwrap().stays, stays);
+            assert_eq!(Client::parse(address, "web").unwrap().name, name);
         }
         for other in ["dhcp6", "dhcpcd-f", "dhcp-f", "10.0.0.1", "", "udhcpcx"] {
             assert_eq!(Client::parse(other, "web"), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_kept_unless_the_client_is_told_to_end_with_it() {
+        let keeps = |address: &str| {
+            !fields(address)
+                .iter()
+                .any(|(field, _)| *field == "dhcp.keep")
+        };
+        for address in [
+            "dhcp",
+            "udhcpc",
+            "udhcpc-f",
+            "dhclient",
+            "dhclient:-1",
+            "dhcpcd:-q",
+        ] {
+            assert!(keeps(address), "{address}");
+        }
+        for address in ["udhcpc:-q", "dhcpcd:-1", "dhcpcd:-t 5 -1"] {
+            assert!(!keeps(address), "{address}");
         }
     }
 

@@ -37,8 +37,13 @@ pub enum Unknown {
 /// and a tap of its userspace datapath.
 const OVS_KINDS: [&str; 2] = ["openvswitch", "tun"];
 
-/// What `word` means.
-pub async fn kind_of(word: &str, host: &Rtnl, deadline: Deadline) -> Result<Kind, Unknown> {
+/// What `word` means, and what it is called in annotations: the name of the device
+/// that has the address, as the script looks for it among all.
+pub async fn kind_of(
+    word: &str,
+    host: &Rtnl,
+    deadline: Deadline,
+) -> Result<(Kind, String), Unknown> {
     let device = match word.parse::<DeviceRef>() {
         Ok(device) => device,
         Err(_) => return Err(Unknown::Interface),
@@ -47,15 +52,19 @@ pub async fn kind_of(word: &str, host: &Rtnl, deadline: Deadline) -> Result<Kind
         DeviceRef::Name(name) => host.link_by_name(name.as_str()).await,
         DeviceRef::Mac(mac) => host.links().await.map(|links| {
             let octets = Some(mac.octets());
-            let mut links = links.into_iter();
-            links.find(|link| link.mac == octets || link.permanent_mac == octets)
+            // A VLAN device or a bridge may have a NIC's address too.
+            let is_nic = |link: &&LinkFacts| link.permanent_mac == octets;
+            let has_it = |link: &&LinkFacts| link.mac == octets;
+            let found = links.iter().find(is_nic);
+            found.or_else(|| links.iter().find(has_it)).cloned()
         }),
         // The planner looks for it.
-        DeviceRef::Pci(_) => return Ok(Kind::Nic),
+        DeviceRef::Pci(_) => return Ok((Kind::Nic, word.to_owned())),
     };
     match (link.map_err(Unknown::Kernel)?, device) {
-        (Some(link), _) => Ok(present(&link, deadline)),
-        (None, DeviceRef::Name(name)) => absent(&name),
+        (Some(link), DeviceRef::Mac(_)) => Ok((present(&link, deadline), link.name)),
+        (Some(link), _) => Ok((present(&link, deadline), word.to_owned())),
+        (None, DeviceRef::Name(name)) => Ok((absent(&name)?, word.to_owned())),
         (None, DeviceRef::Mac(_) | DeviceRef::Pci(_)) => Err(Unknown::Mac),
     }
 }
