@@ -3,7 +3,6 @@
 
 use std::net::Ipv4Addr;
 use std::process::Command;
-use std::time::Duration;
 
 use pipework::dhcp::wire::{Message, MessageType};
 
@@ -12,7 +11,6 @@ use crate::server::{Server, answer};
 use crate::support::lab::{Container, PIPEWORK, ip, lab};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
-const LONG: Duration = Duration::from_secs(10);
 
 /// Gives everybody the same address for an hour, with a router.
 fn willing(message: &Message) -> Vec<Message> {
@@ -60,11 +58,9 @@ fn a_lease_is_given_back_at_a_detach_only_where_that_was_asked_for() {
             assert_eq!(said.0, Some(0), "{said:?}");
             let said = pipework(&format!("detach {name}"));
             assert_eq!(said.0, Some(0), "{said:?}");
-            within("its file is gone", LONG, || {
-                store().leases().unwrap().is_empty()
-            });
+            within("its file is gone", || store().leases().unwrap().is_empty());
             // What is to be sent was sent before the interface went.
-            within("the server was told", LONG, || releases() >= expected);
+            within("the server was told", || releases() >= expected);
             assert_eq!(releases(), expected);
         }
     });
@@ -91,7 +87,7 @@ fn a_leased_address_that_somebody_took_away_comes_back_with_its_route() {
             assert!(text.contains("default route via 10.0.0.2"), "{text}");
             assert!(text.contains("which it has leased"), "{text}");
             assert_eq!(pipework("check --repair").0, Some(0));
-            within("it is as it was", LONG, || pipework("check").0 == Some(0));
+            within("it is as it was", || pipework("check").0 == Some(0));
             let route = lab.inside(&web, || ip("route show default"));
             assert!(route.contains("via 10.0.0.2 dev eth1"), "{route}");
         }
