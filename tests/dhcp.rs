@@ -20,6 +20,8 @@ mod conflicts;
 mod ends;
 #[path = "dhcp/options.rs"]
 mod options;
+#[path = "dhcp/oracle.rs"]
+mod oracle;
 #[path = "dhcp/plain.rs"]
 mod plain;
 #[path = "dhcp/sent.rs"]
