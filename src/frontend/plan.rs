@@ -77,7 +77,8 @@ fn plan_for(state: &State) -> Result<String, Error> {
         next += 1;
         next
     })?;
-    Ok(in_words(&plan, assumed))
+    let files = plan::files_in_words(&request.attachments);
+    Ok(in_words(&plan, &files, assumed))
 }
 
 /// The host as it is, and the namespace if it may be entered.
@@ -108,13 +109,16 @@ async fn look_at_ports(request: &Request, view: &mut HostView) -> Result<(), Err
     Ok(())
 }
 
-fn in_words(plan: &Plan, assumed: bool) -> String {
+fn in_words(plan: &Plan, files: &[String], assumed: bool) -> String {
     let mut text = String::new();
     if assumed {
         text.push_str("for a container with a new network namespace:\n");
     }
     for (number, planned) in plan.steps.iter().enumerate() {
         text.push_str(&format!("{:3}. {}\n", number + 1, planned.step));
+    }
+    for line in files {
+        text.push_str(&format!("  then {line}\n"));
     }
     for interface in plan
         .interfaces

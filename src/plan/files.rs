@@ -5,6 +5,8 @@
 //! written only where it takes nothing from anybody: ours is the container's only
 //! interface, and the file is its own.
 
+mod words;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,8 @@ use crate::host::view::{FileView, FilesView};
 use crate::plan::step::FileStep;
 use crate::request::{Asked, Attachment, Dns, Hosts, IfName, Origin};
 use crate::rt::{ContainerFile, Resolver, hosts_text};
+
+pub use words::files_in_words;
 
 /// What was learned from the network for one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,7 +43,7 @@ pub use addressing::broadcast;
 pub use bridge::bridge_to_make;
 pub use bridge_vlan::membership;
 pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};
-pub use files::{Follows, Learned, asks_for_names, files, follows, knows_names};
+pub use files::{Follows, Learned, asks_for_names, files, files_in_words, follows, knows_names};
 pub use host_access::HostReach;
 pub use lease::{Applied4, Wishes};
 pub use lease6::Applied6;
