@@ -14,6 +14,8 @@
 mod cri;
 #[path = "nri/events.rs"]
 mod events;
+#[path = "nri/late.rs"]
+mod late;
 #[path = "nri/life.rs"]
 mod life;
 #[path = "nri/mock.rs"]

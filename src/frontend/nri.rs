@@ -5,42 +5,31 @@
 //! with a connection and hardly any environment. One at a time: a runtime tells
 //! each plugin of each pod.
 
+pub mod ends;
 pub mod job;
+pub mod late;
 pub mod lock;
 pub mod plugin;
 pub mod pods;
 pub mod runtime;
+pub mod sweep;
 
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
-use super::gc;
 use crate::error::{Error, ExitCode, report};
 use crate::logging::{self, to_stderr};
 use crate::nri::link::LinkError;
 use crate::nri::plugin::Server;
 use crate::nri::session::{self, Identity, IdentityError, SOCKET, Way};
 use crate::record::{DIRECTORY, RecordError, Store};
-use crate::sys::events::Watch;
 use crate::sys::raw;
 use plugin::Pods;
-use pods::Node;
 
 /// What a runtime sets for a plugin that it starts itself.
 const PASSED: &str = "NRI_PLUGIN_SOCKET";
-/// Where namespaces of pods are; what goes from there is gone.
-const NAMESPACES: &str = "/run/netns";
-/// How often pods are looked for that are gone although nobody said so.
-const SWEEP_MS: u16 = 30_000;
-/// The files of a namespace go one after the other.
-const SETTLE: Duration = Duration::from_millis(100);
-/// Every so many looks comes a full sweep over all records.
-const FULL_SWEEP: u32 = 10;
 /// How often a service inside the daemon looks whether another plugin has gone.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -153,37 +142,11 @@ fn serve(way: Way, identity: &Identity) -> Result<(), NriError> {
     let pods = Pods::default();
     let node = Arc::clone(&pods.0);
     let sweeper = thread::Builder::new().name("sweep".to_owned());
-    let sweeper = sweeper
-        .spawn(move || sweep(&node))
+    sweeper
+        .spawn(move || sweep::run(&node))
         .map_err(NriError::Thread)?;
-    let _ = pods.0.sweeper.set(sweeper.thread().clone());
     let server = Arc::new(Server::new(pods));
     Ok(session::run(way, identity, &server, || true)?)
-}
-
-/// Looks for ever for pods that are gone.
-fn sweep(node: &Node) {
-    let mut watch = None;
-    for round in 1_u32.. {
-        if watch.is_none() {
-            watch = Watch::directory(Path::new(NAMESPACES)).ok();
-        }
-        match &watch {
-            Some(watch) => {
-                let mut set = [PollFd::new(watch.as_fd(), PollFlags::POLLIN)];
-                if poll(&mut set, PollTimeout::from(SWEEP_MS)).is_ok_and(|ready| ready > 0) {
-                    thread::sleep(SETTLE);
-                    watch.settle();
-                }
-            }
-            // The first pod makes the directory, and wakes us.
-            None => thread::park_timeout(Duration::from_millis(SWEEP_MS.into())),
-        }
-        node.sweep();
-        if round.is_multiple_of(FULL_SWEEP) {
-            gc::sweep_quietly();
-        }
-    }
 }
 
 fn conclude(outcome: Result<(), NriError>) -> u8 {

@@ -14,12 +14,11 @@ use pipework::sys::netns::Netns;
 use pipework::sys::proc::boot_id;
 use serde_json::json;
 
-use crate::mock::{Runtime, pod, pod_at, ports, records, said};
+use crate::mock::{CONTAINERD, Runtime, has, pod, pod_at, ports, records, said};
 use crate::node::within;
 use crate::support::dhcp_server::Scripted;
-use crate::support::lab::{Container, Lab, hook, ip, ip_json, lab, run};
+use crate::support::lab::{Container, hook, ip, lab, run};
 
-const CONTAINERD: (&str, &str) = ("containerd", "1.7.24~ds1");
 const CRIO: (&str, &str) = ("cri-o", "1.34.0");
 const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
 const LEASE: [&str; 5] = [
@@ -30,14 +29,6 @@ const LEASE: [&str; 5] = [
     "pipework.dhcp.timeout=8s",
 ];
 const SOON: Duration = Duration::from_secs(20);
-
-fn has(lab: &Lab, container: &Container, ifname: &str) -> bool {
-    lab.inside(container, || ip_json("addr show"))
-        .as_array()
-        .unwrap()
-        .iter()
-        .any(|link| link["ifname"] == ifname && link["addr_info"][0]["local"].is_string())
-}
 
 fn assert_nothing_left() {
     within("nothing is left", SOON, || (ports(), records()) == (0, 0));

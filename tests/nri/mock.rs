@@ -17,12 +17,14 @@ use pipework::nri::mux::{PLUGIN_SERVICE, RUNTIME_SERVICE};
 use pipework::nri::plugin::PLUGIN;
 use prost::Message;
 
-use crate::support::lab::{self, PIPEWORK, RECORDS, ip_json};
+use crate::support::lab::{self, Container as Process, Lab, PIPEWORK, RECORDS, ip_json};
 
 const SOCKET: &str = "/run/nri.sock";
 /// What a runtime waits.
 const PATIENCE: Duration = Duration::from_secs(2);
-const POLICY: &str = r#"
+pub const CONTAINERD: (&str, &str) = ("containerd", "1.7.24~ds1");
+/// What pods of the namespace `shop` may have.
+pub const POLICY: &str = r#"
 [[rule]]
 caller = ["namespace:shop"]
 uplink = ["br0"]
@@ -210,4 +212,13 @@ pub fn records() -> usize {
     shards
         .map(|shard| fs::read_dir(shard.path()).unwrap().count())
         .sum()
+}
+
+/// Whether an interface with an address is in a namespace.
+pub fn has(lab: &Lab, container: &Process, ifname: &str) -> bool {
+    lab.inside(container, || ip_json("addr show"))
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|link| link["ifname"] == ifname && link["addr_info"][0]["local"].is_string())
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::runtime::Runtime;
 use crate::attach::{Context, attach, is_attached, release};
 use crate::deadline::Deadline;
-use crate::error::Error;
+use crate::error::{Error, report};
 use crate::frontend::collecting::with_collector;
 use crate::frontend::{read, telling};
-use crate::host::container::{Pod, Sandbox};
+use crate::host::container::{POD_BUNDLE, Pod, Sandbox};
 use crate::keeper;
 use crate::nri::message::PodSandbox;
 use crate::policy::{Caller, POLICY_PATH, Policy};
@@ -151,6 +151,15 @@ impl Job {
         self.request.attachments.iter().any(waits)
     }
 
+    /// Says why the pod was refused, and gives back what its runtime is told.
+    /// A pod that runs without its interfaces is told of once for each reason.
+    pub fn refused(&self, error: &Error, last: Option<String>) -> String {
+        match self.is_late {
+            true => tell_once(self.name(), error, last),
+            false => tell(self.name(), error),
+        }
+    }
+
     /// Attaches the pod unless it is.
     pub fn run(&self, policy: &LastPolicy, deadline: Deadline) -> Result<Held, Error> {
         let deadline = match self.is_slow() {
@@ -199,6 +208,23 @@ pub fn tell(pod: &str, error: &Error) -> String {
     let text = telling::tell(error, Some(pod));
     telling::keep(pod, pod.to_owned(), text.clone());
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The same, unless that is what was said the `last` time.
+pub fn tell_once(pod: &str, error: &Error, last: Option<String>) -> String {
+    let text = report(error, Some(pod));
+    match last.filter(|last| text.lines().next() == Some(last)) {
+        Some(last) => last,
+        None => tell(pod, error),
+    }
+}
+
+/// Whether a record says that a pod has anything; where that cannot be read it
+/// may.
+pub fn has_something(id: &str) -> bool {
+    let key =
+        Store::open(Path::new(DIRECTORY)).and_then(|store| store.namespace_of(id, POD_BUNDLE));
+    !matches!(key, Ok(None))
 }
 
 /// Ends what a pod has; without a record there is nothing to do.

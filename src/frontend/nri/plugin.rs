@@ -24,9 +24,6 @@ use crate::sys::proc;
 /// How long a pod that is slow may hold up the others of its node: a runtime
 /// makes one call at a time.
 const BUDGET: Duration = Duration::from_secs(1);
-/// How long each pod of many that are there already is waited for, before the
-/// next one has its turn.
-const TURN: Duration = Duration::from_secs(2);
 
 /// The plugin.
 #[derive(Debug, Clone, Default)]
@@ -46,17 +43,7 @@ impl Pods {
         if let Err(error) = end_others(&known) {
             tracing::warn!(%error, "what pods that are gone left behind stays for now");
         }
-        for pod in there {
-            let Ok(Some(job)) = self.job(pod) else {
-                continue;
-            };
-            let turn = match job.is_slow() {
-                true => Duration::ZERO,
-                false => TURN,
-            };
-            // Nobody is left to refuse it to; the report is in the log.
-            let _ = self.0.ensure(job.late(), Deadline::after(turn));
-        }
+        self.0.late.begin(there.into_iter().cloned(), &self.0);
     }
 }
 
@@ -181,12 +168,12 @@ impl Plugin for Pods {
         }
     }
 
-    fn stop_pod(&self, pod: &PodSandbox, _: Deadline) {
-        self.0.end(&pod.id);
+    fn stop_pod(&self, pod: &PodSandbox, deadline: Deadline) {
+        self.0.end(&pod.id, deadline.sooner(BUDGET));
     }
 
-    fn remove_pod(&self, pod: &PodSandbox, _: Deadline) {
-        self.0.end(&pod.id);
+    fn remove_pod(&self, pod: &PodSandbox, deadline: Deadline) {
+        self.0.end(&pod.id, deadline.sooner(BUDGET));
     }
 }
 

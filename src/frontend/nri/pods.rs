@@ -6,17 +6,21 @@
 //! for the rest, or is refused.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use super::job::{self, Held, Job, LastPolicy};
+use super::ends::Ends;
+use super::job::{Held, Job, LastPolicy};
+use super::late::Late;
 use super::lock::Serving;
 use super::runtime::Runtime;
 use crate::deadline::Deadline;
 
 /// A try has this much, also when nobody waits for it.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// How long the sweeper waits for the end of one pod before it sees to the next.
+const TURN: Duration = Duration::from_secs(2);
 
 /// What is behind a mutex is whole after each statement.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -31,12 +35,10 @@ pub struct Node {
     pub runtime: Mutex<Runtime>,
     /// Whether one is.
     pub serving: Serving,
-    /// Who looks for pods that are gone: it wakes up when there is one to look at.
-    pub sweeper: OnceLock<Thread>,
+    /// Those that run without what they ask for.
+    pub late: Late,
     policy: LastPolicy,
-    /// One end at a time: who hears of an end that somebody else found first
-    /// answers when that is done.
-    ends: Mutex<()>,
+    ends: Ends,
 }
 
 #[derive(Debug, Default)]
@@ -126,11 +128,12 @@ impl Node {
         // With time to take everything back before the runtime gives up.
         let deadline = Deadline::after((wait.remaining() * 3 / 4).max(SHORTEST));
         let (node, of_thread) = (Arc::clone(self), Arc::clone(entry));
+        let last = state.last.clone();
         let thread = thread::Builder::new().name("pod".to_owned());
         let thread = thread.spawn(move || {
             let stage = match job.run(&node.policy, deadline) {
                 Ok(held) => Stage::Attached(held),
-                Err(error) => Stage::Refused(job::tell(job.name(), &error)),
+                Err(error) => Stage::Refused(job.refused(&error, last)),
             };
             let mut state = lock(&of_thread.state);
             let has_ended = state.has_ended;
@@ -138,12 +141,8 @@ impl Node {
             drop(state);
             of_thread.changed.notify_all();
             if has_ended {
-                lock(&node.pods).remove(job.id());
-                let _alone = lock(&node.ends);
-                job::end(job.id());
-            }
-            if let Some(sweeper) = node.sweeper.get() {
-                sweeper.unpark();
+                node.ends
+                    .here(job.id(), || drop(lock(&node.pods).remove(job.id())));
             }
         });
         if let Err(error) = thread {
@@ -151,22 +150,23 @@ impl Node {
         }
     }
 
-    /// The runtime has stopped a pod.
-    pub fn end(&self, id: &str) {
+    /// Ends a pod, which has been stopped or is gone. That goes on behind a call
+    /// that cannot wait for longer than `wait`.
+    pub fn end(&self, id: &str, wait: Deadline) {
+        self.late.forget(id);
         let mut pods = lock(&self.pods);
         if let Some(entry) = pods.get(id) {
             let mut state = lock(&entry.state);
             state.has_ended = true;
             // Its thread ends it, and it is known until then: a second end would
-            // wait for what the thread holds, and all others for that.
+            // wait for what the thread holds.
             if matches!(state.stage, Stage::Working) {
                 return;
             }
         }
         pods.remove(id);
         drop(pods);
-        let _alone = lock(&self.ends);
-        job::end(id);
+        self.ends.begin(id, wait);
     }
 
     /// Forgets pods that the runtime does not know.
@@ -185,7 +185,7 @@ impl Node {
                 Stage::New | Stage::Working | Stage::Refused(_) => false,
             };
             if is_gone {
-                self.end(&id);
+                self.end(&id, Deadline::after(TURN));
             }
         }
     }

@@ -1,0 +1,104 @@
+//! Pods that run without what they ask for: those that were there when their
+//! runtime connected, and that nobody can be told about.
+//!
+//! Each is tried again for as long as it runs, because what was in the way may
+//! go: a cable is plugged in, a policy is mended, a network is defined.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::job::{self, Job};
+use super::pods::{Node, Outcome, lock};
+use crate::deadline::Deadline;
+use crate::nri::message::PodSandbox;
+use crate::reference::Keeper;
+use crate::sys::proc::{self, Process};
+
+/// How long one of many is waited for, before the next one has its turn.
+const TURN: Duration = Duration::from_secs(2);
+
+/// The pods, by their ids in the runtime.
+#[derive(Debug, Default)]
+pub struct Late(Mutex<BTreeMap<String, Pod>>);
+
+#[derive(Debug, Clone)]
+struct Pod {
+    told: PodSandbox,
+    /// Its first process, where it has one: pids are used again.
+    init: Option<Keeper>,
+    /// Why it could not even be read what it asks for.
+    last: Option<String>,
+}
+
+impl Pod {
+    fn of(told: PodSandbox) -> Self {
+        let pid = i32::try_from(told.pid).ok().filter(|pid| *pid > 0);
+        let init = pid.and_then(|pid| {
+            let birth = Process::open(pid).ok()?.birth;
+            Some(Keeper { pid, birth })
+        });
+        Self {
+            told,
+            init,
+            last: None,
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        match self.init {
+            Some(init) => proc::is_same(init.pid, init.birth),
+            None => self.told.pid == 0 && job::is_there(&self.told),
+        }
+    }
+}
+
+impl Late {
+    /// A pod that has ended needs nothing any more.
+    pub fn forget(&self, id: &str) {
+        lock(&self.0).remove(id);
+    }
+
+    /// Tries `pods`, and no others any more, one after the other.
+    pub fn begin(&self, pods: impl Iterator<Item = PodSandbox>, node: &Arc<Node>) {
+        *lock(&self.0) = pods.map(|pod| (pod.id.clone(), Pod::of(pod))).collect();
+        self.again(node);
+    }
+
+    /// Tries those again that are there still.
+    pub fn again(&self, node: &Arc<Node>) {
+        let pods = lock(&self.0).clone();
+        for (id, mut pod) in pods {
+            let waits = pod.is_there() && !pod.attempt(node);
+            // Its runtime may have ended it meanwhile.
+            let mut pods = lock(&self.0);
+            match pods.get_mut(&id) {
+                Some(known) if waits => known.last = pod.last,
+                Some(_) | None => drop(pods.remove(&id)),
+            }
+        }
+    }
+}
+
+impl Pod {
+    /// Whether nothing is left to be done for it.
+    fn attempt(&mut self, node: &Arc<Node>) -> bool {
+        let runtime = lock(&node.runtime).clone();
+        let job = match Job::of(&self.told, &runtime) {
+            Ok(Some(job)) => job.late(),
+            Ok(None) => return true,
+            Err(error) => {
+                let last = self.last.take();
+                let name = job::name_of(&self.told);
+                self.last = Some(job::tell_once(&name, &error, last));
+                return false;
+            }
+        };
+        let turn = match job.is_slow() {
+            true => Duration::ZERO,
+            false => TURN,
+        };
+        // Nobody is left to refuse it to; the report is in the log.
+        node.ensure(job, Deadline::after(turn)) == Outcome::Attached
+    }
+}
