@@ -245,15 +245,7 @@ fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
         deadline,
     };
     if is_container_of_pod(state) {
-        let mut of_plugin = request.clone();
-        of_plugin.for_pod();
-        return block_on(async {
-            match verify(&sandbox, &request, &context).await {
-                Err(_) if is_plugins => verify(&sandbox, &of_plugin, &context).await,
-                verified => verified,
-            }
-        })
-        .map_err(Error::Socket)?;
+        return block_on(verify(&sandbox, &request, &context)).map_err(Error::Socket)?;
     }
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     // A start that went well has no last failure.

@@ -42,7 +42,7 @@ pub fn request<'a>(
     let request = parse_with(annotations, &mut OfThisMachine)?;
     Ok(request.map(|mut request| {
         if caller.is_guarded() {
-            request.guard_by_default();
+            request.for_pod();
         }
         request
     }))

@@ -8,7 +8,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -44,6 +44,16 @@ fn make_directory(path: &Path) -> Result<(), RecordError> {
         Ok(()) => Ok(()),
         Err(e) => Err(io_error(path, e)),
     }
+}
+
+/// What a directory of ours has as its mode: a lock is for who can open its file.
+fn close_to_others(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let options = options
+        .read(true)
+        .custom_flags(nix::libc::O_DIRECTORY | nix::libc::O_NOFOLLOW);
+    let directory = options.open(path)?;
+    directory.set_permissions(fs::Permissions::from_mode(0o700))
 }
 
 /// Creates `path`, and the directories that it lies in where the first attempt
@@ -109,7 +119,8 @@ impl std::hash::Hasher for Hasher {
 }
 
 impl Store {
-    /// Opens the store at `root` and makes it if it is not there.
+    /// Opens the store at `root` and makes it if it is not there. One that others
+    /// can read, because somebody else has made it for us, is closed to them.
     ///
     /// Refuses a directory that others could write to.
     pub fn open(root: &Path) -> Result<Self, RecordError> {
@@ -126,6 +137,9 @@ impl Store {
             return Err(RecordError::NotOurs {
                 path: root.display().to_string(),
             });
+        }
+        if meta.mode() & 0o077 != 0 {
+            close_to_others(root).map_err(|e| io_error(root, e))?;
         }
         Ok(Self {
             root: root.to_owned(),
@@ -312,4 +326,28 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_others_can_read_is_closed_and_one_that_they_can_write_refused() {
+        let root = std::env::temp_dir().join(format!("pipework-store-{}", std::process::id()));
+        fs::create_dir(&root).unwrap();
+        let set = |mode| fs::set_permissions(&root, fs::Permissions::from_mode(mode)).unwrap();
+        let mode = || fs::metadata(&root).unwrap().mode() & 0o777;
+        for lax in [0o755, 0o711, 0o750, 0o700] {
+            set(lax);
+            Store::open(&root).unwrap();
+            assert_eq!(mode(), 0o700, "{lax:o}");
+        }
+        for open in [0o775, 0o757] {
+            set(open);
+            assert!(Store::open(&root).is_err(), "{open:o}");
+            assert_eq!(mode(), open);
+        }
+        fs::remove_dir(&root).unwrap();
+    }
 }

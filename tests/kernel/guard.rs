@@ -220,13 +220,20 @@ fn the_port_of_a_pod_is_guarded_unless_it_has_leave_to_go_without() {
         let machine = lab.lan("br0");
         write(
             "[[rule]]\ncaller = \"namespace:shop\"\nuplink = \"br0\"\nkind = \"bridge\"\nmac = \"any\"\n\
-             no-spoofcheck = true\n\
-             [[rule]]\ncaller = \"namespace:other\"\nuplink = \"br0\"\nkind = \"bridge\"\nmac = \"any\"\n",
+             ifname = \"eth1\"\nno-spoofcheck = true\n\
+             [[rule]]\ncaller = \"namespace:other\"\nuplink = \"br0\"\nkind = \"bridge\"\nmac = \"any\"\n\
+             ifname = \"eth1\"\n",
         );
         let attach = |namespace: &str, field: &str| {
             let namespace = format!("io.kubernetes.cri.sandbox-namespace={namespace}");
             let container = lab.any_container();
-            let asked = [GUARDED[0], GUARDED[1], field, &namespace];
+            let asked = [
+                GUARDED[0],
+                GUARDED[1],
+                "pipework.ifname=eth1",
+                field,
+                &namespace,
+            ];
             let outcome = lab.attach(&container, &asked);
             (container, outcome)
         };

@@ -154,7 +154,7 @@ fn a_container_of_a_pod_verifies_what_its_sandbox_has_and_changes_nothing() {
         attach(&lab.container_in(&sandbox, "web"), "container").ok();
         let stray = lab.container("stray");
         let text = attach(&stray, "container").refused(19);
-        assert!(text.contains("sandbox has no interface eth1"), "{text}");
+        assert!(text.contains("sandbox has no interface net1"), "{text}");
         host.assert_equal(&lab.snapshot(), "host");
         guest.assert_equal(&lab.snapshot_of(&sandbox), "pod");
         records.assert_equal(&Records::take(), "store");

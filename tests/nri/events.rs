@@ -334,6 +334,6 @@ fn the_hook_and_the_plugin_never_attach_one_pod_twice() {
         assert_eq!(runtime.create(&pod(&db, &ASK)).0, None);
         annotated(&db, "container").ok();
         assert_eq!((ports(), records()), (1, 1));
-        assert!(has(lab, &db, "eth1") && !has(lab, &db, "net1"));
+        assert!(has(lab, &db, "net1") && !has(lab, &db, "eth1"));
     });
 }

@@ -107,10 +107,9 @@ impl Job {
         let caller = Caller::Tenant {
             namespace: Some(pod.namespace.clone()),
         };
-        let Some(mut request) = read::request(written, &caller)? else {
+        let Some(request) = read::request(written, &caller)? else {
             return Ok(None);
         };
-        request.for_pod();
         Ok(Some(Self {
             id: pod.id.clone(),
             pod: Pod {
