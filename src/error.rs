@@ -229,9 +229,7 @@ impl Error {
             | Self::Daemon(
                 DaemonError::Another | DaemonError::Listen(_) | DaemonError::Kernel { .. },
             )
-            | Self::Nri(
-                NriError::Another | NriError::Passed(_) | NriError::Link(_) | NriError::Thread(_),
-            )
+            | Self::Nri(_)
             | Self::Keeper(_)
             | Self::NoLease { .. }
             | Self::NotAttached { .. }

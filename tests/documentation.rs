@@ -296,7 +296,7 @@ fn every_test_is_there(manual: &str, least: usize) {
     let manual = read(manual);
     let named: Vec<&str> = manual
         .split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
-        .filter(|word| word.matches('_').count() > 2)
+        .filter(|word| word.matches('_').count() > 2 && !word.starts_with("pipework_"))
         .collect();
     assert!(named.len() > least, "{}", named.len());
     for name in named {

@@ -18,6 +18,8 @@ mod events;
 mod late;
 #[path = "nri/life.rs"]
 mod life;
+#[path = "nri/metrics.rs"]
+mod metrics;
 #[path = "nri/mock.rs"]
 mod mock;
 #[path = "nri/node.rs"]

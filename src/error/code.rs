@@ -35,6 +35,26 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
+    /// Its name where codes are counted.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Request => "request",
+            Self::State => "state",
+            Self::Policy => "policy",
+            Self::Rootless => "rootless",
+            Self::HostNetwork => "host-network",
+            Self::NoProcess => "no-process",
+            Self::Refused => "refused",
+            Self::RollbackIncomplete => "rollback-incomplete",
+            Self::Deadline => "deadline",
+            Self::Host => "host",
+            Self::Record => "record",
+            Self::AddressInUse => "address-in-use",
+            Self::NoLease => "no-lease",
+        }
+    }
+
     /// Every code with its meaning, for the documentation.
     pub const TABLE: [(ExitCode, &'static str); 14] = [
         (Self::Usage, "the command line is wrong"),

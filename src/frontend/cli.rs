@@ -7,7 +7,6 @@
 use crate::error::ExitCode;
 use crate::frontend::commands::{self, help, usage_of};
 use crate::frontend::completions::completions;
-use crate::frontend::daemon::Services;
 use crate::frontend::{
     attach, check, classic, daemon, detach, doctor, gc, hook, leases, list, networks, nri, plan,
     uplink, why,
@@ -71,8 +70,8 @@ fn run_command(command: &str, rest: &[&str]) -> Option<u8> {
         ("networks", [name]) => Some(networks::run(Some(name))),
         ("doctor", rest) => doctor::run(rest),
         ("gc", []) => Some(gc::run()),
-        ("daemon", []) => Some(daemon::run(Services::Leases)),
-        ("daemon", ["--nri"]) => Some(daemon::run(Services::LeasesAndPods)),
+        ("daemon", []) => Some(daemon::run()),
+        ("daemon", ["--nri", rest @ ..]) => daemon::run_with_pods(rest),
         ("nri", rest) => Some(nri::run(rest)),
         ("leases", rest) => leases::run(rest),
         ("uplink", rest) => Some(uplink::run(rest)),

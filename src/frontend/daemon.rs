@@ -20,7 +20,7 @@ const FIRST: i32 = 3;
 
 /// What the daemon does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Services {
+enum Services {
     /// It keeps leases.
     Leases,
     /// And it attaches pods.
@@ -28,14 +28,22 @@ pub enum Services {
 }
 
 /// Keeps leases until it is killed, or until a service manager may start it again
-/// when it is needed; who attaches pods is always needed.
-pub fn run(services: Services) -> u8 {
+/// when it is needed.
+pub fn run() -> u8 {
     logging::start();
-    let outcome = match services {
-        Services::Leases => Ok(()),
-        Services::LeasesAndPods => nri::start().map_err(Error::from),
-    };
-    let outcome = outcome.and_then(|()| {
+    serve(Services::Leases, Ok(()))
+}
+
+/// The same, and attaches pods as the words behind `--nri` say; that is always
+/// needed. `None` where they are none of the plugin's.
+pub fn run_with_pods(words: &[&str]) -> Option<u8> {
+    logging::start();
+    let started = nri::start(words)?.map_err(Error::from);
+    Some(serve(Services::LeasesAndPods, started))
+}
+
+fn serve(services: Services, started: Result<(), Error>) -> u8 {
+    let outcome = started.and_then(|()| {
         Ok(keeper::run(Setup {
             listener: listener()?,
             ends_idle: services == Services::Leases,

@@ -6,12 +6,15 @@
 //! each plugin of each pod.
 
 pub mod ends;
+pub mod exporter;
 pub mod job;
 pub mod late;
 pub mod lock;
+pub mod metrics;
 pub mod plugin;
 pub mod pods;
 pub mod runtime;
+pub mod status;
 pub mod sweep;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +29,9 @@ use crate::nri::plugin::Server;
 use crate::nri::session::{self, Identity, IdentityError, SOCKET, Way};
 use crate::record::{DIRECTORY, RecordError, Store};
 use crate::sys::raw;
+use metrics::Metrics;
 use plugin::Pods;
+use status::Publisher;
 
 /// What a runtime sets for a plugin that it starts itself.
 const PASSED: &str = "NRI_PLUGIN_SOCKET";
@@ -34,8 +39,10 @@ const PASSED: &str = "NRI_PLUGIN_SOCKET";
 const RETRY: Duration = Duration::from_secs(5);
 
 const USAGE: &str = "\
-usage: pipework nri [--socket PATH] [--name NAME] [--index NN]
-  attaches pods with pipework.* annotations; by default as plugin 10 of /var/run/nri/nri.sock";
+usage: pipework nri [--socket PATH] [--name NAME] [--index NN] [--metrics ADDRESS] [--api-proxy PATH]
+  attaches pods with pipework.* annotations; by default as plugin 10 of /var/run/nri/nri.sock
+  --metrics 127.0.0.1:9464    answers GET /metrics and /healthz there, or on a Unix socket's path
+  --api-proxy PATH            writes network-status to pods, by a kubectl proxy --unix-socket=PATH";
 
 /// Why the plugin does not run.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +62,14 @@ pub enum NriError {
     /// It cannot be called so.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// What is counted cannot be told.
+    #[error("telling metrics at {address}: {source}")]
+    Metrics {
+        /// Where.
+        address: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A thread could not be started.
     #[error("starting a thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -66,13 +81,16 @@ pub enum NriError {
 /// Runs the plugin with the words behind `nri`; it returns when it cannot.
 pub fn run(words: &[&str]) -> u8 {
     logging::start();
-    let Some((socket, name, index)) = options(words) else {
+    let Some(options) = Options::of(words) else {
         to_stderr(USAGE);
         return ExitCode::Usage as u8;
     };
-    let outcome = Identity::new(name, index)
+    let outcome = Identity::new(options.name, options.index)
         .map_err(NriError::from)
-        .and_then(|identity| serve(Way::Path(socket), &identity));
+        .and_then(|identity| {
+            let told = Told::start(&options)?;
+            serve(Way::Path(options.socket), &identity, &told)
+        });
     conclude(outcome)
 }
 
@@ -97,18 +115,24 @@ pub fn run_passed() -> u8 {
     );
     let outcome = fd.map_err(NriError::Passed).and_then(|fd| {
         let identity = Identity::new(&name, &index)?;
-        serve(Way::Inherited(fd), &identity)
+        serve(Way::Inherited(fd), &identity, &Told::default())
     });
     conclude(outcome)
 }
 
 /// Runs inside the daemon, on a thread of its own; as soon as no other does.
-pub fn start() -> Result<(), NriError> {
-    let work = || {
+/// `None` where the words behind `daemon --nri` are none of ours.
+pub fn start(words: &[&str]) -> Option<Result<(), NriError>> {
+    let options = Options::of(words)?;
+    Some(Told::start(&options).and_then(|told| start_as(options.socket, told)))
+}
+
+fn start_as(socket: PathBuf, told: Told) -> Result<(), NriError> {
+    let work = move || {
         let mut was_told = false;
         loop {
             let identity = Identity::new("pipework", "10").map_err(NriError::from);
-            match identity.and_then(|identity| serve(Way::Path(SOCKET.into()), &identity)) {
+            match identity.and_then(|identity| serve(Way::Path(socket.clone()), &identity, &told)) {
                 Err(NriError::Another) if was_told => {}
                 Err(error) => tracing::error!(%error, "pods are not attached here"),
                 Ok(()) => {}
@@ -121,26 +145,71 @@ pub fn start() -> Result<(), NriError> {
     thread.spawn(work).map(drop).map_err(NriError::Thread)
 }
 
-fn options<'a>(words: &[&'a str]) -> Option<(PathBuf, &'a str, &'a str)> {
-    let (mut socket, mut name, mut index) = (SOCKET, "pipework", "10");
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match *word {
-            "--socket" => socket = words.next()?,
-            "--name" => name = words.next()?,
-            "--index" => index = words.next()?,
-            _ => return None,
-        }
-    }
-    Some((PathBuf::from(socket), name, index))
+/// The words behind `nri`.
+struct Options<'a> {
+    socket: PathBuf,
+    name: &'a str,
+    index: &'a str,
+    metrics: Option<&'a str>,
+    proxy: Option<&'a str>,
 }
 
-fn serve(way: Way, identity: &Identity) -> Result<(), NriError> {
+impl<'a> Options<'a> {
+    fn of(words: &[&'a str]) -> Option<Self> {
+        let mut options = Self {
+            socket: PathBuf::from(SOCKET),
+            name: "pipework",
+            index: "10",
+            metrics: None,
+            proxy: None,
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "--socket" => options.socket = PathBuf::from(words.next()?),
+                "--name" => options.name = words.next()?,
+                "--index" => options.index = words.next()?,
+                "--metrics" => options.metrics = Some(words.next()?),
+                "--api-proxy" => options.proxy = Some(words.next()?),
+                _ => return None,
+            }
+        }
+        Some(options)
+    }
+}
+
+/// Who is told of what the plugin does.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// Who asks for it.
+    pub metrics: Arc<Metrics>,
+    /// The API server.
+    pub publisher: Option<Arc<Publisher>>,
+}
+
+impl Told {
+    fn start(options: &Options<'_>) -> Result<Self, NriError> {
+        let metrics = Arc::new(Metrics::default());
+        if let Some(address) = options.metrics {
+            exporter::start(address, &metrics)?;
+        }
+        let publisher = options
+            .proxy
+            .map(|path| Publisher::start(PathBuf::from(path)));
+        Ok(Self {
+            metrics,
+            publisher: publisher.transpose()?.map(Arc::new),
+        })
+    }
+}
+
+fn serve(way: Way, identity: &Identity, told: &Told) -> Result<(), NriError> {
     Store::open(Path::new(DIRECTORY))?;
     let instance = lock::instance().map_err(NriError::Lock)?;
     let _instance = instance.ok_or(NriError::Another)?;
-    let pods = Pods::default();
+    let pods = Pods::new(told.clone());
     let node = Arc::clone(&pods.0);
+    told.metrics.watch(Arc::downgrade(&node));
     let sweeper = thread::Builder::new().name("sweep".to_owned());
     sweeper
         .spawn(move || sweep::run(&node))

@@ -141,6 +141,16 @@ impl Store {
 
     /// Every lease that is kept.
     pub fn leases(&self) -> Result<Vec<Result<Kept, RecordError>>, RecordError> {
+        let paths = self.lease_paths()?.into_iter();
+        Ok(paths.filter_map(|path| read(&path).transpose()).collect())
+    }
+
+    /// How many there are, without a look into any.
+    pub fn count_leases(&self) -> Result<usize, RecordError> {
+        Ok(self.lease_paths()?.len())
+    }
+
+    fn lease_paths(&self) -> Result<Vec<PathBuf>, RecordError> {
         let directory = self.path("leases");
         let entries = match fs::read_dir(&directory) {
             Ok(entries) => entries,
@@ -148,9 +158,8 @@ impl Store {
             Err(e) => return Err(io_error(&directory, e)),
         };
         let paths = entries.flatten().map(|entry| entry.path());
-        // Somebody writes it now, or was killed while he did.
-        let whole = paths.filter(|path| path.extension().is_none());
-        Ok(whole.filter_map(|path| read(&path).transpose()).collect())
+        // Somebody writes the others now, or was killed while he did.
+        Ok(paths.filter(|path| path.extension().is_none()).collect())
     }
 
     /// Forgets a lease.

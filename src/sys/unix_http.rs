@@ -1,5 +1,5 @@
-//! One question to a daemon that speaks HTTP on a Unix socket: GET, and the body
-//! of a 200.
+//! One question to a daemon that speaks HTTP on a Unix socket: GET or PATCH, and
+//! the body of a 200.
 //!
 //! RFC 9112, as little of it as a local daemon's answer needs: a status line,
 //! headers, and a body by length, in chunks, or up to the end of the connection.
@@ -43,15 +43,46 @@ pub enum HttpError {
     Status(u16),
 }
 
-/// Asks who listens at `path` of the file system for `target`, which must be a
-/// request target already (RFC 9112 §3.2).
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// A request target already (RFC 9112 §3.2).
+    pub target: &'a str,
+    /// What is to become of it, with its media type: a PATCH (RFC 5789); a GET
+    /// has none.
+    pub change: Option<(&'a str, &'a str)>,
+}
+
+impl Question<'_> {
+    fn text(&self) -> String {
+        let Self { target, change } = self;
+        let method = change.map_or("GET", |_| "PATCH");
+        let mut text = format!(
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nConnection: close\r\n"
+        );
+        if let Some((kind, body)) = change {
+            text += &format!(
+                "Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        } else {
+            text += "\r\n";
+        }
+        text
+    }
+}
+
+/// Asks who listens at `path` of the file system for `target`.
 pub fn get(path: &Path, target: &str, deadline: Deadline) -> Result<Vec<u8>, HttpError> {
+    let change = None;
+    ask(path, Question { target, change }, deadline)
+}
+
+/// Asks who listens at `path` of the file system.
+pub fn ask(path: &Path, question: Question<'_>, deadline: Deadline) -> Result<Vec<u8>, HttpError> {
     let mut stream = open(path, deadline).map_err(HttpError::Connect)?;
-    let request = format!(
-        "GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
-    );
     stream.set_write_timeout(Some(left(deadline)))?;
-    stream.write_all(request.as_bytes())?;
+    stream.write_all(question.text().as_bytes())?;
     let mut answer = Vec::new();
     let mut piece = vec![0; 16 << 10];
     loop {

@@ -50,6 +50,16 @@ impl Serve for Registry {
 pub struct Runtime {
     link: Arc<Link>,
     pub plugin: Child,
+    kind: (String, String),
+}
+
+/// Waits for the plugin.
+fn accept(listener: &UnixListener) -> Arc<Link> {
+    let (stream, _) = listener.accept().unwrap();
+    let link = Link::new(stream, RUNTIME_SERVICE, PLUGIN_SERVICE);
+    let reader = Arc::clone(&link);
+    thread::spawn(move || reader.run(&Arc::new(Registry)));
+    link
 }
 
 impl Runtime {
@@ -58,10 +68,24 @@ impl Runtime {
         Self::start_by(&[], kind, pods).unwrap()
     }
 
+    /// The same, with more words for the plugin.
+    pub fn start_as(arguments: &[&str], kind: (&str, &str), pods: &[&PodSandbox]) -> Self {
+        Self::start_with(&[], arguments, kind, pods).unwrap()
+    }
+
     /// The same, with the plugin behind other words.
     pub fn start_by(
         words: &[&str],
-        (name, version): (&str, &str),
+        kind: (&str, &str),
+        pods: &[&PodSandbox],
+    ) -> Result<Self, LinkError> {
+        Self::start_with(words, &[], kind, pods)
+    }
+
+    fn start_with(
+        words: &[&str],
+        arguments: &[&str],
+        kind: (&str, &str),
         pods: &[&PodSandbox],
     ) -> Result<Self, LinkError> {
         fs::create_dir_all("/etc/pipework").unwrap();
@@ -77,6 +101,7 @@ impl Runtime {
         line.extend(words);
         line.extend(dies);
         line.extend([PIPEWORK, "nri", "--socket", SOCKET]);
+        line.extend(arguments);
         let plugin = Command::new(line[0])
             .env_remove("LD_LIBRARY_PATH")
             .args(&line[1..])
@@ -84,16 +109,35 @@ impl Runtime {
             .stderr(log.unwrap())
             .spawn()
             .unwrap();
-        let (stream, _) = listener.accept().unwrap();
-        let link = Link::new(stream, RUNTIME_SERVICE, PLUGIN_SERVICE);
-        let reader = Arc::clone(&link);
-        thread::spawn(move || reader.run(&Arc::new(Registry)));
-        let runtime = Self { link, plugin };
-        runtime.call(
+        let link = accept(&listener);
+        let runtime = Self {
+            link,
+            plugin,
+            kind: (kind.0.to_owned(), kind.1.to_owned()),
+        };
+        runtime.introduce(pods)?;
+        Ok(runtime)
+    }
+
+    /// Ends the connection, as a runtime does that ends.
+    pub fn disconnect(&mut self) {
+        fs::remove_file(SOCKET).ok();
+        self.link.close();
+    }
+
+    /// Comes back, and tells the plugin of `pods`.
+    pub fn reconnect(&mut self, pods: &[&PodSandbox]) {
+        self.link = accept(&UnixListener::bind(SOCKET).unwrap());
+        self.introduce(pods).unwrap();
+    }
+
+    fn introduce(&self, pods: &[&PodSandbox]) -> Result<(), LinkError> {
+        let (name, version) = &self.kind;
+        self.call(
             "Configure",
             &ConfigureRequest {
-                runtime_name: name.to_owned(),
-                runtime_version: version.to_owned(),
+                runtime_name: name.clone(),
+                runtime_version: version.clone(),
                 ..ConfigureRequest::default()
             },
         )?;
@@ -102,8 +146,7 @@ impl Runtime {
             pods,
             ..SynchronizeRequest::default()
         };
-        runtime.call("Synchronize", &all)?;
-        Ok(runtime)
+        self.call("Synchronize", &all)
     }
 
     fn call(&self, method: &'static str, message: &impl Message) -> Result<(), LinkError> {

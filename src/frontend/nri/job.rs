@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::runtime::Runtime;
+use super::status::Status;
 use crate::attach::{Context, attach, is_attached, release};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
@@ -15,7 +16,7 @@ use crate::keeper;
 use crate::nri::message::PodSandbox;
 use crate::policy::{Caller, POLICY_PATH, Policy};
 use crate::record::{DIRECTORY, Store};
-use crate::reference::Keeper;
+use crate::reference::{Keeper, NamespaceKey};
 use crate::request::{Attachment, Request};
 use crate::sys::block_on;
 use crate::sys::netns::Netns;
@@ -72,10 +73,21 @@ impl Held {
     }
 }
 
+/// What came of it.
+#[derive(Debug)]
+pub struct Done {
+    /// What the pod has.
+    pub held: Held,
+    /// It was given just now.
+    pub is_new: bool,
+    /// Its namespace.
+    pub key: NamespaceKey,
+}
+
 /// What is to be done for a pod.
 #[derive(Debug)]
 pub struct Job {
-    id: String,
+    told: PodSandbox,
     pod: Pod,
     request: Request,
     caller: Caller,
@@ -111,7 +123,7 @@ impl Job {
             return Ok(None);
         };
         Ok(Some(Self {
-            id: pod.id.clone(),
+            told: pod.clone(),
             pod: Pod {
                 name: name_of(pod),
                 hostname: pod.name.clone(),
@@ -134,7 +146,7 @@ impl Job {
 
     /// The pod's id in its runtime.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.told.id
     }
 
     /// Its name.
@@ -160,13 +172,13 @@ impl Job {
     }
 
     /// Attaches the pod unless it is.
-    pub fn run(&self, policy: &LastPolicy, deadline: Deadline) -> Result<Held, Error> {
+    pub fn run(&self, policy: &LastPolicy, deadline: Deadline) -> Result<Done, Error> {
         let deadline = match self.is_slow() {
             true => Deadline::after(SLOW_TIME),
             false => deadline,
         };
         let store = Store::open(Path::new(DIRECTORY))?;
-        let sandbox = Sandbox::open_pod(&self.id, self.pod.clone(), deadline)?;
+        let sandbox = Sandbox::open_pod(self.id(), self.pod.clone(), deadline)?;
         let current = policy.current()?;
         let context = Context {
             store: &store,
@@ -197,7 +209,18 @@ impl Job {
                 );
             }
         }
-        Ok(held)
+        Ok(Done {
+            held,
+            is_new: attached.is_some(),
+            key: sandbox.key,
+        })
+    }
+
+    /// What the API server is told of the pod that has this namespace.
+    pub fn status(&self, key: &NamespaceKey) -> Option<Status> {
+        let store = Store::open(Path::new(DIRECTORY)).ok()?;
+        let made = store.read(key).ok()?.complete?;
+        Status::of(&self.told, &self.request, &made.attachments)
     }
 }
 

@@ -54,6 +54,11 @@ impl Pod {
 }
 
 impl Late {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+
     /// A pod that has ended needs nothing any more.
     pub fn forget(&self, id: &str) {
         lock(&self.0).remove(id);
@@ -90,6 +95,7 @@ impl Pod {
             Err(error) => {
                 let last = self.last.take();
                 let name = job::name_of(&self.told);
+                node.told.metrics.failed(error.exit_code());
                 self.last = Some(job::tell_once(&name, &error, last));
                 return false;
             }

@@ -8,6 +8,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
+use super::Told;
 use super::job::{self, Job};
 use super::pods::{Node, Outcome, lock};
 use super::runtime::Runtime;
@@ -26,13 +27,21 @@ use crate::sys::proc;
 const BUDGET: Duration = Duration::from_secs(1);
 
 /// The plugin.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Pods(pub Arc<Node>);
 
 impl Pods {
+    /// Attaches pods, and tells of it.
+    pub fn new(told: Told) -> Self {
+        Self(Arc::new(Node::new(told)))
+    }
+
     fn job(&self, pod: &PodSandbox) -> Result<Option<Job>, String> {
         let runtime = lock(&self.0.runtime).clone();
-        Job::of(pod, &runtime).map_err(|error| job::tell(&job::name_of(pod), &error))
+        Job::of(pod, &runtime).map_err(|error| {
+            self.0.told.metrics.failed(error.exit_code());
+            job::tell(&job::name_of(pod), &error)
+        })
     }
 
     /// Attaches pods that were there before us, one after the other.
@@ -91,10 +100,12 @@ impl Plugin for Pods {
         tracing::info!(runtime_name, runtime_version, "connected to a runtime");
         *lock(&self.0.runtime) = Runtime::of(runtime);
         self.0.serving.begin();
+        self.0.told.metrics.connected();
     }
 
     fn disconnected(&self) {
         self.0.serving.end();
+        self.0.told.metrics.disconnected();
     }
 
     fn synchronize(&self, pods: Vec<PodSandbox>, deadline: Deadline) {

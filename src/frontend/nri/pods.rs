@@ -8,8 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::Told;
 use super::ends::Ends;
 use super::job::{Held, Job, LastPolicy};
 use super::late::Late;
@@ -37,6 +38,8 @@ pub struct Node {
     pub serving: Serving,
     /// Those that run without what they ask for.
     pub late: Late,
+    /// Who is told of what is done.
+    pub told: Told,
     policy: LastPolicy,
     ends: Ends,
 }
@@ -79,6 +82,14 @@ pub enum Outcome {
 }
 
 impl Node {
+    /// A node without pods.
+    pub fn new(told: Told) -> Self {
+        Self {
+            told,
+            ..Self::default()
+        }
+    }
+
     fn entry(&self, id: &str) -> Arc<Entry> {
         Arc::clone(lock(&self.pods).entry(id.to_owned()).or_default())
     }
@@ -87,6 +98,14 @@ impl Node {
     pub fn is_attached(&self, id: &str) -> bool {
         let entry = lock(&self.pods).get(id).map(Arc::clone);
         entry.is_some_and(|entry| matches!(lock(&entry.state).stage, Stage::Attached(_)))
+    }
+
+    /// How many pods have all that they asked for.
+    pub fn count_attached(&self) -> usize {
+        let pods = lock(&self.pods);
+        let is_attached =
+            |entry: &&Arc<Entry>| matches!(lock(&entry.state).stage, Stage::Attached(_));
+        pods.values().filter(is_attached).count()
     }
 
     /// Whether a container of the pod is the first to wait for what is slow.
@@ -131,9 +150,23 @@ impl Node {
         let last = state.last.clone();
         let thread = thread::Builder::new().name("pod".to_owned());
         let thread = thread.spawn(move || {
+            let begin = Instant::now();
             let stage = match job.run(&node.policy, deadline) {
-                Ok(held) => Stage::Attached(held),
-                Err(error) => Stage::Refused(job.refused(&error, last)),
+                Ok(done) => {
+                    if done.is_new {
+                        node.told.metrics.attached(begin.elapsed());
+                    }
+                    if let Some(publisher) = &node.told.publisher
+                        && let Some(status) = job.status(&done.key)
+                    {
+                        publisher.publish(status);
+                    }
+                    Stage::Attached(done.held)
+                }
+                Err(error) => {
+                    node.told.metrics.failed(error.exit_code());
+                    Stage::Refused(job.refused(&error, last))
+                }
             };
             let mut state = lock(&of_thread.state);
             let has_ended = state.has_ended;

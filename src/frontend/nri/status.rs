@@ -1,0 +1,274 @@
+//! Tells the API server what a pod has: the annotation network-status, in the
+//! shape that Multus gives it (k8snetworkplumbingwg, "Network Status Annotation").
+//!
+//! By way of a proxy that listens on a Unix socket beside us, such as `kubectl
+//! proxy --unix-socket`: it has the account's token and speaks TLS, so that neither
+//! is in a process that is root on the node. Nothing waits for it, and a pod that
+//! nobody hears of has its interfaces all the same.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::NriError;
+use crate::deadline::Deadline;
+use crate::nri::message::PodSandbox;
+use crate::record::AttachmentRecord;
+use crate::request::Request;
+use crate::sys::unix_http::{HttpError, Question, ask, get};
+
+/// The annotation.
+const KEY: &str = "k8s.v1.cni.cncf.io/network-status";
+/// What the names of our entries begin with; all others are left as they are.
+const OURS: &str = "pipework/";
+/// Pods that wait to be told of; twice what a node has.
+const MOST: usize = 1024;
+/// One request to the proxy.
+const TIME: Duration = Duration::from_secs(10);
+/// Tries of what the server has not refused for good.
+const TRIES: u32 = 6;
+/// Before the second try; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest, for a proxy that is not there.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A pod, and its interfaces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    namespace: String,
+    name: String,
+    uid: String,
+    entries: Vec<Value>,
+}
+
+/// Why a pod could not be told of.
+#[derive(Debug, thiserror::Error)]
+enum TellError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("the answer is no pod: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// The way to who tells.
+#[derive(Debug)]
+pub struct Publisher(SyncSender<Status>);
+
+impl Status {
+    /// What is told of `pod`; `None` where its names are none of Kubernetes'.
+    pub fn of(pod: &PodSandbox, request: &Request, made: &[AttachmentRecord]) -> Option<Self> {
+        let is_name = |text: &str| {
+            let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+            !text.is_empty() && text.len() <= 253 && text.bytes().all(is_fine)
+        };
+        // They become words of a request.
+        if ![&pod.namespace, &pod.name, &pod.uid]
+            .into_iter()
+            .all(|text| is_name(text))
+        {
+            return None;
+        }
+        let network_of = |made: &AttachmentRecord| {
+            let mut asked = request.attachments.iter();
+            let asked = asked.find(|asked| asked.ifname.value == made.ifname)?;
+            Some(asked.network.as_ref()?.value.to_string())
+        };
+        let entry = |made: &AttachmentRecord| {
+            let network = network_of(made).unwrap_or_else(|| made.uplink.to_string());
+            let ips: Vec<String> = made
+                .addresses
+                .iter()
+                .map(|a| a.addr().to_string())
+                .collect();
+            json!({
+                "name": format!("{OURS}{network}"),
+                "interface": made.ifname,
+                "ips": ips,
+                "mac": made.mac,
+                "default": false,
+                "dns": {},
+            })
+        };
+        Some(Self {
+            namespace: pod.namespace.clone(),
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+            entries: made.iter().map(entry).collect(),
+        })
+    }
+
+    fn target(&self) -> String {
+        let Self {
+            namespace, name, ..
+        } = self;
+        format!("/api/v1/namespaces/{namespace}/pods/{name}")
+    }
+
+    /// The change of a pod as it is; `None` where there is nothing to change.
+    fn patch(&self, pod: &Value) -> Option<Value> {
+        let metadata = &pod["metadata"];
+        // Another pod of the same name.
+        if metadata["uid"] != self.uid.as_str() {
+            return None;
+        }
+        let written = metadata["annotations"].get(KEY).and_then(Value::as_str);
+        let written = written.and_then(|text| serde_json::from_str::<Vec<Value>>(text).ok());
+        let written = written.unwrap_or_default();
+        let is_ours = |entry: &&Value| {
+            let name = entry["name"].as_str();
+            name.is_some_and(|name| name.starts_with(OURS))
+        };
+        let others = written.iter().filter(|entry| !is_ours(entry));
+        let all: Vec<Value> = others.chain(&self.entries).cloned().collect();
+        if all == written {
+            return None;
+        }
+        Some(json!({ "metadata": {
+            "uid": self.uid,
+            // Somebody else may write to it at the same time.
+            "resourceVersion": metadata["resourceVersion"],
+            "annotations": { KEY: Value::Array(all).to_string() },
+        }}))
+    }
+
+    fn tell(&self, proxy: &Path) -> Result<(), TellError> {
+        let deadline = Deadline::after(TIME);
+        let target = self.target();
+        let known = get(proxy, &target, deadline)?;
+        let Some(patch) = self.patch(&serde_json::from_slice(&known)?) else {
+            return Ok(());
+        };
+        let patch = patch.to_string();
+        let question = Question {
+            target: &target,
+            change: Some(("application/merge-patch+json", &patch)),
+        };
+        ask(proxy, question, deadline)?;
+        Ok(())
+    }
+
+    /// Tells of the pod, again and again where that may help.
+    fn see_to(&self, proxy: &Path) {
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 0;
+        let mut was_said = false;
+        loop {
+            let error = match self.tell(proxy) {
+                Ok(()) => return,
+                // It has gone.
+                Err(TellError::Http(HttpError::Status(404))) => return,
+                Err(error) => error,
+            };
+            let Self {
+                namespace, name, ..
+            } = self;
+            match &error {
+                // The proxy may be started after us.
+                TellError::Http(HttpError::Connect(_)) => {}
+                TellError::Http(HttpError::Status(409 | 429 | 500..)) if tries < TRIES => {
+                    tries += 1;
+                }
+                TellError::Http(HttpError::Io(_)) if tries < TRIES => tries += 1,
+                TellError::Http(_) | TellError::Json(_) => {
+                    tracing::warn!(%error, "{namespace}/{name} has its interfaces, but no {KEY}");
+                    return;
+                }
+            }
+            if !was_said {
+                tracing::warn!(%error, "{namespace}/{name} has no {KEY} yet");
+                was_said = true;
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+impl Publisher {
+    /// Starts who tells, by the proxy that listens at `path`.
+    pub fn start(path: PathBuf) -> Result<Self, NriError> {
+        let (sender, receiver): (_, Receiver<Status>) = sync_channel(MOST);
+        let work = move || {
+            for told in receiver {
+                told.see_to(&path);
+            }
+        };
+        let thread = thread::Builder::new().name("status".to_owned());
+        thread.spawn(work).map_err(NriError::Thread)?;
+        Ok(Self(sender))
+    }
+
+    /// Has a pod told of, some time.
+    pub fn publish(&self, told: Status) {
+        match self.0.try_send(told) {
+            Ok(()) => {}
+            Err(TrySendError::Full(told) | TrySendError::Disconnected(told)) => {
+                let Status {
+                    namespace, name, ..
+                } = told;
+                tracing::warn!("{namespace}/{name} has no {KEY}: too many pods wait for theirs");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told() -> Status {
+        Status {
+            namespace: "shop".to_owned(),
+            name: "web".to_owned(),
+            uid: "1".to_owned(),
+            entries: vec![json!({"name": "pipework/lan", "interface": "net1"})],
+        }
+    }
+
+    fn pod(status: &Value) -> Value {
+        json!({"metadata": {"uid": "1", "resourceVersion": "7", "annotations": {KEY: status.to_string()}}})
+    }
+
+    #[test]
+    fn entries_of_others_stay_and_ours_are_replaced() {
+        let known = pod(&json!([{"name": "cbr0", "default": true}, {"name": "pipework/old"}]));
+        let patch = told().patch(&known).unwrap();
+        assert_eq!(patch["metadata"]["resourceVersion"], "7");
+        let text = patch["metadata"]["annotations"][KEY].as_str().unwrap();
+        let all: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            all,
+            json!([
+                {"name": "cbr0", "default": true},
+                {"name": "pipework/lan", "interface": "net1"},
+            ])
+        );
+        assert_eq!(told().patch(&pod(&all)), None);
+    }
+
+    #[test]
+    fn another_pod_of_the_same_name_is_left_alone() {
+        let known = json!({"metadata": {"uid": "2"}});
+        assert_eq!(told().patch(&known), None);
+    }
+
+    #[test]
+    fn names_that_are_none_become_no_request() {
+        let request = Request {
+            attachments: Vec::new(),
+            name: None,
+        };
+        for name in ["", "a/b", "a b", "a\r\nb", "../x"] {
+            let pod = PodSandbox {
+                name: name.to_owned(),
+                namespace: "shop".to_owned(),
+                uid: "1".to_owned(),
+                ..PodSandbox::default()
+            };
+            assert_eq!(Status::of(&pod, &request, &[]), None, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What the plugin tells of itself, and what it tells the API server of pods.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::mock::{CONTAINERD, Runtime, pod};
+use crate::node::within;
+use crate::support::lab::lab;
+
+const SOON: Duration = Duration::from_secs(20);
+const SOCKET: &str = "/run/metrics.sock";
+const PORT: &str = "127.0.0.1:9464";
+const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+
+fn exchange(mut stream: impl Read + Write, target: &str) -> Option<(String, String)> {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.to_owned(), body.to_owned()))
+}
+
+fn get(target: &str) -> (String, String) {
+    exchange(UnixStream::connect(SOCKET).unwrap(), target).unwrap()
+}
+
+/// The samples by name and labels; panics at what is no text exposition.
+fn samples(text: &str) -> BTreeMap<String, f64> {
+    let (mut helped, mut types) = (BTreeSet::new(), BTreeMap::new());
+    let mut samples = BTreeMap::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            assert!(helped.insert(rest.split_once(' ').unwrap().0), "{line}");
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(helped.contains(name), "{line}");
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert!(types.insert(name, kind).is_none(), "{line}");
+        } else {
+            let (sample, value) = line.rsplit_once(' ').unwrap();
+            let name = sample.split('{').next().unwrap();
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| {
+                let family = name.strip_suffix(end)?;
+                (types.get(family) == Some(&"histogram")).then_some(family)
+            });
+            assert!(types.contains_key(family.unwrap_or(name)), "{line}");
+            if let Some(labels) = sample
+                .strip_prefix(name)
+                .filter(|labels| !labels.is_empty())
+            {
+                let pair = labels.strip_prefix('{').and_then(|l| l.strip_suffix("\"}"));
+                assert!(pair.is_some_and(|pair| pair.contains("=\"")), "{line}");
+            }
+            let value = value.parse().unwrap();
+            assert!(samples.insert(sample.to_owned(), value).is_none(), "{line}");
+        }
+    }
+    assert!(text.ends_with('\n'));
+    samples
+}
+
+#[test]
+fn what_a_plugin_counts_is_told_in_the_format_of_prometheus() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        fs::write(SOCKET, "").unwrap();
+        fs::remove_file(SOCKET).unwrap();
+        // One that somebody left behind is replaced.
+        drop(UnixListener::bind(SOCKET).unwrap());
+        let mut runtime = Runtime::start_as(&["--metrics", SOCKET], CONTAINERD, &[]);
+        let (web, db) = (lab.container("web"), lab.container("db"));
+        runtime.run(&pod(&web, &ASK)).unwrap();
+        let denied = ["pipework.bridge=br0", "pipework.ip=10.9.0.5/24"];
+        runtime.run(&pod(&db, &denied)).unwrap_err();
+        runtime.run(&pod(&db, &["pipework.bridg=br0"])).unwrap_err();
+        let (head, text) = get("/metrics");
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+        let found = samples(&text);
+        for (name, value) in [
+            ("pipework_attachments_total", 1.0),
+            ("pipework_attachment_failures_total{reason=\"policy\"}", 1.0),
+            (
+                "pipework_attachment_failures_total{reason=\"request\"}",
+                1.0,
+            ),
+            (
+                "pipework_attachment_failures_total{reason=\"no-lease\"}",
+                0.0,
+            ),
+            ("pipework_attachment_duration_seconds_count", 1.0),
+            (
+                "pipework_attachment_duration_seconds_bucket{le=\"+Inf\"}",
+                1.0,
+            ),
+            ("pipework_pods", 1.0),
+            ("pipework_pods_without", 0.0),
+            ("pipework_leases", 0.0),
+            ("pipework_runtime_connected", 1.0),
+            ("pipework_runtime_reconnects_total", 0.0),
+        ] {
+            assert_eq!(found.get(name), Some(&value), "{name}:\n{text}");
+        }
+        assert!(found["pipework_attachment_duration_seconds_sum"] > 0.0);
+        runtime.disconnect();
+        let is = |name: &str, value: f64| {
+            let name = name.to_owned();
+            move || samples(&get("/metrics").1)[&name] == value
+        };
+        within("it has gone", SOON, is("pipework_runtime_connected", 0.0));
+        // A runtime that is restarted is no reason to restart us.
+        assert_eq!(get("/healthz").1, "ok\n");
+        runtime.reconnect(&[&pod(&web, &ASK)]);
+        within(
+            "it is back",
+            SOON,
+            is("pipework_runtime_reconnects_total", 1.0),
+        );
+        // What was there is not attached again.
+        assert!(is("pipework_attachments_total", 1.0)());
+        web.end();
+        runtime.stop(&pod(&lab.container("web"), &ASK));
+        within("the pod has gone", SOON, is("pipework_pods", 0.0));
+    });
+}
+
+#[test]
+fn whoever_says_nothing_keeps_a_port_busy_only_for_a_while() {
+    lab!(|_lab| {
+        let runtime = Runtime::start_as(&["--metrics", PORT], CONTAINERD, &[]);
+        let ask = || exchange(TcpStream::connect(PORT).ok()?, "/healthz");
+        assert_eq!(ask().unwrap().1, "ok\n");
+        let before = runtime.descriptors();
+        let silent: Vec<_> = (0..50).map(|_| TcpStream::connect(PORT).unwrap()).collect();
+        assert!(runtime.descriptors() <= before + 10);
+        within("others are answered again", SOON, || ask().is_some());
+        let mut endless = TcpStream::connect(PORT).unwrap();
+        let long = vec![b'a'; 100_000];
+        let _ = endless
+            .write_all(b"GET /")
+            .and_then(|()| endless.write_all(&long));
+        let mut answer = Vec::new();
+        // Closed, with an answer or without one.
+        let _ = endless.read_to_end(&mut answer);
+        assert_eq!(ask().unwrap().1, "ok\n");
+        drop(silent);
+    });
+}
+
+#[test]
+fn the_api_server_hears_what_a_pod_has_and_keeps_what_others_said() {
+    const KEY: &str = "k8s.v1.cni.cncf.io/network-status";
+    const PROXY: &str = "/run/proxy.sock";
+    lab!(|lab| {
+        lab.bridge("br0");
+        let (told, patches) = channel();
+        let mut runtime = Runtime::start_as(&["--api-proxy", PROXY], CONTAINERD, &[]);
+        let web = lab.container("web");
+        let mut asks = pod(&web, &ASK);
+        asks.uid = "uid-1".to_owned();
+        // Whether anybody listens matters to no pod.
+        runtime.run(&asks).unwrap();
+        let listener = UnixListener::bind(PROXY).unwrap();
+        std::thread::spawn(move || {
+            let mut pod = json!({"metadata": {"uid": "uid-1", "resourceVersion": "1", "annotations": {
+                KEY: json!([{"name": "cbr0", "default": true}]).to_string(),
+            }}});
+            let mut conflicts = 1;
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = String::new();
+                let mut byte = [0];
+                while !head.ends_with("\r\n\r\n") {
+                    stream.read_exact(&mut byte).unwrap();
+                    head.push(char::from(byte[0]));
+                }
+                let target = " /api/v1/namespaces/shop/pods/web HTTP/1.1\r\n";
+                assert!(head.contains(target), "{head}");
+                let mut status = "200 OK";
+                if head.starts_with("PATCH") {
+                    assert!(head.contains("application/merge-patch+json"), "{head}");
+                    let length = head
+                        .lines()
+                        .find_map(|l| l.strip_prefix("Content-Length: "));
+                    let mut body = vec![0; length.unwrap().parse().unwrap()];
+                    stream.read_exact(&mut body).unwrap();
+                    let patch: Value = serde_json::from_slice(&body).unwrap();
+                    if conflicts > 0 {
+                        conflicts -= 1;
+                        status = "409 Conflict";
+                        pod["metadata"]["resourceVersion"] = json!("2");
+                    } else {
+                        pod["metadata"]["annotations"] = patch["metadata"]["annotations"].clone();
+                        told.send(patch).unwrap();
+                    }
+                }
+                let body = pod.to_string();
+                write!(
+                    stream,
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                )
+                .unwrap();
+            }
+        });
+        let patch = patches.recv_timeout(SOON).unwrap();
+        assert_eq!(patch["metadata"]["uid"], "uid-1");
+        assert_eq!(patch["metadata"]["resourceVersion"], "2");
+        let text = patch["metadata"]["annotations"][KEY].as_str().unwrap();
+        let all: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(all[0]["name"], "cbr0");
+        assert_eq!(all[1]["name"], "pipework/br0");
+        assert_eq!(all[1]["interface"], "net1");
+        assert_eq!(all[1]["ips"], json!(["10.0.0.5"]));
+        // Told anew, nothing is written that stands there already.
+        runtime.disconnect();
+        runtime.reconnect(&[&asks]);
+        assert!(patches.recv_timeout(Duration::from_secs(1)).is_err());
+    });
+}
