@@ -150,8 +150,8 @@ impl Sandbox {
         Self::enter(id, bundle, init, (netns, home), deadline)
     }
 
-    /// Opens the namespace of the pod `id`. One that no process holds is kept in
-    /// the name of our own, for as long as that runs.
+    /// Opens the namespace of the pod `id`. One that no process holds needs none:
+    /// it is there for as long as its path leads to it.
     ///
     /// Fails with `Elsewhere` where the pid is one of another pid namespace.
     pub fn open_pod(id: &str, pod: Pod, deadline: Deadline) -> Result<Self, ContainerError> {
@@ -177,13 +177,8 @@ impl Sandbox {
                 sandbox
             }
             None => {
-                let pid = std::process::id().cast_signed();
-                let init = Keeper {
-                    pid,
-                    birth: Process::open(pid).map_err(failed)?.birth,
-                };
                 let home = Netns::own().map_err(failed)?;
-                Self::enter(id, bundle, init, (netns, home), deadline)?
+                Self::enter(id, bundle, Reference::BOUND, (netns, home), deadline)?
             }
         };
         sandbox.pod = Some(pod);

@@ -1,6 +1,8 @@
 //! A runtime of the tests' own at the other end: the same link, the other way
 //! round.
 
+mod bytes;
+
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -357,19 +359,4 @@ fn a_newer_runtimes_fields_are_skipped() {
     bytes.extend([0x9a, 0x06, 4, 1, 2, 3, 4]);
     let known = PodRequest::decode(bytes.as_slice()).unwrap();
     assert_eq!(known, of_pod("web"));
-}
-
-proptest::proptest! {
-    #[test]
-    fn no_bytes_make_a_decoder_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
-        let mut assembler = super::ttrpc::Assembler::default();
-        let _ = super::mux::Demultiplexer::default().feed(&bytes, |_, part| {
-            let _ = assembler.feed(part);
-        });
-        let _ = super::ttrpc::Assembler::default().feed(&bytes);
-        let _ = Request::decode(bytes.as_slice());
-        let _ = SynchronizeRequest::decode(bytes.as_slice());
-        let _ = StateChangeEvent::decode(bytes.as_slice());
-        let _ = ContainerRequest::decode(bytes.as_slice());
-    }
 }

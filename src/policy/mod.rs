@@ -78,9 +78,9 @@ pub fn judge(
     Ok(grants)
 }
 
-/// What no rule can give to a pod: whoever may create pods would take the host
-/// off its network, name its interfaces, load its queues or lead its own
-/// resolver astray.
+/// What neither a rule nor a network can give to a pod: whoever may create pods
+/// would take the host off its network, name its interfaces, load its queues or
+/// lead its own resolver astray.
 fn never_for_tenants(
     caller: &Caller,
     attachment: &Attachment,
@@ -90,13 +90,11 @@ fn never_for_tenants(
         Caller::Tenant { .. } | Caller::CrioPod => true,
         Caller::Runtime | Caller::Person => false,
     };
-    // A network may have the administrator's own, but for a device of the host.
     let is_never = |ask: &&Ask| {
-        !ask.is_of_network()
-            && matches!(
-                ask.need,
-                Need::DeviceForce | Need::Hostif(_) | Need::TrafficControl | Need::Dns(_)
-            )
+        matches!(
+            ask.need,
+            Need::DeviceForce | Need::Hostif(_) | Need::TrafficControl | Need::Dns(_)
+        )
     };
     match asks.iter().find(is_never) {
         Some(ask) if is_tenant => Err(PolicyError::NeverForPods {

@@ -16,7 +16,7 @@ use crate::keeper;
 use crate::nri::message::PodSandbox;
 use crate::policy::{Caller, POLICY_PATH, Policy};
 use crate::record::{DIRECTORY, Store};
-use crate::reference::{Keeper, NamespaceKey};
+use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, Request};
 use crate::sys::block_on;
 use crate::sys::netns::Netns;
@@ -65,7 +65,7 @@ impl Held {
     /// Whether the pod is gone, although nobody said so: its first process, or
     /// where it has none the path to its namespace.
     pub fn is_gone(&self) -> bool {
-        if self.init.pid != std::process::id().cast_signed() {
+        if self.init != Reference::BOUND {
             return !proc::is_same(self.init.pid, self.init.birth);
         }
         let netns = self.netns.as_deref().map(Netns::open);

@@ -62,10 +62,9 @@ fn end_others(known: &BTreeSet<&str>) -> Result<(), Error> {
     let home = Netns::own().map_err(Error::Socket)?;
     for record in store.all().into_iter().flatten() {
         let is_gone = |r: &&Reference| {
-            let is_ours = r.init.pid == std::process::id().cast_signed();
             r.bundle == POD_BUNDLE
                 && !known.contains(r.id.as_str())
-                && match is_ours {
+                && match r.is_bound() {
                     true => !has_path(&record, &home),
                     false => !proc::is_same(r.init.pid, r.init.birth),
                 }
