@@ -12,6 +12,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "golden/people.rs"]
+mod people;
 #[path = "golden/sessions.rs"]
 mod sessions;
 mod support;

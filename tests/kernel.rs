@@ -44,6 +44,8 @@ mod device_traffic;
 mod doctor;
 #[path = "kernel/dummy.rs"]
 mod dummy;
+#[path = "kernel/graph.rs"]
+mod graph;
 #[path = "kernel/guard.rs"]
 mod guard;
 #[path = "kernel/handover.rs"]
@@ -115,6 +117,8 @@ mod support;
 mod taken_back;
 #[path = "kernel/tc.rs"]
 mod tc;
+#[path = "kernel/terminal.rs"]
+mod terminal;
 #[path = "kernel/traffic.rs"]
 mod traffic;
 #[path = "kernel/unannotated.rs"]

@@ -7,12 +7,13 @@ use std::time::Duration;
 use crate::attach::{Attached, Context, attach};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
+use crate::frontend::progress::Progress;
 use crate::frontend::target::{self, Target};
 use crate::frontend::{cli, hook, read};
 use crate::logging::{self, to_stderr};
 use crate::policy::Caller;
 use crate::record::{DIRECTORY, RecordError, Store};
-use crate::request::{Asked, Origin, annotations};
+use crate::request::{Asked, Attachment, Origin, annotations};
 use crate::sys::block_on;
 
 /// As long as a hook has.
@@ -84,8 +85,13 @@ pub(super) fn to_target(
         caller,
         deadline,
     };
-    let attached =
-        block_on(attach(&target.sandbox, &request, &context)).map_err(Error::Socket)??;
+    let learns = |a: &Attachment| !a.addressing.dynamic.is_empty();
+    let waits = request.attachments.iter().any(learns);
+    let progress =
+        waits.then(|| Progress::show(format!("{}: waiting for an address", target.name)));
+    let attached = block_on(attach(&target.sandbox, &request, &context)).map_err(Error::Socket)?;
+    drop(progress);
+    let attached = attached?;
     // Annotations stay in the bundle.
     if *caller == Caller::Person
         && let Err(error) = remember(target, pairs, &attached, &context)

@@ -12,6 +12,7 @@ use crate::collect::{Collector, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
+use crate::frontend::colour::{Paint, Tone};
 use crate::frontend::known;
 use crate::logging::{self, to_stderr};
 use crate::record::Record;
@@ -53,7 +54,7 @@ pub fn run(words: &[&str]) -> Option<u8> {
             let is_json = options.contains(&"--json");
             print(&match is_json {
                 true => json_text(&findings),
-                false => text(looked, &findings),
+                false => text(looked, &findings, Paint::of_stdout()),
             });
             let is_well = |f: &Finding| matches!(f.repair, Some(Ok(())));
             for (container, error) in &unknown {
@@ -147,7 +148,7 @@ async fn look(record: &Record, collector: &Collector<'_>) -> Result<Vec<(String,
     Ok(found)
 }
 
-fn text(looked: usize, findings: &[Finding]) -> String {
+fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
     let mut text = String::new();
     for Finding {
         container,
@@ -161,7 +162,14 @@ fn text(looked: usize, findings: &[Finding]) -> String {
             Some(Ok(())) => ": repaired".to_owned(),
             Some(Err(reason)) => format!(": not repaired: {reason}"),
         };
-        text.push_str(&format!("{container} {ifname}: {drift}{end}\n"));
+        let tone = match repair {
+            Some(Ok(())) => Tone::Good,
+            None => Tone::Doubtful,
+            Some(Err(_)) => Tone::Bad,
+        };
+        let line = format!("{container} {ifname}: {drift}{end}");
+        text.push_str(&paint.dye(tone, &line));
+        text.push('\n');
     }
     let summary = match findings.len() {
         0 => format!("{looked} interfaces are as they were made\n"),

@@ -8,8 +8,8 @@ use crate::error::ExitCode;
 use crate::frontend::commands::{self, help, usage_of};
 use crate::frontend::completions::completions;
 use crate::frontend::{
-    attach, check, classic, daemon, detach, doctor, gc, hook, leases, list, networks, nri, plan,
-    uplink, why,
+    attach, check, classic, daemon, detach, doctor, gc, graph, hook, leases, list, networks, nri,
+    plan, uplink, why,
 };
 use crate::logging::to_stderr;
 use crate::request::keys;
@@ -69,6 +69,7 @@ fn run_command(command: &str, rest: &[&str]) -> Option<u8> {
         ("networks", []) => Some(networks::run(None)),
         ("networks", [name]) => Some(networks::run(Some(name))),
         ("doctor", rest) => doctor::run(rest),
+        ("graph", rest) => graph::run(rest),
         ("gc", []) => Some(gc::run()),
         ("daemon", []) => Some(daemon::run()),
         ("daemon", ["--nri", rest @ ..]) => daemon::run_with_pods(rest),

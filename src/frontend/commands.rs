@@ -119,6 +119,13 @@ pub const COMMANDS: &[Command] = &[
         Host,
         "put a bridge in the place of a network card",
     ),
+    command(
+        "graph",
+        "[--format svg|dot|mermaid]",
+        &["--format", "svg", "dot", "mermaid"],
+        Host,
+        "draw what is plugged into what",
+    ),
     command("gc", "", &[], Host, "remove what dead containers left"),
     command(
         "doctor",

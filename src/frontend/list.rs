@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
+use crate::frontend::colour::{Paint, Tone};
 use crate::frontend::columns::columns;
 use crate::frontend::{known, why};
 use crate::logging::to_stderr;
@@ -92,8 +93,24 @@ fn list(form: Form) -> Result<String, Error> {
 
 fn table(records: &[Record], store: &Store) -> String {
     let mut rows = vec![HEADINGS.map(str::to_owned)];
-    rows.extend(entries(records, store).iter().map(Entry::row));
-    columns(&rows)
+    let entries = entries(records, store);
+    rows.extend(entries.iter().map(Entry::row));
+    let paint = Paint::of_stdout();
+    let text = columns(&rows);
+    // The headings, and then a line for each.
+    let tones = entries.iter().map(|entry| match entry.lives {
+        true => None,
+        false => Some(Tone::Bad),
+    });
+    let tones = std::iter::once(Some(Tone::Quiet)).chain(tones);
+    let lines = text.lines().zip(tones).map(|(line, tone)| {
+        let dyed = tone.map_or_else(|| line.to_owned(), |tone| paint.dye(tone, line));
+        format!(
+            "{dyed}
+"
+        )
+    });
+    lines.collect()
 }
 
 /// One interface of one container.

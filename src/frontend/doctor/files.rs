@@ -8,8 +8,8 @@ use std::path::Path;
 use super::finding::{Finding, Severity};
 use super::host::{Host, bytes, files, text};
 use crate::config::{CONFIG_PATH, Config};
-use crate::networks::{self, DIRECTORY};
-use crate::policy::{POLICY_PATH, Policy};
+use crate::networks::{self, DIRECTORY, NetworkError};
+use crate::policy::{POLICY_PATH, Policy, PolicyError};
 use crate::request::NetworkName;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -32,9 +32,13 @@ pub fn policy(host: &Host) -> Vec<Finding> {
         }
         Ok(None) => Vec::new(),
         Err(e) => {
-            let cure = e
-                .hint()
-                .unwrap_or_else(|| format!("repair {POLICY_PATH}: man pipework-policy"));
+            // What else can be wrong is for who writes it.
+            let cure = if let PolicyError::File(file) = &e {
+                file.cure()
+            } else {
+                None
+            };
+            let cure = cure.unwrap_or_else(|| format!("edit {POLICY_PATH}; man 5 pipework-policy"));
             error(format!("{e}; until then everything is refused"), cure)
         }
     }
@@ -59,7 +63,7 @@ pub fn config(_: &Host) -> Vec<Finding> {
     };
     let cure = error
         .hint()
-        .unwrap_or_else(|| format!("repair {CONFIG_PATH}"));
+        .unwrap_or_else(|| format!("edit {CONFIG_PATH}"));
     vec![Finding::new(Severity::Error, CONFIG_PATH, error, cure)]
 }
 
@@ -73,9 +77,12 @@ pub fn networks(_: &Host) -> Vec<Finding> {
         if is_closed(&subject) {
             findings.push(Finding::needs_root(subject.display()));
         } else if let Err(error) = networks::load(directory, name) {
-            let cure = error
-                .hint()
-                .unwrap_or_else(|| format!("repair it; then: pipework networks {name}"));
+            let cure = match &error {
+                NetworkError::File(file) => file.cure(),
+                NetworkError::Unknown { .. } | NetworkError::Wrong { .. } => None,
+            };
+            let edit = || format!("edit {}, then: pipework networks {name}", subject.display());
+            let cure = cure.unwrap_or_else(edit);
             findings.push(Finding::new(
                 Severity::Error,
                 subject.display(),

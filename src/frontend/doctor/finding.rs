@@ -54,11 +54,24 @@ impl Finding {
         cure: impl fmt::Display,
     ) -> Self {
         let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let subject = one_line(subject.to_string());
+        let cause = one_line(cause.to_string());
+        // Errors of files begin with the file.
+        let own = cause.strip_prefix(&subject);
+        let own = own.and_then(|rest| rest.strip_prefix([':', ' ']));
         Self {
             severity,
-            subject: one_line(subject.to_string()),
-            cause: one_line(cause.to_string()),
+            cause: own.map(str::to_owned).unwrap_or(cause),
             cure: one_line(cure.to_string()),
+            subject,
+        }
+    }
+
+    /// `1 container`, `2 containers`.
+    pub fn count(number: usize, what: &str) -> String {
+        match number {
+            1 => format!("1 {what}"),
+            several => format!("{several} {what}s"),
         }
     }
 

@@ -83,7 +83,14 @@ pub fn check(_: &Host) -> Vec<Finding> {
             Err(finding) => findings.push(finding),
         }
     }
-    findings.extend(lacking(&stages, has_podman));
+    let folder = read_by_podman
+        .first()
+        .map_or(Path::new(USUAL), PathBuf::as_path);
+    let found = lacking(&stages, has_podman);
+    findings.extend(found.map(|(severity, cause)| {
+        let cure = format!("make install, or copy hooks/*.json to {}", folder.display());
+        Finding::new(severity, folder.display(), cause, cure)
+    }));
     findings
 }
 
@@ -111,7 +118,7 @@ fn judge(path: &Path) -> Result<Option<(HookFile, Vec<Finding>)>, Finding> {
             let cause = format!("it is broken ({e}), and podman starts no container while it is");
             return Err(error(
                 cause,
-                "write it anew: make install, or copy hooks/*.json there",
+                "write it anew: make install, or copy hooks/*.json over it",
             ));
         }
         // Of others only what stops everybody is our matter.
@@ -206,26 +213,24 @@ fn not_read(path: &Path, read: &[PathBuf]) -> Finding {
 }
 
 /// Stages of which podman has no file.
-fn lacking(stages: &[String], has_podman: bool) -> Option<Finding> {
+fn lacking(stages: &[String], has_podman: bool) -> Option<(Severity, &'static str)> {
     let has = |name: &str| stages.iter().any(|stage| stage == name);
     let attaches = has("createRuntime") || has("prestart");
-    let cure = "make install, or copy hooks/*.json there";
     match (attaches, has("poststop")) {
         (true, true) => None,
         (false, false) if !has_podman => None,
-        (false, false) => {
-            let cause = "podman is installed and has no hook of ours: annotations do nothing";
-            Some(Finding::new(Severity::Warning, USUAL, cause, cure))
-        }
-        (true, false) => {
-            let cause =
-                "no file calls us at poststop: what containers leave waits for a later start or gc";
-            Some(Finding::new(Severity::Warning, USUAL, cause, cure))
-        }
-        (false, true) => {
-            let cause = "no file calls us at createRuntime: annotations do nothing";
-            Some(Finding::new(Severity::Error, USUAL, cause, cure))
-        }
+        (false, false) => Some((
+            Severity::Warning,
+            "podman is installed and has no hook of ours: annotations do nothing",
+        )),
+        (true, false) => Some((
+            Severity::Warning,
+            "no file calls us at poststop: what containers leave waits for a later start or gc",
+        )),
+        (false, true) => Some((
+            Severity::Error,
+            "no file calls us at createRuntime: annotations do nothing",
+        )),
     }
 }
 

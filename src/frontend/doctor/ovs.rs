@@ -35,8 +35,8 @@ pub fn check(host: &Host) -> Vec<Finding> {
         return Vec::new();
     }
     let cause = format!(
-        "{} of its ports are of containers that are gone",
-        stale.len()
+        "{} of containers that are gone",
+        Finding::count(stale.len(), "port")
     );
     let subject = stale.iter().take(5).copied().collect::<Vec<_>>().join(", ");
     vec![Finding::new(

@@ -37,7 +37,10 @@ pub fn check(host: &Host) -> Vec<Finding> {
             .take(MOST)
             .map(|record| known::called(record))
             .collect();
-        let cause = format!("records of {} containers that are gone", dead.len());
+        let cause = format!(
+            "{} gone and recorded still",
+            Finding::count(dead.len(), "container")
+        );
         findings.push(Finding::new(
             Severity::Note,
             names.join(", "),
@@ -56,8 +59,8 @@ pub fn failed(host: &Host) -> Vec<Finding> {
         return Vec::new();
     };
     let cause = format!(
-        "{} containers did not start, the last one at {}",
-        reports.len(),
+        "{} did not start, the last one at {}",
+        Finding::count(reports.len(), "container"),
         utc(last.at)
     );
     let cure = format!("pipework why {}", last.name);
@@ -88,8 +91,8 @@ pub fn daemon(host: &Host) -> Vec<Finding> {
         format!("; the first one ends in {left} s")
     });
     let cause = format!(
-        "{} leases are to be renewed, and nobody does{first}",
-        kept.len()
+        "{} to be renewed, and nobody does{first}",
+        Finding::count(kept.len(), "lease")
     );
     let cure = match has_systemd_units() {
         true => "systemctl enable --now pipework.socket",
