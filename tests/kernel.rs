@@ -108,6 +108,8 @@ mod rules;
 mod sbr;
 #[path = "kernel/several.rs"]
 mod several;
+#[path = "kernel/shapes.rs"]
+mod shapes;
 #[path = "kernel/sharing.rs"]
 mod sharing;
 #[path = "kernel/slaac.rs"]

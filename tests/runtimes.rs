@@ -32,6 +32,8 @@ mod pods;
 #[path = "runtimes/refusals.rs"]
 mod refusals;
 mod support;
+#[path = "runtimes/walk.rs"]
+mod walk;
 
 use std::io::Read;
 use std::path::Path;
@@ -93,6 +95,8 @@ on_every_suite! {
         a_wrong_annotation_stops_the_container_and_crun_shows_the_exit_code
         the_report_reaches_the_file_that_containers_conf_names_for_crun
         a_later_hook_that_fails_leaves_a_record_that_later_runs_collect;
+    walk:
+        a_new_user_attaches_sees_breaks_repairs_and_takes_back;
 }
 
 #[test]

@@ -175,7 +175,11 @@ fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
         0 => format!("{looked} interfaces are as they were made\n"),
         differ => format!("{looked} interfaces, {differ} differences\n"),
     };
-    text + &summary
+    let hint = match findings.iter().any(|finding| finding.repair.is_none()) {
+        true => "--repair makes them good\n",
+        false => "",
+    };
+    text + &summary + hint
 }
 
 fn json_text(findings: &[Finding]) -> String {

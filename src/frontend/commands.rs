@@ -184,10 +184,11 @@ as the shell script:
   also: --ensure (no error if it is there), --dad (refuse an address that is in use)
 
 CONTAINER: a name or id of Docker, podman, containerd, CRI-O, LXC, Incus, machined, runc or crun, or
-or a beginning of its id; ENGINE:NAME; pid:N; netns:NAME; the path of a network namespace.
+a beginning of its id; ENGINE:NAME; pid:N; netns:NAME; the path of a network namespace.
 
   pipework attach web bridge=br0 ip=192.168.1.50/24@192.168.1.1
-  pipework list; pipework check web; pipework detach web
+  pipework list                  pipework check web             pipework check web --repair
+  pipework detach web            pipework why web
 ";
 
 /// Whether a word is a command.

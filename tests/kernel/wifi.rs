@@ -37,7 +37,8 @@ fn links() -> String {
     ip_json("link show").to_string()
 }
 
-fn with_radios(case: impl Fn(&Vm) + Send + 'static) -> Result<bool, String> {
+/// Whether there were radios for the case.
+pub fn with_radios(case: impl Fn(&Vm) + Send + 'static) -> Result<bool, String> {
     let (told, tells) = std::sync::mpsc::channel();
     crate::support::vm::enter(move |vm| {
         let radios = Radios::new();
