@@ -64,6 +64,8 @@ mod input;
 mod ipvlan;
 #[path = "kernel/kill.rs"]
 mod kill;
+#[path = "kernel/loss.rs"]
+mod loss;
 #[path = "kernel/macvlan.rs"]
 mod macvlan;
 #[path = "kernel/neighbours.rs"]
