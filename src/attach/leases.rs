@@ -232,6 +232,7 @@ impl Leasing<'_> {
                 uplink: ask.uplink,
                 keepers: Vec::new(),
                 release: ask.releases && !ask.is_device,
+                announces: ask.announces,
                 follows: self.names.follows(&ask.ifname),
                 dhcp4: outcome.dhcp4,
                 dhcp6: outcome.dhcp6,

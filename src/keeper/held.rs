@@ -32,6 +32,8 @@ pub(super) struct Held {
     /// When the host's way to its address is tried again, and how often that has
     /// failed.
     pub(super) way: (Duration, u32),
+    /// When its addresses are announced again, and how often still.
+    pub(super) announces: Option<(Duration, u32)>,
     /// Others that claim its address are listened for.
     pub(super) watches: bool,
     /// Its namespace, where the lease is given back at the end.
@@ -49,7 +51,8 @@ impl Held {
         let due = at_once.or(both.into_iter().flatten().min());
         let due = due.map(|due| due.max(self.rests_until));
         let watches_at = self.client.watches_at().filter(|_| self.watches);
-        [due, self.leaves_at, self.way_at(), watches_at]
+        let announces_at = self.announces.map(|(at, _)| at);
+        [due, self.leaves_at, self.way_at(), watches_at, announces_at]
             .into_iter()
             .flatten()
             .min()

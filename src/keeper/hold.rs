@@ -83,7 +83,12 @@ impl Daemon {
     /// A hook names a lease.
     pub(super) fn keep(&mut self, id: &LeaseId) -> Result<(), Refusal> {
         let kept = self.store.lease(id).map_err(failed)?;
-        self.take_on(kept.ok_or(Refusal::Unknown)?)
+        self.take_on(kept.ok_or(Refusal::Unknown)?)?;
+        // It did so itself a moment ago.
+        if let Some(held) = self.leases.get_mut(&(id.namespace.cookie, id.ifindex)) {
+            held.announce_again(since_boot());
+        }
+        Ok(())
     }
 
     fn take_on(&mut self, kept: Kept) -> Result<(), Refusal> {
@@ -113,6 +118,7 @@ impl Daemon {
             leaves_at: None,
             way: (Duration::ZERO, 0),
             watches,
+            announces: None,
             netns,
             is_given_back: false,
             kept,

@@ -7,6 +7,7 @@
 //! sockets for it, `names` the files of its container, `turns` says who may ask
 //! servers now, `policy` keeps the last that could be read.
 
+mod announce;
 mod ask;
 mod client;
 mod client6;

@@ -125,6 +125,7 @@ impl Daemon {
             self.reach(held, (address, address), now);
             self.write(&held.kept);
         }
+        self.announce(held, (&guest, &netns), now);
         let place = Place {
             netns: &netns,
             home: &self.home,
@@ -212,6 +213,7 @@ impl Daemon {
         kept.bound = bound;
         held.kept.dhcp4 = Some(kept);
         self.write(&held.kept);
+        let announces = held.kept.announces > 0;
         let done = block_on(async {
             let mut done = Ok(());
             for step in &steps {
@@ -220,12 +222,16 @@ impl Daemon {
             }
             if let Some(address) = after.address
                 && Some(address) != before
+                && announces
             {
                 // Neighbours that knew the former host learn of it.
                 done = done.and(guest.probe_neighbour(ifindex, address.addr()).await);
             }
             done
         })?;
+        if after.address != before {
+            held.announce_again(now);
+        }
         self.reach(held, (before, after.address), now);
         if let Some(kept) = &mut held.kept.dhcp4 {
             kept.applied = after;

@@ -82,7 +82,9 @@ impl Daemon {
         self.write(&held.kept);
         if let Some(address) = after.address
             && after != before
+            && held.kept.announces > 0
         {
+            held.announce_again(now);
             // Neighbours that knew the former host learn of it.
             let socket = ndisc::open_in(netns, &self.home);
             let told = socket.and_then(|s| ndisc::advertise(&s, ifindex, address, held.kept.mac));

@@ -75,7 +75,7 @@ impl Planner<'_> {
                 ..
             }) => false,
             Some(Asked {
-                value: Announce::Once,
+                value: Announce::Once | Announce::Times(_),
                 ..
             })
             | None => true,

@@ -307,6 +307,7 @@ impl Planner<'_> {
             keeps: dhcp.keeps(),
             releases: dhcp.releases(),
             is_device: self.is_device(place),
+            announces: attachment.announces() * u32::from(interface.announced),
             ifname: interface.ifname.clone(),
         })
     }

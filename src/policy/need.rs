@@ -146,6 +146,7 @@ fn of_announce(asked: &Asked<Announce>) -> Option<Ask> {
     match asked.value {
         Announce::Off => Some(ask(Need::Announce(0), &asked.origin)),
         Announce::Once => None,
+        Announce::Times(times) => Some(ask(Need::Announce(times), &asked.origin)),
     }
 }
 

@@ -45,6 +45,9 @@ pub struct Kept {
     /// The lease is given back at the end, for which the namespace is held
     /// open; never so for a NIC, which only comes back when it is gone.
     pub release: bool,
+    /// How often a new address is announced; once before there was a choice.
+    #[serde(default = "once")]
+    pub announces: u32,
     /// What of it stands in the container's files; those of former releases
     /// do not say, and all of it is taken to.
     #[serde(default)]
@@ -54,6 +57,10 @@ pub struct Kept {
     /// IPv6; files of former releases say nothing of it.
     #[serde(default)]
     pub dhcp6: Option<Kept6>,
+}
+
+fn once() -> u32 {
+    1
 }
 
 /// An IPv4 client, and what is in use of its lease.
@@ -218,6 +225,7 @@ mod tests {
             },
             keepers: Vec::new(),
             release: false,
+            announces: 1,
             follows: Follows::default(),
             dhcp4: Some(Kept4 {
                 config: Config {

@@ -306,6 +306,20 @@ pub enum Announce {
     Off,
     /// Once now; IPv4's is repeated by the kernel (see `announce.rs`).
     Once,
+    /// And again, so many times altogether, 2 to 5, by who keeps the lease:
+    /// whenever it brings another address.
+    Times(u32),
+}
+
+impl Attachment {
+    /// How often a new address is announced, 0 to 5.
+    pub fn announces(&self) -> u32 {
+        match self.announce.as_ref().map(|asked| asked.value) {
+            Some(Announce::Off) => 0,
+            Some(Announce::Once) | None => 1,
+            Some(Announce::Times(times)) => times,
+        }
+    }
 }
 
 impl Request {

@@ -1,4 +1,5 @@
-//! Another host that claims an address while its lease holds (RFC 5227 §2.4).
+//! Another host that claims an address while its lease holds (RFC 5227 §2.4), and
+//! telling others whose it is.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -167,5 +168,21 @@ fn a_start_that_probes_as_the_rfc_says_is_watched_from_then_on() {
             .next()
             .unwrap();
         assert!(kept.dhcp4.unwrap().watches);
+    });
+}
+
+#[test]
+fn an_address_is_announced_as_often_as_was_asked_for() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _daemon = Daemon::start();
+        let (_web, kept) = leased(lab, "web", 1, 5);
+        let mut kept = watched(kept);
+        kept.announces = 2;
+        let capture = Capture::start(lab, &machine);
+        // Who started the container has announced it once.
+        hand_over(&kept);
+        let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
+        assert!(capture.sees(Duration::from_secs(30), is_ours));
     });
 }

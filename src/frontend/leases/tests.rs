@@ -40,6 +40,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
         },
         keepers: Vec::new(),
         release: false,
+        announces: 1,
         follows: Default::default(),
         dhcp4: Some(Kept4 {
             config: Config {

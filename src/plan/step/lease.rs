@@ -90,6 +90,8 @@ pub struct LeaseAsk {
     pub releases: bool,
     /// The interface is a device of the host.
     pub is_device: bool,
+    /// How often a new address is announced.
+    pub announces: u32,
 }
 
 /// A client of one family.

@@ -7,7 +7,9 @@ use crate::request::address::DynamicForm;
 use crate::request::dns::search_list;
 use crate::request::error::{RequestError, cut};
 use crate::request::keys::form::{boolean, duration};
-use crate::request::{ArpProbe, Asked, Dns, Dynamic, Fallback, Hosts, IpvlanMode, Origin, Uplink};
+use crate::request::{
+    Announce, ArpProbe, Asked, Dns, Dynamic, Fallback, Hosts, IpvlanMode, Origin, Uplink,
+};
 
 /// Addresses, and words that stand for learned ones.
 pub(super) fn read_ip<'e>(
@@ -75,23 +77,53 @@ fn plain<T>(entry: &Entry<'_>, value: Option<T>) -> Result<Asked<T>, RequestErro
         .ok_or_else(|| entry.mismatch())
 }
 
-/// Options of a client that is not asked for, and uplinks that no server is
-/// reached by.
-pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), RequestError> {
-    if let Some(asked) = fields.dns.servers.as_ref()
-        && asked.value == Dns::Lease
-        && fields.dynamic.is_empty()
-    {
+fn names_are_learned(fields: &Fields<'_>) -> Result<(), RequestError> {
+    match &fields.dns.servers {
+        Some(asked) if asked.value == Dns::Lease && fields.dynamic.is_empty() => {
+            Err(RequestError::NeedsAnother {
+                first: super::suits::shown(&asked.origin),
+                other: "ip=dhcp",
+            })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Announcements are repeated by who keeps the lease, and by nobody else.
+fn is_there_to_repeat(fields: &Fields<'_>, asks_server: bool) -> Result<(), RequestError> {
+    let Some(asked) = &fields.announce else {
+        return Ok(());
+    };
+    match asked.value {
+        Announce::Off | Announce::Once => return Ok(()),
+        Announce::Times(_) => {}
+    }
+    if !asks_server {
         return Err(RequestError::NeedsAnother {
             first: super::suits::shown(&asked.origin),
             other: "ip=dhcp",
         });
     }
+    match &fields.dhcp.keep {
+        Some(keep) if !keep.value => Err(RequestError::Conflict {
+            first: super::suits::shown(&asked.origin),
+            second: super::suits::shown(&keep.origin),
+            why: "somebody has to be there to repeat it",
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Options of a client that is not asked for, and uplinks that no server is
+/// reached by.
+pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), RequestError> {
+    names_are_learned(fields)?;
     let asks = |way| fields.dynamic.iter().any(|asked| asked.value == way);
     if asks(Dynamic::Slaac) || asks(Dynamic::Dhcp6) {
         hears_routers(fields, uplink)?;
     }
     let asks_server = asks(Dynamic::Dhcp4) || asks(Dynamic::Dhcp6);
+    is_there_to_repeat(fields, asks_server)?;
     let Some(ip) = fields.ip.as_ref().filter(|_| asks_server) else {
         return match fields.of_dhcp {
             Some(entry) if fields.dynamic.is_empty() && !is_default(entry) => {

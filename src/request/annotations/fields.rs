@@ -328,7 +328,7 @@ impl<'e> Fields<'e> {
         match within(entry.value, 0, 5).ok_or_else(|| entry.mismatch())? {
             0 => self.announce = Some(entry.asked(Announce::Off)),
             1 => self.announce = Some(entry.asked(Announce::Once)),
-            _ => self.later(entry, "announcing an address more than once"),
+            times => self.announce = Some(entry.asked(Announce::Times(times))),
         }
         Ok(())
     }

@@ -189,19 +189,10 @@ fn a_long_value_is_cut_in_its_error() {
 
 #[test]
 fn a_feature_without_engine_is_named_with_key_and_value() {
-    for (key, value, what) in [
-        (
-            "pipework.announce",
-            "3",
-            "announcing an address more than once",
-        ),
-        ("pipework.cmd", "br1 10.0.0.5/24", "a pipework line"),
-    ] {
-        assert_eq!(
-            refused_with(key, value),
-            format!("annotation {key}={value}: {what} is not supported by this build")
-        );
-    }
+    assert_eq!(
+        refused_with("pipework.cmd", "br1 10.0.0.5/24"),
+        "annotation pipework.cmd=br1 10.0.0.5/24: a pipework line is not supported by this build"
+    );
 }
 
 #[test]
@@ -345,6 +336,23 @@ fn once_and_off_are_announcements() {
         with("pipework.announce", "1").announce.unwrap().value,
         Announce::Once
     );
+}
+
+#[test]
+fn more_announcements_need_somebody_who_keeps_the_lease() {
+    let all = |further: &[(&str, &str)]| {
+        let asked = [("pipework.bridge", "br0"), ("pipework.announce", "3")];
+        parse([&asked[..], further].concat())
+    };
+    let request = all(&[("pipework.ip", "dhcp")]).unwrap().unwrap();
+    assert_eq!(request.attachments[0].announces(), 3);
+    let text = all(&[("pipework.ip", "10.0.0.5/24")])
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("ip=dhcp"), "{text}");
+    let unkept = [("pipework.ip", "dhcp"), ("pipework.dhcp.keep", "false")];
+    let text = all(&unkept).unwrap_err().to_string();
+    assert!(text.contains("to repeat it"), "{text}");
 }
 
 #[test]
