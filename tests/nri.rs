@@ -12,6 +12,8 @@
 
 #[path = "nri/cri.rs"]
 mod cri;
+#[path = "nri/crowd.rs"]
+mod crowd;
 #[path = "nri/events.rs"]
 mod events;
 #[path = "nri/late.rs"]
@@ -46,6 +48,8 @@ fn on(suite: &'static str, case: fn(&Node)) {
 on_every_suite! {
     life:
         a_pods_first_instruction_sees_its_interface_and_the_clusters;
+    crowd:
+        a_pod_keeps_its_lease_while_it_lives_and_gives_it_back_at_its_end;
     refusals:
         what_is_refused_is_told_and_leaves_nothing;
     restarts:
@@ -53,5 +57,15 @@ on_every_suite! {
         a_pod_that_began_without_the_plugin_is_attached_before_its_first_container
         a_pod_that_runs_already_is_attached_late_and_the_log_says_so
         a_second_plugin_is_refused_and_the_first_goes_on
+        containerd_and_the_plugin_are_killed_at_once_and_find_the_pod_again
         a_runtime_may_start_the_plugin_itself_with_nothing_in_its_environment;
+}
+
+// Under one of them: it takes its time.
+#[test]
+fn two_hundred_pods_of_containerd_leave_nothing() {
+    on(
+        "forky",
+        crowd::two_hundred_pods_leave_no_descriptor_no_link_and_no_file,
+    );
 }

@@ -20,7 +20,7 @@ use super::mux::{Demultiplexer, TooLong};
 use super::ttrpc::{Assembler, Direction, Message, TtrpcError};
 
 /// More calls at once than any runtime makes: it waits for one before the next.
-const MOST_CALLS: usize = 64;
+const MOST_CALLS: usize = 128;
 
 /// Whoever does not read for this long has ended the connection.
 const WRITE_TIME: Duration = Duration::from_secs(5);

@@ -161,7 +161,12 @@ impl Node {
 
     /// Starts the plugin, and waits until it is connected.
     pub fn start_plugin(&self) {
-        self.start("nri", "pipework nri");
+        self.start_plugin_by("pipework nri");
+    }
+
+    /// The same by another command.
+    pub fn start_plugin_by(&self, line: &str) {
+        self.start("nri", line);
         let end = Instant::now() + SOON;
         while !self.is_served() {
             assert!(

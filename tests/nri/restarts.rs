@@ -88,3 +88,31 @@ pub fn a_runtime_may_start_the_plugin_itself_with_nothing_in_its_environment(nod
         !node.sh("pgrep -x 10-pipework").status.success()
     });
 }
+
+pub fn containerd_and_the_plugin_are_killed_at_once_and_find_the_pod_again(node: &Node) {
+    node.start_plugin();
+    let config = node.pod("web", &ASK);
+    let pod = node.cri.run_pod(&config).unwrap();
+    let link = node.in_pod(&pod, "ip -o link show net1");
+    for first in ["containerd", "nri"] {
+        node.sh("kill -KILL $(cat /tmp/containerd.pid) $(cat /tmp/nri.pid)")
+            .ok();
+        node.end("containerd", "KILL");
+        node.end("nri", "KILL");
+        assert!(!node.is_served());
+        if first == "nri" {
+            node.start("nri", "pipework nri");
+        }
+        node.start_containerd();
+        if first == "containerd" {
+            node.start_plugin();
+        }
+        within("it is connected", SOON, || node.is_served());
+        assert_eq!(node.in_pod(&pod, "ip -o link show net1"), link);
+        assert_complete(&node.look_as(&pod, &config, first));
+        assert_eq!((node.ports(), node.records()), (1, 1));
+    }
+    // Both forgot that they have told of it, or been told.
+    node.cri.stop_pod(&pod).unwrap();
+    node.cri.remove_pod(&pod).unwrap();
+}
