@@ -68,6 +68,13 @@ impl Crowd {
         if self.len() == size {
             return Ok(());
         }
+        self.fill(world, size)?;
+        wait_until_quiet(Duration::from_secs(15));
+        Ok(())
+    }
+
+    /// The same without waiting.
+    pub fn fill(&mut self, world: &World, size: usize) -> Result<(), BenchError> {
         let began = Instant::now();
         for index in self.len()..size {
             let holder = Holder::start(world, None)?;
@@ -78,7 +85,6 @@ impl Crowd {
             "{size} containers on the bridge after {:.1?}",
             began.elapsed()
         );
-        wait_until_quiet(Duration::from_secs(15));
         Ok(())
     }
 }

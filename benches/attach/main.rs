@@ -12,6 +12,7 @@ mod contestant;
 mod crowd;
 mod error;
 mod options;
+mod people;
 mod race;
 mod report;
 mod stopwatch;
@@ -55,7 +56,13 @@ fn measure(options: Options) -> Result<ExitCode, BenchError> {
     let world = World::prepare()?;
     let mut report = Report::default();
     let mut crowd = crowd::Crowd::default();
+    let mut is_asked = false;
     for stage in options.stages() {
+        if stage.containers > people::CONTAINERS && !is_asked {
+            is_asked = true;
+            crowd.fill(&world, people::CONTAINERS)?;
+            report.people(people::run(&world)?);
+        }
         crowd.grow(&world, stage.containers)?;
         let results = race::run(&world, &crowd, stage)?;
         report.race(stage.containers, results);
@@ -63,6 +70,10 @@ fn measure(options: Options) -> Result<ExitCode, BenchError> {
             report.unannotated(unannotated::run(&world, stage.rounds)?);
             trace::print(&world)?;
         }
+    }
+    if !is_asked && crowd.len() > 0 {
+        crowd.fill(&world, people::CONTAINERS)?;
+        report.people(people::run(&world)?);
     }
     drop(crowd);
     for uplink in uplinks::ALL {

@@ -1,6 +1,7 @@
 //! The tables, and the targets beside the figures.
 
 use crate::contestant::Contestant;
+use crate::people;
 use crate::race::Row;
 use crate::stopwatch::{Sample, median, quantile};
 use crate::unannotated::Unannotated;
@@ -12,7 +13,7 @@ use crate::world::World;
 pub struct Report {
     races: Vec<(usize, Vec<Row>)>,
     unannotated: Option<f64>,
-    uplinks: Vec<Target>,
+    others: Vec<Target>,
 }
 
 fn wall(sample: &Sample) -> f64 {
@@ -61,6 +62,19 @@ impl Report {
         }
     }
 
+    /// Prints and keeps how long people wait.
+    pub fn people(&mut self, commands: Vec<(&'static str, Vec<Sample>)>) {
+        println!("\nbeside {} containers", people::CONTAINERS);
+        headings("x list");
+        let list = commands.first().map(|(_, samples)| samples.clone());
+        for (command, samples) in commands {
+            line(command, &samples, list.as_deref().unwrap_or_default());
+            let what = format!("{command} beside {}, seconds", people::CONTAINERS);
+            let here = Some(median(&samples, wall) / 1e6);
+            self.others.push(Target::new(what, 0.5, here));
+        }
+    }
+
     /// Prints the figures of another uplink, and keeps its targets.
     pub fn uplink(&mut self, uplink: &Uplink, outcome: Outcome) {
         let rows = match outcome {
@@ -73,14 +87,13 @@ impl Report {
             line(&format!("floor, beside {size}"), floor, floor);
             line(&format!("pipework hook, beside {size}"), hook, floor);
             let what = format!("{}, beside {size}, x floor", uplink.title);
-            self.uplinks
-                .push(Target::new(what, 1.5, ratio(hook, floor)));
+            self.others.push(Target::new(what, 1.5, ratio(hook, floor)));
         }
         if let [(_, few), .., (size, many)] = rows.as_slice() {
             let what = format!("{}, {size}, x own alone", uplink.title);
             let floor = ratio(&many.floor, &few.floor);
             let growth = Target::new(what, 1.1, ratio(&many.hook, &few.hook));
-            self.uplinks.push(growth.with_floor(floor));
+            self.others.push(growth.with_floor(floor));
         }
     }
 
@@ -90,7 +103,7 @@ impl Report {
         let binary = world.ours.as_ref().and_then(|path| path.metadata().ok());
         let mut targets: Vec<Target> = self.races.iter().flat_map(beside).collect();
         targets.extend(self.growth_targets());
-        targets.extend_from_slice(&self.uplinks);
+        targets.extend_from_slice(&self.others);
         targets.push(Target::new("unannotated, x true", 1.3, self.unannotated));
         targets.push(Target::new("peak memory, KiB", 4096.0, self.peak_memory()));
         targets.push(Target::new(

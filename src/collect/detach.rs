@@ -1,12 +1,15 @@
 //! Takes back what was made in a namespace because a person says so, whoever
 //! still lives in it.
 
+use std::path::PathBuf;
+
 use super::{CollectError, Collector};
 use crate::plan::Undo;
 use crate::record::{AttachmentRecord, Record};
-use crate::reference::NamespaceKey;
+use crate::reference::{Keeper, NamespaceKey};
 use crate::request::IfName;
 use crate::sys::netns::Netns;
+use crate::sys::proc;
 
 impl Collector<'_> {
     /// Takes back one interface, or all of them; what was taken back. The record
@@ -55,6 +58,19 @@ impl Collector<'_> {
 
     /// The namespace of a record, if it is still there.
     pub fn open_namespace(&self, record: &Record) -> Option<Netns> {
-        self.find(record, &[]).map(|alive| alive.netns)
+        self.by_its_processes(record)
+            .or_else(|| self.find(record, &[]).map(|alive| alive.netns))
+    }
+
+    /// The same by the processes that the record names: nobody is searched for
+    /// among all of the host's.
+    fn by_its_processes(&self, record: &Record) -> Option<Netns> {
+        let is_of_this_boot = proc::boot_id().ok()? == record.key.boot_id;
+        let living = |keeper: &Keeper| is_of_this_boot && proc::is_same(keeper.pid, keeper.birth);
+        let mut named = record.keepers().filter(living);
+        named.find_map(|keeper| {
+            let path = PathBuf::from(format!("/proc/{}/ns/net", keeper.pid));
+            self.open_if_it_is(&path, &record.key)
+        })
     }
 }
