@@ -52,6 +52,7 @@ docs: ## the tables in README.md and the manual pages, from the program
 
 install: build ## binary, hooks.d files, manual pages, timer, example of a policy; PREFIX, DESTDIR
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/pipework
+	ln -sf pipework $(DESTDIR)$(PREFIX)/bin/pipework-runtime
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/containers/oci/hooks.d hooks/*.json
 	for section in 1 5 7 8; do \
 	  install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section packaging/man/*.$$section || exit 1; done

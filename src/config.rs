@@ -48,6 +48,8 @@ impl ConfigError {
 pub struct Config {
     /// The socket of Open vSwitch's database, where it is not the usual one.
     pub ovsdb: Option<PathBuf>,
+    /// The OCI runtime that `pipework runtime` calls.
+    pub runtime: Option<PathBuf>,
     /// The datapath of Open vSwitch bridges that we make.
     pub ovs_datapath: Datapath,
 }
@@ -69,14 +71,16 @@ impl Config {
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ConfigError> {
         let text = text::of(path, bytes)?;
         let config: Self = toml::from_str(text).map_err(|e| text::not_toml(path, text, &e))?;
-        match &config.ovsdb {
-            Some(socket) if !socket.is_absolute() => Err(ConfigError::Relative {
-                path: path.to_owned(),
-                key: "ovsdb",
-                value: socket.clone(),
-            }),
-            Some(_) | None => Ok(config),
+        for (key, value) in [("ovsdb", &config.ovsdb), ("runtime", &config.runtime)] {
+            if let Some(value) = value.as_ref().filter(|value| !value.is_absolute()) {
+                return Err(ConfigError::Relative {
+                    path: path.to_owned(),
+                    key,
+                    value: value.clone(),
+                });
+            }
         }
+        Ok(config)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::apply::{ApplyError, Cause, LeaseError};
 use crate::collect::CollectError;
 use crate::frontend::hook::StateError;
 use crate::frontend::nri::NriError;
+use crate::frontend::runtime::RuntimeError;
 use crate::hint;
 use crate::host::container::ContainerError;
 use crate::host::find::FindError;
@@ -133,57 +134,34 @@ pub enum Error {
     /// Something could not be taken back.
     #[error(transparent)]
     NotTakenBack(Box<CollectError>),
+    /// The real runtime cannot be called.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     /// Sockets could not be opened.
     #[error("opening a netlink socket: {0}")]
     Socket(#[source] std::io::Error),
 }
 
-impl From<RequestError> for Error {
-    fn from(error: RequestError) -> Self {
-        Self::Request(Box::new(error))
-    }
+/// The large ones are boxed.
+macro_rules! boxed {
+    ($($error:ident => $variant:ident,)*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        }
+    )*};
 }
 
-impl From<NetworkError> for Error {
-    fn from(error: NetworkError) -> Self {
-        Self::Network(Box::new(error))
-    }
-}
-
-impl From<UplinkError> for Error {
-    fn from(error: UplinkError) -> Self {
-        Self::Uplink(Box::new(error))
-    }
-}
-
-impl From<InspectError> for Error {
-    fn from(error: InspectError) -> Self {
-        Self::Inspect(Box::new(error))
-    }
-}
-
-impl From<PolicyError> for Error {
-    fn from(error: PolicyError) -> Self {
-        Self::Policy(Box::new(error))
-    }
-}
-
-impl From<PlanError> for Error {
-    fn from(error: PlanError) -> Self {
-        Self::Plan(Box::new(error))
-    }
-}
-
-impl From<LeaseError> for Error {
-    fn from(error: LeaseError) -> Self {
-        Self::Lease(Box::new(error))
-    }
-}
-
-impl From<ApplyError> for Error {
-    fn from(error: ApplyError) -> Self {
-        Self::Apply(Box::new(error))
-    }
+boxed! {
+    RequestError => Request,
+    NetworkError => Network,
+    UplinkError => Uplink,
+    InspectError => Inspect,
+    PolicyError => Policy,
+    PlanError => Plan,
+    LeaseError => Lease,
+    ApplyError => Apply,
 }
 
 impl Error {
@@ -233,6 +211,7 @@ impl Error {
             | Self::Keeper(_)
             | Self::NoLease { .. }
             | Self::NotAttached { .. }
+            | Self::Runtime(_)
             | Self::Socket(_) => ExitCode::Host,
         }
     }
@@ -243,6 +222,7 @@ impl Error {
             Self::State(error) => error.hint(),
             Self::Request(error) => error.hint(),
             Self::Network(error) => error.hint(),
+            Self::Runtime(error) => error.hint(),
             Self::Container(error) => hint::for_container(error),
             Self::Find(error) => hint::for_find(error),
             Self::Stopped { .. } => Some("start it first: its network is made with its first process".to_owned()),
@@ -354,6 +334,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::NoLease { .. }
         | Error::NotAttached { .. }
         | Error::NotTakenBack(_)
+        | Error::Runtime(_)
         | Error::Socket(_) => {}
     }
     if let Some(hint) = error.hint() {

@@ -7,8 +7,10 @@
 // `no_mangle` counts as unsafe: the linker knows but one `main`.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{OsStr, c_char, c_int};
+use std::path::Path;
 
+use pipework::frontend::runtime;
 use pipework::sys::raw::Arena;
 
 #[global_allocator]
@@ -17,7 +19,11 @@ static ARENA: Arena = Arena::new();
 #[unsafe(no_mangle)]
 extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
     pipework::sys::raw::settle_process();
-    let arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    if Path::new(&program).file_name() == Some(OsStr::new(runtime::NAME)) {
+        return c_int::from(runtime::run(&arguments.collect::<Vec<_>>()));
+    }
     let arguments: Vec<String> = arguments
         .map(|a| a.to_string_lossy().into_owned())
         .collect();

@@ -9,7 +9,7 @@ use crate::frontend::commands::{self, help, usage_of};
 use crate::frontend::completions::completions;
 use crate::frontend::{
     attach, check, classic, daemon, detach, doctor, gc, graph, hook, leases, list, networks, nri,
-    plan, uplink, why,
+    plan, runtime, uplink, why,
 };
 use crate::logging::to_stderr;
 use crate::request::keys;
@@ -34,6 +34,9 @@ pub fn run(arguments: &[String]) -> u8 {
         ["hook", "--stage", stage] => hook::run(Some(stage)),
         ["hook", stage] if stage.starts_with("--stage=") => {
             hook::run(stage.strip_prefix("--stage="))
+        }
+        ["runtime", first, ..] if !["--help", "-h"].contains(first) => {
+            runtime::run(&std::env::args_os().skip(2).collect::<Vec<_>>())
         }
         ["--version" | "-V" | "version"] => {
             print(concat!("pipework ", env!("CARGO_PKG_VERSION"), "\n"))

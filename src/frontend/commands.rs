@@ -171,6 +171,13 @@ pub const COMMANDS: &[Command] = &[
         Program,
         "attach pods, in the foreground",
     ),
+    command(
+        "runtime",
+        "ARGUMENTS...",
+        &[],
+        Program,
+        "an OCI runtime that plugs in at `start`, for Docker",
+    ),
 ];
 
 /// What stands behind the commands: the classic form, and what names a container.

@@ -37,9 +37,9 @@ use crate::sys::block_on;
 /// A runtime's state is a few KiB; podman and runc pass values of 2 MB.
 const MAX_STATE_BYTES: usize = 4 << 20;
 /// Below the timeout of 60 s in our hooks.d file, with time to clean up.
-const ATTACH_TIME: Duration = Duration::from_secs(45);
+pub(super) const ATTACH_TIME: Duration = Duration::from_secs(45);
 /// Below the timeout of 30 s for poststop.
-const DETACH_TIME: Duration = Duration::from_secs(20);
+pub(super) const DETACH_TIME: Duration = Duration::from_secs(20);
 /// containerd's word for what a container is: `sandbox` or `container`.
 const CONTAINER_TYPE: &str = "io.kubernetes.cri.container-type";
 
@@ -203,7 +203,8 @@ pub fn parse_state(bytes: &[u8]) -> Result<State, StateError> {
     Ok(state)
 }
 
-fn is_annotated(state: &State) -> bool {
+/// Whether anything is asked for.
+pub(super) fn is_annotated(state: &State) -> bool {
     state
         .annotations()
         .any(|(key, _)| annotations::is_ours(key))
@@ -221,7 +222,8 @@ fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), 
     }
 }
 
-fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
+/// Attaches a container that waits for its first instruction.
+pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let caller = Caller::of(state.annotations());
     let is_plugins = caller.is_guarded() && is_served();
     if is_plugins && !is_container_of_pod(state) {
@@ -287,11 +289,13 @@ fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
 }
 
 /// Says what went wrong where it can be found: stderr, the log, and the store.
-fn tell(error: &Error, state: Option<&State>) {
+/// Gives back the whole report.
+pub(super) fn tell(error: &Error, state: Option<&State>) -> String {
     let text = telling::tell(error, state.map(|state| state.id.as_str()));
     if let Some(state) = state {
-        telling::keep(&state.id, name_of(state), text);
+        telling::keep(&state.id, name_of(state), text.clone());
     }
+    text
 }
 
 /// The name that people know the container by.

@@ -25,6 +25,7 @@ pub mod nri;
 pub mod plan;
 mod progress;
 pub mod read;
+pub mod runtime;
 pub mod state;
 mod target;
 mod telling;

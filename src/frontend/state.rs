@@ -50,6 +50,22 @@ impl State {
         }
     }
 
+    /// A container that is made and waits for its start.
+    pub fn created(
+        id: &str,
+        pid: Option<i32>,
+        bundle: PathBuf,
+        annotations: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            status: Status::Created,
+            pid,
+            bundle,
+            annotations: Some(annotations),
+        }
+    }
+
     /// Its annotations, in order of their keys.
     pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
         let annotations = self.annotations.iter().flatten();

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::bundle::Config;
 use crate::sys::proc;
 
 /// The last part of the path of a podman container's bundle.
@@ -19,6 +20,10 @@ const PODMAN_BUNDLE: &str = "userdata";
 /// How far up conmon may be: podman's conmon starts the runtime, which starts
 /// us, possibly by way of a wrapper.
 const ANCESTORS: usize = 4;
+/// The name of Docker's namespace in containerd, below which its bundles are.
+const MOBY: &str = "moby";
+/// What Docker keeps of a container is some 10 KiB.
+const MAX_DOCKER_BYTES: u64 = 4 << 20;
 /// Podman's list of containers is read only where its monitor is not found.
 const MAX_STORAGE_BYTES: u64 = 64 << 20;
 
@@ -41,6 +46,16 @@ pub fn name_of(id: &str, bundle: &Path) -> EngineName {
         let engine = "podman";
         return EngineName {
             engine,
+            name,
+            is_id: false,
+        };
+    }
+    let of_docker = |bundle: &Path| bundle.parent()?.file_name().map(|name| name == MOBY);
+    if of_docker(bundle).unwrap_or_default()
+        && let Some(name) = name_by_docker(id, bundle)
+    {
+        return EngineName {
+            engine: "docker",
             name,
             is_id: false,
         };
@@ -113,6 +128,33 @@ fn name_by_storage(id: &str, bundle: &Path) -> Option<String> {
         .names
         .into_iter()
         .next()
+}
+
+/// What Docker keeps of a container (moby, container/container.go).
+#[derive(Deserialize)]
+struct DockersOwn {
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(rename = "Name")]
+    name: String,
+}
+
+/// Wherever Docker's own directory is: what it mounts over the container's
+/// /etc/hostname lies beside what it knows of the container.
+fn name_by_docker(id: &str, bundle: &Path) -> Option<String> {
+    let config = Config::read(bundle)?;
+    let mut mounts = config.mounts.iter();
+    let hostname = mounts.find(|mount| mount.destination == Path::new("/etc/hostname"))?;
+    let folder = hostname.source.as_ref()?.parent()?;
+    let mut bytes = Vec::new();
+    File::open(folder.join("config.v2.json"))
+        .ok()?
+        .take(MAX_DOCKER_BYTES)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    let own: DockersOwn = serde_json::from_slice(&bytes).ok()?;
+    let name = own.name.trim_start_matches('/');
+    (own.id == id && !name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::deadline::Deadline;
 pub use candidate::{Candidate, Engine, State, is_drawn};
 use candidate::{Group, grouped};
 pub use docker::DockerError;
+pub use oci::state_below;
 
 /// Most candidates that an error lists.
 const SHOWN: usize = 10;

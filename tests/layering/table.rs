@@ -197,6 +197,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "frontend::hook",
             "frontend::nri",
+            "frontend::runtime",
             "hint",
             "host::container",
             "host::find",

@@ -1,0 +1,55 @@
+//! Docker of Debian trixie (26.1) and forky (28.5) with the runtime wrapper, and
+//! Compose: what `docker run --runtime pipework` gives, and what is left of it.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "docker/compose.rs"]
+mod compose;
+#[path = "docker/engine.rs"]
+mod engine;
+#[allow(dead_code)]
+#[path = "runtimes/lan.rs"]
+mod lan;
+#[path = "docker/life.rs"]
+mod life;
+#[path = "docker/networks.rs"]
+mod networks;
+#[path = "docker/refusals.rs"]
+mod refusals;
+mod support;
+
+use engine::Docker;
+use support::world::Skip;
+use support::{on_every_suite, skip};
+
+fn on(suite: &str, case: fn(&Docker)) {
+    let docker = match Docker::enter(suite) {
+        Ok(docker) => docker,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    case(&docker);
+    lan::assert_nothing_left(&docker);
+}
+
+on_every_suite! {
+    compose:
+        services_have_their_addresses_over_restarts_and_leave_nothing;
+    life:
+        a_container_has_the_same_interface_after_restarts_of_every_kind
+        a_container_lives_on_while_the_daemon_is_killed
+        commands_on_a_container_reach_the_real_runtime
+        run_without_an_engine_gets_our_hooks_and_keeps_the_rest;
+    networks:
+        the_first_instruction_sees_the_interface_beside_any_network
+        a_network_that_is_connected_later_comes_and_goes
+        a_container_in_anothers_namespace_shares_its_interface;
+    refusals:
+        what_is_refused_is_told_by_docker_and_leaves_nothing
+        a_runtime_that_is_not_there_is_named;
+}

@@ -1,0 +1,95 @@
+//! From start to end, however either comes about.
+
+use serde_json::{Value, json};
+
+use crate::engine::{ASK, Docker};
+use crate::lan::{assert_complete, assert_nothing_left, eventually, host_links};
+use crate::support::world::World;
+
+fn pid_of(docker: &Docker) -> String {
+    let pid = docker.docker("inspect -f '{{.State.Pid}}' web").ok();
+    pid.trim().to_owned()
+}
+
+pub fn a_container_has_the_same_interface_after_restarts_of_every_kind(docker: &Docker) {
+    let run = format!("run -d --name web --restart always {ASK} bb /bin/look stay");
+    docker.docker(&run).ok();
+    let mac = assert_complete(&docker.look("web"));
+    let port = host_links(docker);
+    assert_eq!(port.len(), 1);
+    let link = docker.sh(&format!("ip link show {}", port[0])).ok();
+    assert!(link.contains("alias pipework:web/eth1"), "{link}");
+    docker.docker("restart -t 1 web").ok();
+    assert_eq!(assert_complete(&docker.look("web")), mac);
+    let former = pid_of(docker);
+    docker.sh(&format!("kill -9 {former}")).ok();
+    let is_new = || !["0", former.as_str()].contains(&pid_of(docker).as_str());
+    assert!(eventually(is_new), "it was not started again");
+    assert_eq!(assert_complete(&docker.look("web")), mac);
+    assert_eq!(host_links(docker), port);
+    docker.docker("stop -t 1 web").ok();
+    assert_nothing_left(docker);
+    docker.docker("start web").ok();
+    assert_eq!(assert_complete(&docker.look("web")), mac);
+    docker.docker("rm -f web").ok();
+    // Another container of that name is the same host on the network.
+    docker.docker(&run).ok();
+    assert_eq!(assert_complete(&docker.look("web")), mac);
+    docker.docker("rm -f web").ok();
+}
+
+pub fn a_container_lives_on_while_the_daemon_is_killed(docker: &Docker) {
+    let run = format!("run -d --name web {ASK} bb /bin/look stay");
+    docker.docker(&run).ok();
+    let mac = assert_complete(&docker.look("web"));
+    let pid = pid_of(docker);
+    docker.kill();
+    docker.sh("ping -c 1 -W 5 10.0.0.5").ok();
+    docker.start();
+    assert_eq!(pid_of(docker), pid);
+    assert_eq!(assert_complete(&docker.look("web")), mac);
+    docker.docker("rm -f web").ok();
+}
+
+pub fn commands_on_a_container_reach_the_real_runtime(docker: &Docker) {
+    docker
+        .docker("run -d --name plain --runtime pipework --network none bb /bin/look stay")
+        .ok();
+    assert!(host_links(docker).is_empty());
+    docker.docker("pause plain").ok();
+    docker.docker("unpause plain").ok();
+    docker.docker("top plain").ok();
+    let code = docker.docker("exec plain /bin/busybox sh -c 'exit 7'");
+    assert_eq!(code.status.code(), Some(7));
+    docker.docker("rm -f plain").ok();
+    let asked = |program: &str| docker.sh(&format!("{program} --version")).ok();
+    assert_eq!(asked("pipework-runtime"), asked("runc"));
+    assert_eq!(asked("pipework runtime"), asked("runc"));
+}
+
+/// The only command after which nobody is asked again before the workload runs.
+pub fn run_without_an_engine_gets_our_hooks_and_keeps_the_rest(docker: &Docker) {
+    let world: &World = docker;
+    let asked = [
+        ("pipework.bridge", "br0"),
+        ("pipework.ip", "10.0.0.5/24@10.0.0.1"),
+    ];
+    let bundle = world.bundle_with("web", &asked, &["/bin/look"], |spec| {
+        spec["hooks"] = json!({ "poststop": [{ "path": "/bin/true" }] });
+        spec["x-kept"] = json!(1);
+    });
+    for _ in 0..2 {
+        let run = format!("pipework-runtime run --bundle {bundle} web");
+        assert_complete(&world.sh(&run).ok());
+        assert_nothing_left(world);
+    }
+    let config = world.sh(&format!("cat {bundle}/config.json")).ok();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["x-kept"], 1);
+    assert_eq!(
+        config["hooks"]["createRuntime"].as_array().unwrap().len(),
+        1
+    );
+    let last = config["hooks"]["poststop"].as_array().unwrap();
+    assert_eq!((last.len(), &last[0]["path"]), (2, &json!("/bin/true")));
+}
