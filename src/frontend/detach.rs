@@ -4,17 +4,15 @@
 use std::time::Duration;
 
 use crate::attach::unplug;
-use crate::collect::{Collector, NIC_PATIENCE};
+use crate::collect::NIC_PATIENCE;
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
+use crate::frontend::collecting::with_collector;
 use crate::frontend::known;
 use crate::logging::{self, to_stderr};
-use crate::record::{Record, Store};
+use crate::record::Record;
 use crate::request::IfName;
-use crate::sys::block_on;
-use crate::sys::netns::Netns;
-use crate::sys::rtnl::Rtnl;
 
 /// Per container: a device comes back by and by.
 const TIME: Duration = Duration::from_secs(45);
@@ -45,7 +43,7 @@ pub fn run(words: &[&str]) -> Option<u8> {
 fn one(container: &str, only: Option<&IfName>) -> Result<String, Error> {
     let store = known::store()?;
     let record = known::named(container, &store, Deadline::after(TIME))?;
-    let text = take_back(&record, only, &store)?;
+    let text = take_back(&record, only)?;
     match text.is_empty() {
         true => Err(Error::NotAttached {
             name: match only {
@@ -68,7 +66,7 @@ fn all() -> u8 {
     };
     let mut code = 0;
     for record in known::all(&store) {
-        match take_back(&record, None, &store) {
+        match take_back(&record, None) {
             Ok(text) => {
                 print(&text);
             }
@@ -81,18 +79,11 @@ fn all() -> u8 {
     code
 }
 
-fn take_back(record: &Record, only: Option<&IfName>, store: &Store) -> Result<String, Error> {
+fn take_back(record: &Record, only: Option<&IfName>) -> Result<String, Error> {
     let deadline = Deadline::after(TIME);
-    let home = Netns::own().map_err(Error::Socket)?;
-    let host = Rtnl::open(deadline).map_err(Error::Socket)?;
-    let collector = Collector {
-        store,
-        host: &host,
-        home: &home,
-        deadline,
-        patience: NIC_PATIENCE,
-    };
-    let gone = block_on(unplug(record, only, &collector)).map_err(Error::Socket)?;
+    let gone = with_collector(deadline, NIC_PATIENCE, async |collector| {
+        unplug(record, only, collector).await
+    })?;
     let gone = gone.map_err(|error| Error::NotTakenBack(Box::new(error)))?;
     let name = known::called(record);
     let lines = gone

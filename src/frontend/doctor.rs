@@ -3,7 +3,7 @@
 //!
 //! Looks and changes nothing, starts no program, and needs no root for what
 //! everybody may see; what it could not see it says. One file per family of
-//! checks; the table of them is [`CHECKS`].
+//! checks; the table of them is `CHECKS`.
 
 mod files;
 mod finding;

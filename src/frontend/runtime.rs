@@ -34,6 +34,7 @@ use crate::host::find::{self, state_below};
 use crate::logging;
 use crate::record::{DIRECTORY, Store};
 use call::{Call, Command};
+use real::Call as Kind;
 pub use real::RuntimeError;
 
 /// The name that makes the program a runtime without a further word.
@@ -51,10 +52,11 @@ struct Annotated {
 pub fn run(arguments: &[OsString]) -> u8 {
     let call = Call::of(arguments);
     let done = match &call.command {
-        Command::Start { id } => start(id, &call).and_then(|()| pass_on(arguments)),
+        Command::Start { id } => start(id, &call).and_then(|()| pass_on(arguments, Kind::Begin)),
         Command::Delete { id } => delete(id, &call, arguments),
-        Command::Run { bundle } => prepare(bundle).and_then(|()| pass_on(arguments)),
-        Command::Other => pass_on(arguments),
+        Command::Run { bundle } => prepare(bundle).and_then(|()| pass_on(arguments, Kind::Begin)),
+        Command::Create => pass_on(arguments, Kind::Begin),
+        Command::Other => pass_on(arguments, Kind::Go),
     };
     match done {
         Ok(code) => code,
@@ -88,8 +90,8 @@ impl From<RuntimeError> for Failure {
     }
 }
 
-fn pass_on(arguments: &[OsString]) -> Result<u8, Failure> {
-    let path = real::find()?;
+fn pass_on(arguments: &[OsString], kind: Kind) -> Result<u8, Failure> {
+    let path = real::find(kind)?;
     Err(real::become_it(&path, arguments).into())
 }
 
@@ -125,9 +127,9 @@ fn delete(id: &str, call: &Call, arguments: &[OsString]) -> Result<u8, Failure> 
         .map(|(_, bundle)| bundle)
         .or_else(|| std::env::current_dir().ok());
     let Some(bundle) = bundle.filter(|bundle| is_attached(id, bundle)) else {
-        return pass_on(arguments);
+        return pass_on(arguments, Kind::Go);
     };
-    let code = real::run(&real::find()?, arguments)?;
+    let code = real::run(&real::find(Kind::Go)?, arguments)?;
     logging::start();
     let deadline = Deadline::after(hook::DETACH_TIME);
     let ended = with_collector(deadline, NIC_PATIENCE, async |collector| {

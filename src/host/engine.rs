@@ -13,6 +13,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::bundle::Config;
+use super::find::files;
 use crate::sys::proc;
 
 /// The last part of the path of a podman container's bundle.
@@ -22,6 +23,8 @@ const PODMAN_BUNDLE: &str = "userdata";
 const ANCESTORS: usize = 4;
 /// The name of Docker's namespace in containerd, below which its bundles are.
 const MOBY: &str = "moby";
+/// What Docker mounts from there.
+const DOCKERS_MOUNTS: [&str; 3] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
 /// What Docker keeps of a container is some 10 KiB.
 const MAX_DOCKER_BYTES: u64 = 4 << 20;
 /// Podman's list of containers is read only where its monitor is not found.
@@ -139,19 +142,19 @@ struct DockersOwn {
     name: String,
 }
 
-/// Wherever Docker's own directory is: what it mounts over the container's
-/// /etc/hostname lies beside what it knows of the container.
+/// Wherever Docker's own directory is: what it mounts over files in the container's
+/// /etc lies beside what it knows of the container, in a folder called by the id.
+/// A user may have mounted something else over one or the other.
 fn name_by_docker(id: &str, bundle: &Path) -> Option<String> {
     let config = Config::read(bundle)?;
-    let mut mounts = config.mounts.iter();
-    let hostname = mounts.find(|mount| mount.destination == Path::new("/etc/hostname"))?;
-    let folder = hostname.source.as_ref()?.parent()?;
-    let mut bytes = Vec::new();
-    File::open(folder.join("config.v2.json"))
-        .ok()?
-        .take(MAX_DOCKER_BYTES)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    let folder = config.mounts.iter().find_map(|mount| {
+        let is_dockers = DOCKERS_MOUNTS
+            .iter()
+            .any(|own| mount.destination == Path::new(own));
+        let folder = mount.source.as_ref().filter(|_| is_dockers)?.parent()?;
+        (folder.file_name()? == id).then_some(folder)
+    })?;
+    let bytes = files::bytes(&folder.join("config.v2.json"), MAX_DOCKER_BYTES)?;
     let own: DockersOwn = serde_json::from_slice(&bytes).ok()?;
     let name = own.name.trim_start_matches('/');
     (own.id == id && !name.is_empty()).then(|| name.to_owned())

@@ -9,7 +9,7 @@
 mod candidate;
 mod containerd;
 mod docker;
-mod files;
+pub(super) mod files;
 mod lxc;
 mod machines;
 mod oci;

@@ -191,7 +191,10 @@ impl Client {
                 | State::Selecting { .. }
                 | State::Requesting { .. }
                 | State::Rebooting { keeps: None, .. },
-            ) => self.wakes_at().is_some_and(|at| at <= now),
+            ) => {
+                let due = self.dhcp.as_ref().and_then(DhcpClient::wakes_at);
+                due.is_some_and(|at| at <= now)
+            }
             None
             | Some(
                 State::Rebooting { keeps: Some(_), .. }
@@ -222,6 +225,12 @@ impl Client {
                 | State::Rebinding { .. },
             ) => is_over,
         }
+    }
+
+    /// Whether it waits for no answer now.
+    pub(super) fn is_quiet(&self, now: Now) -> bool {
+        let is_probing = matches!(self.state(), Some(State::Probing { .. }));
+        self.has_listened(now) || (!is_probing && self.listens_until.is_none())
     }
 
     /// Begins, reads what came in, and does what is due.

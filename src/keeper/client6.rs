@@ -79,7 +79,7 @@ impl Client6 {
             | State::Soliciting { .. }
             | State::Requesting { keeps: None, .. }
             | State::Confirming { in_use: false, .. } => {
-                self.wakes_at().is_some_and(|at| at <= now)
+                dhcp.wakes_at().is_some_and(|at| at <= now)
             }
             State::Requesting { keeps: Some(_), .. }
             | State::Confirming { in_use: true, .. }
@@ -111,6 +111,12 @@ impl Client6 {
             | State::Releasing { .. }
             | State::Informing { .. } => self.listens_until.is_some_and(|until| until <= now),
         }
+    }
+
+    /// Whether it waits for no answer now.
+    pub(super) fn is_quiet(&self, now: Now) -> bool {
+        let is_probing = self.dhcp.as_ref().is_some_and(DhcpClient::is_probing);
+        self.has_listened(now) || (!is_probing && self.listens_until.is_none())
     }
 
     /// Begins, reads what came in, and does what is due.

@@ -49,12 +49,11 @@ impl Held {
         let six = self.client6.wakes_at().filter(|_| !self.waits_for_turn6);
         let both = [four, six];
         let due = at_once.or(both.into_iter().flatten().min());
-        let due = due.map(|due| due.max(self.rests_until));
         let watches_at = self.client.watches_at().filter(|_| self.watches);
         let announces_at = self.announces.map(|(at, _)| at);
-        [due, self.leaves_at, self.way_at(), watches_at, announces_at]
-            .into_iter()
-            .flatten()
-            .min()
+        let all = [due, self.way_at(), watches_at, announces_at];
+        let soon = all.into_iter().flatten().min();
+        let soon = soon.map(|soon| soon.max(self.rests_until));
+        [soon, self.leaves_at].into_iter().flatten().min()
     }
 }

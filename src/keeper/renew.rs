@@ -59,12 +59,22 @@ impl Daemon {
         let waits = (asks || asks6) && !self.turns.ask(held.kept.uplink, held.number);
         held.waits_for_turn = asks && waits;
         held.waits_for_turn6 = asks6 && waits;
+        // Nobody reads what comes in for one that waits.
+        if held.waits_for_turn {
+            close(held.client.hush());
+        }
+        if held.waits_for_turn6 {
+            close(held.client6.hush());
+        }
         let looked_after = self.look_after(&mut held, now);
         let (name, ifname) = (held.kept.identity.name.clone(), held.kept.ifname.clone());
         let leaves = held.leaves_at.is_some_and(|at| at <= now);
         let has_listened = held.client.has_listened(now);
         let has_listened6 = held.client6.has_listened(now);
-        let (number, is_quiet) = (held.number, has_listened && has_listened6);
+        // A turn is over when neither family waits for an answer any more; one that
+        // waits for its turn keeps its place.
+        let is_quiet = !waits && held.client.is_quiet(now) && held.client6.is_quiet(now);
+        let number = held.number;
         if has_listened {
             close(held.client.hush());
         }
@@ -76,6 +86,8 @@ impl Daemon {
             Err(Trouble::NoLink) => true,
             Err(Trouble::Io(_) | Trouble::Kernel(_)) => {
                 held.rests_until = now + LATER;
+                held.waits_for_turn = false;
+                held.waits_for_turn6 = false;
                 close(held.client.hush());
                 close(held.client6.hush());
                 leaves

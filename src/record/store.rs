@@ -261,14 +261,16 @@ impl Store {
     pub fn abandon(&self, begun: &Record) -> Result<(), RecordError> {
         let before = read_record(&self.complete_path(&begun.key))?;
         for attachment in &begun.attachments {
-            let stays = before
-                .as_ref()
-                .and_then(|r| r.attachment(attachment.ifindex));
-            let kept = stays.map(|a| a.references.as_slice()).unwrap_or_default();
-            for reference in attachment.references.iter().filter(|r| !kept.contains(r)) {
+            // Whoever refers to anything that stays is to be found.
+            let stays = |gone: &Reference| {
+                let mut all = before.iter().flat_map(Record::references);
+                all.any(|stays| stays.id == gone.id && stays.bundle == gone.bundle)
+            };
+            for reference in attachment.references.iter().filter(|r| !stays(r)) {
                 self.unlead(reference, &begun.key)?;
             }
-            if stays.is_none() {
+            let before = before.as_ref();
+            if before.is_none_or(|r| r.attachment(attachment.ifindex).is_none()) {
                 self.release_mac(attachment.uplink_ifindex, attachment.mac, &begun.key)?;
             }
         }

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
@@ -94,7 +95,7 @@ fn field(fields: &str, number: usize) -> io::Result<u64> {
 }
 
 /// Start time of `pid` in clock ticks since boot, of which a second has
-/// [`TICKS_PER_SECOND`].
+/// `TICKS_PER_SECOND`.
 pub fn start_time(pid: i32) -> io::Result<u64> {
     field(&stat(pid)?.1, 22)
 }
@@ -129,8 +130,15 @@ pub fn command_line(pid: i32) -> io::Result<Vec<String>> {
 
 /// Whether `pid` is still the process of that [`Process::birth`], and has not
 /// ended. A zombie has: it has left its namespaces.
+/// Where descriptors or memory are short nobody knows, and it counts as living.
 pub fn is_same(pid: i32, birth: u64) -> bool {
-    Process::open(pid).is_ok_and(|process| process.birth == birth && process.is_alive())
+    match Process::open(pid) {
+        Ok(process) => process.birth == birth && process.is_alive(),
+        Err(error) => {
+            let errno = Errno::try_from(error).unwrap_or(Errno::UnknownErrno);
+            matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)
+        }
+    }
 }
 
 /// Whether `pid` is still that process after it had `time_ms` milliseconds to

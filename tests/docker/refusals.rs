@@ -50,6 +50,14 @@ pub fn a_runtime_that_is_not_there_is_named(docker: &Docker) {
         assert!(!refused.status.success());
         assert!(refused.stderr.contains(said), "{}", refused.stderr);
     }
+    // What runs is stopped whatever the settings say.
+    docker.sh("rm /etc/pipework/config.toml").ok();
+    docker
+        .docker("run -d --name plain --runtime pipework --network none bb /bin/look stay")
+        .ok();
+    docker.write("/etc/pipework/config.toml", "runtimes = 1\n");
+    docker.docker("exec plain /bin/look").ok();
+    docker.docker("rm -f plain").ok();
     docker.write("/etc/pipework/config.toml", "runtime = \"/usr/bin/crun\"\n");
     let by_crun = docker.docker(&format!("run --rm --network none {ASK} bb /bin/look"));
     crate::lan::assert_complete(&by_crun.ok());

@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::macvlan::needs_macvlan;
 use crate::routes::with_network_of_an_engine;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Container, Lab, bundle_of, ip_json, lab, run};
+use crate::support::lab::{Container, Lab, bundle_of, has, ip_json, lab, run};
+use crate::support::skip;
 
 const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
 
@@ -88,6 +89,27 @@ fn the_interface_stays_while_another_process_lives_in_the_namespace() {
     });
 }
 
+#[test]
+fn a_further_interface_that_fails_leaves_the_end_of_the_first_as_it_was() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let (host, records) = (lab.snapshot(), Records::take());
+        let mut container = lab.container("web");
+        lab.attach(&container, &ASKED).ok();
+        let wrong = [
+            "pipework.eth2.bridge=br0",
+            "pipework.eth2.ip=10.1.0.5/24",
+            "pipework.eth2.route=10.9.0.0/16 via 10.77.0.1",
+        ];
+        lab.attach(&container, &wrong).refused(16);
+        assert!(has_eth1(lab, &container));
+        container.kill();
+        lab.poststop("web").ok();
+        host.assert_equal(&lab.snapshot(), "host");
+        records.assert_equal(&Records::take(), "store");
+    });
+}
+
 /// An engine whose first thread stays in the namespace of the process `pid`, for
 /// which it made it, while another one is where the engine came from. podman is
 /// like that now and then.
@@ -119,6 +141,9 @@ fn an_engine_that_left_a_thread_in_the_namespace_keeps_nothing_there() {
     lab!(|lab| {
         let _machine = lab.lan("br0");
         let (host, records) = (lab.snapshot(), Records::take());
+        if !has("python3", "--version") {
+            skip!("there is no python3");
+        }
         let container = lab.container("web");
         let mut engine = engine_left_in(container.pid());
         lab.attach(&container, &ASKED).ok();

@@ -82,8 +82,10 @@ pub fn pairs(
     match kind {
         Kind::Nic if attach.direct => {
             set("device", &attach.uplink);
-            // The script moves whatever it is told to.
-            set("device.force", "true");
+            // The script moves whatever it is told to; with a VLAN the card stays.
+            if attach.vlan.is_none() {
+                set("device.force", "true");
+            }
         }
         Kind::Nic | Kind::Port => set("link", &attach.uplink),
         Kind::Infiniband => set("ipoib", &attach.uplink),

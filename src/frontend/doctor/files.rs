@@ -187,6 +187,7 @@ fn other(path: &Path, is_behind_us: bool) -> Option<Finding> {
     // A copy is as good; only the beginning is compared.
     (own.as_ref() != Some(&start)).then(|| {
         let cause = "another build of pipework: hooks and shells may start different ones";
+        let cure = "install one of the two over the other";
         Finding::new(Severity::Note, shown, cause, cure)
     })
 }

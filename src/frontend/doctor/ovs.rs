@@ -1,12 +1,18 @@
 //! Open vSwitch: whether it answers, and what of ours nobody needs any more.
 
+use std::time::Duration;
+
 use super::finding::{Finding, Severity};
 use super::host::Host;
+use crate::deadline::Deadline;
 use crate::host::ovs;
 use crate::reference::NamespaceKey;
 use crate::sys::ovsdb::vswitch::OurPort;
 use crate::sys::ovsdb::{self, OvsdbError};
 use crate::sys::proc;
+
+/// How long a database that is well may take.
+const TIME: Duration = Duration::from_secs(5);
 
 /// Whether the database answers, and whose ports are in it.
 pub fn check(host: &Host) -> Vec<Finding> {
@@ -14,7 +20,8 @@ pub fn check(host: &Host) -> Vec<Finding> {
         let cure = "systemctl restart openvswitch-switch (openvswitch on Fedora)";
         vec![Finding::new(Severity::Warning, "Open vSwitch", error, cure)]
     };
-    let mut database = match ovs::open(host.deadline) {
+    // Checks before this one may have taken all of their time.
+    let mut database = match ovs::open(Deadline::after(TIME)) {
         Ok(database) => database,
         Err(OvsdbError::Absent { .. }) if !ovsdb::is_installed() => return Vec::new(),
         Err(OvsdbError::Socket { errno, .. }) if errno == nix::libc::EACCES => {

@@ -63,7 +63,13 @@ pub fn failed(host: &Host) -> Vec<Finding> {
         Finding::count(reports.len(), "container"),
         utc(last.at)
     );
-    let cure = format!("pipework why {}", last.name);
+    // What a container is called by whoever made it is no part of a command.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let named = match last.name.chars().all(is_plain) && !last.name.starts_with('-') {
+        true => &last.name,
+        false => &last.id,
+    };
+    let cure = format!("pipework why {named}");
     vec![Finding::new(Severity::Note, &last.name, cause, cure)]
 }
 

@@ -5,11 +5,12 @@
 //! connection has one request, bounded in length and time, and there are only so
 //! many at once.
 
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -28,6 +29,8 @@ const LONGEST: usize = 4096;
 const MOST_HEADERS: usize = 64;
 /// From the connection to the end of the answer.
 const TIME: Duration = Duration::from_secs(2);
+/// How soon an address is tried again that somebody else has.
+const RETRY: Duration = Duration::from_secs(10);
 /// Where descriptors are short, others need some time to close theirs.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -59,20 +62,44 @@ struct Answer {
 }
 
 /// Serves `metrics` for ever at `address`: a path, or an IP address and a port.
+///
+/// One that somebody else has is tried again for ever: pods have their interfaces
+/// whether anybody counts them or not. Fails if it is no address.
 pub fn start(address: &str, metrics: &Arc<Metrics>) -> Result<(), NriError> {
-    let failed = |source| NriError::Metrics {
-        address: address.to_owned(),
-        source,
-    };
     let metrics = Arc::clone(metrics);
-    if address.starts_with('/') {
-        let listener = listen(Path::new(address)).map_err(failed)?;
-        return serve(move || listener.accept().map(|(stream, _)| stream), metrics);
+    let thread = thread::Builder::new().name("metrics".to_owned());
+    let started = if address.starts_with('/') {
+        let path = PathBuf::from(address);
+        thread.spawn(move || {
+            let listener = patiently(&path.display(), || listen(&path));
+            serve(move || listener.accept().map(|(stream, _)| stream), metrics);
+        })
+    } else {
+        let given: SocketAddr = address.parse().map_err(|error| NriError::Metrics {
+            address: address.to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidInput, error),
+        })?;
+        thread.spawn(move || {
+            let listener = patiently(&given, || TcpListener::bind(given));
+            serve(move || listener.accept().map(|(stream, _)| stream), metrics);
+        })
+    };
+    started.map(drop).map_err(NriError::Thread)
+}
+
+fn patiently<T>(address: &dyn Display, listen: impl Fn() -> io::Result<T>) -> T {
+    let mut was_told = false;
+    loop {
+        match listen() {
+            Ok(listener) => return listener,
+            Err(error) if !was_told => {
+                tracing::error!(%address, %error, "nobody can ask for the metrics yet");
+                was_told = true;
+            }
+            Err(_) => {}
+        }
+        thread::sleep(RETRY);
     }
-    let given: Result<SocketAddr, _> = address.parse();
-    let given = given.map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
-    let listener = TcpListener::bind(given).map_err(failed)?;
-    serve(move || listener.accept().map(|(stream, _)| stream), metrics)
 }
 
 /// A socket at `path`, in the place of one where nobody listens any more.
@@ -81,7 +108,8 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let is_left = UnixStream::connect(path)
                 .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-            if !is_left {
+            let is_socket = fs::symlink_metadata(path)?.file_type().is_socket();
+            if !is_left || !is_socket {
                 return Err(error);
             }
             fs::remove_file(path)?;
@@ -93,35 +121,28 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn serve<S: Stream>(
-    accept: impl Fn() -> io::Result<S> + Send + 'static,
-    metrics: Arc<Metrics>,
-) -> Result<(), NriError> {
+fn serve<S: Stream>(accept: impl Fn() -> io::Result<S>, metrics: Arc<Metrics>) {
     let open = Arc::new(AtomicUsize::new(0));
-    let work = move || {
-        loop {
-            let Ok(stream) = accept() else {
-                thread::sleep(PAUSE);
-                continue;
-            };
-            if open.fetch_add(1, Ordering::AcqRel) >= MOST {
-                open.fetch_sub(1, Ordering::AcqRel);
-                continue;
-            }
-            let (of_thread, metrics) = (Arc::clone(&open), Arc::clone(&metrics));
-            let thread = thread::Builder::new().name("metrics".to_owned());
-            let thread = thread.spawn(move || {
-                // Whoever breaks it off wants no answer.
-                let _ = converse(stream, &metrics);
-                of_thread.fetch_sub(1, Ordering::AcqRel);
-            });
-            if thread.is_err() {
-                open.fetch_sub(1, Ordering::AcqRel);
-            }
+    loop {
+        let Ok(stream) = accept() else {
+            thread::sleep(PAUSE);
+            continue;
+        };
+        if open.fetch_add(1, Ordering::AcqRel) >= MOST {
+            open.fetch_sub(1, Ordering::AcqRel);
+            continue;
         }
-    };
-    let thread = thread::Builder::new().name("metrics".to_owned());
-    thread.spawn(work).map(drop).map_err(NriError::Thread)
+        let (of_thread, metrics) = (Arc::clone(&open), Arc::clone(&metrics));
+        let thread = thread::Builder::new().name("metrics".to_owned());
+        let thread = thread.spawn(move || {
+            // Whoever breaks it off wants no answer.
+            let _ = converse(stream, &metrics);
+            of_thread.fetch_sub(1, Ordering::AcqRel);
+        });
+        if thread.is_err() {
+            open.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
 }
 
 fn converse(mut stream: impl Stream, metrics: &Metrics) -> io::Result<()> {

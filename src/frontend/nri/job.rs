@@ -1,5 +1,6 @@
 //! What is done for one pod: from what its runtime tells to an attachment.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -68,8 +69,12 @@ impl Held {
         if self.init != Reference::BOUND {
             return !proc::is_same(self.init.pid, self.init.birth);
         }
-        let netns = self.netns.as_deref().map(Netns::open);
-        !netns.is_some_and(|netns| netns.is_ok_and(|netns| netns.inode() == self.inode))
+        match self.netns.as_deref().map(Netns::open) {
+            None => true,
+            Some(Ok(netns)) => netns.inode() != self.inode,
+            // Where descriptors are short, nobody knows.
+            Some(Err(error)) => error.kind() == io::ErrorKind::NotFound,
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub enum Command {
         /// The bundle; the current directory where none is named.
         bundle: PathBuf,
     },
+    /// Make a container that is started later.
+    Create,
     /// Anything else.
     Other,
 }
@@ -111,6 +113,7 @@ impl Call {
                 Some("run" | "restore") => Command::Run {
                     bundle: bundle_in(&rest),
                 },
+                Some("create") => Command::Create,
                 Some(_) | None => Command::Other,
             },
         }
@@ -201,9 +204,13 @@ mod tests {
     }
 
     #[test]
+    fn a_create_is_told_from_all_else() {
+        assert_eq!(call("create --bundle /b start").command, Command::Create);
+    }
+
+    #[test]
     fn all_else_is_none_of_our_business() {
         for line in [
-            "create --bundle /b c1",
             "exec c1 start c2",
             "--root",
             "--version",

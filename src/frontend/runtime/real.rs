@@ -66,9 +66,23 @@ impl RuntimeError {
     }
 }
 
-/// Finds the real runtime.
-pub fn find() -> Result<PathBuf, RuntimeError> {
-    let given = Config::load()?.runtime;
+/// What a call is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// A container that is to begin.
+    Begin,
+    /// One that may be there already, and must be stopped whatever the settings say.
+    Go,
+}
+
+/// Finds the real runtime. Settings that cannot be read keep a container from its
+/// beginning, and nothing else.
+pub fn find(call: Call) -> Result<PathBuf, RuntimeError> {
+    let given = match (Config::load(), call) {
+        (Ok(config), _) => config.runtime,
+        (Err(_), Call::Go) => None,
+        (Err(error), Call::Begin) => return Err(error.into()),
+    };
     let usual = || {
         let mut usual = USUAL.iter().map(PathBuf::from);
         usual.find(|path| path.is_file() && !is_ourselves(path))
