@@ -12,13 +12,13 @@ use crate::collect::{Collector, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
+use crate::frontend::collecting::Host;
 use crate::frontend::colour::{Paint, Tone};
 use crate::frontend::known;
 use crate::logging::{self, to_stderr};
 use crate::record::Record;
 use crate::reference::LeaseId;
 use crate::sys::block_on;
-use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
 use drift::Drift;
 
@@ -83,20 +83,12 @@ struct Found {
 }
 
 fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
-    let store = known::store()?;
     let deadline = Deadline::after(TIME);
+    let host = Host::open(deadline)?;
+    let collector = host.collector(NIC_PATIENCE);
     let (records, unreadable) = match name {
-        Some(name) => (vec![known::named(name, &store, deadline)?], 0),
-        None => known::readable(&store),
-    };
-    let home = Netns::own().map_err(Error::Socket)?;
-    let host = Rtnl::open(deadline).map_err(Error::Socket)?;
-    let collector = Collector {
-        store: &store,
-        host: &host,
-        home: &home,
-        deadline,
-        patience: NIC_PATIENCE,
+        Some(name) => (vec![known::named(name, collector.store, deadline)?], 0),
+        None => known::readable(collector.store),
     };
     let mut all = Found {
         looked: 0,

@@ -7,8 +7,8 @@
 //! them, `sample` goes through them, `lock` keeps two runs apart, `shared` holds
 //! the bridges that we made, `objects` what several attachments share, `membership`
 //! what we did to the ports of bridges for it, `nics` the NICs that are away, `kept`
-//! the leases, `remembered` those of former lives until `ended` forgets them, `reports` what went wrong. Every
-//! file begins with a version.
+//! the leases, `remembered` those of former lives until `ended` forgets them,
+//! `reports` what went wrong. Every file begins with a version.
 
 mod codec;
 mod ended;

@@ -12,7 +12,7 @@ use pipework::sys::{arp, filter, packet::PacketSocket};
 
 use crate::process::{Daemon, hand_over, store, within};
 use crate::renewals::{leased, names};
-use crate::server::{Server, answer};
+use crate::server::{Server, grants};
 use crate::support::lab::wire::{Capture, is_arp_announcement};
 use crate::support::lab::{Container, Lab, ip_json, lab};
 
@@ -60,14 +60,7 @@ fn claim(lab: &Lab, machine: &Container) {
 fn a_claim_of_the_address_is_met_and_one_that_is_repeated_ends_the_lease() {
     lab!(|lab| {
         let machine = lab.lan("br0");
-        let server = Server::start(lab, &machine, |message| {
-            let kind = match message.kind() {
-                Some(MessageType::Discover) => MessageType::Offer,
-                Some(MessageType::Request) => MessageType::Ack,
-                _ => return Vec::new(),
-            };
-            vec![answer(message, kind, OTHER, 3600)]
-        });
+        let server = Server::start(lab, &machine, |message| grants(message, OTHER, 3600));
         let _daemon = Daemon::start();
         let (web, kept) = leased(lab, "web", 1, 5);
         hand_over(&watched(kept));
@@ -142,14 +135,7 @@ fn a_killed_daemon_listens_for_claims_again_and_for_none_unasked() {
 fn a_start_that_probes_as_the_rfc_says_is_watched_from_then_on() {
     lab!(|lab| {
         let machine = lab.lan("br0");
-        let _server = Server::start(lab, &machine, |message| {
-            let kind = match message.kind() {
-                Some(MessageType::Discover) => MessageType::Offer,
-                Some(MessageType::Request) => MessageType::Ack,
-                _ => return Vec::new(),
-            };
-            vec![answer(message, kind, OTHER, 3600)]
-        });
+        let _server = Server::start(lab, &machine, |message| grants(message, OTHER, 3600));
         let _daemon = Daemon::start();
         let web = lab.container("web");
         let asked = [

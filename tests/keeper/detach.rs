@@ -7,23 +7,20 @@ use std::process::Command;
 use pipework::dhcp::wire::{Message, MessageType};
 
 use crate::process::{Daemon, store, within};
-use crate::server::{Server, answer};
+use crate::server::{Server, grants};
 use crate::support::lab::{Container, PIPEWORK, ip, lab};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
 
 /// Gives everybody the same address for an hour, with a router.
 fn willing(message: &Message) -> Vec<Message> {
-    let kind = match message.kind() {
-        Some(MessageType::Discover) => MessageType::Offer,
-        Some(MessageType::Request) => MessageType::Ack,
-        _ => return Vec::new(),
-    };
-    let mut answer = answer(message, kind, ADDRESS, 3600);
-    answer
-        .options
-        .set(pipework::dhcp::options::code::ROUTERS, [10, 0, 0, 2]);
-    vec![answer]
+    let mut granted = grants(message, ADDRESS, 3600);
+    for answer in &mut granted {
+        answer
+            .options
+            .set(pipework::dhcp::options::code::ROUTERS, [10, 0, 0, 2]);
+    }
+    granted
 }
 
 fn pipework(words: &str) -> (Option<i32>, String) {

@@ -9,16 +9,11 @@ use pipework::dhcp::wire::{Message, MessageType};
 
 use crate::process::{Daemon, hand_over, is_kept, store, within};
 use crate::renewals::leased;
-use crate::server::{Server, answer};
+use crate::server::{Server, grants};
 use crate::support::lab::{Container, Lab, PIPEWORK, ip_json, lab};
 
 fn willing(message: &Message) -> Vec<Message> {
-    let kind = match message.kind() {
-        Some(MessageType::Discover) => MessageType::Offer,
-        Some(MessageType::Request) => MessageType::Ack,
-        _ => return Vec::new(),
-    };
-    vec![answer(message, kind, [10, 0, 0, 5].into(), 10)]
+    grants(message, [10, 0, 0, 5].into(), 10)
 }
 
 fn has_address(lab: &Lab, container: &Container) -> bool {

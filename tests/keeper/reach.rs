@@ -6,7 +6,7 @@ use std::process::Command;
 use pipework::dhcp::wire::MessageType;
 
 use crate::process::{Daemon, key_of, soon, store, within};
-use crate::server::{Server, answer, timed};
+use crate::server::{Server, grants, timed};
 use crate::support::lab::wire::{answers, pings};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 use crate::support::skip;
@@ -45,14 +45,10 @@ fn has_macvlan() -> bool {
 fn moving(lab: &Lab, machine: &Container) -> Server {
     let mut requests = 0;
     Server::start(lab, machine, move |message| {
-        let kind = match message.kind() {
-            Some(MessageType::Discover) => MessageType::Offer,
-            Some(MessageType::Request) => MessageType::Ack,
-            _ => return Vec::new(),
-        };
-        requests += u8::from(kind == MessageType::Ack);
+        requests += u8::from(message.kind() == Some(MessageType::Request));
         let address = Ipv4Addr::new(10, 0, 0, if requests > 1 { 6 } else { 5 });
-        vec![timed(answer(message, kind, address, 30), 3, 20)]
+        let granted = grants(message, address, 30).into_iter();
+        granted.map(|answer| timed(answer, 3, 20)).collect()
     })
 }
 

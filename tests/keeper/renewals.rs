@@ -13,7 +13,7 @@ use pipework::sys::clock::since_boot;
 use serde_json::Value;
 
 use crate::process::{Daemon, hand_over, is_kept, lease_of, store, within};
-use crate::server::{Server, answer, timed};
+use crate::server::{Server, answer, grants, timed};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
@@ -77,12 +77,7 @@ fn has_bound(kept: &Kept) -> Option<Bound> {
 
 /// Answers what a client asks for with leases of [`LEASE`] seconds.
 fn willing(message: &Message) -> Vec<Message> {
-    let kind = match message.kind() {
-        Some(MessageType::Discover) => MessageType::Offer,
-        Some(MessageType::Request) => MessageType::Ack,
-        _ => return Vec::new(),
-    };
-    vec![answer(message, kind, ADDRESS, LEASE)]
+    grants(message, ADDRESS, LEASE)
 }
 
 #[test]

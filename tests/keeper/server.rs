@@ -117,3 +117,13 @@ pub fn timed(mut answer: Message, renewal: u32, rebinding: u32) -> Message {
     options.set(code::REBINDING_TIME, rebinding.to_be_bytes());
     answer
 }
+
+/// What a server answers that lets anybody have `address` for `seconds`.
+pub fn grants(message: &Message, address: Ipv4Addr, seconds: u32) -> Vec<Message> {
+    let kind = match message.kind() {
+        Some(MessageType::Discover) => MessageType::Offer,
+        Some(MessageType::Request) => MessageType::Ack,
+        _ => return Vec::new(),
+    };
+    vec![answer(message, kind, address, seconds)]
+}

@@ -9,7 +9,7 @@ use pipework::dhcp::v6::wire::{Message, MessageType};
 use pipework::record::Kept;
 
 use crate::process::{Daemon, store, within};
-use crate::server::{Server, answer};
+use crate::server::{Server, grants};
 use crate::support::dhcp6_server::{
     GIVEN, SERVER, Scripted6, addresses6, lan6, locals6, ordinary, refusing,
 };
@@ -213,13 +213,7 @@ fn both_families_are_one_lease_and_given_back_together() {
     lab!(|lab| {
         let machine = lan6(lab);
         let four = Server::start(lab, &machine, |message| {
-            use pipework::dhcp::wire::MessageType;
-            let kind = match message.kind() {
-                Some(MessageType::Discover) => MessageType::Offer,
-                Some(MessageType::Request) => MessageType::Ack,
-                _ => return Vec::new(),
-            };
-            vec![answer(message, kind, [10, 0, 0, 50].into(), 600)]
+            grants(message, [10, 0, 0, 50].into(), 600)
         });
         let six = Scripted6::on(lab, &machine, |message, _| willing(message));
         let daemon = Daemon::start();

@@ -10,7 +10,7 @@ use pipework::record::Kept;
 
 use crate::crowd::Dnsmasq;
 use crate::process::{Daemon, store, within};
-use crate::server::{Server, answer, timed};
+use crate::server::{Server, grants, timed};
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
 use crate::support::skip;
 
@@ -23,12 +23,8 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
 
 /// Gives everybody the same address for ten seconds, to be renewed after two.
 fn willing(message: &Message) -> Vec<Message> {
-    let kind = match message.kind() {
-        Some(MessageType::Discover) => MessageType::Offer,
-        Some(MessageType::Request) => MessageType::Ack,
-        _ => return Vec::new(),
-    };
-    vec![timed(answer(message, kind, ADDRESS, 10), 2, 8)]
+    let granted = grants(message, ADDRESS, 10).into_iter();
+    granted.map(|answer| timed(answer, 2, 8)).collect()
 }
 
 fn leases() -> Vec<Kept> {

@@ -80,6 +80,8 @@ fn a_pod_that_runs_without_its_interface_has_it_once_the_policy_allows_it() {
         assert_eq!(refused(), lines, "told again:\n{}", said());
         rule("10.9.0.0/16");
         within("the other is attached", SOON, || has(lab, &web, "net1"));
+        // By now it was tried more than once.
+        assert_eq!(refused(), lines, "told again:\n{}", said());
         drop(runtime);
     });
 }

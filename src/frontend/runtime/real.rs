@@ -57,11 +57,11 @@ impl RuntimeError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::None | Self::Ourselves(_) => Some(format!(
+            Self::None | Self::Ourselves(_) | Self::Exec { .. } => Some(format!(
                 "runtime = \"/path/to/runc\" in {CONFIG_PATH} names the one to call"
             )),
             Self::Config(error) => error.hint(),
-            Self::Exec { .. } | Self::Hooks { .. } => None,
+            Self::Hooks { .. } => None,
         }
     }
 }
