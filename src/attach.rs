@@ -37,7 +37,7 @@ use crate::sys::rtnl::Rtnl;
 use crate::sys::{proc, raw};
 use finish::{abandon, await_served, finish};
 use leases::Leasing;
-use look::{keep_bridges, look, only_of};
+use look::{engine_follows, keep_bridges, look, only_of};
 pub use pod::{is_attached, release};
 use present::{end_former_life, present_record, split};
 pub use unplug::unplug;
@@ -99,6 +99,8 @@ pub async fn attach(
     let judge = |view: &HostView| policy::judge(policy, caller, request, view);
     let (view, _bridges) = look(request, &wanted, &kernel, store, judge).await?;
     let mut view = only_of(view, request, &wanted);
+    let config = sandbox.config();
+    view.namespace.engine_follows = engine_follows(config.as_ref(), sandbox, &kernel)?;
     nics::find_holder(&wanted, &view, store)?;
     nics::note_users(&mut view, store);
     let mut fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
@@ -107,7 +109,6 @@ pub async fn attach(
         pools::choose(&mut wanted, &mut view, &mut fingerprints, &identity, at).await?;
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
     plan.notices.extend(unserved);
-    let config = sandbox.config();
     let names = names::write_files(&mut plan, &wanted, sandbox, config.as_ref(), &kernel).await?;
     leases::check(&plan, deadline)?;
 

@@ -23,6 +23,8 @@ mod lan;
 mod life;
 #[path = "runtimes/names.rs"]
 mod names;
+#[path = "runtimes/networkd.rs"]
+mod networkd;
 #[path = "runtimes/networks.rs"]
 mod networks;
 #[path = "runtimes/ovs.rs"]
@@ -79,11 +81,14 @@ on_every_suite! {
         a_link_in_the_root_that_leads_out_of_it_reaches_nothing
         a_mount_of_the_hosts_is_refused_and_left_as_it_is
         the_name_servers_of_radvd_reach_a_container_of_podman;
+    networkd:
+        systemd_networkd_leaves_the_hosts_ends_alone;
     networks:
         the_interface_comes_beside_the_engines_own
         the_network_of_the_host_is_refused
         an_interface_in_another_containers_namespace_stays_while_that_one_lives
         a_container_with_mapped_ids_is_attached
+        beside_a_network_that_podman_makes_after_us_the_default_route_must_be_said
         a_named_network_gives_a_container_the_same_address_after_a_restart;
     ovs:
         a_container_of_podman_keeps_its_vlan_over_restarts_and_leaves_no_row

@@ -4,8 +4,9 @@
 
 use crate::apply::Kernel;
 use crate::error::Error;
+use crate::host::bundle::Config;
 use crate::host::container::Sandbox;
-use crate::host::inspect::{self, inspect};
+use crate::host::inspect::{self, InspectError, inspect};
 use crate::host::view::{AttachmentView, Grant, HostView, PortsView, UplinkView, VlanView};
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
@@ -144,6 +145,21 @@ pub(super) fn only_of(mut view: HostView, request: &Request, wanted: &Request) -
             .is_some_and(|attachment| wanted.attachments.contains(attachment))
     });
     view
+}
+
+/// Whether the container's engine gives it a network of its own behind us, and
+/// has not done so yet.
+pub(super) fn engine_follows(
+    config: Option<&Config>,
+    sandbox: &Sandbox,
+    kernel: &Kernel<'_>,
+) -> Result<bool, Error> {
+    if !config.is_some_and(|config| config.network_follows(&sandbox.id)) {
+        return Ok(false);
+    }
+    let made = kernel.guest.is_up(plan::ENGINES_IFNAME);
+    let made = made.map_err(|error| Error::from(InspectError::Guest(error)))?;
+    Ok(made.is_none())
 }
 
 /// Writes down the bridges that the plan makes.

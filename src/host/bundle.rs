@@ -73,6 +73,27 @@ impl Config {
         let network = namespaces.find(|namespace| namespace.r#type == "network")?;
         network.path.as_deref()
     }
+
+    /// Whether podman gives the container a network behind its hooks, as it does
+    /// where ids are mapped and the namespace is the runtime's to make. Without
+    /// any network it mounts no resolv.conf of its own; with `--dns none` neither,
+    /// which nothing here tells apart.
+    pub fn network_follows(&self, id: &str) -> bool {
+        let Some(linux) = &self.linux else {
+            return false;
+        };
+        let own = |kind: &str| {
+            let mut namespaces = linux.namespaces.iter();
+            namespaces.any(|namespace| namespace.r#type == kind && namespace.path.is_none())
+        };
+        let podmans = Path::new(id).join("userdata/resolv.conf");
+        let is_podmans = |mount: &Mount| {
+            let source = mount.source.as_deref();
+            mount.destination == Path::new("/etc/resolv.conf")
+                && source.is_some_and(|source| source.ends_with(&podmans))
+        };
+        own("user") && own("network") && self.mounts.iter().any(is_podmans)
+    }
 }
 
 /// Those fields of a bundle's config.json that `T` has; `None` if there is none
@@ -91,4 +112,36 @@ pub fn namespace_path(bundle: &Path) -> Option<PathBuf> {
     Config::read(bundle)?
         .namespace_path()
         .map(Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESOLV: &str = r#"{"destination": "/etc/resolv.conf",
+        "source": "/run/containers/storage/overlay-containers/3f/userdata/resolv.conf"}"#;
+
+    fn follows(mounts: &str, namespaces: &str) -> bool {
+        let text =
+            format!(r#"{{"mounts": [{mounts}], "linux": {{"namespaces": [{namespaces}]}}}}"#);
+        let config: Config = serde_json::from_str(&text).unwrap();
+        config.network_follows("3f")
+    }
+
+    #[test]
+    fn podman_makes_its_network_behind_us_only_where_ids_are_mapped_and_it_has_one() {
+        let (user, network) = (r#"{"type": "user"}"#, r#"{"type": "network"}"#);
+        assert!(follows(RESOLV, &format!("{user}, {network}")));
+        // Without a network, without mapped ids, in a namespace that is there.
+        assert!(!follows("", &format!("{user}, {network}")));
+        assert!(!follows(RESOLV, network));
+        let joined = r#"{"type": "network", "path": "/run/netns/a"}"#;
+        assert!(!follows(RESOLV, &format!("{user}, {joined}")));
+    }
+
+    #[test]
+    fn a_file_of_the_users_is_no_sign_of_a_network() {
+        let own = RESOLV.replace("/run/containers/storage/overlay-containers/3f", "/srv");
+        assert!(!follows(&own, r#"{"type": "user"}, {"type": "network"}"#));
+    }
 }

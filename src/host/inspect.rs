@@ -300,6 +300,7 @@ async fn namespace(
     Ok(NamespaceView {
         loopback_up,
         taken,
+        engine_follows: false,
         defaults,
     })
 }

@@ -183,6 +183,8 @@ pub struct NamespaceView {
     pub loopback_up: bool,
     /// Asked interface names that are taken, each with a free one to suggest.
     pub taken: Vec<(IfName, IfName)>,
+    /// The engine gives the container a network of its own behind us.
+    pub engine_follows: bool,
     /// Default routes in the main table; read only when a gateway is asked.
     pub defaults: Vec<DefaultRouteView>,
 }

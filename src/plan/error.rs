@@ -64,6 +64,20 @@ pub enum PlanError {
         /// Where it was asked for.
         origin: Origin,
     },
+    /// The name is that of an interface which the engine makes behind us.
+    #[error("podman makes {ifname} itself, after this")]
+    NameOfEngine {
+        /// The name.
+        ifname: IfName,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+    /// The engine adds a default route of its own behind us.
+    #[error("podman makes a network of its own after this, with another default route")]
+    DefaultBeforeEngine {
+        /// Where a gateway was asked for.
+        origin: Origin,
+    },
     /// A file by which the container finds names is none of its own.
     #[error("{file} of the container cannot be written: {reason}")]
     FileLeftAlone {
@@ -222,6 +236,8 @@ impl PlanError {
             | Self::BridgeAsParent { origin, .. }
             | Self::NotANic { origin, .. }
             | Self::NameTaken { origin, .. }
+            | Self::NameOfEngine { origin, .. }
+            | Self::DefaultBeforeEngine { origin }
             | Self::FileLeftAlone { origin, .. }
             | Self::OwnAddress { origin, .. }
             | Self::MtuAboveUplink { origin, .. }
@@ -257,6 +273,13 @@ impl PlanError {
             }
             Self::NotANic { .. } => "give the name of an Ethernet device".to_owned(),
             Self::NameTaken { free, .. } => format!("{free} is free: pipework.ifname={free}"),
+            Self::NameOfEngine { .. } => {
+                "pipework.ifname=eth1, or --network none if podman need not make one".to_owned()
+            }
+            Self::DefaultBeforeEngine { .. } => {
+                "pipework.default=true makes this gateway the default route (podman's has metric 100), \
+                 pipework.default=false leaves podman's; or --network none".to_owned()
+            }
             Self::FileLeftAlone { .. } => {
                 "dns=keep leaves it as it is; the engine's own options (podman run --dns) set it too".to_owned()
             }

@@ -9,6 +9,7 @@ mod addressing;
 mod bridge;
 mod bridge_vlan;
 mod dummy;
+mod engine;
 mod error;
 mod files;
 mod handover;
@@ -42,6 +43,7 @@ use crate::request::{Asked, Attachment, IfName, MacAddr, Mtu, Origin, Pkey, Requ
 pub use addressing::broadcast;
 pub use bridge::bridge_to_make;
 pub use bridge_vlan::membership;
+pub use engine::ENGINES_IFNAME;
 pub use error::{HostUse, NicPlanError, PlanError, Unsuited, VlanPlanError};
 pub use files::{Follows, Learned, asks_for_names, files, files_in_words, follows, knows_names};
 pub use host_access::HostReach;
@@ -200,6 +202,7 @@ impl Planner<'_> {
     /// it was.
     fn link(&mut self, attachment: &Attachment, view: &AttachmentView) -> Result<(), PlanError> {
         self.check_name(&attachment.ifname)?;
+        self.check_engine(attachment)?;
         self.check_addresses(attachment)?;
         traffic::check(attachment, view)?;
         suits::check(attachment, view)?;

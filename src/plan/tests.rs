@@ -48,11 +48,19 @@ fn radio(name: &str) -> AttachmentView {
 }
 
 fn planned(asked: &[&str], view: AttachmentView) -> Result<Plan, PlanError> {
+    planned_in(NamespaceView::default(), asked, view)
+}
+
+fn planned_in(
+    namespace: NamespaceView,
+    asked: &[&str],
+    view: AttachmentView,
+) -> Result<Plan, PlanError> {
     let pairs = asked.iter().map(|pair| pair.split_once('=').unwrap());
     let request = annotations::parse(pairs).unwrap().unwrap();
     let view = HostView {
         uplinks: vec![view],
-        namespace: NamespaceView::default(),
+        namespace,
         own_addresses: Vec::new(),
     };
     let identity = Identity {
@@ -284,4 +292,34 @@ fn a_device_that_keeps_its_index_has_no_table_of_that_number() {
         }
     }
     assert_eq!(tables, 3, "{:#?}", plan.steps);
+}
+
+#[test]
+fn before_an_engines_own_network_a_gateway_asks_for_a_word_about_the_default_route() {
+    let planned = |more: &[&str]| {
+        let namespace = NamespaceView {
+            engine_follows: true,
+            ..NamespaceView::default()
+        };
+        let asked = [&["pipework.bridge=br0"], more].concat();
+        planned_in(namespace, &asked, present("br0", DeviceKind::Bridge)).map(|_| ())
+    };
+    let gateway = "pipework.ip=10.0.0.5/24@10.0.0.1";
+    for asked in [
+        gateway,
+        "pipework.ip=fd00::5/64@fd00::1",
+        "pipework.ip=dhcp",
+    ] {
+        let error = planned(&[asked]).unwrap_err();
+        assert!(
+            matches!(error, PlanError::DefaultBeforeEngine { .. }),
+            "{asked}: {error}"
+        );
+        for said in ["pipework.default=true", "pipework.default=false"] {
+            planned(&[asked, said]).unwrap();
+        }
+    }
+    planned(&["pipework.ip=10.0.0.5/24"]).unwrap();
+    let error = planned(&["pipework.ifname=eth0"]).unwrap_err();
+    assert_eq!(error.to_string(), "podman makes eth0 itself, after this");
 }

@@ -69,6 +69,49 @@ pub fn a_container_with_mapped_ids_is_attached(world: &World) {
     }
 }
 
+pub fn beside_a_network_that_podman_makes_after_us_the_default_route_must_be_said(world: &World) {
+    import_image(world);
+    let run = |runtime: &str, network: &str, more: &str| {
+        let line = format!(
+            "run --rm --uidmap 0:100000:65536 {network} {ASK} {more} localhost/bb:1 /bin/look"
+        );
+        podman(world, runtime, &line)
+    };
+    const OURS: &str = "route default via 10.0.0.1 dev eth1 metric 0";
+    const PODMANS: &str = "route default via 10.88.0.1 dev eth0 metric 100";
+    for runtime in RUNTIMES {
+        let refused = run(runtime, "--network bridge", "");
+        assert!(!refused.status.success() && refused.stdout.is_empty());
+        let codes = ["(exit code: 19)", "exit status 19"];
+        let said = &refused.stderr;
+        assert!(codes.iter().any(|code| said.contains(code)), "{said}");
+        if runtime == "runc" {
+            assert!(said.contains("pipework.default=true"), "{said}");
+        }
+        let named = "--annotation pipework.ifname=eth0 --annotation pipework.default=true";
+        assert!(!run(runtime, "--network bridge", named).status.success());
+        assert_nothing_left(world);
+
+        let ours = run(
+            runtime,
+            "--network bridge",
+            "--annotation pipework.default=true",
+        );
+        let seen = ours.ok();
+        assert_complete(&seen);
+        assert!(seen.contains(PODMANS), "{seen}");
+        let theirs = run(
+            runtime,
+            "--network bridge",
+            "--annotation pipework.default=false",
+        );
+        let seen = theirs.ok();
+        assert!(seen.contains("addr eth1 10.0.0.5/24"), "{seen}");
+        assert!(seen.contains(PODMANS) && !seen.contains(OURS), "{seen}");
+        assert_nothing_left(world);
+    }
+}
+
 pub fn a_named_network_gives_a_container_the_same_address_after_a_restart(world: &World) {
     import_image(world);
     world.sh("mkdir -p /etc/pipework/networks.d").ok();
