@@ -58,6 +58,8 @@ install: build ## binary, hooks.d files, manual pages, timer, example of a polic
 	  install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section packaging/man/*.$$section || exit 1; done
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/pipework packaging/policy.toml.example packaging/config.toml.example
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/*
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/network packaging/networkd/*
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/NetworkManager/conf.d packaging/NetworkManager/*
 
 hot-functions: ## packaging/build/hot-functions, from a start that is followed step by step
 	CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked --bin pipework \
