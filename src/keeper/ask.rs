@@ -100,14 +100,18 @@ impl HandedOver {
 
 /// Gives a lease back, and has its address taken away.
 pub fn release(lease: &LeaseId) -> Result<(), KeeperError> {
+    command(&Request::Release(lease.clone()))
+}
+
+/// Has a lease applied once more.
+pub fn apply_again(lease: &LeaseId) -> Result<(), KeeperError> {
+    command(&Request::Apply(lease.clone()))
+}
+
+fn command(request: &Request) -> Result<(), KeeperError> {
     let deadline = Deadline::after(COMMAND_TIME);
     let connection = connect(deadline)?;
-    ask(
-        &connection,
-        &Request::Release(lease.clone()),
-        Vec::new(),
-        deadline,
-    )
+    ask(&connection, request, Vec::new(), deadline)
 }
 
 /// Waits for a turn at asking servers on the segment of `uplink`, so that

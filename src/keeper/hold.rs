@@ -91,6 +91,16 @@ impl Daemon {
         Ok(())
     }
 
+    /// Applies a lease once more, whatever its file says is in the kernel.
+    pub(super) fn apply_again(&mut self, id: &LeaseId) -> Result<(), Refusal> {
+        let held = self.leases.get_mut(&(id.namespace.cookie, id.ifindex));
+        let held = held.ok_or(Refusal::Unknown)?;
+        held.kept.forget_applied();
+        held.is_half_made = true;
+        held.rests_until = Duration::ZERO;
+        Ok(())
+    }
+
     fn take_on(&mut self, kept: Kept) -> Result<(), Refusal> {
         if kept.id.namespace.boot_id != self.boot_id {
             self.forget(&kept.id);

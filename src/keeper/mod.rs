@@ -24,7 +24,9 @@ mod renew6;
 mod serve;
 mod turns;
 
-pub use ask::{HandedOver, KeeperError, Turn, hand_over, hand_over_soon, is_there, release, turn};
+pub use ask::{
+    HandedOver, KeeperError, Turn, apply_again, hand_over, hand_over_soon, is_there, release, turn,
+};
 pub use daemon::{DaemonError, Setup, run};
 pub use give_back::give_back;
 pub use policy::{last_network, last_policy};

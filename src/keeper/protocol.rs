@@ -26,6 +26,8 @@ pub enum Request {
     Keep(LeaseId),
     /// Give this lease back and take its address away.
     Release(LeaseId),
+    /// Make use of this lease once more: somebody took away what it had brought.
+    Apply(LeaseId),
     /// Say when it is our turn to ask a server on this segment. The turn ends
     /// with the connection.
     Turn {
@@ -130,6 +132,7 @@ mod tests {
         let requests = [
             Request::Keep(lease()),
             Request::Release(lease()),
+            Request::Apply(lease()),
             Request::Turn { uplink: 7 },
         ];
         for request in requests {

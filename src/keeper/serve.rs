@@ -97,6 +97,7 @@ impl Daemon {
         let done = match request {
             Request::Keep(lease) => self.keep(lease),
             Request::Release(lease) => self.give_back(lease),
+            Request::Apply(lease) => self.apply_again(lease),
             Request::Turn { uplink } => {
                 if !self.turns.ask(*uplink, number) {
                     return None;

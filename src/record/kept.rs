@@ -122,6 +122,18 @@ impl Kept {
         });
         is_half4 || is_half6
     }
+
+    /// Nothing is known any more of what is in the kernel, so that the lease is
+    /// applied once more.
+    pub fn forget_applied(&mut self) {
+        if let Some(kept) = &mut self.dhcp4 {
+            kept.applied.address = None;
+            kept.applied.routes.clear();
+        }
+        if let Some(kept) = &mut self.dhcp6 {
+            kept.applied.address = None;
+        }
+    }
 }
 
 impl Store {

@@ -14,9 +14,9 @@ use crate::deadline::Deadline;
 
 /// `NETLINK_NETFILTER` (include/uapi/linux/netlink.h).
 const NETLINK_NETFILTER: isize = 12;
-/// `NFNL_SUBSYS_NFTABLES` and `NFT_MSG_GETCHAIN`.
-const GET_CHAIN: u16 = 10 << 8 | 4;
-const OPERATION: &str = "NFT_MSG_GETCHAIN";
+/// `NFNL_SUBSYS_NFTABLES`, and `NFT_MSG_GETCHAIN` or `NFT_MSG_GETRULE`.
+const GET_CHAIN: (u16, &str) = (10 << 8 | 4, "NFT_MSG_GETCHAIN");
+const GET_RULE: (u16, &str) = (10 << 8 | 7, "NFT_MSG_GETRULE");
 /// struct nfgenmsg: family, version and two bytes of a resource's number.
 const HEADER_BYTES: usize = 4;
 const NFTA_CHAIN_TABLE: u16 = 1;
@@ -24,6 +24,20 @@ const NFTA_CHAIN_NAME: u16 = 3;
 const NFTA_CHAIN_HOOK: u16 = 4;
 const NFTA_CHAIN_POLICY: u16 = 5;
 const NFTA_HOOK_HOOKNUM: u16 = 1;
+const NFTA_RULE_TABLE: u16 = 1;
+const NFTA_RULE_CHAIN: u16 = 2;
+const NFTA_RULE_EXPRESSIONS: u16 = 4;
+const NFTA_LIST_ELEM: u16 = 1;
+const NFTA_EXPR_NAME: u16 = 1;
+const NFTA_EXPR_DATA: u16 = 2;
+const NFTA_CMP_OP: u16 = 2;
+const NFTA_CMP_DATA: u16 = 3;
+const NFTA_IMMEDIATE_DATA: u16 = 2;
+const NFTA_DATA_VALUE: u16 = 1;
+const NFTA_DATA_VERDICT: u16 = 2;
+const NFTA_VERDICT_CODE: u16 = 1;
+const NFT_CMP_EQ: u32 = 0;
+const NF_ACCEPT: u32 = 1;
 /// `NF_INET_FORWARD`, and `NF_BR_FORWARD` as well.
 const FORWARD: u32 = 2;
 const NF_DROP: u32 = 0;
@@ -42,6 +56,15 @@ pub enum Family {
 }
 
 impl Family {
+    fn number(self) -> u8 {
+        match self {
+            Self::Inet => 1,
+            Self::Ip => 2,
+            Self::Bridge => 7,
+            Self::Ip6 => 10,
+        }
+    }
+
     fn of(number: u8) -> Option<Self> {
         match number {
             1 => Some(Self::Inet),
@@ -77,9 +100,41 @@ pub struct DroppingChain {
 /// The chains at the hook `forward` whose policy is drop. `EPERM` without
 /// CAP_NET_ADMIN; none where the kernel has no nf_tables.
 pub fn dropping_forward_chains(deadline: Deadline) -> Result<Vec<DroppingChain>, RtnlError> {
-    let closed = |_: io::Error| RtnlError::Closed {
-        operation: OPERATION,
+    // NFPROTO_UNSPEC: of every family.
+    let answers = dump(GET_CHAIN, &[0; HEADER_BYTES], deadline)?;
+    Ok(answers.iter().filter_map(|it| dropping(it)).collect())
+}
+
+/// Whether a rule of `chain` accepts everything that comes from `bridge`, and asks
+/// for nothing else.
+pub fn accepts_all_of(
+    chain: &DroppingChain,
+    bridge: &str,
+    deadline: Deadline,
+) -> Result<bool, RtnlError> {
+    let mut wanted = Object::new(&[chain.family.number(), 0, 0, 0]);
+    wanted.set_text(NFTA_RULE_TABLE, &chain.table);
+    wanted.set_text(NFTA_RULE_CHAIN, &chain.name);
+    let rules = dump(GET_RULE, &wanted.emit(), deadline)?;
+    // A kernel that knows no such filter tells the rules of all chains.
+    let is_of_chain = |rule: &Object| {
+        rule.value_text(NFTA_RULE_TABLE).as_ref() == Some(&chain.table)
+            && rule.value_text(NFTA_RULE_CHAIN).as_ref() == Some(&chain.name)
+            && rule.byte(0) == chain.family.number()
     };
+    let mut rules = rules
+        .iter()
+        .filter_map(|it| Object::parse(it, HEADER_BYTES));
+    Ok(rules.any(|rule| is_of_chain(&rule) && accepts(&rule, bridge).unwrap_or(false)))
+}
+
+/// Everything that the kernel tells when it is asked for a list.
+fn dump(
+    (request, operation): (u16, &'static str),
+    message: &[u8],
+    deadline: Deadline,
+) -> Result<Vec<Vec<u8>>, RtnlError> {
+    let closed = |_: io::Error| RtnlError::Closed { operation };
     let socket = match PromptSocket::open_for(NETLINK_NETFILTER) {
         Ok(socket) => socket,
         Err(error) if error.raw_os_error() == Some(nix::libc::EPROTONOSUPPORT) => {
@@ -87,29 +142,57 @@ pub fn dropping_forward_chains(deadline: Deadline) -> Result<Vec<DroppingChain>,
         }
         Err(error) => return Err(closed(error)),
     };
-    // NFPROTO_UNSPEC: of every family.
     let flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let sent = socket.exchange_bytes(GET_CHAIN, &[0; HEADER_BYTES], flags, deadline);
+    let sent = socket.exchange_bytes(request, message, flags, deadline);
     match sent.map_err(closed)? {
-        Exchange::Answered(answers) => Ok(answers
-            .iter()
-            .filter_map(|answer| dropping(&answer.payload))
-            .collect()),
+        Exchange::Answered(answers) => Ok(answers.into_iter().map(|it| it.payload).collect()),
         Exchange::Refused(error) if error.raw_code() == -nix::libc::EINVAL => Ok(Vec::new()),
-        Exchange::Refused(error) => Err(refusal(OPERATION, &error)),
-        Exchange::TimedOut => Err(RtnlError::TimedOut {
-            operation: OPERATION,
-        }),
+        Exchange::Refused(error) => Err(refusal(operation, &error)),
+        Exchange::TimedOut => Err(RtnlError::TimedOut { operation }),
     }
+}
+
+/// Whether a rule is "from `bridge`: accept". One that asks for more, or does
+/// something else first, accepts less or is not understood.
+fn accepts(rule: &Object, bridge: &str) -> Option<bool> {
+    let list = Object::parse(rule.value(NFTA_RULE_EXPRESSIONS)?, 0)?;
+    let (mut names_bridge, mut accepts) = (false, false);
+    for expression in list.values(NFTA_LIST_ELEM) {
+        let expression = Object::parse(expression, 0)?;
+        let data = expression.value(NFTA_EXPR_DATA).unwrap_or_default();
+        let data = Object::parse(data, 0)?;
+        match expression.value_text(NFTA_EXPR_NAME)?.as_str() {
+            "meta" | "counter" => {}
+            "cmp" => {
+                let value = Object::parse(data.value(NFTA_CMP_DATA)?, 0)?;
+                let is_equal = be(data.value(NFTA_CMP_OP)?)? == NFT_CMP_EQ;
+                if !is_equal || value.value_text(NFTA_DATA_VALUE)? != bridge {
+                    return Some(false);
+                }
+                names_bridge = true;
+            }
+            "immediate" => {
+                let value = Object::parse(data.value(NFTA_IMMEDIATE_DATA)?, 0)?;
+                let verdict = Object::parse(value.value(NFTA_DATA_VERDICT)?, 0)?;
+                accepts = be(verdict.value(NFTA_VERDICT_CODE)?)? == NF_ACCEPT;
+            }
+            _ => return Some(false),
+        }
+    }
+    Some(names_bridge && accepts)
+}
+
+/// A number as nf_tables writes it.
+fn be(value: &[u8]) -> Option<u32> {
+    value.first_chunk().copied().map(u32::from_be_bytes)
 }
 
 /// The chain, if it is one of those.
 fn dropping(message: &[u8]) -> Option<DroppingChain> {
     let chain = Object::parse(message, HEADER_BYTES)?;
     let hook = Object::parse(chain.value(NFTA_CHAIN_HOOK)?, 0)?;
-    let number = |value: &[u8]| value.first_chunk().copied().map(u32::from_be_bytes);
-    let is_forward = number(hook.value(NFTA_HOOK_HOOKNUM)?)? == FORWARD;
-    let is_drop = number(chain.value(NFTA_CHAIN_POLICY)?)? == NF_DROP;
+    let is_forward = be(hook.value(NFTA_HOOK_HOOKNUM)?)? == FORWARD;
+    let is_drop = be(chain.value(NFTA_CHAIN_POLICY)?)? == NF_DROP;
     if !is_forward || !is_drop {
         return None;
     }

@@ -190,7 +190,16 @@ fn a_chain_that_drops_what_bridges_forward_is_a_warning_until_nobody_asks_it() {
         assert!(text.contains("ports of br0"), "{text}");
         let (_, cure) = text.split_once("CURE nft ").unwrap();
         let (rule, switch_off) = cure.split_once(", or: ").unwrap();
+        // A rule that accepts but some of it is no cure.
+        run(
+            "nft",
+            "add rule ip filter FORWARD iifname br0 tcp dport 80 accept",
+        );
+        told("forward", 1, "warning");
         run("nft", rule);
+        assert_eq!(doctor("forward").code(), Some(0));
+        run("nft", "flush chain ip filter FORWARD");
+        told("forward", 1, "warning");
         assert!(switch_off.contains("bridge-nf-call-iptables=0"), "{cure}");
         fs::write(switch, "0").unwrap();
         assert_eq!(doctor("forward").code(), Some(0));

@@ -79,6 +79,24 @@ fn the_picture_is_one_that_a_renderer_draws() {
 }
 
 #[test]
+fn an_end_of_a_pair_is_drawn_once_something_is_plugged_into_it() {
+    lab!(|lab| {
+        ip("link add lan0 type veth peer name away");
+        ip("link set lan0 up");
+        assert!(!graph("dot").contains("lan0"));
+        let container = lab.container("web");
+        let asked = ["pipework.parent=lan0", "pipework.ip=10.0.0.5/24"];
+        lab.attach(&container, &asked).ok();
+        let dot = graph("dot");
+        assert!(
+            dot.contains("lan0") && !dot.contains("not on the host"),
+            "{dot}"
+        );
+        assert!(!dot.contains("away"), "{dot}");
+    });
+}
+
+#[test]
 fn who_is_gone_is_drawn_as_gone_and_other_words_are_refused() {
     lab!(|lab| {
         lab.bridge("br0");

@@ -16,7 +16,6 @@ use crate::host::container::Sandbox;
 use crate::keeper;
 use crate::plan::broadcast;
 use crate::record::Record;
-use crate::reference::LeaseId;
 use crate::rt::Address;
 use crate::sys::block_on;
 use crate::sys::rtnl::{Rtnl, RtnlError};
@@ -37,7 +36,10 @@ pub fn repair(
         None => match drift {
             Drift::Gone => collect(record, collector),
             Drift::Missing => plug_in_anew(record, ifname),
-            Drift::Leased { lease, .. } => use_again(lease, collector),
+            // The daemon alone knows what it has done with it.
+            Drift::Leased { lease, .. } => {
+                keeper::apply_again(lease).map_err(|error| error.to_string())
+            }
             Drift::UplinkGone { uplink } => Err(format!(
                 "make {uplink} again, then take it back and plug it in anew: pipework detach, attach"
             )),
@@ -101,25 +103,6 @@ fn collect(record: &Record, collector: &Collector<'_>) -> Result<(), String> {
         Ok(Fate::Lives | Fate::Busy) => Err("somebody still needs it".to_owned()),
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// Has the daemon make use of a lease once more, as after a run that was killed
-/// in between: it alone knows what it has done with it.
-fn use_again(lease: &LeaseId, collector: &Collector<'_>) -> Result<(), String> {
-    let kept = collector.store.lease(lease);
-    let mut kept = kept
-        .map_err(|error| error.to_string())?
-        .ok_or("its lease has ended")?;
-    if let Some(dhcp4) = &mut kept.dhcp4 {
-        dhcp4.applied.address = None;
-        dhcp4.applied.routes.clear();
-    }
-    if let Some(dhcp6) = &mut kept.dhcp6 {
-        dhcp6.applied.address = None;
-    }
-    let written = collector.store.keep_lease(&kept);
-    written.map_err(|error| error.to_string())?;
-    keeper::hand_over(lease, Vec::new(), collector.deadline).map_err(|error| error.to_string())
 }
 
 /// As its container's annotations ask, or as a person did, and on behalf of the

@@ -5,7 +5,8 @@
 use super::finding::{Finding, Severity};
 use super::host::{Host, text};
 use super::kernel::{is_at_hand, is_set};
-use crate::sys::nftables::{DroppingChain, Family, dropping_forward_chains};
+use crate::sys::nftables::{DroppingChain, Family, accepts_all_of, dropping_forward_chains};
+use crate::sys::rtnl::LinkFacts;
 
 /// They are there once br_netfilter is loaded.
 const CALL_IPTABLES: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
@@ -27,10 +28,10 @@ const LEGACY: [(&str, &str, &str); 2] = [
 /// Whether something may drop frames between the containers of a bridge.
 pub fn check(host: &Host) -> Vec<Finding> {
     let bridges = host.bridges_in_use();
-    let Some(bridge) = bridges.first() else {
+    if bridges.is_empty() {
         return Vec::new();
-    };
-    let mut findings = of_nf_tables(host, &bridge.name);
+    }
+    let mut findings = of_nf_tables(host, &bridges);
     for (tables, switch, program) in LEGACY {
         if is_set(switch) && text(tables).lines().any(|table| table == "filter") {
             let cause = format!("{program} has a table filter, whose policies are not read here");
@@ -43,7 +44,7 @@ pub fn check(host: &Host) -> Vec<Finding> {
     findings
 }
 
-fn of_nf_tables(host: &Host, bridge: &str) -> Vec<Finding> {
+fn of_nf_tables(host: &Host, bridges: &[&LinkFacts]) -> Vec<Finding> {
     if !is_at_hand("nf_tables", "nf_tables_newchain") {
         return Vec::new();
     }
@@ -59,10 +60,19 @@ fn of_nf_tables(host: &Host, bridge: &str) -> Vec<Finding> {
         }
     };
     let switches = [CALL_IPTABLES, CALL_IP6TABLES].map(is_set);
-    let chains = chains
+    let seen = chains
         .iter()
         .filter(|chain| sees_frames(chain.family, switches));
-    chains.map(|chain| of_chain(chain, bridge)).collect()
+    // What cannot be told of its rules is told of the chain.
+    let is_dropped = |chain: &DroppingChain, bridge: &LinkFacts| {
+        !accepts_all_of(chain, &bridge.name, host.deadline).unwrap_or(false)
+    };
+    let dropped = seen.filter_map(|chain| {
+        let mut bridges = bridges.iter();
+        let bridge = bridges.find(|bridge| is_dropped(chain, bridge))?;
+        Some(of_chain(chain, &bridge.name))
+    });
+    dropped.collect()
 }
 
 /// Whether chains of a family see what a bridge forwards, by the two switches of

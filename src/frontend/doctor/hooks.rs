@@ -53,7 +53,16 @@ struct ContainersConf {
 
 #[derive(Debug, Default, Deserialize)]
 struct Engine {
-    hooks_dir: Option<Vec<PathBuf>>,
+    hooks_dir: Option<Vec<Item>>,
+}
+
+/// What a list may hold: values, and whether they follow those of the files
+/// before (containers.conf(5), "append").
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Item {
+    Folder(PathBuf),
+    Attribute { append: bool },
 }
 
 /// What is wrong with the files.
@@ -234,8 +243,7 @@ fn lacking(stages: &[String], has_podman: bool) -> Option<(Severity, &'static st
     }
 }
 
-/// The folders that podman reads: those of the last file of settings that names
-/// any (containers.conf(5)).
+/// The folders that podman reads (containers.conf(5)).
 fn folders_of_podman() -> Vec<PathBuf> {
     let mut paths = ["/usr/share/containers", "/etc/containers"]
         .map(|folder| Path::new(folder).join("containers.conf"))
@@ -244,12 +252,36 @@ fn folders_of_podman() -> Vec<PathBuf> {
         Path::new("/etc/containers/containers.conf.d"),
         "conf",
     ));
-    let named = paths.iter().rev().find_map(|path| {
-        let text = super::host::text(path);
-        let conf: ContainersConf = toml::from_str(&text).ok()?;
-        conf.engine.hooks_dir.filter(|folders| !folders.is_empty())
-    });
-    named.unwrap_or_else(|| vec![PathBuf::from(USUAL)])
+    folders_named(paths.iter().map(super::host::text))
+}
+
+/// The folders that files of settings name, of which later ones are read later:
+/// a list replaces those before, or follows them once a file said so.
+fn folders_named(texts: impl Iterator<Item = String>) -> Vec<PathBuf> {
+    let mut folders = vec![PathBuf::from(USUAL)];
+    let mut follows = false;
+    for text in texts {
+        let conf: Option<ContainersConf> = toml::from_str(&text).ok();
+        let Some(items) = conf.and_then(|conf| conf.engine.hooks_dir) else {
+            continue;
+        };
+        let mut named = Vec::new();
+        for item in items {
+            match item {
+                Item::Folder(folder) => named.push(folder),
+                Item::Attribute { append } => follows = append,
+            }
+        }
+        match follows {
+            true => folders.extend(named),
+            false => folders = named,
+        }
+    }
+    // Podman then goes by what it was built with.
+    if folders.is_empty() {
+        folders = [USUAL, OF_CRIO].map(PathBuf::from).to_vec();
+    }
+    folders
 }
 
 #[cfg(test)]
@@ -278,6 +310,26 @@ mod tests {
                 "{found:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_list_of_folders_replaces_or_follows_those_before() {
+        let named = |texts: &[&str]| {
+            let texts = texts.iter();
+            let texts = texts.map(|list| format!("[engine]\nhooks_dir = {list}\n"));
+            let folders = folders_named(texts);
+            Vec::from_iter(folders.iter().map(|folder| folder.display().to_string()))
+        };
+        assert_eq!(named(&[]), [USUAL]);
+        assert_eq!(named(&["[]"]), [USUAL, OF_CRIO]);
+        assert_eq!(named(&["['/a']", "['/b']"]), ["/b"]);
+        assert_eq!(named(&["['/a', {append=true}]"]), [USUAL, "/a"]);
+        // The word holds until another file takes it back.
+        let lists = ["['/a', {append=true}]", "['/b']"];
+        assert_eq!(named(&lists), [USUAL, "/a", "/b"]);
+        let lists = ["['/a', {append=true}]", "['/b', {append=false}]"];
+        assert_eq!(named(&lists), ["/b"]);
+        assert_eq!(named(&["no list"]), [USUAL]);
     }
 
     #[test]

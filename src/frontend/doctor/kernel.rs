@@ -128,7 +128,17 @@ pub fn modules(_: &Host) -> Vec<Finding> {
     }
     let more = ovsdb::is_installed().then_some(&OPEN_VSWITCH);
     let missing = PARTS.iter().chain(more).filter(|part| !known.has(part));
+    let missing: Vec<&Part> = missing.collect();
+    // In a container, or where whoever booted the kernel brought no modules along.
+    if known.listed.is_empty() && has_modules && !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|part| part.module).collect();
+        let names = names.join(", ");
+        let cause = format!("not there, so whether {names} can be loaded is not known");
+        let cure = "run it where the modules of the kernel are to be seen";
+        return vec![Finding::new(Severity::Unseen, "/lib/modules", cause, cure)];
+    }
     missing
+        .into_iter()
         .map(|part| {
             let Part {
                 needed_for, option, ..

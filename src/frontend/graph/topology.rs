@@ -77,6 +77,10 @@ struct Builder {
     topology: Topology,
     /// Nodes of devices, by index.
     devices: BTreeMap<u32, usize>,
+    /// Names of the other devices, and whether they are up, by index: ends of
+    /// containers, which are lines and no boxes, tunnels and the like. Each has a
+    /// node once something is plugged into it.
+    others: BTreeMap<u32, (String, bool)>,
     /// Nodes of devices that are not on the host, by name.
     absent: BTreeMap<String, usize>,
 }
@@ -111,7 +115,7 @@ impl Topology {
 fn kind_of(link: &LinkFacts, ovsdb: Option<&mut Ovsdb>) -> Option<Kind> {
     match link.kind.as_deref() {
         None if link.is_loopback => None,
-        None | Some("dummy" | "veth" | "wwan") => Some(Kind::Nic),
+        None | Some("dummy" | "wwan") => Some(Kind::Nic),
         Some("bond" | "team") => Some(Kind::Bond),
         Some("vlan") => Some(Kind::Vlan),
         Some("bridge") => Some(Kind::Bridge),
@@ -131,11 +135,9 @@ impl Builder {
     }
 
     fn device(&mut self, link: &LinkFacts, ovsdb: Option<&mut Ovsdb>) {
-        // The ends of containers are lines, not boxes.
-        if link.kind.as_deref() == Some("veth") {
-            return;
-        }
         let Some(kind) = kind_of(link, ovsdb) else {
+            let other = (link.name.clone(), link.up);
+            self.others.insert(link.ifindex, other);
             return;
         };
         let mut lines = Vec::new();
@@ -236,6 +238,16 @@ impl Builder {
     fn uplink(&mut self, attachment: &AttachmentRecord) -> usize {
         if let Some(node) = self.devices.get(&attachment.uplink_ifindex) {
             return *node;
+        }
+        if let Some((name, lives)) = self.others.remove(&attachment.uplink_ifindex) {
+            let node = self.add(Node {
+                kind: Kind::Nic,
+                name: plain(&name),
+                lines: Vec::new(),
+                lives,
+            });
+            self.devices.insert(attachment.uplink_ifindex, node);
+            return node;
         }
         let name = attachment.uplink.to_string();
         if let Some(node) = self.absent.get(&name) {

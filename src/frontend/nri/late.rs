@@ -29,6 +29,9 @@ struct Pod {
     init: Option<Keeper>,
     /// Why it could not even be read what it asks for.
     last: Option<String>,
+    /// It has been tried, in vain. Until then nobody knows whether it has all
+    /// that it asks for.
+    was_tried: bool,
 }
 
 impl Pod {
@@ -42,6 +45,7 @@ impl Pod {
             told,
             init,
             last: None,
+            was_tried: false,
         }
     }
 
@@ -54,9 +58,9 @@ impl Pod {
 }
 
 impl Late {
-    /// How many there are.
+    /// How many have been tried in vain.
     pub fn count(&self) -> usize {
-        lock(&self.0).len()
+        lock(&self.0).values().filter(|pod| pod.was_tried).count()
     }
 
     /// A pod that has ended needs nothing any more.
@@ -78,7 +82,10 @@ impl Late {
             // Its runtime may have ended it meanwhile.
             let mut pods = lock(&self.0);
             match pods.get_mut(&id) {
-                Some(known) if waits => known.last = pod.last,
+                Some(known) if waits => {
+                    known.last = pod.last;
+                    known.was_tried = true;
+                }
                 Some(_) | None => drop(pods.remove(&id)),
             }
         }

@@ -16,6 +16,9 @@ use crate::sys::proc::{self, Process};
 /// after the other, in ticks of 10 ms.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// A name this long is in no other cgroup's path by chance.
+const LEAST_ID: usize = 12;
+
 /// Most entries of one folder that are looked at.
 const MOST_ENTRIES: usize = 8192;
 
@@ -74,12 +77,23 @@ pub fn state(pid: i32, ticks: Option<u64>, file: &Path) -> State {
     // Who cannot tell believes the file.
     let is_same = match ticks {
         Some(ticks) => proc::start_time(pid).is_ok_and(|began| began == ticks),
-        None => began_before(pid, file).unwrap_or(true),
+        None => began_before(pid, file).unwrap_or(true) || is_in_cgroup_of(pid, file),
     };
     match is_same && process.is_alive() {
         true => State::Running(pid),
         false => State::Stopped,
     }
+}
+
+/// Whether its cgroup is named after the folder of `file`, which is the
+/// container's id. It tells the same after the clock was set.
+fn is_in_cgroup_of(pid: i32, file: &Path) -> bool {
+    let id = file.parent().and_then(Path::file_name);
+    let id = id
+        .and_then(|id| id.to_str())
+        .filter(|id| id.len() >= LEAST_ID);
+    let cgroup = text(&PathBuf::from(format!("/proc/{pid}/cgroup")));
+    id.is_some_and(|id| cgroup.is_some_and(|cgroup| cgroup.contains(id)))
 }
 
 fn began_before(pid: i32, file: &Path) -> Option<bool> {

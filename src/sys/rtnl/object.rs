@@ -79,6 +79,13 @@ impl Object {
         Some(&found.value)
     }
 
+    /// The values of all attributes of one kind, in order.
+    pub(in crate::sys) fn values(&self, kind: u16) -> impl Iterator<Item = &[u8]> {
+        let all = self.attributes.iter();
+        let all = all.filter(move |attribute| attribute.kind & KIND_MASK == kind);
+        all.map(|attribute| attribute.value.as_slice())
+    }
+
     /// The value of an attribute that is a number.
     pub(in crate::sys) fn value_number(&self, kind: u16) -> Option<u32> {
         self.value(kind).map(number_of)

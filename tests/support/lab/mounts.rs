@@ -20,7 +20,16 @@ pub fn furnish() -> Result<(), String> {
     fs::remove_dir_all("/etc/pipework").ok();
     fs::remove_file("/etc/machine-id").ok();
     fs::write("/etc/machine-id", MACHINE_ID).unwrap();
+    hide_hooks();
     hide_open_vswitch()
+}
+
+/// Nor is pipework installed.
+fn hide_hooks() {
+    let folder = "/usr/share/containers/oci/hooks.d";
+    if Path::new(folder).exists() {
+        run("mount", &format!("-t tmpfs tmpfs {folder}"));
+    }
 }
 
 /// Makes what is written below `folder` the lab's own.
