@@ -348,6 +348,8 @@ impl Machine {
 
     fn take(&mut self, bound: Bound) -> Vec<Action> {
         self.refusals = 0;
+        // Whatever ends this lease, it is not what kept it from us before.
+        self.progress.conflict = None;
         self.wanted = Some(bound.lease.address.addr());
         let lease = bound.lease.clone();
         self.state = State::Bound(bound);

@@ -120,7 +120,8 @@ impl Client {
             // Until it has come to pass.
             self.watches_at = Some(since_boot() + WATCH_LATER);
             let program = claims_of(address, kept.mac.octets());
-            let socket = PacketSocket::open_in(netns, home, kept.id.ifindex, &program)?;
+            let ifindex = kept.id.ifindex;
+            let socket = PacketSocket::open_for_arp_in(netns, home, ifindex, &program)?;
             place.wait_for(&socket)?;
             dhcp.watch(socket, address);
             tracing::debug!(ifname = %kept.ifname, %address, "who claims the address is heard");

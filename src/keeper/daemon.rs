@@ -35,6 +35,9 @@ pub(super) const LOCK: &str = "/run/pipework/daemon.lock";
 pub(super) const SWEEP_AFTER: Duration = Duration::from_secs(61);
 /// How often remembered leases are looked through for those that ended long ago.
 const FORGET_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// When for the first time after boot: until then the clock may be one that
+/// nothing has set.
+const FORGET_FIRST: Duration = Duration::from_secs(3600);
 /// How often the lock is tried for, and how long after each.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
@@ -220,7 +223,7 @@ impl Daemon {
             turns: Turns::default(),
             policy: PolicyFile::default(),
             sweep_at: None,
-            forget_at: Duration::ZERO,
+            forget_at: FORGET_FIRST,
             idle_since: None,
         };
         let number = daemon.number(Source::Alarm);

@@ -116,14 +116,14 @@ impl Daemon {
             held.kept.ifname = name;
         }
         if held.leaves_at.is_some_and(|at| at <= now) {
-            let four = self.use_lease(held, None, &guest, now);
+            let four = self.use_lease(held, None, (&guest, &netns), now);
             return self.use_lease6(held, None, (&guest, &netns), now).and(four);
         }
         if held.is_half_made {
             let bound = held.client.in_use().cloned();
             held.is_half_made = false;
             // It is asked for all the same: what comes next may be whole.
-            if let Err(error) = self.use_lease(held, bound, &guest, now) {
+            if let Err(error) = self.use_lease(held, bound, (&guest, &netns), now) {
                 tracing::warn!(%error, "a lease could not be applied whole");
             }
             let bound = held.client6.in_use().cloned();
@@ -137,7 +137,7 @@ impl Daemon {
             self.reach(held, (address, address), now);
             self.write(&held.kept);
         }
-        self.announce(held, (&guest, &netns), now);
+        self.announce(held, &netns, now);
         let place = Place {
             netns: &netns,
             home: &self.home,
@@ -169,9 +169,9 @@ impl Daemon {
         let used = match changes.last() {
             Some(Change::Apply(_)) => {
                 let bound = held.client.in_use().cloned();
-                self.use_lease(held, bound, guest, now)
+                self.use_lease(held, bound, (guest, place.netns), now)
             }
-            Some(Change::Withdraw) => self.use_lease(held, None, guest, now),
+            Some(Change::Withdraw) => self.use_lease(held, None, (guest, place.netns), now),
             None => Ok(()),
         };
         if held.watches {
@@ -191,7 +191,7 @@ impl Daemon {
         &self,
         held: &mut Held,
         bound: Option<Bound>,
-        guest: &Rtnl,
+        (guest, netns): (&Rtnl, &Netns),
         now: Now,
     ) -> Result<(), Trouble> {
         let Kept { id, ifname, .. } = &held.kept;
@@ -225,24 +225,26 @@ impl Daemon {
         kept.bound = bound;
         held.kept.dhcp4 = Some(kept);
         self.write(&held.kept);
-        let announces = held.kept.announces > 0;
         let done = block_on(async {
             let mut done = Ok(());
             for step in &steps {
                 // What is refused does not keep the others from their turn.
                 done = done.and(carry_out(step, guest).await);
             }
-            if let Some(address) = after.address
-                && Some(address) != before
-                && announces
-            {
-                // Neighbours that knew the former host learn of it.
-                done = done.and(guest.probe_neighbour(ifindex, address.addr()).await);
-            }
             done
         })?;
-        if after.address != before {
+        if let Some(address) = after.address
+            && Some(address) != before
+            && held.kept.announces > 0
+        {
             held.announce_again(now);
+            // Neighbours that knew the former host learn of it.
+            let told = self.announce4(&held.kept, address.addr(), netns);
+            // Which the kernel repeats, where it can.
+            let _ = block_on(guest.probe_neighbour(ifindex, address.addr()));
+            if let Err(error) = told {
+                tracing::debug!(%ifname, %address, %error, "an address could not be announced");
+            }
         }
         self.reach(held, (before, after.address), now);
         if let Some(kept) = &mut held.kept.dhcp4 {

@@ -11,12 +11,10 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::libc::sock_filter;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, recvfrom, send, socket,
-};
+use nix::sys::socket::{AddressFamily, LinkAddr, SockFlag, SockType, recvfrom, socket};
 
 use super::netns::Netns;
-use super::raw;
+use super::{arp, raw};
 
 /// `PACKET_OUTGOING` (linux/if_packet.h): a frame that we sent ourselves.
 const OUTGOING: u8 = 4;
@@ -37,12 +35,19 @@ impl PacketSocket {
     ///
     /// `ENODEV` when there is no such interface.
     pub fn open(ifindex: u32, program: &[sock_filter]) -> io::Result<Self> {
+        Self::open_for(ifindex, None, program)
+    }
+
+    /// The same for frames of one Ethernet type alone: the kernel looks at no
+    /// other frame for it, nor at what we send ourselves (`deliver_skb`,
+    /// `dev_queue_xmit_nit`), so that it costs nothing where it stays open.
+    fn open_for(ifindex: u32, ethertype: Option<u16>, program: &[sock_filter]) -> io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         // Without a protocol it receives nothing until it is bound, so that no
         // frame comes before the filter.
         let fd = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
         raw::attach_filter(&fd, program)?;
-        raw::bind_packet(&fd, ifindex)?;
+        raw::bind_packet(&fd, ifindex, ethertype)?;
         Ok(Self { fd, ifindex })
     }
 
@@ -56,6 +61,17 @@ impl PacketSocket {
         netns.inside(home, || Self::open(ifindex, program))?
     }
 
+    /// One in `netns` that receives what `program` accepts of ARP.
+    pub fn open_for_arp_in(
+        netns: &Netns,
+        home: &Netns,
+        ifindex: u32,
+        program: &[sock_filter],
+    ) -> io::Result<Self> {
+        let open = || Self::open_for(ifindex, Some(arp::ETHERTYPE), program);
+        netns.inside(home, open)?
+    }
+
     /// Receives frames to this group address as well.
     pub fn join(&self, group: [u8; 6]) -> io::Result<()> {
         raw::join_group(&self.fd, self.ifindex, group)
@@ -65,8 +81,9 @@ impl PacketSocket {
     ///
     /// `ENETDOWN` when the interface is down.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
-        send(self.fd.as_raw_fd(), frame, MsgFlags::empty())?;
-        Ok(())
+        let ethertype = frame.get(12..14).and_then(|two| two.try_into().ok());
+        let ethertype = u16::from_be_bytes(ethertype.ok_or(io::ErrorKind::InvalidInput)?);
+        raw::send_packet(&self.fd, (self.ifindex, ethertype), frame)
     }
 
     /// Fills `buffer` with the next frame that somebody else sent, and returns

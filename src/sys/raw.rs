@@ -210,15 +210,21 @@ fn set_option<T>(
     Ok(())
 }
 
-/// Binds a packet socket to one interface and all protocols (packet(7)); from
-/// then on it receives.
-pub fn bind_packet(socket: impl AsFd, ifindex: u32) -> io::Result<()> {
+fn packet_address(ifindex: u32, protocol: u16) -> (libc::sockaddr_ll, libc::socklen_t) {
     // SAFETY: sockaddr_ll is plain data for which all zeroes is a valid value.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
     address.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or_default();
-    address.sll_protocol = u16::try_from(libc::ETH_P_ALL).unwrap_or_default().to_be();
+    address.sll_protocol = protocol.to_be();
     address.sll_ifindex = ifindex.cast_signed();
     let length = libc::socklen_t::try_from(mem::size_of_val(&address)).unwrap_or_default();
+    (address, length)
+}
+
+/// Binds a packet socket to one interface and one protocol (packet(7)); from
+/// then on it receives. `None` is all protocols, of what we send ourselves too.
+pub fn bind_packet(socket: impl AsFd, ifindex: u32, protocol: Option<u16>) -> io::Result<()> {
+    let all = u16::try_from(libc::ETH_P_ALL).unwrap_or_default();
+    let (address, length) = packet_address(ifindex, protocol.unwrap_or(all));
     // SAFETY: `address` is `length` readable bytes that outlive the call.
     let result = unsafe {
         libc::bind(
@@ -228,6 +234,32 @@ pub fn bind_packet(socket: impl AsFd, ifindex: u32) -> io::Result<()> {
         )
     };
     if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Sends a frame of `protocol`, its header included, by one interface, whatever
+/// the packet socket is bound to.
+pub fn send_packet(
+    socket: impl AsFd,
+    (ifindex, protocol): (u32, u16),
+    frame: &[u8],
+) -> io::Result<()> {
+    let (address, length) = packet_address(ifindex, protocol);
+    // SAFETY: `frame` and `address` are readable for as long as they say, and
+    // outlive the call.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_fd().as_raw_fd(),
+            frame.as_ptr().cast(),
+            frame.len(),
+            0,
+            (&raw const address).cast(),
+            length,
+        )
+    };
+    if sent < 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(())

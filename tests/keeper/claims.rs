@@ -14,7 +14,7 @@ use crate::process::{Daemon, hand_over, store, within};
 use crate::renewals::{leased, names};
 use crate::server::{Server, grants};
 use crate::support::lab::wire::{Capture, is_arp_announcement};
-use crate::support::lab::{Container, Lab, ip_json, lab};
+use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 5];
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
@@ -34,15 +34,22 @@ fn watched(mut kept: Kept) -> Kept {
     kept
 }
 
-/// How many packet sockets hear something in a container (net/packet/af_packet.c,
-/// `packet_seq_show`: the sixth column says so).
-fn listeners(lab: &Lab, container: &Container) -> usize {
+/// The protocols of the packet sockets that hear something in a container
+/// (net/packet/af_packet.c, `packet_seq_show`: the fourth column; the sixth says
+/// that it hears).
+fn protocols(lab: &Lab, container: &Container) -> Vec<String> {
     let table = lab.inside(container, || {
         std::fs::read_to_string("/proc/thread-self/net/packet").unwrap()
     });
     let sockets = table.lines().skip(1);
-    let hears = |line: &&str| line.split_whitespace().nth(5) == Some("1");
-    sockets.filter(hears).count()
+    let sockets = sockets.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let hears = sockets.filter(|socket| socket[5] == "1");
+    hears.map(|socket| socket[3].to_owned()).collect()
+}
+
+/// How many there are.
+fn listeners(lab: &Lab, container: &Container) -> usize {
+    protocols(lab, container).len()
 }
 
 /// Says to all on the LAN that another host has the address.
@@ -65,6 +72,7 @@ fn a_claim_of_the_address_is_met_and_one_that_is_repeated_ends_the_lease() {
         let (web, kept) = leased(lab, "web", 1, 5);
         hand_over(&watched(kept));
         within("it listens", || listeners(lab, &web) == 1);
+        assert_eq!(protocols(lab, &web), ["0806"], "to ARP and nothing else");
         let capture = Capture::start(lab, &machine);
         claim(lab, &machine);
         let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
@@ -167,6 +175,27 @@ fn an_address_is_announced_as_often_as_was_asked_for() {
         kept.announces = 2;
         let capture = Capture::start(lab, &machine);
         // Who started the container has announced it once.
+        hand_over(&kept);
+        let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
+        assert!(capture.sees(Duration::from_secs(30), is_ours));
+    });
+}
+
+#[test]
+fn a_leased_address_beside_a_written_one_is_announced_as_often() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 1800, 3150);
+        // The written one comes first, so the kernel asks by that alone.
+        lab.inside(&web, || {
+            ip("addr flush dev eth1");
+            ip("addr add 10.0.0.9/24 dev eth1");
+            ip("addr add 10.0.0.5/24 dev eth1");
+        });
+        let mut kept = watched(kept);
+        kept.announces = 2;
+        let capture = Capture::start(lab, &machine);
         hand_over(&kept);
         let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
         assert!(capture.sees(Duration::from_secs(30), is_ours));

@@ -37,9 +37,25 @@ impl Daemon {
         daemon
     }
 
+    /// Starts one on a machine that came up so long ago (time_namespaces(7)).
+    pub fn since_boot(age: Duration) -> Self {
+        fs::remove_file(format!("{RECORDS}/daemon.sock")).ok();
+        let offset = age.as_secs().cast_signed() - since_boot().as_secs().cast_signed();
+        let offset = format!("--boottime={offset}");
+        let mut command = Command::new("unshare");
+        command.args(["--time", &offset, "--fork", "--kill-child", "setpriv"]);
+        let daemon = Self(Self::spawn_by(command));
+        within("the daemon listens", || keeper::is_there(soon()));
+        daemon
+    }
+
     pub fn spawn() -> Child {
+        Self::spawn_by(Command::new("setpriv"))
+    }
+
+    fn spawn_by(mut command: Command) -> Child {
         // It dies with the thread of the test.
-        Command::new("setpriv")
+        command
             .args(["--pdeathsig", "KILL", "--no-new-privs"])
             .args(["--bounding-set", CAPABILITIES, PIPEWORK, "daemon"])
             .stdin(Stdio::null())

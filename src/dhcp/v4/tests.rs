@@ -140,6 +140,21 @@ fn a_silent_server_is_asked_in_one_transaction_with_growing_patience() {
 }
 
 #[test]
+fn clients_that_lost_a_frame_together_do_not_lose_the_next_together() {
+    let second = |seed| {
+        let seed = u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15);
+        let mut machine = Machine::new(config(), None, seed);
+        machine.on(&Event::Start, secs(0));
+        wait(&mut machine).0
+    };
+    let waits: std::collections::BTreeSet<Now> = (1..=100).map(second).collect();
+    assert!(waits.len() > 90, "{}", waits.len());
+    // An eighth of 250 ms to either side, and both sides are used.
+    let (first, last) = (waits.first().unwrap(), waits.last().unwrap());
+    assert!(last.saturating_sub(*first) > Duration::from_millis(40));
+}
+
+#[test]
 fn what_is_not_for_us_is_dropped() {
     let mut machine = machine();
     let discover = sent(&machine.on(&Event::Start, secs(0)));

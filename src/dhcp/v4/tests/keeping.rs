@@ -34,6 +34,8 @@ fn another_server_may_answer_a_rebind_and_is_the_server_from_then_on() {
         (request.ciaddr, request.options.get(code::SERVER_ID)),
         (HOST, None)
     );
+    // RFC 2131 table 5: neither the address nor its server.
+    assert_eq!(request.options.get(code::REQUESTED_ADDRESS), None);
     let ack = reply(&request, MessageType::Ack, |m| {
         m.options.set(code::SERVER_ID, OTHER.octets());
     });
@@ -82,6 +84,46 @@ fn a_refused_renewal_ends_the_lease_at_once() {
     let actions = receive(&mut machine, &nak, due);
     assert_eq!(actions.first(), Some(&Action::Withdraw));
     assert_eq!(kind(&sent(&actions)), MessageType::Discover);
+}
+
+#[test]
+fn whoever_refuses_a_rebind_or_a_verification_ends_the_lease_at_once() {
+    let elsewhere = |m: &mut Message| m.options.set(code::SERVER_ID, OTHER.octets());
+    let mut rebinding = bound(machine());
+    let (due, rebind) = loop {
+        let (due, actions) = wait(&mut rebinding);
+        if matches!(rebinding.state(), State::Rebinding { .. }) {
+            break (due, sent(&actions));
+        }
+    };
+    let mut verifying = bound(machine());
+    let verify = sent(&verifying.on(&Event::LinkUp, secs(60)));
+    for (mut machine, request, now) in [(rebinding, rebind, due), (verifying, verify, secs(60))] {
+        let nak = reply(&request, MessageType::Nak, elsewhere);
+        let actions = receive(&mut machine, &nak, now);
+        assert_eq!(actions.first(), Some(&Action::Withdraw));
+        let discover = sent(&actions);
+        assert_eq!(kind(&discover), MessageType::Discover);
+        assert_eq!(discover.options.get(code::REQUESTED_ADDRESS), None);
+        assert_eq!(machine.state().in_use(), None);
+    }
+}
+
+#[test]
+fn a_conflict_is_no_reason_for_the_end_of_a_later_lease() {
+    let mut machine = bound(machine());
+    let mac = "02:00:00:00:00:99".parse().unwrap();
+    machine.on(&Event::Conflict { mac }, secs(5));
+    assert_eq!(machine.progress().conflict, Some((HOST, mac)));
+    let (due, actions) = wait(&mut machine);
+    let offer = reply(&sent(&actions), MessageType::Offer, |_| {});
+    let request = sent(&receive(&mut machine, &offer, due));
+    receive(
+        &mut machine,
+        &reply(&request, MessageType::Ack, |_| {}),
+        due,
+    );
+    assert_eq!(machine.progress().conflict, None);
 }
 
 #[test]
