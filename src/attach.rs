@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::announce::{AnnounceError, announce};
+pub use crate::apply::UNDO_TIME;
 use crate::apply::{self, ApplyError, Kernel, LeftOut, OvsSession, Routers};
 use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE};
 use crate::deadline::Deadline;

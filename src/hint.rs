@@ -4,6 +4,9 @@
 //! Each line here answers a refusal that was seen; a step that has none gets no
 //! hint rather than a guess.
 
+#[cfg(test)]
+mod tests;
+
 use nix::errno::Errno;
 
 use crate::host::container::ContainerError;

@@ -53,7 +53,7 @@ pub use undo::{Left, Sides, take_back};
 const RELEASE_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How long taking back may take, behind the deadline.
-const UNDO_TIME: Duration = Duration::from_secs(10);
+pub const UNDO_TIME: Duration = Duration::from_secs(10);
 
 /// The two namespaces that a plan changes, open for requests.
 #[derive(Debug)]

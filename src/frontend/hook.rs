@@ -308,3 +308,32 @@ fn name_of(state: &State) -> String {
         None => engine::name_of(&state.id, &state.bundle).name,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::attach::UNDO_TIME;
+
+    #[test]
+    fn our_own_deadlines_end_before_those_of_the_installed_hooks() {
+        // A start that ran out of time takes back what it did before SIGKILL.
+        let starting = ATTACH_TIME + UNDO_TIME;
+        let installed = [
+            (
+                include_str!("../../hooks/80-pipework-createruntime.json"),
+                starting,
+            ),
+            (
+                include_str!("../../hooks/20-pipework-poststop.json"),
+                DETACH_TIME,
+            ),
+        ];
+        for (file, own) in installed {
+            let file: Value = serde_json::from_str(file).unwrap();
+            let timeout = Duration::from_secs(file["hook"]["timeout"].as_u64().unwrap());
+            assert!(own < timeout, "{own:?} {timeout:?}");
+        }
+    }
+}
