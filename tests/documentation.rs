@@ -11,6 +11,11 @@
     clippy::indexing_slicing
 )]
 
+#[path = "documentation/hints.rs"]
+mod hints;
+#[path = "documentation/walk.rs"]
+mod walk;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -325,4 +330,31 @@ fn the_config_map_of_kubernetes_holds_a_right_policy_and_a_right_network() {
     let name = "lan".parse().unwrap();
     let profile = pipework::networks::parse(Path::new("lan.toml"), &name, network.as_bytes());
     assert_eq!(profile.unwrap().ranges.len(), 1);
+}
+
+#[test]
+fn the_files_for_network_managers_match_every_name_that_we_give() {
+    let networkd = read("packaging/networkd/00-pipework.network");
+    let manager = read("packaging/NetworkManager/00-pipework.conf");
+    for (text, lines) in [
+        (networkd, ["[Match]\nName=pw*\n", "[Link]\nUnmanaged=yes\n"]),
+        (
+            manager,
+            ["[keyfile]\n", "unmanaged-devices+=interface-name:pw*\n"],
+        ),
+    ] {
+        for line in lines {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
+    for name in [
+        pipework::request::IfName::of_port([0, 1, 0xfe, 3, 4]),
+        pipework::request::IfName::of_ifb(1 << 30),
+        pipework::request::IfName::of_shim(7),
+    ] {
+        assert!(name.as_str().starts_with("pw"), "{name}");
+    }
+    for folder in ["networkd", "NetworkManager"] {
+        assert!(read("Makefile").contains(&format!("packaging/{folder}/*")));
+    }
 }
