@@ -16,12 +16,16 @@
 mod addresses;
 #[path = "kernel/announcement.rs"]
 mod announcement;
+#[path = "kernel/binary.rs"]
+mod binary;
 #[path = "kernel/bridge.rs"]
 mod bridge;
 #[path = "kernel/bridge_vlan.rs"]
 mod bridge_vlan;
 #[path = "kernel/bridge_vlan_uplink.rs"]
 mod bridge_vlan_uplink;
+#[path = "kernel/caller.rs"]
+mod caller;
 #[path = "kernel/commands.rs"]
 mod commands;
 #[path = "compat/mod.rs"]
@@ -117,6 +121,8 @@ mod sharing;
 #[path = "kernel/slaac.rs"]
 mod slaac;
 mod support;
+#[path = "kernel/system_log.rs"]
+mod system_log;
 #[path = "kernel/taken_back.rs"]
 mod taken_back;
 #[path = "kernel/tc.rs"]
@@ -127,6 +133,8 @@ mod terminal;
 mod traffic;
 #[path = "kernel/unannotated.rs"]
 mod unannotated;
+#[path = "kernel/untouched.rs"]
+mod untouched;
 #[path = "kernel/uplink.rs"]
 mod uplink;
 #[path = "kernel/uplink_guard.rs"]

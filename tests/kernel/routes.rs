@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::commands::{named, pipework};
 use crate::support::lab::{Container, Lab, add_ipv6_address, ip, ip_json, lab};
 
 fn routes(lab: &Lab, container: &Container, what: &str) -> Vec<Value> {
@@ -204,5 +205,41 @@ fn the_replaced_default_route_is_back_after_a_refusal() {
         let text = lab.attach(&container, &annotations).refused(16);
         assert!(text.contains("the former default route"), "{text}");
         guest.assert_equal(&lab.snapshot_of(&container), "container");
+    });
+}
+
+/// The default routes once somebody made `change` while ours was there, and ours
+/// has been taken back.
+fn after_a_change(lab: &Lab, change: &str) -> Vec<String> {
+    lab.bridge("br0");
+    let container = with_network_of_an_engine(lab);
+    attach(lab, &container, &["pipework.ip=10.0.0.5/24@10.0.0.1"]);
+    assert_eq!(defaults(lab, &container), ["10.0.0.1 eth1 null"]);
+    lab.inside(&container, || ip(change));
+    pipework(&format!("detach {}", named(&container))).ok();
+    defaults(lab, &container)
+}
+
+#[test]
+fn a_default_route_that_somebody_has_changed_since_is_left_to_them() {
+    lab!(|lab| {
+        let found = after_a_change(lab, "route replace default via 172.17.0.9 dev eth0");
+        assert_eq!(found, ["172.17.0.9 eth0 null"]);
+    });
+}
+
+#[test]
+fn a_default_route_that_somebody_has_removed_since_does_not_come_back() {
+    lab!(|lab| {
+        let found = after_a_change(lab, "route del default");
+        assert_eq!(found, [""; 0]);
+    });
+}
+
+#[test]
+fn the_former_default_route_comes_back_with_the_end_of_ours_and_no_other_change() {
+    lab!(|lab| {
+        let found = after_a_change(lab, "route add 10.7.0.0/16 dev eth0");
+        assert_eq!(found, ["172.17.0.1 eth0 null"]);
     });
 }

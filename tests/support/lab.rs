@@ -212,6 +212,11 @@ impl Lab {
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
+    /// A /dev of the lab's own, with all that is in the machine's.
+    pub fn own_devices(&self) -> Result<(), String> {
+        mounts::cover("/dev")
+    }
+
     /// A bridge that is up.
     pub fn bridge(&self, name: &str) {
         ip(&format!("link add {name} type bridge"));

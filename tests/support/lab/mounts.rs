@@ -33,7 +33,7 @@ fn hide_hooks() {
 }
 
 /// Makes what is written below `folder` the lab's own.
-fn cover(folder: &str) -> Result<(), String> {
+pub fn cover(folder: &str) -> Result<(), String> {
     let own = format!("/run/lab{folder}");
     let (upper, work) = (format!("{own}/upper"), format!("{own}/work"));
     fs::create_dir_all(&upper).unwrap();
