@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 
 use crate::apply::{ApplyError, Cause, LeaseError};
 use crate::collect::CollectError;
+use crate::frontend::docker_plugin::error::DockerError;
 use crate::frontend::hook::StateError;
 use crate::frontend::nri::NriError;
 use crate::frontend::runtime::RuntimeError;
@@ -116,6 +117,9 @@ pub enum Error {
     /// Pods cannot be attached.
     #[error(transparent)]
     Nri(#[from] NriError),
+    /// A call of dockerd cannot be answered.
+    #[error(transparent)]
+    Docker(Box<DockerError>),
     /// Who keeps leases did not do what it was asked for.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
@@ -154,6 +158,7 @@ macro_rules! boxed {
 }
 
 boxed! {
+    DockerError => Docker,
     RequestError => Request,
     NetworkError => Network,
     UplinkError => Uplink,
@@ -198,6 +203,7 @@ impl Error {
             | Self::Daemon(DaemonError::Record(_))
             | Self::Nri(NriError::Record(_) | NriError::Lock(_)) => ExitCode::Record,
             Self::Nri(NriError::Identity(_)) => ExitCode::Usage,
+            Self::Docker(error) => error.exit_code(),
             Self::Container(ContainerError::Io { .. })
             | Self::Inspect(_)
             | Self::Plan(_)
@@ -248,6 +254,7 @@ impl Error {
             Self::Lease(error) => error.hint(),
             Self::Pool(error) => error.hint(),
             Self::Record(error) => hint::for_record(error),
+            Self::Docker(error) => error.hint(),
             Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
                 "run `pipework nri`, and let CRI-O speak NRI: enable_nri = true in [crio.nri]".to_owned(),
@@ -330,6 +337,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::MachineId(_)
         | Error::Daemon(_)
         | Error::Nri(_)
+        | Error::Docker(_)
         | Error::Keeper(_)
         | Error::NoLease { .. }
         | Error::NotAttached { .. }

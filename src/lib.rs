@@ -19,6 +19,7 @@ pub mod collect;
 pub mod config;
 pub mod deadline;
 pub mod dhcp;
+pub mod docker;
 pub mod error;
 pub mod frontend;
 pub mod hint;

@@ -187,6 +187,16 @@ impl Pools {
         }
     }
 
+    /// Ends a pool with all that is in it.
+    pub fn end(&self, pool: &PoolName, deadline: Deadline) -> Result<(), PoolError> {
+        let path = self.root.join(pool.as_str());
+        if !path.exists() {
+            return Ok(());
+        }
+        let _locked = Locked::enter(&self.root, pool, deadline)?;
+        fs::remove_dir_all(&path).map_err(|source| PoolError::Io { path, source })
+    }
+
     /// What is held in a pool, in order.
     pub fn held(&self, pool: &PoolName) -> Vec<Claim> {
         Locked::peek(&self.root, pool).held(pool)

@@ -8,8 +8,8 @@ use crate::error::ExitCode;
 use crate::frontend::commands::{self, help, usage_of};
 use crate::frontend::completions::completions;
 use crate::frontend::{
-    attach, check, classic, daemon, detach, doctor, gc, graph, hook, leases, list, networks, nri,
-    plan, runtime, uplink, why,
+    attach, check, classic, daemon, detach, docker_plugin, doctor, gc, graph, hook, leases, list,
+    networks, nri, plan, runtime, uplink, why,
 };
 use crate::logging::to_stderr;
 use crate::request::keys;
@@ -77,6 +77,7 @@ fn run_command(command: &str, rest: &[&str]) -> Option<u8> {
         ("daemon", []) => Some(daemon::run()),
         ("daemon", ["--nri", rest @ ..]) => daemon::run_with_pods(rest),
         ("nri", rest) => Some(nri::run(rest)),
+        ("docker-plugin", rest) => Some(docker_plugin::run(rest)),
         ("leases", rest) => leases::run(rest),
         ("uplink", rest) => Some(uplink::run(rest)),
         ("exit-codes", []) => Some(print(&exit_codes())),

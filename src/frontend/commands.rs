@@ -172,6 +172,13 @@ pub const COMMANDS: &[Command] = &[
         "attach pods, in the foreground",
     ),
     command(
+        "docker-plugin",
+        "[--socket PATH]",
+        &["--socket"],
+        Program,
+        "Docker's driver of networks and addresses, in the foreground",
+    ),
+    command(
         "runtime",
         "ARGUMENTS...",
         &[],

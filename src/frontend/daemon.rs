@@ -63,7 +63,7 @@ fn serve(services: Services, started: Result<(), Error>) -> u8 {
 }
 
 /// The socket that a service manager listens at for us.
-fn listener() -> Result<Option<OwnedFd>, DaemonError> {
+pub(super) fn listener() -> Result<Option<OwnedFd>, DaemonError> {
     let is_for_us = number("LISTEN_PID") == Some(std::process::id());
     match number("LISTEN_FDS").filter(|_| is_for_us) {
         None | Some(0) => Ok(None),
@@ -79,7 +79,7 @@ fn number(variable: &str) -> Option<u32> {
 }
 
 /// Tells the service manager, if there is one that wants to know.
-fn ready() {
+pub(super) fn ready() {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else {
         return;
     };

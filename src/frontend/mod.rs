@@ -13,6 +13,7 @@ pub mod commands;
 mod completions;
 pub mod daemon;
 pub mod detach;
+pub mod docker_plugin;
 pub mod doctor;
 pub mod gc;
 pub mod graph;

@@ -11,7 +11,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use nix::sched::{CloneFlags, setns};
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::fstat;
 
@@ -87,6 +89,40 @@ impl Netns {
             Ok(_) => Ok(true),
             Err(e) if e.raw_os_error() == Some(nix::libc::EPERM) => Ok(false),
             Err(e) => Err(e),
+        }
+    }
+}
+
+/// Binds a new namespace at `path`, where a file is.
+///
+/// It is made by a thread that ends with it: nobody else ever is in there.
+pub fn make_bound(path: &Path) -> io::Result<()> {
+    let path = path.to_owned();
+    let make = move || -> io::Result<()> {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        let own = "/proc/thread-self/ns/net";
+        mount(
+            Some(own),
+            &path,
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )?;
+        Ok(())
+    };
+    let thread = std::thread::Builder::new().name("netns".to_owned());
+    let made = thread.spawn(make)?.join();
+    made.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+}
+
+/// Unbinds what is bound at `path`; nothing is fine.
+pub fn unbind(path: &Path) -> io::Result<()> {
+    loop {
+        match umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+            // One run may have been killed, and another bound over it.
+            Ok(()) => {}
+            Err(Errno::EINVAL | Errno::ENOENT) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
         }
     }
 }

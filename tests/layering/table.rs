@@ -13,6 +13,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             // Whether the settings can be read is asked by a command.
             "config",
             "deadline",
+            // The protocol of dockerd's plugins.
+            "docker",
             "error",
             "hint",
             "host",
@@ -66,6 +68,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("uplink::step", &["request", "sys::rtnl"]),
     // The protocol only: it knows of no network.
     ("nri", &["deadline"]),
+    // The same; a network's options are fields, by the one table of them.
+    ("docker", &["request"]),
     (
         "attach",
         &[
@@ -195,6 +199,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "apply",
             "collect",
             "config",
+            "frontend::docker_plugin",
             "frontend::hook",
             "frontend::nri",
             "frontend::runtime",

@@ -1,0 +1,131 @@
+//! `pipework docker-plugin`: Docker's driver of networks and of addresses, in the
+//! foreground.
+//!
+//! It listens where dockerd looks for plugins, or at the socket that a service
+//! manager hands on. It owns nothing: what is kept is on disk before dockerd is
+//! answered, so it may be killed, restarted and upgraded at any time.
+
+pub mod driver;
+mod endpoint;
+pub mod error;
+mod ipam;
+mod place;
+mod routes;
+mod scratch;
+mod server;
+mod sweep;
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::daemon;
+use crate::error::{Error, ExitCode, report};
+use crate::logging::{self, to_stderr};
+use crate::record::{DIRECTORY, Store};
+use driver::Driver;
+use error::DockerError;
+
+/// Where dockerd looks for a driver called `pipework`.
+const SOCKET: &str = "/run/docker/plugins/pipework.sock";
+/// Held by the one plugin.
+const INSTANCE: &str = "/run/pipework/docker.lock";
+/// One that was killed holds it until the last of its threads has ended.
+const INSTANCE_TRIES: u32 = 50;
+const INSTANCE_PAUSE: Duration = Duration::from_millis(20);
+
+const USAGE: &str = "\
+usage: pipework docker-plugin [--socket PATH]
+  Docker's driver `pipework` of networks and addresses; by default at /run/docker/plugins/pipework.sock";
+
+/// Runs the plugin with the words behind `docker-plugin`; it returns when it cannot.
+pub fn run(words: &[&str]) -> u8 {
+    logging::start();
+    let socket = match words {
+        [] => SOCKET,
+        ["--socket", path] => path,
+        _ => {
+            to_stderr(USAGE);
+            return ExitCode::Usage as u8;
+        }
+    };
+    match serve(Path::new(socket)) {
+        Ok(()) => 0,
+        Err(error) => {
+            let text = report(&error, None);
+            to_stderr(&text);
+            logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
+            error.exit_code() as u8
+        }
+    }
+}
+
+fn serve(socket: &Path) -> Result<(), Error> {
+    Store::open(Path::new(DIRECTORY))?;
+    let _instance = instance()?;
+    let driver = Arc::new(Driver::open()?);
+    let failed = |source| DockerError::Listen {
+        path: socket.to_owned(),
+        source,
+    };
+    let listener = match daemon::listener()? {
+        Some(handed) => UnixListener::from(handed),
+        None => listen(socket).map_err(failed)?,
+    };
+    let swept = Arc::clone(&driver);
+    let sweeper = thread::Builder::new().name("sweep".to_owned());
+    let sweeper = sweeper.spawn(move || sweep::run(&swept));
+    sweeper.map_err(DockerError::Thread)?;
+    daemon::ready();
+    Ok(server::serve(listener, &driver).map_err(failed)?)
+}
+
+/// dockerd's own directory, which it may not have made yet.
+fn listen(socket: &Path) -> io::Result<UnixListener> {
+    if let Some(folder) = socket.parent() {
+        DirBuilder::new()
+            .mode(0o755)
+            .recursive(true)
+            .create(folder)?;
+    }
+    // Whoever left it is gone: there is one of us at a time.
+    let is_socket = fs::symlink_metadata(socket).is_ok_and(|meta| is_a_socket(&meta));
+    if is_socket {
+        fs::remove_file(socket)?;
+    }
+    let listener = UnixListener::bind(socket)?;
+    fs::set_permissions(socket, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+fn is_a_socket(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    meta.file_type().is_socket()
+}
+
+fn instance() -> Result<Flock<File>, DockerError> {
+    let failed = |source| DockerError::Listen {
+        path: PathBuf::from(INSTANCE),
+        source,
+    };
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(INSTANCE).map_err(failed)?;
+    for _ in 0..INSTANCE_TRIES {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((same, Errno::EWOULDBLOCK)) => file = same,
+            Err((_, errno)) => return Err(failed(errno.into())),
+        }
+        thread::sleep(INSTANCE_PAUSE);
+    }
+    Err(DockerError::Another(INSTANCE))
+}

@@ -1,0 +1,242 @@
+//! What dockerd asks for, call by call: networks here, interfaces by `endpoint`,
+//! subnets and addresses by `ipam`.
+//!
+//! Whatever is answered was written down before. A call may come again, since
+//! dockerd repeats what was not answered; then it is answered the same.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use ipnet::IpNet;
+use serde_json::Value;
+
+use super::endpoint::{self, Asked};
+use super::error::DockerError;
+use super::{ipam, routes};
+use crate::docker::calls::{ADDRESS_SPACE, Plugin, Refusal};
+use crate::docker::message::{
+    CreateEndpoint, CreateNetwork, GivenAddress, GivenPool, Interface, IpamData, Join, Joined,
+    OfAddress, OfEndpoint, OfNetwork, ReleasePool, RequestPool,
+};
+use crate::docker::settings::{Settings, usual_prefix};
+use crate::docker::state::{DIRECTORY, Network, State, Subnet};
+use crate::error::Error;
+use crate::frontend::telling;
+
+/// Who answers dockerd.
+#[derive(Debug)]
+pub struct Driver {
+    /// What outlives us.
+    pub(super) state: State,
+    /// Whose addresses are given by this process.
+    pub(super) givers: ipam::Giver,
+    busy: Busy,
+    /// Held while a name is chosen, until it is written down.
+    pub(super) choosing: Mutex<()>,
+}
+
+impl Driver {
+    /// One that goes on where another was.
+    pub fn open() -> Result<Self, DockerError> {
+        Ok(Self {
+            state: State::open(Path::new(DIRECTORY))?,
+            givers: ipam::Giver::new(),
+            busy: Busy::default(),
+            choosing: Mutex::default(),
+        })
+    }
+
+    /// The network, which dockerd told us of once.
+    pub(super) fn network(&self, id: &str) -> Result<Network, DockerError> {
+        let known = self.state.read(id)?;
+        known.ok_or_else(|| DockerError::UnknownNetwork { id: id.to_owned() })
+    }
+
+    /// Waits until nobody else works on an endpoint or a network.
+    pub(super) fn enter<'a>(&'a self, id: &'a str) -> Turn<'a> {
+        self.busy.enter(id)
+    }
+
+    fn make_network(&self, asked: &CreateNetwork) -> Result<(), Error> {
+        let settings = Settings::of_network(&asked.options).map_err(DockerError::from)?;
+        settings.check_addresses().map_err(DockerError::from)?;
+        let is_set = |key: &str| asked.options.get(key).and_then(Value::as_bool);
+        let network = Network {
+            id: asked.network.clone(),
+            subnets: subnets(asked.v4.iter().chain(&asked.v6))?,
+            prefix: settings.prefix.clone().unwrap_or_else(usual_prefix),
+            is_internal: is_set("com.docker.network.internal").unwrap_or_default(),
+            fields: settings.fields,
+        };
+        only_one_way(&network)?;
+        // What is wrong with it is said now and not at the first container.
+        let sample = endpoint::request(&network, &Asked::sample(&network))?;
+        routes::of(&sample)?;
+        self.state.write(&network).map_err(DockerError::from)?;
+        for data in asked.v4.iter().chain(&asked.v6) {
+            if data.address_space == ADDRESS_SPACE {
+                ipam::belongs_to(&self.state, data, &network.id)?;
+            }
+        }
+        tracing::info!(network = network.id, "a network of Docker's is made");
+        Ok(())
+    }
+}
+
+/// The subnets that Docker has for a network; none where nobody gives addresses.
+fn subnets<'a>(all: impl Iterator<Item = &'a IpamData>) -> Result<Vec<Subnet>, DockerError> {
+    let no_subnet = |text: &str| DockerError::NoSubnet {
+        text: text.to_owned(),
+    };
+    let mut subnets = Vec::new();
+    for data in all {
+        let net = |text: &str| text.parse::<IpNet>().map_err(|_| no_subnet(text));
+        let subnet = match data.pool.as_str() {
+            "" => continue,
+            pool => net(pool)?,
+        };
+        if subnet.prefix_len() == 0 {
+            continue;
+        }
+        let gateway = match data.gateway.as_str() {
+            "" => None,
+            text => Some(net(text)?.addr()).filter(|gateway| !gateway.is_unspecified()),
+        };
+        subnets.push(Subnet { subnet, gateway });
+    }
+    Ok(subnets)
+}
+
+/// Docker gives addresses, or they are learned.
+fn only_one_way(network: &Network) -> Result<(), DockerError> {
+    let mut fields = network.fields.iter();
+    let Some((_, asked)) = fields.find(|(key, _)| key == "pipework.ip") else {
+        return Ok(());
+    };
+    let learns = |v6: bool| {
+        let word = if v6 { "dhcp6" } else { "dhcp" };
+        asked.split(',').any(|way| way == word || way == "pool")
+    };
+    let mut subnets = network.subnets.iter();
+    match subnets.find(|subnet| learns(subnet.subnet.addr().is_ipv6())) {
+        Some(Subnet { subnet, .. }) => Err(DockerError::TwoWays {
+            asked: asked.clone(),
+            subnet: subnet.to_string(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What a user of Docker reads, which is also in the log.
+fn refused(error: &Error) -> Refusal {
+    telling::tell(error, None)
+}
+
+fn or_refused<T, E: Into<Error>>(outcome: Result<T, E>) -> Result<T, Refusal> {
+    outcome.map_err(|error| refused(&error.into()))
+}
+
+impl Plugin for Driver {
+    fn create_network(&self, asked: &CreateNetwork) -> Result<(), Refusal> {
+        let _turn = self.enter(&asked.network);
+        or_refused(self.make_network(asked))
+    }
+
+    fn delete_network(&self, asked: &OfNetwork) -> Result<(), Refusal> {
+        let _turn = self.enter(&asked.network);
+        or_refused(
+            self.state
+                .forget::<Network>(&asked.network)
+                .map_err(DockerError::from),
+        )
+    }
+
+    fn create_endpoint(&self, asked: &CreateEndpoint) -> Result<Interface, Refusal> {
+        let _turn = self.enter(&asked.endpoint);
+        or_refused(endpoint::create(self, asked))
+    }
+
+    fn delete_endpoint(&self, asked: &OfEndpoint) -> Result<(), Refusal> {
+        let _turn = self.enter(&asked.endpoint);
+        or_refused(endpoint::delete(self, &asked.endpoint))
+    }
+
+    fn join(&self, asked: &Join) -> Result<Joined, Refusal> {
+        let _turn = self.enter(&asked.endpoint);
+        or_refused(endpoint::join(self, asked))
+    }
+
+    /// dockerd still has the interface; it is taken at the endpoint's end.
+    fn leave(&self, _: &OfEndpoint) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn request_pool(&self, asked: &RequestPool) -> Result<GivenPool, Refusal> {
+        or_refused(self.givers.request_pool(&self.state, asked))
+    }
+
+    fn release_pool(&self, asked: &ReleasePool) -> Result<(), Refusal> {
+        or_refused(self.givers.release_pool(&self.state, asked))
+    }
+
+    fn request_address(&self, asked: &OfAddress) -> Result<GivenAddress, Refusal> {
+        or_refused(self.givers.request_address(&self.state, asked))
+    }
+
+    fn release_address(&self, asked: &OfAddress) -> Result<(), Refusal> {
+        or_refused(self.givers.release_address(&self.state, asked))
+    }
+}
+
+/// What is being worked on now: dockerd may repeat a call while the first is
+/// still at work.
+#[derive(Debug, Default)]
+struct Busy {
+    ids: Mutex<BTreeSet<String>>,
+    freed: Condvar,
+}
+
+/// A turn at one id, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    busy: &'a Busy,
+    id: &'a str,
+}
+
+impl Busy {
+    fn enter<'a>(&'a self, id: &'a str) -> Turn<'a> {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        while !ids.insert(id.to_owned()) {
+            ids = self.freed.wait(ids).unwrap_or_else(PoisonError::into_inner);
+        }
+        Turn { busy: self, id }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut ids = self.busy.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.remove(self.id);
+        drop(ids);
+        self.busy.freed.notify_all();
+    }
+}
+
+/// The gateways that containers of a network are given, one of each family.
+pub(super) fn gateways(network: &Network) -> Vec<IpAddr> {
+    if network.is_internal {
+        return Vec::new();
+    }
+    let mut gateways: Vec<IpAddr> = Vec::new();
+    for gateway in network.subnets.iter().filter_map(|subnet| subnet.gateway) {
+        if !gateways
+            .iter()
+            .any(|known| known.is_ipv6() == gateway.is_ipv6())
+        {
+            gateways.push(gateway);
+        }
+    }
+    gateways
+}

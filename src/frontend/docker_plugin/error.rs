@@ -1,0 +1,162 @@
+//! Why a call of dockerd is refused, or the plugin does not run.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::docker::settings::SettingsError;
+use crate::docker::state::StateError;
+use crate::error::ExitCode;
+
+/// What it can be.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerError {
+    /// Another one runs.
+    #[error("another plugin holds {0}")]
+    Another(&'static str),
+    /// The socket cannot be had.
+    #[error("listening at {}: {source}", path.display())]
+    Listen {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// An option of a network, or of a container in it.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// What is kept of networks.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// dockerd speaks of a network of which it never told us.
+    #[error("the network {} is not known here", short(id))]
+    UnknownNetwork {
+        /// Docker's id.
+        id: String,
+    },
+    /// The same of an interface.
+    #[error("the endpoint {} is not known here", short(id))]
+    UnknownEndpoint {
+        /// Docker's id.
+        id: String,
+    },
+    /// Neither a subnet nor a gateway.
+    #[error("{text} is no subnet")]
+    NoSubnet {
+        /// What dockerd said.
+        text: String,
+    },
+    /// An address is to be learned, and Docker gives one besides.
+    #[error("ip={asked} learns addresses, and Docker gives those of {subnet} besides")]
+    TwoWays {
+        /// The field.
+        asked: String,
+        /// The subnet.
+        subnet: String,
+    },
+    /// A subnet is asked for, whichever.
+    #[error("a network whose addresses pipework gives needs a --subnet")]
+    AnySubnet,
+    /// No pool is called so.
+    #[error("the pool {id} is not known here")]
+    UnknownPool {
+        /// Its name.
+        id: String,
+    },
+    /// An address that is not in the subnet, or none that a host has.
+    #[error("{address} is no address of a host in {subnet}")]
+    Outside {
+        /// What was asked for.
+        address: String,
+        /// The subnet.
+        subnet: String,
+    },
+    /// Options of an IPAM driver that has none.
+    #[error("--ipam-opt {key} is no option")]
+    IpamOption {
+        /// The first of them.
+        key: String,
+    },
+    /// Docker's routes have a destination and a router.
+    #[error("route={text}: Docker gives containers no metric, table, source or onlink")]
+    Route {
+        /// The route.
+        text: String,
+    },
+    /// A namespace to make the interface in cannot be had.
+    #[error("{}: {source}", path.display())]
+    Scratch {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The interface that was made is nowhere.
+    #[error("the interface {link} is not on the host any more")]
+    Gone {
+        /// Its name.
+        link: String,
+    },
+    /// A path that is none of dockerd's.
+    #[error("{} is no namespace of Docker's", .0.display())]
+    Sandbox(PathBuf),
+    /// A thread could not be started.
+    #[error("starting a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// As Docker shows ids.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+impl DockerError {
+    /// The code that the process exits with.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::State(_) => ExitCode::Record,
+            Self::Settings(_) | Self::TwoWays { .. } | Self::Route { .. } => ExitCode::Request,
+            Self::Another(_)
+            | Self::Listen { .. }
+            | Self::UnknownNetwork { .. }
+            | Self::UnknownEndpoint { .. }
+            | Self::NoSubnet { .. }
+            | Self::AnySubnet
+            | Self::UnknownPool { .. }
+            | Self::Outside { .. }
+            | Self::IpamOption { .. }
+            | Self::Scratch { .. }
+            | Self::Gone { .. }
+            | Self::Sandbox(_)
+            | Self::Thread(_) => ExitCode::Host,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Settings(error) => error.hint(),
+            Self::UnknownNetwork { .. } => Some(
+                "dockerd tells of a network once: docker network rm it, and create it anew"
+                    .to_owned(),
+            ),
+            Self::UnknownEndpoint { .. } => Some("start the container again".to_owned()),
+            Self::TwoWays { .. } => Some("add --ipam-driver null, or leave ip out".to_owned()),
+            Self::AnySubnet => Some("docker network create --subnet 10.0.0.0/24 …".to_owned()),
+            Self::Route { .. } => Some("write DESTINATION via ROUTER".to_owned()),
+            Self::State(StateError::Newer { .. }) => {
+                Some("install the release that wrote it".to_owned())
+            }
+            Self::Another(_)
+            | Self::Listen { .. }
+            | Self::State(_)
+            | Self::NoSubnet { .. }
+            | Self::UnknownPool { .. }
+            | Self::Outside { .. }
+            | Self::IpamOption { .. }
+            | Self::Scratch { .. }
+            | Self::Gone { .. }
+            | Self::Sandbox(_)
+            | Self::Thread(_) => None,
+        }
+    }
+}

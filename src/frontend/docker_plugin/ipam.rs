@@ -1,0 +1,313 @@
+//! Subnets and addresses that dockerd asks for: `--ipam-driver pipework`.
+//!
+//! Addresses are files of [`crate::pools`], one per address. That of a gateway
+//! and those that others have are asked for once per network, ever, so they are
+//! held over reboots; those of containers until they are given back, or a reboot.
+//! An address that a former plugin gave without dockerd hearing of it is free
+//! again once no endpoint has it.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::endpoint::TIME;
+use super::error::DockerError;
+use crate::deadline::Deadline;
+use crate::docker::message::{
+    GivenAddress, GivenPool, IpamData, OfAddress, ReleasePool, RequestPool,
+};
+use crate::docker::state::{Endpoint, PoolFile, State};
+use crate::error::Error;
+use crate::pools::{Ask, PoolError, Pools};
+use crate::request::{NetworkName, PoolRange};
+use crate::rt::{Claim, Holder, Owner, PoolName};
+use crate::sys::{proc, raw};
+
+const ENGINE: &str = "docker";
+
+/// Gives addresses, and knows which were given by this process.
+#[derive(Debug)]
+pub(super) struct Giver {
+    instance: String,
+}
+
+fn random() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness the pid still differs from that of whoever was before.
+    if raw::random(&mut bytes).is_err() {
+        bytes = u64::from(std::process::id()).to_ne_bytes();
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn pool_error(error: PoolError) -> Error {
+    Error::Pool(Box::new(error))
+}
+
+/// The pool called `id`, whose addresses are files.
+fn name_of(id: &str) -> Result<PoolName, Error> {
+    let unknown = |_| DockerError::UnknownPool { id: id.to_owned() };
+    let id: NetworkName = id.parse().map_err(unknown)?;
+    let engine: NetworkName = ENGINE.parse().map_err(unknown)?;
+    Ok(PoolName::of_engine(&engine, &id))
+}
+
+fn owner_of(id: &str) -> Owner {
+    Owner {
+        engine: ENGINE.to_owned(),
+        name: id.to_owned(),
+        ifname: String::new(),
+    }
+}
+
+fn lasting(what: &str) -> Holder {
+    Holder::Lasting {
+        id: what.to_owned(),
+    }
+}
+
+/// The pool that a network of ours has its addresses from, by its subnet: nobody
+/// says which it is. Addresses that others have are held for ever from now on.
+pub(super) fn belongs_to(state: &State, data: &IpamData, network: &str) -> Result<(), Error> {
+    let pools = state.all::<PoolFile>().into_iter().flatten();
+    let is_it = |pool: &PoolFile| pool.subnet.to_string() == data.pool && pool.network.is_none();
+    let Some(mut pool) = pools.into_iter().find(is_it) else {
+        return Ok(());
+    };
+    pool.network = Some(network.to_owned());
+    state.write(&pool).map_err(DockerError::from)?;
+    for text in data.aux_addresses.values() {
+        let address = text.parse::<IpNet>().map(|net| net.addr());
+        if let Some(address) = address.ok().or_else(|| text.parse().ok()) {
+            let claim = Claim {
+                pool: name_of(&pool.id)?,
+                address,
+                owner: owner_of(&pool.id),
+                holder: lasting("auxiliary"),
+            };
+            let claimed = Pools::of_this_host().claim(&claim, &|_| true, Deadline::after(TIME));
+            claimed.map_err(pool_error)?;
+        }
+    }
+    Ok(())
+}
+
+impl Giver {
+    pub(super) fn new() -> Self {
+        Self { instance: random() }
+    }
+
+    pub(super) fn request_pool(
+        &self,
+        state: &State,
+        asked: &RequestPool,
+    ) -> Result<GivenPool, Error> {
+        if let Some(key) = asked.options.keys().next() {
+            return Err(DockerError::IpamOption { key: key.clone() }.into());
+        }
+        // Whatever we chose might overlap something; then dockerd would ask again
+        // and again without end.
+        let subnet = match asked.pool.as_str() {
+            "" => return Err(DockerError::AnySubnet.into()),
+            text => net(text)?,
+        };
+        let range = match asked.sub_pool.as_str() {
+            "" => None,
+            text => Some(net(text)?),
+        };
+        if let Some(range) = range.filter(|range| !subnet.contains(range)) {
+            let (address, subnet) = (range.to_string(), subnet.to_string());
+            return Err(DockerError::Outside { address, subnet }.into());
+        }
+        let pool = PoolFile {
+            id: random(),
+            subnet,
+            range,
+            network: None,
+        };
+        state.write(&pool).map_err(DockerError::from)?;
+        Ok(GivenPool {
+            id: pool.id,
+            pool: subnet.to_string(),
+        })
+    }
+
+    pub(super) fn release_pool(&self, state: &State, asked: &ReleasePool) -> Result<(), Error> {
+        let name = name_of(&asked.pool)?;
+        let ended = Pools::of_this_host().end(&name, Deadline::after(TIME));
+        ended.map_err(pool_error)?;
+        state
+            .forget::<PoolFile>(&asked.pool)
+            .map_err(DockerError::from)?;
+        Ok(())
+    }
+
+    pub(super) fn request_address(
+        &self,
+        state: &State,
+        asked: &OfAddress,
+    ) -> Result<GivenAddress, Error> {
+        let unknown = || DockerError::UnknownPool {
+            id: asked.pool.clone(),
+        };
+        let pool: Option<PoolFile> = state.read(&asked.pool).map_err(DockerError::from)?;
+        let pool = pool.ok_or_else(unknown)?;
+        let address = match (asked.address.as_str(), asked.is_gateway()) {
+            ("", true) => Some(first_of(pool.subnet)),
+            ("", false) => None,
+            (text, _) => Some(of_a_host(text, pool.subnet)?),
+        };
+        let given = match address {
+            Some(address) => {
+                self.claim(state, &pool, address, asked.is_gateway())?;
+                address
+            }
+            None => self.choose(state, &pool)?,
+        };
+        let length = pool.subnet.prefix_len();
+        Ok(GivenAddress {
+            address: format!("{given}/{length}"),
+        })
+    }
+
+    fn claim(
+        &self,
+        state: &State,
+        pool: &PoolFile,
+        address: IpAddr,
+        is_gateway: bool,
+    ) -> Result<(), Error> {
+        let holder = match is_gateway {
+            true => lasting("gateway"),
+            false => self.holder(&random())?,
+        };
+        let claim = Claim {
+            pool: name_of(&pool.id)?,
+            address,
+            owner: owner_of(&pool.id),
+            holder,
+        };
+        let used = used(state, pool);
+        let is_gone = |holder: &Holder| !used.contains(&address) && self.is_lost(holder, pool);
+        let claimed = Pools::of_this_host().claim(&claim, &is_gone, Deadline::after(TIME));
+        claimed.map_err(pool_error)
+    }
+
+    fn choose(&self, state: &State, pool: &PoolFile) -> Result<IpAddr, Error> {
+        let (subnet, name) = (pool.subnet.to_string(), name_of(&pool.id)?);
+        let range = pool.range.map(span);
+        let ranges: Vec<&str> = range.iter().map(String::as_str).collect();
+        let range = PoolRange::new(&subnet, &ranges, None, &[]).map_err(|error| {
+            let (address, subnet) = (error.to_string(), subnet.clone());
+            DockerError::Outside { address, subnet }
+        })?;
+        let pools = Pools::of_this_host();
+        let owner = owner_of(&pool.id);
+        let deadline = Deadline::after(TIME);
+        let ask = |holder: &Holder| {
+            let ask = Ask {
+                pool: &name,
+                ranges: &[&range],
+                owner: &owner,
+                holder,
+                avoid: &[],
+            };
+            pools.request(ask, &|_| false, deadline)
+        };
+        let holder = self.holder(&random())?;
+        let given = match ask(&holder) {
+            Err(PoolError::Exhausted { holders, .. }) => {
+                let used = used(state, pool);
+                let lost = holders
+                    .iter()
+                    .filter(|claim| !used.contains(&claim.address));
+                for claim in lost.filter(|claim| self.is_lost(&claim.holder, pool)) {
+                    pools.release(claim, deadline).map_err(pool_error)?;
+                }
+                ask(&holder)
+            }
+            given => given,
+        };
+        given.map(|(net, _)| net.addr()).map_err(pool_error)
+    }
+
+    fn holder(&self, id: &str) -> Result<Holder, Error> {
+        Ok(Holder::Endpoint {
+            boot_id: proc::boot_id().map_err(DockerError::Thread)?,
+            id: format!("{}-{id}", self.instance),
+        })
+    }
+
+    /// Whether dockerd never heard of an address that no endpoint has: it is of a
+    /// former boot, or a former plugin's in a network of ours.
+    fn is_lost(&self, holder: &Holder, pool: &PoolFile) -> bool {
+        match holder {
+            Holder::Endpoint { boot_id, id } => {
+                let is_ours = id.split('-').next() == Some(self.instance.as_str());
+                let is_of_now = proc::boot_id().is_ok_and(|now| now == *boot_id);
+                !is_of_now || (pool.network.is_some() && !is_ours)
+            }
+            Holder::Lasting { .. } | Holder::Interface { .. } => false,
+        }
+    }
+
+    pub(super) fn release_address(&self, _: &State, asked: &OfAddress) -> Result<(), Error> {
+        let Ok(address) = asked.address.parse::<IpAddr>() else {
+            return Ok(());
+        };
+        let (pools, pool) = (Pools::of_this_host(), name_of(&asked.pool)?);
+        let Some(holder) = pools.holder_of(&pool, address) else {
+            return Ok(());
+        };
+        let claim = Claim {
+            pool,
+            address,
+            owner: owner_of(&asked.pool),
+            holder,
+        };
+        pools
+            .release(&claim, Deadline::after(TIME))
+            .map_err(pool_error)
+    }
+}
+
+/// The addresses of the endpoints that are known in a pool's network.
+fn used(state: &State, pool: &PoolFile) -> BTreeSet<IpAddr> {
+    let endpoints = state.all::<Endpoint>().into_iter().flatten();
+    let of_network = endpoints.filter(|endpoint| Some(&endpoint.network) == pool.network.as_ref());
+    let addresses = of_network.flat_map(|endpoint| endpoint.addresses);
+    addresses.map(|net| net.addr()).collect()
+}
+
+fn net(text: &str) -> Result<IpNet, DockerError> {
+    let parsed = text.parse::<IpNet>().map(|net| net.trunc());
+    parsed.map_err(|_| DockerError::NoSubnet {
+        text: text.to_owned(),
+    })
+}
+
+/// What a gateway has where nobody says.
+fn first_of(subnet: IpNet) -> IpAddr {
+    subnet.hosts().next().unwrap_or_else(|| subnet.addr())
+}
+
+fn span(range: IpNet) -> String {
+    format!("{}-{}", range.network(), range.broadcast())
+}
+
+/// An address in a subnet that is not the subnet's own, or everybody's.
+fn of_a_host(text: &str, subnet: IpNet) -> Result<IpAddr, DockerError> {
+    let outside = || DockerError::Outside {
+        address: text.to_owned(),
+        subnet: subnet.to_string(),
+    };
+    let address: IpAddr = text.parse().map_err(|_| outside())?;
+    let has_both = subnet.max_prefix_len() - subnet.prefix_len() > 1;
+    let is_nobodys = has_both
+        && (address == subnet.network() || (address.is_ipv4() && address == subnet.broadcast()));
+    match subnet.contains(&address) && !is_nobodys {
+        true => Ok(address),
+        false => Err(outside()),
+    }
+}

@@ -1,0 +1,54 @@
+//! Docker of Debian trixie (26.1) and forky (28.5) with the plugin: networks whose
+//! driver is pipework, from `docker network create` to what is left of them.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "docker_network/compose.rs"]
+mod compose;
+#[allow(dead_code)]
+#[path = "docker/engine.rs"]
+mod engine;
+#[allow(dead_code)]
+#[path = "runtimes/lan.rs"]
+mod lan;
+#[path = "docker_network/life.rs"]
+mod life;
+#[path = "docker_network/plugin.rs"]
+mod plugin;
+#[path = "docker_network/static_pool.rs"]
+mod static_pool;
+mod support;
+
+use plugin::Lan;
+use support::world::Skip;
+use support::{on_every_suite, skip};
+
+fn on(suite: &str, case: fn(&Lan)) {
+    let lan = match Lan::enter(suite) {
+        Ok(lan) => lan,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    case(&lan);
+    lan.assert_nothing_left();
+}
+
+on_every_suite! {
+    compose:
+        services_are_on_the_lan_over_up_restart_scale_and_down;
+    life:
+        the_plugin_may_be_killed_and_started_at_any_time
+        dockerd_may_be_killed_while_containers_live_on
+        fifty_that_come_and_go_leave_nothing_and_twenty_start_at_once;
+    static_pool:
+        a_container_is_on_the_bridge_with_an_address_of_the_subnet
+        an_address_a_mac_routes_and_a_name_are_as_asked
+        ipv6_internal_and_several_networks_come_and_go
+        a_macvlan_of_a_card_and_a_port_with_options_work_alike
+        what_is_wrong_is_told_by_docker_and_leaves_nothing;
+}
