@@ -44,7 +44,7 @@ const INSTANCE_PAUSE: Duration = Duration::from_millis(20);
 
 const USAGE: &str = "\
 usage: pipework docker-plugin [--socket PATH]
-  Docker's driver `pipework` of networks and addresses; by default at /run/docker/plugins/pipework.sock";
+  Docker's driver `pipework` of networks and addresses; by default where dockerd looks for plugins";
 
 /// Runs the plugin with the words behind `docker-plugin`; it returns when it cannot.
 pub fn run(words: &[&str]) -> u8 {
