@@ -323,3 +323,22 @@ fn records_belong_to_root_alone() {
         }
     });
 }
+
+#[test]
+fn a_name_on_the_host_that_stays_taken_is_refused_in_the_end_and_leaves_nothing() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        lab.bridge("web0");
+        let container = lab.any_container();
+        let before = (lab.snapshot(), lab.snapshot_of(&container));
+        let asked = ["pipework.bridge=br0", "pipework.hostif=web0"];
+        // Not 18, which would be the deadline of the whole run.
+        let text = lab.attach(&container, &asked).refused(16);
+        assert!(text.contains("web0 already"), "{text}");
+        before.0.assert_equal(&lab.snapshot(), "host");
+        before
+            .1
+            .assert_equal(&lab.snapshot_of(&container), "container");
+        assert!(Records::take().is_empty());
+    });
+}

@@ -89,6 +89,17 @@ pub fn at_every_second_call(
     first: usize,
     round: impl Fn(&Lab, Container, &Snapshot, bool) -> bool,
 ) {
+    in_every_second_call(lab, asked, first, |lab| lab.container("web"), round);
+}
+
+/// The same for the containers that `make` makes, of the id web.
+pub fn in_every_second_call(
+    lab: &Lab,
+    asked: &[&str],
+    first: usize,
+    make: impl Fn(&Lab) -> Container,
+    round: impl Fn(&Lab, Container, &Snapshot, bool) -> bool,
+) {
     fs::create_dir_all(bundle_of("web")).unwrap();
     let namespace = json!({ "type": "network", "path": PATH });
     let config = json!({ "linux": { "namespaces": [namespace] } });
@@ -96,7 +107,7 @@ pub fn at_every_second_call(
     fs::write(PATH, "").unwrap();
     let host = lab.snapshot();
     for call in (first..MANY).step_by(2) {
-        let container = lab.container("web");
+        let container = make(lab);
         run(
             "mount",
             &format!("--bind /proc/{}/ns/net {PATH}", container.pid()),

@@ -181,3 +181,28 @@ fn the_child_goes_with_its_container_and_nothing_stays_in_the_store() {
         assert!(Records::take().is_empty());
     });
 }
+
+#[test]
+fn a_mac_that_stays_taken_is_refused_in_the_end_and_leaves_nothing() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        // Somebody's own, which no patience of ours outlasts.
+        ip("link add theirs link up0 address 02:00:00:00:00:42 type macvlan mode bridge");
+        ip("link set theirs up");
+        let container = lab.any_container();
+        let before = (lab.snapshot(), lab.snapshot_of(&container));
+        let asked = ["pipework.parent=up0", "pipework.mac=02:00:00:00:00:42"];
+        // Not 18, which would be the deadline of the whole run.
+        let text = lab.attach(&container, &asked).refused(16);
+        assert!(
+            text.contains("another device on that NIC has this MAC"),
+            "{text}"
+        );
+        before.0.assert_equal(&lab.snapshot(), "host");
+        before
+            .1
+            .assert_equal(&lab.snapshot_of(&container), "container");
+        assert!(Records::take().is_empty());
+    });
+}

@@ -266,22 +266,6 @@ fn a_replaced_default_route_is_put_back_from_every_step() {
 }
 
 #[test]
-fn gateways_off_the_link_routes_and_settings_are_taken_back_from_every_step() {
-    lab!(|lab| {
-        let _machine = lab.lan("br0");
-        let asked = [
-            "pipework.bridge=br0",
-            "pipework.ip=10.0.0.5/32,fd00::5/128@10.9.9.1,fd09::1",
-            "pipework.route=10.4.0.0/16 via 192.0.2.1 onlink; 10.5.0.0/16 table 100",
-            "pipework.sysctl.ipv4.conf.arp_ignore=1",
-            "pipework.txqlen=77",
-            "pipework.mtu=1400",
-        ];
-        refuse_each(lab, &lab.any_container(), &asked);
-    });
-}
-
-#[test]
 fn limits_guard_and_flags_are_taken_back_from_every_step() {
     lab!(|lab| {
         needs_limits!();

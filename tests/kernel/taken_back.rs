@@ -8,11 +8,14 @@ use crate::bridge_vlan::needs_vlan_filtering;
 use crate::dummy::needs_dummy;
 use crate::ipvlan::needs_ipvlan;
 use crate::kill::was_killed;
-use crate::kill::{MANY, at_every_second_call, attach_killed_at, collected, strace_works};
+use crate::kill::{
+    MANY, at_every_second_call, attach_killed_at, collected, in_every_second_call, strace_works,
+};
 use crate::macvlan::needs_macvlan;
 use crate::refusal::refuse_each;
+use crate::routes::with_network_of_an_engine;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Container, Lab, ip, lab};
+use crate::support::lab::{Container, Lab, add_ipv6_address, ip, lab};
 use crate::support::skip;
 use crate::support::vm::vm;
 use crate::traffic::needs_limits;
@@ -111,6 +114,27 @@ kinds! {
         "pipework.trunk=10,20-30",
         "pipework.ip=10.0.0.5/24@10.0.0.1",
     ];
+    gateways_off_the_link_routes_and_settings: [] lan [
+        "pipework.bridge=br0",
+        "pipework.ip=10.0.0.5/32,fd00::5/128@10.9.9.1,fd09::1",
+        "pipework.route=10.4.0.0/16 via 192.0.2.1 onlink; 10.5.0.0/16 table 100",
+        "pipework.sysctl.ipv4.conf.arp_ignore=1",
+        "pipework.txqlen=77",
+        "pipework.mtu=1400",
+    ];
+    given_names_and_a_given_mac: [] lan [
+        "pipework.bridge=br0",
+        "pipework.ip=10.0.0.5/24@10.0.0.1",
+        "pipework.mac=02:00:00:00:00:42",
+        "pipework.ifname=lan0",
+        "pipework.hostif=web0",
+    ];
+    lines_of_tc: [needs_limits] lan [
+        "pipework.bridge=br0",
+        "pipework.ip=10.0.0.5/24",
+        "pipework.tc=qdisc add root pfifo limit 10; qdisc add clsact",
+        "pipework.hairpin=true",
+    ];
     rules_neighbours_and_a_probe: [] lan [
         "pipework.bridge=br0",
         "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
@@ -120,6 +144,31 @@ kinds! {
         "pipework.sbr=true",
         "pipework.dad=arp:1",
     ];
+}
+
+#[test]
+fn a_replaced_default_route_is_put_back_after_a_kill_in_any_call() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
+        ];
+        let with_both = |lab: &Lab| {
+            let container = with_network_of_an_engine(lab);
+            lab.inside(&container, || {
+                add_ipv6_address("fd00:17::2", "eth0");
+                ip("route add default via fd00:17::1 dev eth0");
+            });
+            container
+        };
+        for first in [1, 2] {
+            in_every_second_call(lab, &asked, first, with_both, collected);
+        }
+    });
 }
 
 /// A NIC that is up, and without an address that comes with its carrier. A start
