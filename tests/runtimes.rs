@@ -55,6 +55,8 @@ fn on(suite: &str, case: fn(&World)) {
 
 on_every_suite! {
     bare:
+        the_runtimes_are_of_the_versions_that_are_spoken_of
+        a_runtime_that_calls_prestart_alone_is_served_as_well
         the_first_instruction_sees_the_interface_complete
         a_created_container_has_its_interface_before_it_starts
         a_created_container_that_is_deleted_leaves_nothing
@@ -94,6 +96,7 @@ on_every_suite! {
         a_container_of_podman_keeps_its_vlan_over_restarts_and_leaves_no_row
         a_created_container_that_is_deleted_leaves_no_row;
     pods:
+        an_init_container_sees_the_interface_that_the_others_will_have
         the_containers_of_a_pod_share_one_interface_until_the_last_is_gone;
     refusals:
         a_wrong_annotation_stops_the_container_and_runc_quotes_the_report

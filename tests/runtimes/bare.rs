@@ -1,5 +1,7 @@
 //! runc and crun without an engine: bundles whose config.json has our hooks.
 
+use serde_json::json;
+
 use crate::lan::{REQUEST, RUNTIMES, assert_complete, assert_nothing_left, host_links};
 use crate::support::world::World;
 
@@ -12,6 +14,44 @@ pub fn the_first_instruction_sees_the_interface_complete(world: &World) {
                 .ok(),
         );
         assert_nothing_left(world);
+    }
+}
+
+pub fn a_runtime_that_calls_prestart_alone_is_served_as_well(world: &World) {
+    let hook = |stage: &str| json!([{ "path": "/usr/bin/pipework", "args": ["pipework", "hook", "--stage", stage] }]);
+    let bundle = world.bundle_with("web", &REQUEST, &["/bin/look"], |spec| {
+        spec["hooks"] = json!({ "prestart": hook("prestart"), "poststop": hook("poststop") });
+    });
+    for runtime in RUNTIMES {
+        let run = [runtime, "run", "--bundle", &bundle, "web"];
+        assert_complete(&world.run(&run).ok());
+        assert_nothing_left(world);
+    }
+}
+
+/// Debian's stable release keeps its versions, its next one moves on.
+pub fn the_runtimes_are_of_the_versions_that_are_spoken_of(world: &World) {
+    let suite = world.sh(". /etc/os-release; echo $VERSION_CODENAME").ok();
+    let number = |version: &str| -> (u32, u32) {
+        let mut parts = version.split(['.', '-', '~', '+']);
+        let mut part = || parts.next().unwrap().parse().expect(version);
+        (part(), part())
+    };
+    for (program, stable, next) in [
+        ("runc", (1, 1), (1, 3)),
+        ("crun", (1, 21), (1, 28)),
+        ("podman", (5, 4), (5, 8)),
+    ] {
+        let said = world.sh(&format!("{program} --version")).ok();
+        let first = said.lines().next().unwrap();
+        let version = first
+            .split(' ')
+            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        let found = number(version.expect(first));
+        match suite.trim() {
+            "trixie" => assert_eq!(found, stable, "{first}"),
+            _ => assert!(found >= next, "{first}"),
+        }
     }
 }
 

@@ -108,13 +108,19 @@ pub fn a_forced_removal_leaves_nothing(world: &World) {
 
 pub fn twenty_restarts_leave_nothing_behind(world: &World) {
     import_image(world);
-    start(world, "crun", "");
-    podman(world, "crun", "restart web").ok();
+    for runtime in RUNTIMES {
+        restart_often(world, runtime);
+    }
+}
+
+fn restart_often(world: &World, runtime: &str) {
+    start(world, runtime, "");
+    podman(world, runtime, "restart web").ok();
     // podman's cleanup process of the first life may still be on its way out.
     assert!(eventually(|| !resources(world).contains("podman")));
     let before = resources(world);
     for _ in 0..20 {
-        podman(world, "crun", "restart web").ok();
+        podman(world, runtime, "restart web").ok();
     }
     let mut after = String::new();
     let same = eventually(|| {
@@ -122,7 +128,7 @@ pub fn twenty_restarts_leave_nothing_behind(world: &World) {
         after == before
     });
     assert!(same, "before:\n{before}\nafter:\n{after}");
-    remove(world, "crun");
+    remove(world, runtime);
 }
 
 fn start(world: &World, runtime: &str, options: &str) {

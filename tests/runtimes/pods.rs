@@ -23,6 +23,43 @@ spec:
   - {name: two, image: localhost/bb:1, command: [/bin/look, stay]}
 ";
 
+/// An init container that looks, and writes what it saw to a folder of the host.
+const SEEN_FIRST: &str = "
+apiVersion: v1
+kind: Pod
+metadata:
+  name: pod
+  annotations:
+    pipework.bridge: br0
+    pipework.ip: 10.0.0.7/24@10.0.0.1
+spec:
+  volumes:
+  - {name: seen, hostPath: {path: /srv/seen, type: Directory}}
+  initContainers:
+  - name: first
+    image: localhost/bb:1
+    command: [/bin/sh, -c, /bin/look >/seen/by-first]
+    volumeMounts: [{name: seen, mountPath: /seen}]
+  containers:
+  - {name: one, image: localhost/bb:1, command: [/bin/look, stay]}
+";
+
+pub fn an_init_container_sees_the_interface_that_the_others_will_have(world: &World) {
+    import_image(world);
+    world.write("/srv/pod.yaml", SEEN_FIRST);
+    for runtime in RUNTIMES {
+        world.sh("rm -rf /srv/seen && mkdir /srv/seen").ok();
+        podman(world, runtime, "kube play --network none /srv/pod.yaml").ok();
+        let first = world.sh("cat /srv/seen/by-first").ok();
+        let first = assert_complete_with(&first, "10.0.0.7");
+        let one = assert_complete_with(&looks(world, "pod-one", 1)[0], "10.0.0.7");
+        assert_eq!(first, one);
+        podman(world, runtime, "kube down /srv/pod.yaml").ok();
+        sweep(world);
+        assert_nothing_left(world);
+    }
+}
+
 pub fn the_containers_of_a_pod_share_one_interface_until_the_last_is_gone(world: &World) {
     import_image(world);
     world.write("/srv/pod.yaml", POD);
