@@ -19,7 +19,7 @@ PROBED = $(shell d=$$(mktemp -d); echo 'fn main() {}' | rustc $(LAID_OUT) -o $$d
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: help build image demo test vm-test bench docs install hot-functions lint clean
+.PHONY: help build image demo test vm-test bench docs install hot-functions check-setup lint clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -69,6 +69,9 @@ hot-functions: ## packaging/build/hot-functions, from a start that is followed s
 lint: ## format and lints only
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+check-setup: ## whether tests/setup finds what it installs on fresh Debian and Ubuntu; downloads them
+	tests/roots/check-setup $(SUITES)
 
 clean: ## what was built
 	$(CARGO) clean
