@@ -32,6 +32,10 @@ const IMPURE: &[&str] = &[
     "Instant::now",
 ];
 const PURE: &[&str] = &[
+    "frontend::install::diff",
+    "frontend::install::json",
+    "frontend::install::setting",
+    "frontend::install::toml",
     "plan",
     "request",
     "rt",

@@ -8,8 +8,8 @@ use crate::error::ExitCode;
 use crate::frontend::commands::{self, help, usage_of};
 use crate::frontend::completions::completions;
 use crate::frontend::{
-    attach, check, classic, daemon, detach, docker_plugin, doctor, gc, graph, hook, leases, list,
-    networks, nri, plan, runtime, uplink, why,
+    attach, check, classic, daemon, detach, docker_plugin, doctor, gc, graph, hook, install,
+    leases, list, networks, nri, plan, runtime, uplink, why,
 };
 use crate::logging::to_stderr;
 use crate::request::keys;
@@ -21,7 +21,7 @@ const OTHER_CODES: [(u8, &str); 3] = [
     (0, "success"),
     (
         1,
-        "check, gc: something is not as it should be; why: nothing is known; the classic form: refused",
+        "check, gc, install: something is not as it should be; why: nothing is known; the classic form: refused",
     ),
     (127, "route, rule, tc: there is no ip or tc here"),
 ];
@@ -73,6 +73,7 @@ fn run_command(command: &str, rest: &[&str]) -> Option<u8> {
         ("networks", [name]) => Some(networks::run(Some(name))),
         ("doctor", rest) => doctor::run(rest),
         ("graph", rest) => graph::run(rest),
+        ("install", rest) => install::run(rest),
         ("gc", []) => Some(gc::run()),
         ("daemon", []) => Some(daemon::run()),
         ("daemon", ["--nri", rest @ ..]) => daemon::run_with_pods(rest),

@@ -1,7 +1,7 @@
 //! The table of commands: what each is called, what follows it, and what it is
 //! for. `--help`, the completions and the manual's synopsis are made of it.
 
-use crate::frontend::doctor;
+use crate::frontend::{doctor, install};
 
 /// One command.
 #[derive(Debug, Clone, Copy)]
@@ -133,6 +133,13 @@ pub const COMMANDS: &[Command] = &[
         &doctor::WORDS,
         Host,
         "look for what keeps containers off their networks",
+    ),
+    command(
+        "install",
+        "RUNTIME... [--dry-run|--undo]",
+        &install::WORDS,
+        Host,
+        "tell podman, docker, containerd, crio or all of us",
     ),
     command("exit-codes", "", &[], Host, "list the exit codes"),
     command(

@@ -8,13 +8,13 @@
 mod files;
 mod finding;
 mod forward;
-mod hooks;
-mod host;
+pub(in crate::frontend) mod hooks;
+pub(in crate::frontend) mod host;
 mod kernel;
 mod ovs;
 mod records;
 mod rp_filter;
-mod runtimes;
+pub(in crate::frontend) mod runtimes;
 mod uplinks;
 
 use std::time::Duration;

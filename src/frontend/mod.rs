@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod gc;
 pub mod graph;
 pub mod hook;
+pub mod install;
 mod known;
 pub mod leases;
 pub mod list;

@@ -32,6 +32,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "request",
             "rt",
             "sys",
+            // Where something stands in a file that is edited.
+            "trust::text",
             "uplink",
         ],
     ),

@@ -97,7 +97,7 @@ pub fn check(_: &Host) -> Vec<Finding> {
         .map_or(Path::new(USUAL), PathBuf::as_path);
     let found = lacking(&stages, has_podman);
     findings.extend(found.map(|(severity, cause)| {
-        let cure = format!("make install, or copy hooks/*.json to {}", folder.display());
+        let cure = "pipework install podman";
         Finding::new(severity, folder.display(), cause, cure)
     }));
     findings
@@ -125,10 +125,7 @@ fn judge(path: &Path) -> Result<Option<(HookFile, Vec<Finding>)>, Finding> {
         Ok(file) => file,
         Err(e) if is_ours => {
             let cause = format!("it is broken ({e}), and podman starts no container while it is");
-            return Err(error(
-                cause,
-                "write it anew: make install, or copy hooks/*.json over it",
-            ));
+            return Err(error(cause, "write it anew: pipework install podman"));
         }
         // Of others only what stops everybody is our matter.
         Err(e) if e.is_syntax() || e.is_eof() => {
@@ -244,7 +241,7 @@ fn lacking(stages: &[String], has_podman: bool) -> Option<(Severity, &'static st
 }
 
 /// The folders that podman reads (containers.conf(5)).
-fn folders_of_podman() -> Vec<PathBuf> {
+pub fn folders_of_podman() -> Vec<PathBuf> {
     let mut paths = ["/usr/share/containers", "/etc/containers"]
         .map(|folder| Path::new(folder).join("containers.conf"))
         .to_vec();

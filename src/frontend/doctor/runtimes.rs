@@ -10,9 +10,9 @@ use super::host::{Host, files, is_socket, text};
 use crate::frontend::nri::lock::is_served;
 
 /// Where a runtime listens for plugins, unless it is told otherwise.
-const NRI_SOCKETS: [&str; 2] = ["/run/nri/nri.sock", "/var/run/nri/nri.sock"];
-/// The table of containerd's settings about it.
-const NRI_PLUGIN: &str = "io.containerd.nri.v1.nri";
+pub const NRI_SOCKETS: [&str; 2] = ["/run/nri/nri.sock", "/var/run/nri/nri.sock"];
+/// The table of containerd's settings about NRI.
+pub const NRI_PLUGIN: &str = "io.containerd.nri.v1.nri";
 /// What an annotation of ours may begin with, in a list of what is handed on.
 const HANDED_ON: [&str; 3] = ["pipework.*", "pipework*", "*"];
 
@@ -65,10 +65,15 @@ pub fn nri(host: &Host) -> Vec<Finding> {
         let Runtime { name, service, .. } = runtime;
         let on = format!("[plugins.\"{NRI_PLUGIN}\"] disable = false");
         let restart = format!("systemctl restart {service}");
+        // Settings of k3s and rke2 are written anew at each start.
+        let edit = |path: &Path| match *service {
+            "containerd" => "pipework install containerd --reload".to_owned(),
+            _ => format!("in {}: {on}; {restart}", path.display()),
+        };
         let (cause, cure) = match (&off, is_on) {
             (Some((path, _)), false) => (
                 "NRI is off, so pods get no interfaces".to_owned(),
-                format!("in {}: {on}; {restart}", path.display()),
+                edit(path),
             ),
             (Some((path, _)), true) => (
                 format!("{} switches NRI off at its next start", path.display()),
@@ -77,7 +82,7 @@ pub fn nri(host: &Host) -> Vec<Finding> {
             (None, false) => (
                 "it has no NRI socket, so pods get no interfaces (containerd 1.7 has NRI off)"
                     .to_owned(),
-                format!("in {}: {on}; {restart}", runtime.settings),
+                edit(runtime.settings.as_ref()),
             ),
             (None, true) => continue,
         };
@@ -85,7 +90,7 @@ pub fn nri(host: &Host) -> Vec<Finding> {
     }
     if !is_on && CRIO_SOCKETS.into_iter().any(is_socket) {
         let cause = "NRI is off, so pods get no interfaces";
-        let cure = "in /etc/crio/crio.conf.d/10-nri.conf: [crio.nri] enable_nri = true; systemctl restart crio";
+        let cure = "pipework install crio --reload";
         findings.push(Finding::new(severity, "CRI-O", cause, cure));
     }
     if is_on && host.has_pods() && !is_served() {

@@ -1,0 +1,352 @@
+//! What is to stand at a path, how it is brought there, and how it is taken out
+//! again: the same for every runtime.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::diff::unified;
+use super::error::InstallError;
+use super::files::{self, Found, Owner};
+use super::json::Json;
+use super::manifest::{Entry, Manifest, Ours};
+use super::setting::{EditError, Form, Set, Setting};
+use super::target::Target;
+use super::toml::Toml;
+
+/// What is to be at a path.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    /// For whom.
+    pub target: Target,
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub content: Content,
+}
+
+/// What is to be there.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// This file, with these permission bits; in the place of another one of the
+    /// name, which comes back at the end.
+    Whole(Vec<u8>, u32),
+    /// A symbolic link to this.
+    Link(PathBuf),
+    /// These settings among others, in JSON.
+    Json(Vec<Setting>),
+    /// The same in TOML.
+    Toml(Vec<Setting>),
+}
+
+/// One path that is going to change, in either direction.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    /// Where.
+    pub path: PathBuf,
+    before: Found,
+    after: Found,
+    /// What the manifest says afterwards; `None`: nothing any more.
+    entry: Option<Entry>,
+    /// Where a file that somebody has edited is kept, when all of it was ours.
+    is_kept: bool,
+}
+
+impl Step {
+    /// The bytes that a file is going to hold, for whoever judges them.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        self.after.bytes()
+    }
+
+    /// What changes, as a diff; programs and links in one line.
+    pub fn diff(&self) -> String {
+        let path = self.path.display();
+        let text = |found: &Found| {
+            found
+                .bytes()
+                .map(|b| std::str::from_utf8(b).map(String::from))
+        };
+        match (
+            text(&self.before).transpose(),
+            text(&self.after).transpose(),
+            &self.after,
+        ) {
+            (_, _, Found::Link(to)) => format!("link {path} -> {}\n", to.display()),
+            (Ok(None), Ok(None), _) => format!("remove {path}\n"),
+            (Ok(before), Ok(after), _) => unified(&self.path, before.as_deref(), after.as_deref()),
+            (_, _, Found::File { bytes, .. }) => format!("program {path}, {} bytes\n", bytes.len()),
+            (_, _, Found::Nothing) => format!("remove {path}\n"),
+        }
+    }
+
+    /// What was done, in one line.
+    pub fn line(&self) -> String {
+        let path = self.path.display();
+        match (&self.before, &self.after) {
+            (_, Found::Nothing) => format!("removed {path}"),
+            (_, Found::Link(to)) => format!("linked {path} to {}", to.display()),
+            (Found::Nothing, Found::File { .. }) => format!("wrote {path}"),
+            (Found::File { .. } | Found::Link(_), Found::File { .. }) => format!("changed {path}"),
+        }
+    }
+
+    /// Does it, written down first.
+    pub fn run(&self, manifest: &mut Manifest) -> Result<(), InstallError> {
+        let Self {
+            path,
+            before,
+            after,
+            entry,
+            is_kept,
+        } = self;
+        if let (Some(bytes), true) = (before.bytes(), entry.is_some() || *is_kept) {
+            manifest.keep(bytes)?;
+        }
+        if let Some(entry) = entry {
+            if let Some(former) = manifest.at(path) {
+                // Its first state is kept already.
+                let folders = former.folders.clone();
+                manifest.put(Entry {
+                    folders,
+                    ..entry.clone()
+                })?;
+            } else {
+                manifest.put(entry.clone())?;
+            }
+            files::make_folders(path)?;
+        }
+        match after {
+            Found::Nothing => files::remove(path)?,
+            Found::Link(to) => files::link(path, to)?,
+            Found::File { bytes, owner } => files::replace(path, bytes, *owner)?,
+        }
+        if entry.is_none() {
+            for folder in manifest
+                .at(path)
+                .into_iter()
+                .flat_map(|e| e.folders.iter().rev())
+            {
+                // Others may have come to use it.
+                let _ = fs::remove_dir(folder);
+            }
+            manifest.forget(path)?;
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    /// Has the path be what it was before; `former` is what the manifest said of it.
+    pub fn take_back(
+        &self,
+        former: Option<Entry>,
+        manifest: &mut Manifest,
+    ) -> Result<(), InstallError> {
+        let Self { path, before, .. } = self;
+        match before {
+            Found::Nothing => files::remove(path)?,
+            Found::Link(to) => files::link(path, to)?,
+            Found::File { bytes, owner } => files::replace(path, bytes, *owner)?,
+        }
+        match former {
+            Some(former) => manifest.put(former),
+            None => {
+                let made = manifest.at(path).map(|entry| entry.folders.clone());
+                for folder in made.unwrap_or_default().iter().rev() {
+                    let _ = fs::remove_dir(folder);
+                }
+                manifest.forget(path)
+            }
+        }
+    }
+}
+
+/// What has to be done for a wish; nothing where it is fulfilled.
+pub(super) fn step(wish: &Wish, manifest: &Manifest) -> Result<Option<Step>, InstallError> {
+    let path = match wish.content {
+        // Settings may be kept elsewhere, and their link is not ours to replace.
+        Content::Json(_) | Content::Toml(_) => files::real(&wish.path),
+        Content::Whole(..) | Content::Link(_) => wish.path.clone(),
+    };
+    let before = files::look(&path)?;
+    let prior = manifest.at(&path);
+    let (after, ours) = match &wish.content {
+        Content::Whole(bytes, mode) => {
+            if files::look(&files::real(&path))?.bytes() == Some(bytes) {
+                return Ok(None);
+            }
+            let (bytes, owner) = (bytes.clone(), Owner::root(*mode));
+            (Found::File { bytes, owner }, Ours::Whole)
+        }
+        Content::Link(to) if before == Found::Link(to.clone()) => return Ok(None),
+        Content::Link(to) if leads_to(&path, to) => return Ok(None),
+        Content::Link(to) if before == Found::Nothing => {
+            (Found::Link(to.clone()), Ours::Link(to.clone()))
+        }
+        Content::Link(_) => return Err(InstallError::OtherProgram(path)),
+        Content::Json(settings) => match edit::<Json>(&path, &before, settings)? {
+            Some((after, sets)) => (after, Ours::Json(sets)),
+            None => return Ok(None),
+        },
+        Content::Toml(settings) => match edit::<Toml>(&path, &before, settings)? {
+            Some((after, sets)) => (after, Ours::Toml(sets)),
+            None => return Ok(None),
+        },
+    };
+    let first = match prior {
+        Some(prior) if is_untouched(prior, &before) => prior.before.clone(),
+        Some(_) | None => before.bytes().map(files::sum),
+    };
+    let entry = Entry {
+        target: wish.target,
+        ours: joined(prior.map(|prior| &prior.ours), ours),
+        before: first,
+        after: after.bytes().map(files::sum).unwrap_or_default(),
+        folders: files::missing_folders(&path),
+        path: path.clone(),
+    };
+    Ok(Some(Step {
+        path,
+        before,
+        after,
+        entry: Some(entry),
+        is_kept: false,
+    }))
+}
+
+fn leads_to(path: &Path, to: &Path) -> bool {
+    let (now, meant) = (
+        fs::canonicalize(path),
+        fs::canonicalize(path.with_file_name(to)),
+    );
+    matches!((now, meant), (Ok(now), Ok(meant)) if now == meant)
+}
+
+/// What was set before and what is set now.
+fn joined(prior: Option<&Ours>, now: Ours) -> Ours {
+    let both = |prior: &[Set], now: Vec<Set>| {
+        let is_new = |set: &&Set| now.iter().all(|new| new.path != set.path);
+        let kept: Vec<Set> = prior.iter().filter(is_new).cloned().collect();
+        kept.into_iter().chain(now).collect()
+    };
+    match (prior, now) {
+        (Some(Ours::Json(prior)), Ours::Json(now)) => Ours::Json(both(prior, now)),
+        (Some(Ours::Toml(prior)), Ours::Toml(now)) => Ours::Toml(both(prior, now)),
+        (_, now) => now,
+    }
+}
+
+/// The file with the settings, and what was set; `None` where it says so already.
+fn edit<F: Form>(
+    path: &Path,
+    before: &Found,
+    settings: &[Setting],
+) -> Result<Option<(Found, Vec<Set>)>, InstallError> {
+    let (mut text, owner) = text_of(path, before)?;
+    let mut sets = Vec::new();
+    for setting in settings {
+        let edited = F::set(&text, setting).map_err(|error| refused(path, error))?;
+        if let Some((new, set)) = edited {
+            text = new;
+            sets.push(set);
+        }
+    }
+    let bytes = text.into_bytes();
+    Ok((!sets.is_empty()).then_some((Found::File { bytes, owner }, sets)))
+}
+
+fn text_of(path: &Path, found: &Found) -> Result<(String, Owner), InstallError> {
+    match found {
+        Found::Nothing => Ok((String::new(), Owner::root(0o644))),
+        Found::Link(_) => Err(InstallError::NotRegular(path.to_owned())),
+        Found::File { bytes, owner } => match String::from_utf8(bytes.clone()) {
+            Ok(text) => Ok((text, *owner)),
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(bytes.get(..good).unwrap_or_default());
+                let (line, column) = crate::trust::text::position(&text, text.len());
+                let (path, what) = (path.to_owned(), "not UTF-8".to_owned());
+                Err(InstallError::Malformed {
+                    path,
+                    line,
+                    column,
+                    what,
+                })
+            }
+        },
+    }
+}
+
+fn refused(path: &Path, error: EditError) -> InstallError {
+    let path = path.to_owned();
+    match error {
+        EditError::Malformed { line, column, what } => InstallError::Malformed {
+            path,
+            line,
+            column,
+            what,
+        },
+        EditError::Taken { key, has } => InstallError::Taken { path, key, has },
+        EditError::NotKept => InstallError::NotKept(path),
+    }
+}
+
+/// Whether a path is as we left it.
+fn is_untouched(entry: &Entry, now: &Found) -> bool {
+    match (&entry.ours, now) {
+        (Ours::Link(to), Found::Link(now)) => to == now,
+        (_, Found::File { bytes, .. }) => files::sum(bytes) == entry.after,
+        (_, Found::Nothing | Found::Link(_)) => false,
+    }
+}
+
+/// How what was done at a path is taken back: to the byte where nobody has edited it
+/// since, else only what is ours.
+pub(super) fn undo(entry: &Entry, manifest: &Manifest) -> Result<Step, InstallError> {
+    let path = entry.path.clone();
+    let before = files::look(&path)?;
+    let is_untouched = is_untouched(entry, &before);
+    let mut is_kept = false;
+    let after = match (&entry.ours, &before) {
+        (_, Found::Nothing) => Found::Nothing,
+        (Ours::Link(_), Found::Link(_)) if is_untouched => Found::Nothing,
+        (Ours::Link(_), _) | (_, Found::Link(_)) => before.clone(),
+        (_, Found::File { owner, .. }) if is_untouched => match &entry.before {
+            Some(sum) => Found::File {
+                bytes: manifest.former(sum)?,
+                owner: *owner,
+            },
+            None => Found::Nothing,
+        },
+        // A run that was killed between the two.
+        (_, Found::File { bytes, .. }) if Some(files::sum(bytes)) == entry.before => before.clone(),
+        // Another build of the program is somebody else's.
+        (Ours::Whole, Found::File { .. }) if entry.target == Target::Program => before.clone(),
+        (Ours::Whole, Found::File { .. }) => {
+            is_kept = true;
+            Found::Nothing
+        }
+        (Ours::Json(sets), Found::File { .. }) => without::<Json>(entry, &before, sets)?,
+        (Ours::Toml(sets), Found::File { .. }) => without::<Toml>(entry, &before, sets)?,
+    };
+    Ok(Step {
+        path,
+        before,
+        after,
+        entry: None,
+        is_kept,
+    })
+}
+
+fn without<F: Form>(entry: &Entry, before: &Found, sets: &[Set]) -> Result<Found, InstallError> {
+    let (mut text, owner) = text_of(&entry.path, before)?;
+    for set in sets.iter().rev() {
+        text = F::unset(&text, set).map_err(|error| refused(&entry.path, error))?;
+    }
+    Ok(match entry.before.is_none() && F::is_empty(&text) {
+        true => Found::Nothing,
+        false => Found::File {
+            bytes: text.into_bytes(),
+            owner,
+        },
+    })
+}

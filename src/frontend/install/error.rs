@@ -1,0 +1,132 @@
+//! Why something was not installed, and what helps.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::target::Target;
+
+/// Why it was not done. Nothing has been changed by then, or all of it was taken
+/// back, unless the variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InstallError {
+    /// A file or folder cannot be read or written.
+    #[error("{what} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as in "reading".
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// A device, pipe or folder is where a file should be.
+    #[error("{} is not a regular file", .0.display())]
+    NotRegular(PathBuf),
+    /// Nothing that anybody wrote.
+    #[error("{} is larger than {} MiB", path.display(), super::files::MOST_BYTES >> 20)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The settings are broken: nothing is written to them.
+    #[error("{}:{line}:{column}: {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What is wrong there.
+        what: String,
+    },
+    /// Somebody has set it to something else.
+    #[error("{}: {key} is {has} already", path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        key: String,
+        /// Its value.
+        has: String,
+    },
+    /// The text would come out otherwise than it went in.
+    #[error("{} is written in a way that would not be kept", .0.display())]
+    NotKept(PathBuf),
+    /// There is no such runtime here.
+    #[error("there is no {} in {}", target.program(), super::programs::FOLDERS.join(", "))]
+    NotThere {
+        /// The runtime.
+        target: Target,
+    },
+    /// A runtime reads its settings from its command line.
+    #[error("{program} was started with {flag}, and reads no {key} from a file beside it")]
+    ByFlag {
+        /// The program.
+        program: &'static str,
+        /// What it was started with.
+        flag: String,
+        /// The setting.
+        key: &'static str,
+    },
+    /// A program of the runtime's did not do what it was asked for.
+    #[error("{program}: {what}")]
+    Program {
+        /// The program and its words.
+        program: String,
+        /// What it said.
+        what: String,
+    },
+    /// No container could be tried.
+    #[error("{} is not verified: {what}", target.word())]
+    Unverified {
+        /// The runtime.
+        target: Target,
+        /// Why not.
+        what: String,
+    },
+    /// Another program has our place.
+    #[error("{} is another program", .0.display())]
+    OtherProgram(PathBuf),
+    /// containerd's settings of before 2019.
+    #[error("{} has no version, or the first", .0.display())]
+    OldForm(PathBuf),
+    /// What was installed is known by a later release only.
+    #[error("{} was written by a later release of pipework", .0.display())]
+    Later(PathBuf),
+    /// Only root may.
+    #[error("installing needs root")]
+    NotRoot,
+}
+
+impl InstallError {
+    /// What to do about it, if one thing does.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Malformed { .. } => Some("nothing was written; repair the file first".to_owned()),
+            Self::Taken { path, .. } => Some(format!("edit {} by hand", path.display())),
+            Self::NotKept(path) => Some(format!(
+                "perhaps its lines end in CR and LF; edit {} by hand",
+                path.display()
+            )),
+            Self::NotThere { .. } => Some("install it first".to_owned()),
+            Self::ByFlag { flag, .. } => Some(format!("move {flag} to the file of settings")),
+            Self::OtherProgram(path) => Some(format!("mv {0} {0}.old", path.display())),
+            Self::OldForm(_) => Some("containerd config migrate writes it anew".to_owned()),
+            Self::NotRoot => Some("sudo pipework install ...".to_owned()),
+            Self::Io { .. }
+            | Self::NotRegular(_)
+            | Self::TooLarge { .. }
+            | Self::Program { .. }
+            | Self::Unverified { .. }
+            | Self::Later(_) => None,
+        }
+    }
+
+    /// What `map_err` takes: an error of the kernel about `path`.
+    pub fn io(what: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| Self::Io { what, path, source }
+    }
+}

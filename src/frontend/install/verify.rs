@@ -1,0 +1,279 @@
+//! `--verify`: a real container of the runtime, whose only file is our own program,
+//! and which ends well once its interface is there. It is plugged into a bridge of
+//! its own that leads nowhere, so that it needs no image, card or address.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use super::docker;
+use super::error::InstallError;
+use super::manifest::FOLDER;
+use super::program::Program;
+use super::programs::{find, run_well};
+use super::target::Target;
+use crate::deadline::Deadline;
+use crate::frontend::cli::print;
+use crate::frontend::doctor::runtimes::NRI_SOCKETS;
+use crate::sys::block_on;
+use crate::sys::rtnl::Rtnl;
+
+/// The bridge, which is made for it as a missing `br*` is, and removed by us.
+const BRIDGE: &str = "brpwverify";
+/// What the container runs.
+const WAIT: [&str; 6] = ["/pipework", "--wait", "-i", "eth1", "--timeout", "10"];
+/// One of the blocks that tar(5) is made of, in bytes.
+const BLOCK: usize = 512;
+
+/// Runs one where the runtime is up.
+pub(super) fn verify(
+    target: Target,
+    path: &Path,
+    program: &Program,
+    deadline: Deadline,
+) -> Result<(), InstallError> {
+    let failed = |what: &str| InstallError::Unverified {
+        target,
+        what: what.to_owned(),
+    };
+    if matches!(target, Target::Containerd | Target::Crio) {
+        let mut sockets = NRI_SOCKETS.iter();
+        if !sockets.any(|socket| UnixStream::connect(socket).is_ok()) {
+            return Err(failed("nobody answers at /run/nri/nri.sock"));
+        }
+        print("  verified: it speaks NRI\n");
+        return Ok(());
+    }
+    let bytes = fs::read(&program.path).map_err(InstallError::io("reading", &program.path))?;
+    if is_dynamic(&bytes) {
+        return Err(failed(
+            "this build of pipework needs libraries that an empty container has not",
+        ));
+    }
+    let bridge = Bridge::named(deadline);
+    let ran = match target {
+        Target::Podman => podman(path, &bytes, deadline),
+        Target::Docker if docker::knows_us(deadline) != Some(true) => Err(failed(
+            "dockerd does not run, or has not read its settings: --reload",
+        )),
+        Target::Docker => on_docker(&bytes, deadline),
+        Target::Nerdctl => on_containerd(program, &bytes, deadline),
+        Target::Containerd | Target::Crio | Target::Program => Ok(()),
+    };
+    bridge.remove();
+    ran?;
+    print("  verified: a container had its interface before its first instruction\n");
+    Ok(())
+}
+
+fn name() -> String {
+    format!("pipework-verify-{}", std::process::id())
+}
+
+fn annotations() -> [String; 2] {
+    [
+        format!("pipework.bridge={BRIDGE}"),
+        "pipework.ip=0/0".to_owned(),
+    ]
+}
+
+fn podman(path: &Path, bytes: &[u8], deadline: Deadline) -> Result<(), InstallError> {
+    let root = Root::make(bytes)?;
+    let ([bridge, ip], name, place) = (annotations(), name(), root.0.display().to_string());
+    let words = [
+        "run",
+        "--rm",
+        "--name",
+        &name,
+        "--network",
+        "none",
+        "--annotation",
+        &bridge,
+        "--annotation",
+        &ip,
+        "--rootfs",
+        &place,
+    ];
+    run_well(path, &[&words[..], &WAIT].concat(), None, deadline).map(drop)
+}
+
+fn on_docker(bytes: &[u8], deadline: Deadline) -> Result<(), InstallError> {
+    let target = Target::Docker;
+    let docker = find("docker").ok_or(InstallError::NotThere { target })?;
+    let ([bridge, ip], name) = (annotations(), name());
+    let image = archive("pipework", bytes);
+    run_well(&docker, &["import", "-", &name], Some(image), deadline)?;
+    let words = [
+        "run",
+        "--rm",
+        "--name",
+        &name,
+        "--runtime",
+        docker::NAME,
+        "--network",
+        "none",
+        "--annotation",
+        &bridge,
+        "--annotation",
+        &ip,
+        &name,
+    ];
+    let ran = run_well(&docker, &[&words[..], &WAIT].concat(), None, deadline);
+    let removed = run_well(&docker, &["rmi", "--force", &name], None, deadline);
+    ran.and(removed).map(drop)
+}
+
+/// nerdctl tells containerd to call our runtime; so does its own client.
+fn on_containerd(program: &Program, bytes: &[u8], deadline: Deadline) -> Result<(), InstallError> {
+    let target = Target::Containerd;
+    let ctr = find("ctr").ok_or(InstallError::NotThere { target })?;
+    let root = Root::make(bytes)?;
+    let ([bridge, ip], name) = (annotations(), name());
+    let runtime = program.runtime.display().to_string();
+    let place = root.0.display().to_string();
+    let words = [
+        "run",
+        "--rm",
+        "--runc-binary",
+        &runtime,
+        "--annotation",
+        &bridge,
+        "--annotation",
+        &ip,
+        "--rootfs",
+        &place,
+        &name,
+    ];
+    run_well(&ctr, &[&words[..], &WAIT].concat(), None, deadline).map(drop)
+}
+
+/// Whether a program asks for a loader (elf(5), PT_INTERP).
+fn is_dynamic(bytes: &[u8]) -> bool {
+    const INTERP: [u8; 4] = 3_u32.to_ne_bytes();
+    let number = |at: usize, length: usize| {
+        let bytes = bytes.get(at..at + length)?;
+        let bytes = bytes.iter().rev();
+        Some(bytes.fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte)))
+    };
+    let header = || Some((number(32, 8)?, number(54, 2)?, number(56, 2)?));
+    let (start, size, count) = header().unwrap_or_default();
+    (0..count).any(|i| bytes.get(start + i * size..start + i * size + 4) == Some(&INTERP))
+}
+
+/// A file system with our program alone, removed at the end.
+struct Root(PathBuf);
+
+impl Root {
+    fn make(bytes: &[u8]) -> Result<Self, InstallError> {
+        // Not below /run, which may be mounted so that nothing in it is run.
+        let root = Self(Path::new(FOLDER).join(name()));
+        let mut builder = fs::DirBuilder::new();
+        let made = builder.mode(0o755).create(&root.0);
+        made.map_err(InstallError::io("making", &root.0))?;
+        let path = root.0.join("pipework");
+        fs::write(&path, bytes).map_err(InstallError::io("writing", &path))?;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&path, mode).map_err(InstallError::io("writing", &path))?;
+        Ok(root)
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The bridge, and whether it was there before.
+struct Bridge {
+    is_new: bool,
+    deadline: Deadline,
+}
+
+impl Bridge {
+    fn named(deadline: Deadline) -> Self {
+        let rtnl = Rtnl::open(deadline).ok();
+        let found = rtnl.and_then(|rtnl| block_on(rtnl.link_by_name(BRIDGE)).ok()?.ok());
+        let is_new = matches!(found, Some(None));
+        Self { is_new, deadline }
+    }
+
+    fn remove(self) {
+        if !self.is_new {
+            return;
+        }
+        let Ok(rtnl) = Rtnl::open(self.deadline) else {
+            return;
+        };
+        let removed = block_on(async {
+            if let Some(link) = rtnl.link_by_name(BRIDGE).await? {
+                rtnl.delete_link(link.ifindex).await?;
+            }
+            Ok::<(), crate::sys::rtnl::RtnlError>(())
+        });
+        // `pipework gc` is left to do it.
+        drop(removed);
+    }
+}
+
+/// An archive of one program, as `docker import` takes it (tar(5), ustar).
+fn archive(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let fields: [(usize, String); 8] = [
+        (0, name.to_owned()),
+        (100, "0000755\0".to_owned()),
+        (108, "0000000\0".to_owned()),
+        (116, "0000000\0".to_owned()),
+        (124, format!("{:011o}\0", bytes.len())),
+        (136, "00000000000\0".to_owned()),
+        // The sum is made with blanks in its own place.
+        (148, "        0".to_owned()),
+        (257, "ustar\x0000".to_owned()),
+    ];
+    let mut header = vec![0_u8; BLOCK];
+    let put = |header: &mut Vec<u8>, at: usize, text: &str| {
+        if let Some(place) = header.get_mut(at..at + text.len()) {
+            place.copy_from_slice(text.as_bytes());
+        }
+    };
+    for (at, text) in &fields {
+        put(&mut header, *at, text);
+    }
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    put(&mut header, 148, &format!("{sum:06o}\0 "));
+    let padding = bytes.len().next_multiple_of(BLOCK) - bytes.len();
+    header.extend_from_slice(bytes);
+    header.resize(header.len() + padding + 2 * BLOCK, 0);
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frontend::install::programs::run;
+    use std::time::Duration;
+
+    #[test]
+    fn tar_reads_the_archive() {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let archive = archive("pipework", b"\x7fELF...");
+        let said = run(
+            Path::new("/bin/tar"),
+            &["-tvf", "-"],
+            Some(archive),
+            deadline,
+        )
+        .unwrap();
+        assert!(said.is_well, "{}", said.err);
+        assert!(said.out.starts_with("-rwxr-xr-x 0/0"), "{}", said.out);
+        assert!(said.out.trim_end().ends_with("pipework"), "{}", said.out);
+    }
+
+    #[test]
+    fn a_program_with_a_loader_is_known() {
+        // Tests are.
+        assert!(is_dynamic(&fs::read("/proc/self/exe").unwrap()));
+        assert!(!is_dynamic(b"\x7fELF"));
+        assert!(!is_dynamic(b""));
+    }
+}

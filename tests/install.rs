@@ -1,0 +1,87 @@
+//! `pipework install` in Debian trixie and forky: one command and one run put a
+//! container on the LAN, and `--undo` leaves every file as it was.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "install/containerd.rs"]
+mod containerd;
+#[path = "install/docker.rs"]
+mod docker;
+#[allow(dead_code)]
+#[path = "runtimes/lan.rs"]
+mod lan;
+#[path = "install/podman.rs"]
+mod podman;
+mod support;
+
+use support::world::{Output, Skip, World};
+use support::{on_every_suite, skip};
+
+/// A world in which nobody has been told of us, and that has a bridge br0.
+fn on(suite: &str, case: fn(&World)) {
+    let world = match World::enter(suite) {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    lan::make_bridge(&world);
+    world.sh("rm -r /usr/share/containers/oci").ok();
+    case(&world);
+    lan::assert_nothing_left(&world);
+}
+
+/// Every file that an installation may touch, with its mode, its owner and its sum.
+fn files(world: &World) -> Vec<String> {
+    let line = "cd /; find etc/docker etc/containerd etc/containers srv usr/share/containers \
+         usr/local usr/bin/pipework* var/lib/pipework 2>/dev/null | sort | while read -r f; do \
+         stat -c '%N %a %U %G' \"$f\"; [ ! -f \"$f\" ] || sha256sum <\"$f\"; done";
+    world.sh(line).ok().lines().map(str::to_owned).collect()
+}
+
+/// Nothing but `before` is there.
+#[track_caller]
+fn assert_as(before: &[String], world: &World) {
+    let now = files(world);
+    let only = |here: &[String], there: &[String]| -> Vec<String> {
+        here.iter()
+            .filter(|line| !there.contains(line))
+            .cloned()
+            .collect()
+    };
+    let (new, gone) = (only(&now, before), only(before, &now));
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "new {new:#?}\ngone {gone:#?}"
+    );
+}
+
+fn install(world: &World, line: &str) -> Output {
+    world.sh(&format!("pipework install {line}"))
+}
+
+/// What must be said, and the exit code that goes with it.
+#[track_caller]
+fn assert_refused(output: Output, reason: &str) {
+    assert_eq!(output.status.code(), Some(1), "{}", output.stdout);
+    assert!(output.stderr.contains(reason), "{}", output.stderr);
+}
+
+on_every_suite! {
+    containerd:
+        nri_is_switched_on_where_it_is_off_and_off_again
+        a_runtime_of_our_name_hands_annotations_on
+        a_container_of_its_own_client_has_our_runtime;
+    docker:
+        one_command_and_one_run_put_a_container_on_the_lan
+        an_edit_in_between_stays_and_the_default_comes_back
+        broken_settings_are_refused_with_their_place_and_nothing_is_written;
+    podman:
+        one_command_and_one_run_put_a_container_on_the_lan
+        a_program_from_anywhere_is_put_where_hooks_find_it
+        a_container_of_our_own_program_verifies_it;
+}

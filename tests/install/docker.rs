@@ -1,0 +1,100 @@
+//! Docker: a runtime in daemon.json, beside what is there, and its end.
+
+use crate::lan::{assert_complete, eventually};
+use crate::support::world::World;
+use crate::{assert_as, assert_refused, files, install};
+
+/// Without what the kernel may lack, and as a person may have written it.
+const SETTINGS: &str = "{\n\t\"storage-driver\": \"vfs\",\n\t\"iptables\": false, \"ip6tables\": false,\n\t\"userland-proxy\":   false\n}";
+const PATH: &str = "/etc/docker/daemon.json";
+
+#[track_caller]
+fn start(world: &World) {
+    drop(world.spawn(&["sh", "-c", "exec dockerd >>/tmp/dockerd.log 2>&1"]));
+    let answers = eventually(|| world.sh("docker info").status.success());
+    assert!(answers, "{}", world.sh("tail /tmp/dockerd.log").stdout);
+}
+
+fn text(world: &World) -> String {
+    world.sh(&format!("cat {PATH}")).ok()
+}
+
+pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
+    world
+        .sh("mkdir -p /var/lib/docker && mount -t tmpfs tmpfs /var/lib/docker")
+        .ok();
+    world.write(PATH, SETTINGS);
+    world.sh(&format!("chmod 640 {PATH}")).ok();
+    let before = files(world);
+    start(world);
+    let dry = install(world, "docker --dry-run").ok();
+    assert!(dry.contains("+\t\"runtimes\": {\n"), "{dry}");
+    assert_as(&before, world);
+    let said = install(world, "docker --reload").ok();
+    assert!(said.contains("dockerd has read its settings"), "{said}");
+    world.sh("tar -C /srv/image -c . | docker import - bb").ok();
+    let seen = world.sh(
+        "docker run --rm --runtime pipework --network none --annotation pipework.bridge=br0 \
+         --annotation pipework.ip=10.0.0.5/24@10.0.0.1 bb /bin/look",
+    );
+    assert_complete(&seen.ok());
+    let verified = install(world, "docker --verify");
+    let is_static = !verified.stderr.contains("needs libraries");
+    assert!(
+        !is_static || verified.ok().contains("verified: a container had"),
+        "it is not verified"
+    );
+    let default = world.sh("docker info -f '{{.DefaultRuntime}}'").ok();
+    assert_eq!(default, "runc\n");
+    install(world, "docker --undo --reload").ok();
+    assert_as(&before, world);
+}
+
+pub fn an_edit_in_between_stays_and_the_default_comes_back(world: &World) {
+    // A link into another folder stays one.
+    world
+        .sh(&format!(
+            "mkdir -p /srv/etc /etc/docker && ln -s /srv/etc/daemon.json {PATH}"
+        ))
+        .ok();
+    world.write("/srv/etc/daemon.json", "{\n  \"debug\": false\n}\n");
+    let said = install(world, "docker").ok();
+    assert!(said.contains("dockerd does not run"), "{said}");
+    install(world, "docker --set-as-default").ok();
+    let both = text(world);
+    assert!(both.contains("\"default-runtime\": \"pipework\""), "{both}");
+    world.sh("sed -i 's/false/true/' /srv/etc/daemon.json").ok();
+    install(world, "docker --undo").ok();
+    assert_eq!(text(world), "{\n  \"debug\": true\n}\n");
+    world
+        .sh(&format!("[ -L {PATH} ] && rm -r /etc/docker"))
+        .ok();
+    // What was not there before is not there afterwards.
+    install(world, "docker").ok();
+    install(world, "docker --undo").ok();
+    world.sh("[ ! -e /etc/docker ]").ok();
+}
+
+pub fn broken_settings_are_refused_with_their_place_and_nothing_is_written(world: &World) {
+    for (settings, reason) in [
+        (
+            "{\n  \"debug\": true,\n}\n",
+            "/etc/docker/daemon.json:3:1: ",
+        ),
+        (
+            "{\"debug\": \"\u{e4}\" \"x\"}",
+            "/etc/docker/daemon.json:1:",
+        ),
+        // What dockerd alone can know.
+        ("{\"no-such-setting\": 1}\n", "no-such-setting"),
+        (
+            "{\"runtimes\": {\"pipework\": {\"path\": \"/opt/other\"}}}\n",
+            "runtimes.pipework is {\"path\":\"/opt/other\"} already",
+        ),
+    ] {
+        world.write(PATH, settings);
+        let before = files(world);
+        assert_refused(install(world, "docker"), reason);
+        assert_as(&before, world);
+    }
+}

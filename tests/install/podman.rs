@@ -1,0 +1,81 @@
+//! podman: the files of hooks.d, and our program beside them.
+
+use crate::lan::{ASK, assert_complete, import_image, podman};
+use crate::support::skip;
+use crate::support::world::World;
+use crate::{assert_as, files, install};
+
+const HOOK: &str = "/usr/share/containers/oci/hooks.d/80-pipework-createruntime.json";
+
+pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
+    let before = files(world);
+    let dry = install(world, "podman --dry-run").ok();
+    assert!(dry.contains(&format!("+++ {HOOK}\n@@ -0,0 +1,")), "{dry}");
+    assert_as(&before, world);
+    let said = install(world, "podman").ok();
+    assert!(said.starts_with("podman 5."), "{said}");
+    assert!(said.contains(&format!("wrote {HOOK}")), "{said}");
+    world.sh("pipework doctor hooks").ok();
+    import_image(world);
+    let run = format!("run --rm --network none {ASK} localhost/bb:1 /bin/look");
+    assert_complete(&podman(world, "crun", &run).ok());
+    let between = files(world);
+    let again = install(world, "podman").ok();
+    assert!(again.contains("nothing to change"), "{again}");
+    assert_as(&between, world);
+    let back = install(world, "all --undo --dry-run").ok();
+    assert!(back.contains(&format!("--- {HOOK}")), "{back}");
+    assert_as(&between, world);
+    install(world, "podman --undo").ok();
+    assert_as(&before, world);
+    let nothing = install(world, "podman --undo").ok();
+    assert_eq!(nothing, "nothing is installed\n");
+}
+
+pub fn a_program_from_anywhere_is_put_where_hooks_find_it(world: &World) {
+    world
+        .sh("mv /usr/bin/pipework /root/; rm -f /usr/bin/pipework-runtime
+             mkdir -p /etc/containers/containers.conf.d /srv/hooks.d
+             printf '[engine]\\nhooks_dir = [\"/srv/hooks.d\"]\\n' >/etc/containers/containers.conf.d/9.conf")
+        .ok();
+    let before = files(world);
+    world.sh("/root/pipework install podman").ok();
+    let hook = world
+        .sh("cat /srv/hooks.d/80-pipework-createruntime.json")
+        .ok();
+    assert!(
+        hook.contains("\"path\": \"/usr/local/bin/pipework\""),
+        "{hook}"
+    );
+    world.sh("pipework doctor hooks program").ok();
+    let linked = world.sh("readlink /usr/local/bin/pipework-runtime").ok();
+    assert_eq!(linked, "pipework\n");
+    // A hook that somebody has edited is ours all the same, and kept.
+    world
+        .sh("echo >>/srv/hooks.d/20-pipework-poststop.json")
+        .ok();
+    world.sh("/root/pipework install all --undo").ok();
+    assert_eq!(world.sh("ls /srv/hooks.d").ok(), "");
+    assert_as(&before, world);
+    world.write("/usr/local/bin/pipework", "#!/bin/sh\n");
+    crate::assert_refused(
+        world.sh("/root/pipework install podman"),
+        "/usr/local/bin/pipework is another program",
+    );
+    world.sh("rm /usr/local/bin/pipework").ok();
+}
+
+pub fn a_container_of_our_own_program_verifies_it(world: &World) {
+    let before = files(world);
+    let done = install(world, "podman --verify");
+    if done.stderr.contains("needs libraries") {
+        skip!("the program under test is not static");
+    }
+    let said = done.ok();
+    assert!(said.contains("verified: a container had"), "{said}");
+    world
+        .sh("ip link show brpwverify && exit 1; pipework gc")
+        .ok();
+    install(world, "podman --undo").ok();
+    assert_as(&before, world);
+}
