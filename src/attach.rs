@@ -26,6 +26,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::host::bundle;
 use crate::host::container::Sandbox;
+use crate::host::engine::DOCKER;
 use crate::host::inspect::InspectError;
 use crate::host::machine;
 use crate::host::view::HostView;
@@ -102,6 +103,8 @@ pub async fn attach(
     let mut view = only_of(view, request, &wanted);
     let config = sandbox.config();
     view.namespace.engine_follows = engine_follows(config.as_ref(), sandbox, &kernel)?;
+    // A person has the route that was asked for, as with pipework.
+    view.namespace.engine_connects = *caller == Caller::Runtime && identity.engine == DOCKER;
     nics::find_holder(&wanted, &view, store)?;
     nics::note_users(&mut view, store);
     let mut fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();

@@ -285,7 +285,7 @@ impl Leasing<'_> {
         let LeaseStep::SetRoute { route, ifname } = &step else {
             return Ok(Step::Lease(step));
         };
-        if route.destination.prefix_len() > 0 {
+        if route.destination.prefix_len() > 0 || route.table.is_some() {
             return Ok(Step::Lease(step));
         }
         let present = self.kernel.guest.default_routes(false).await?;

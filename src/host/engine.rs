@@ -23,6 +23,8 @@ const PODMAN_BUNDLE: &str = "userdata";
 const ANCESTORS: usize = 4;
 /// The name of Docker's namespace in containerd, below which its bundles are.
 const MOBY: &str = "moby";
+/// What [`EngineName::engine`] says of Docker's containers.
+pub const DOCKER: &str = "docker";
 /// What Docker mounts from there.
 const DOCKERS_MOUNTS: [&str; 3] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
 /// What Docker keeps of a container is some 10 KiB.
@@ -58,7 +60,7 @@ pub fn name_of(id: &str, bundle: &Path) -> EngineName {
         && let Some(name) = name_by_docker(id, bundle)
     {
         return EngineName {
-            engine: "docker",
+            engine: DOCKER,
             name,
             is_id: false,
         };

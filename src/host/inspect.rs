@@ -301,6 +301,7 @@ async fn namespace(
         loopback_up,
         taken,
         engine_follows: false,
+        engine_connects: false,
         defaults,
     })
 }

@@ -185,6 +185,9 @@ pub struct NamespaceView {
     pub taken: Vec<(IfName, IfName)>,
     /// The engine gives the container a network of its own behind us.
     pub engine_follows: bool,
+    /// The engine connects the container to networks while it runs, and then
+    /// wants to be alone with its default route.
+    pub engine_connects: bool,
     /// Default routes in the main table; read only when a gateway is asked.
     pub defaults: Vec<DefaultRouteView>,
 }

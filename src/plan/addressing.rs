@@ -286,6 +286,20 @@ impl Planner<'_> {
             // As pipework does: a route to the gateway itself comes first.
             self.push(place, add_route(host, ifname), origin);
         }
+        if let Some(table) = self.default_table(route.ifindex, route.metric) {
+            let own = Route {
+                table: Some(table),
+                ..route.clone()
+            };
+            let own = add_route(own, ifname);
+            // `sbr` has made one.
+            if !self.plan.steps.iter().any(|planned| planned.step == own) {
+                self.push(place, own, origin);
+            }
+            let v6 = matches!(route.destination, IpNet::V6(_));
+            self.before_the_engines((*interface, route.ifindex), (table, v6), origin);
+            return;
+        }
         let present = self
             .view
             .namespace

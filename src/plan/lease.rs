@@ -2,24 +2,24 @@
 //! given, renewed, replaced or withdrawn. Who starts a container and who keeps
 //! its lease use the same [`change`]. Pure.
 
-use std::net::Ipv4Addr;
+mod routes;
+
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
-use super::addressing::{broadcast, is_on_link};
+use super::addressing::broadcast;
 use super::host_access::HostReach;
 use super::step::{LeaseAsk, LeaseClient, LeaseStep, NicStep};
 use super::{Planner, Step, names};
-use crate::dhcp::lease::{Lease, LeaseRoute};
+use crate::dhcp::lease::Lease;
 use crate::dhcp::v4::{Bound, Config};
 use crate::dhcp::wire::Hardware;
 use crate::request::{ArpProbe, Asked, Attachment, ClientId, Dynamic, IfName, Uplink};
 use crate::rt::{Address, Lifetime, Resolver, Route};
+use routes::routes;
 
-/// Routes of one lease; a server that sends more is no friend.
-const MOST_ROUTES: usize = 64;
 /// `IPV6_MIN_MTU` (include/uapi/linux/ipv6.h).
 const IPV6_MIN_MTU: u32 = 1280;
 /// A label of a host name (RFC 1035 §2.3.4).
@@ -32,6 +32,9 @@ pub struct Wishes {
     pub default_route: bool,
     /// Metric of its default route; `None` means the kernel's.
     pub metric: Option<u32>,
+    /// The table of its default route; `None` is the main one.
+    #[serde(default)]
+    pub table: Option<u32>,
     /// The MTU that the interface has without it, which it may lower; `None`:
     /// it sets none.
     pub mtu: Option<u32>,
@@ -177,61 +180,6 @@ fn lifetime(bound: &Bound, now: Duration) -> Option<Lifetime> {
     })
 }
 
-/// The routes of a lease, those on the link first, each from the leased
-/// address: so the kernel takes them away together with it.
-fn routes(target: Target<'_>, lease: &Lease) -> Vec<Route> {
-    let own = lease.address.trunc();
-    let wanted = |route: &&LeaseRoute| {
-        let is_default = route.destination.prefix_len() == 0;
-        let is_own = route.destination == own && route.via.is_none();
-        !is_own && (!is_default || target.wishes.default_route)
-    };
-    let mut given: Vec<&LeaseRoute> = lease.routes.iter().filter(wanted).collect();
-    given.sort_by_key(|route| route.via.is_some());
-    given.truncate(MOST_ROUTES);
-    let mut routes: Vec<Route> = Vec::new();
-    for LeaseRoute { destination, via } in given {
-        let route = |destination: IpNet, via: Option<Ipv4Addr>, metric| Route {
-            ifindex: target.ifindex,
-            destination,
-            via: via.map(Into::into),
-            metric,
-            table: None,
-            source: Some(lease.address.addr().into()),
-            onlink: false,
-        };
-        let on_link = |routes: &[Route]| {
-            let links = routes.iter().filter(|route| route.via.is_none());
-            let links = links.map(|route| route.destination);
-            links.chain([IpNet::V4(lease.address)]).collect::<Vec<_>>()
-        };
-        if let Some(via) = via
-            && !is_on_link((*via).into(), &on_link(&routes))
-        {
-            // As pipework does: a route to the router itself comes first.
-            routes.push(route(IpNet::from(std::net::IpAddr::from(*via)), None, None));
-        }
-        let is_default = destination.prefix_len() == 0;
-        let metric = target.wishes.metric.filter(|_| is_default);
-        let new = route(IpNet::V4(*destination), *via, metric);
-        let is_there = |old: &Route| (old.destination, old.metric) == (new.destination, new.metric);
-        if !routes.iter().any(is_there) {
-            routes.push(new);
-        }
-    }
-    let way_back = target
-        .reach
-        .and_then(|reach| reach.way_back(lease.address, target.ifindex));
-    if let Some(way) = way_back
-        && !routes
-            .iter()
-            .any(|route| route.destination == way.destination)
-    {
-        routes.push(way);
-    }
-    routes
-}
-
 impl Planner<'_> {
     /// Asks for the leases, after everything else.
     pub(super) fn leases(&mut self, attachments: &[&Attachment]) {
@@ -340,9 +288,17 @@ impl Planner<'_> {
             probes: dhcp.arp() != ArpProbe::Off,
             servers: Vec::new(),
         };
+        let ifindex = interface.ifindex;
+        let becomes_default = wants_default && rival.is_none();
+        let default_table = self.default_table(ifindex, metric);
+        if let Some(table) = default_table.filter(|_| becomes_default) {
+            let origin = &attachment.uplink.origin;
+            self.before_the_engines((place, ifindex), (table, false), origin);
+        }
         let wishes = Wishes {
-            default_route: wants_default && rival.is_none(),
+            default_route: becomes_default,
             metric,
+            table: default_table,
             mtu: attachment.mtu.is_none().then_some(mtu),
             least_mtu: if has_ipv6(attachment) {
                 IPV6_MIN_MTU

@@ -20,7 +20,7 @@ const WRITTEN_RULES: u32 = 20_000;
 const SOURCE_RULES: u32 = 25_000;
 
 /// `RT_TABLE_MAIN`.
-const MAIN: u32 = 254;
+pub(super) const MAIN: u32 = 254;
 
 impl Planner<'_> {
     /// Asks for the addresses before they are taken, when the link is up.
@@ -218,7 +218,7 @@ impl Planner<'_> {
 /// The table of an interface has its number: nobody gives a table such a high
 /// one, and no two interfaces of a namespace share it. A device that was handed
 /// over may have kept a low one, which may be that of a table in use.
-fn own_table(ifindex: u32) -> u32 {
+pub(super) fn own_table(ifindex: u32) -> u32 {
     match ifindex < LOWEST_INDEX {
         true => ifindex + LOWEST_INDEX,
         false => ifindex,

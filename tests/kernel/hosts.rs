@@ -8,6 +8,7 @@ use crate::macvlan::needs_macvlan;
 use crate::policy;
 use crate::support::lab::host::Host;
 use crate::support::lab::{Container, Lab, ip, lab, run};
+use crate::support::ovs::{Ovs, ovs};
 use crate::support::vm::{Vm, vm};
 use crate::vlan::needs_8021q;
 
@@ -18,6 +19,8 @@ enum By {
     Bridge,
     /// The cable itself.
     Nic,
+    /// A bridge of Open vSwitch that has the cable as a port.
+    Ovs,
 }
 
 impl By {
@@ -25,6 +28,7 @@ impl By {
         match self {
             Self::Bridge => "pipework.bridge=br0",
             Self::Nic => "pipework.parent=cable",
+            Self::Ovs => "pipework.ovs=ovs0",
         }
     }
 
@@ -134,6 +138,35 @@ fn a_bridge_here_and_vlan_devices_there_keep_vlans_apart() {
     });
 }
 
+/// This lab with a bridge of Open vSwitch, and another host without.
+fn switched(lab: &Lab, ovs: &Ovs, there: By) -> Host {
+    let host = cabled(lab, By::Ovs, there);
+    ovs.bridge("ovs0");
+    ovs.vsctl("add-port ovs0 cable");
+    host
+}
+
+#[test]
+fn open_vswitch_here_and_vlan_devices_there_keep_vlans_apart() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let ovs = ovs!(lab);
+        let host = switched(lab, &ovs, By::Nic);
+        same_vlan_talks_and_no_other(lab, &host, By::Ovs, By::Nic);
+    });
+}
+
+#[test]
+fn open_vswitch_here_and_a_filtering_bridge_there_keep_vlans_apart() {
+    lab!(|lab| {
+        needs_vlan_filtering!();
+        let ovs = ovs!(lab);
+        let host = switched(lab, &ovs, By::Bridge);
+        same_vlan_talks_and_no_other(lab, &host, By::Ovs, By::Bridge);
+    });
+}
+
 fn real_nics_keep_vlans_apart(vm: &Vm, driver: &str, by: By) {
     let host = really_cabled(vm, driver, by, by);
     same_vlan_talks_and_no_other(vm, &host, by, by);
@@ -166,32 +199,48 @@ fn a_trunk_into_a_container_carries_every_vlan_of_the_cable() {
         needs_8021q!();
         needs_macvlan!();
         let host = cabled(lab, By::Bridge, By::Nic);
-        let router = lab.container("router");
-        let asked = ["pipework.bridge=br0", "pipework.trunk=100,200"];
-        lab.attach(&router, &asked).ok();
-        lab.inside(&router, || {
-            for (number, vlan) in [100, 200].into_iter().enumerate() {
-                ip(&format!(
-                    "link add link eth1 name eth1.{vlan} type vlan id {vlan}"
-                ));
-                ip(&format!("addr add 10.{number}.0.1/24 dev eth1.{vlan}"));
-                ip(&format!("link set eth1.{vlan} up"));
-            }
-            run("sysctl", "-qw net.ipv4.ip_forward=1");
-        });
-        let mut ends = Vec::new();
-        for (number, vlan) in [100, 200].into_iter().enumerate() {
-            let end = lab.container(&format!("end{vlan}"));
-            let vlan = format!("pipework.vlan={vlan}");
-            let ip = format!("pipework.ip=10.{number}.0.5/24");
-            let other = 1 - number;
-            lab.attach_on(&host, &end, &["pipework.parent=cable", &vlan, &ip])
-                .ok();
-            lab.inside(&end, || {
-                crate::support::lab::ip(&format!("route add 10.{other}.0.0/24 via 10.{number}.0.1"))
-            });
-            ends.push(end);
-        }
-        assert!(reaches(lab, &ends[0], "10.1.0.5", 30), "by the router");
+        routed_between_vlans(lab, &host, By::Bridge);
     });
+}
+
+#[test]
+fn a_trunk_of_open_vswitch_carries_every_vlan_of_the_cable() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let ovs = ovs!(lab);
+        let host = switched(lab, &ovs, By::Nic);
+        routed_between_vlans(lab, &host, By::Ovs);
+    });
+}
+
+/// A container with a trunk here routes between two VLANs of the other host.
+fn routed_between_vlans(lab: &Lab, host: &Host, here: By) {
+    let router = lab.container("router");
+    let asked = [here.uplink(), "pipework.trunk=100,200"];
+    lab.attach(&router, &asked).ok();
+    lab.inside(&router, || {
+        for (number, vlan) in [100, 200].into_iter().enumerate() {
+            ip(&format!(
+                "link add link eth1 name eth1.{vlan} type vlan id {vlan}"
+            ));
+            ip(&format!("addr add 10.{number}.0.1/24 dev eth1.{vlan}"));
+            ip(&format!("link set eth1.{vlan} up"));
+        }
+        run("sysctl", "-qw net.ipv4.ip_forward=1");
+    });
+    let mut ends = Vec::new();
+    for (number, vlan) in [100, 200].into_iter().enumerate() {
+        let end = lab.container(&format!("end{vlan}"));
+        let vlan = format!("pipework.vlan={vlan}");
+        let address = format!("pipework.ip=10.{number}.0.5/24");
+        let other = 1 - number;
+        lab.attach_on(host, &end, &["pipework.parent=cable", &vlan, &address])
+            .ok();
+        lab.inside(&end, || {
+            ip(&format!("route add 10.{other}.0.0/24 via 10.{number}.0.1"))
+        });
+        ends.push(end);
+    }
+    assert!(reaches(lab, &ends[0], "10.1.0.5", 30), "by the router");
 }

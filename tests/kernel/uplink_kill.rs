@@ -4,9 +4,12 @@ use std::process::{Command, Stdio};
 
 use crate::kill::{strace_works, was_killed};
 use crate::nic_state::furnish;
-use crate::support::lab::{Lab, Outcome, PIPEWORK, lab};
+use crate::support::lab::{Lab, Outcome, PIPEWORK, ip, lab};
+use crate::support::ovs::ovs;
 use crate::support::skip;
 use crate::uplink::{Guards, is_recorded, uplink, wait_for};
+use crate::uplink_links::{has_bonds, switch};
+use crate::vlan::needs_8021q;
 
 /// Calls by which the kernel, the store and the guard are reached. strace counts
 /// each of them by itself.
@@ -41,13 +44,25 @@ fn count(call: &str, arguments: &str) -> usize {
     calls.lines().filter(|line| line.starts_with(call)).count()
 }
 
+/// A change, and what there is to be changed.
+struct Change {
+    /// What is killed.
+    arguments: &'static str,
+    /// By which it comes about, and what takes it back.
+    words: (&'static str, &'static str),
+    calls: &'static [&'static str],
+    first: usize,
+    step: usize,
+    clear: fn(&str),
+}
+
 /// Makes what `arguments` need, or takes away what they made.
-fn prepare(arguments: &str) {
+fn prepare(arguments: &str, (add, del): (&str, &str)) {
     let is_there = !String::from_utf8_lossy(&uplink("list").0.stdout).is_empty();
     match arguments.starts_with("del") {
-        true if !is_there => drop(uplink("add br0 eth0 --confirm-within 0").ok()),
+        true if !is_there => drop(uplink(&format!("{add} --confirm-within 0")).ok()),
         // Its time may be over in this moment.
-        false if is_there => drop(uplink("del br0")),
+        false if is_there => drop(uplink(del)),
         true | false => {}
     }
     wait_for(arguments, || is_recorded() == arguments.starts_with("del"));
@@ -55,54 +70,60 @@ fn prepare(arguments: &str) {
 }
 
 /// Kills `pipework uplink ARGUMENTS` in every `step`th of each of the `calls`,
-/// from the first; what is left is cleared up by `clear`.
-fn at_calls(
-    lab: &Lab,
-    arguments: &str,
-    (calls, first, step): (&[&str], usize, usize),
-    clear: impl Fn(),
-) {
-    let _machine = furnish(lab, "eth0");
-    let nic = lab.snapshot();
-    for call in calls {
-        prepare(arguments);
+/// from the first; what is left is cleared up by `clear`. Then the host is as it
+/// was, and what `seen` sees.
+fn at_calls<T: PartialEq + std::fmt::Debug>(lab: &Lab, change: &Change, seen: impl Fn() -> T) {
+    let Change {
+        arguments, words, ..
+    } = *change;
+    let (nic, more) = (lab.snapshot(), seen());
+    for call in change.calls {
+        prepare(arguments, words);
         let count = count(call, arguments);
-        for number in (first..=count).step_by(step) {
+        for number in (change.first..=count).step_by(change.step) {
             let what = format!("{call} {number} of {count}, {arguments}");
-            prepare(arguments);
+            prepare(arguments, words);
             let outcome = injected(call, &format!("signal=SIGKILL:when={number}"), arguments);
             // It waits for the kernel now and then, so it may make a few calls less.
             if !was_killed(&outcome) {
                 assert!(number + 20 > count, "{what}");
                 break;
             }
-            clear();
+            (change.clear)(words.1);
             wait_for(&what, || !is_recorded());
             nic.assert_equal(&lab.snapshot(), &what);
+            assert_eq!(seen(), more, "{what}");
             wait_for("the guard's end", || Guards::all().is_empty());
         }
     }
 }
 
 /// The guard alone does it, unless it was not armed yet.
-fn by_the_guard() {
+fn by_the_guard(_: &str) {
     if Guards::all().is_empty() && is_recorded() {
         uplink("list").ok();
     }
 }
 
 /// The guard was killed, too; the next command does it.
-fn by_the_next_command() {
+fn by_the_next_command(del: &str) {
+    let is_there = || !uplink("list").0.stdout.is_empty();
     Guards::kill();
-    if uplink("list").0.stdout.is_empty() {
+    if !is_there() {
         return;
     }
-    // Whoever survived is unconfirmed, or confirmed and about to be gone.
-    uplink("del br0").ok();
+    // Whoever survived is unconfirmed, or confirmed and about to be gone. A guard
+    // that was only about to begin may have been quicker.
+    let taken_back = uplink(del);
+    assert!(!is_there(), "{}", taken_back.stderr());
+    Guards::kill();
 }
 
+/// A bridge in the place of a NIC.
+const BRIDGE: (&str, &str) = ("add br0 eth0", "del br0");
+
 macro_rules! killed {
-    ($($name:ident: $arguments:literal $calls:expr, $clear:ident;)*) => { $(
+    ($($name:ident: $arguments:literal ($calls:expr, $first:literal, $step:literal), $clear:ident;)*) => { $(
         #[test]
         fn $name() {
             if !strace_works() {
@@ -110,7 +131,16 @@ macro_rules! killed {
             }
             lab!(|lab| {
                 let _guards = Guards;
-                at_calls(lab, $arguments, $calls, $clear);
+                let _machine = furnish(lab, "eth0");
+                let change = Change {
+                    arguments: $arguments,
+                    words: BRIDGE,
+                    calls: $calls,
+                    first: $first,
+                    step: $step,
+                    clear: $clear,
+                };
+                at_calls(lab, &change, || ());
             });
         }
     )* };
@@ -127,6 +157,74 @@ killed! {
         "del br0" (&[SEND], 2, 3), by_the_next_command;
 }
 
+/// Kills the way in, and then the way back, at every `step`th message.
+fn both_ways<T: PartialEq + std::fmt::Debug>(
+    lab: &Lab,
+    [add, del]: [&'static str; 2],
+    (calls, step): (&'static [&'static str], usize),
+    seen: impl Fn() -> T,
+) {
+    let words = (add, del);
+    for arguments in [add, del] {
+        let change = Change {
+            arguments,
+            words,
+            calls,
+            first: 3,
+            step,
+            clear: by_the_next_command,
+        };
+        at_calls(lab, &change, &seen);
+    }
+}
+
+#[test]
+fn a_change_of_open_vswitch_that_is_killed_is_taken_back_with_its_rows() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let _guards = Guards;
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let _machine = furnish(lab, "eth0");
+        let words = ["add ovs0 eth0", "del ovs0"];
+        both_ways(lab, words, (&[SEND], 9), || ovs.rows());
+    });
+}
+
+#[test]
+fn a_change_of_a_vlan_of_a_nic_that_is_killed_is_taken_back_with_its_device() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        needs_8021q!();
+        let _guards = Guards;
+        let _machine = furnish(lab, "eth0");
+        let words = ["add br100 eth0 --vlan 100", "del br100"];
+        both_ways(lab, words, (&[SEND], 15), || ());
+    });
+}
+
+#[test]
+fn a_bond_that_is_killed_while_it_is_made_is_two_nics_again() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        if !has_bonds() {
+            skip!("kernel has no bonding");
+        }
+        let _guards = Guards;
+        let _machine = switch(lab);
+        ip("addr add 10.0.0.5/24 dev eth0");
+        ip("route add default via 10.0.0.2");
+        let words = ["add br0 eth0 eth1 --bond active-backup", "del br0"];
+        both_ways(lab, words, (&[SEND], 19), || ());
+    });
+}
+
 #[test]
 fn a_change_of_which_any_message_is_refused_takes_itself_back() {
     if !strace_works() {
@@ -139,7 +237,7 @@ fn a_change_of_which_any_message_is_refused_takes_itself_back() {
         let arguments = "add br0 eth0";
         let count = count(SEND, arguments);
         for number in (1..=count).step_by(2) {
-            prepare(arguments);
+            prepare(arguments, BRIDGE);
             let outcome = injected(SEND, &format!("error=EPERM:when={number}"), arguments);
             before_or_made(lab, &before, &outcome, number);
         }

@@ -26,6 +26,10 @@ fn has(kind: &str) -> bool {
     made.is_ok_and(|output| output.status.success())
 }
 
+pub fn has_bonds() -> bool {
+    has("type bond")
+}
+
 fn pings(address: &str) -> bool {
     let mut command = Command::new("ping");
     command.args(["-c", "1", "-W", "2", address]);
@@ -115,7 +119,7 @@ fn vlan_devices_of_a_nic_go_on_working_when_it_is_a_port() {
 
 /// A switch with two ports, eth0 and eth1 of the host; the machine behind it has
 /// 10.0.0.2/24 and fd00::2/64.
-fn switch(lab: &Lab) -> Container {
+pub fn switch(lab: &Lab) -> Container {
     let machine = lab.container("switch");
     for number in 0..2 {
         let pid = machine.pid();
@@ -140,7 +144,7 @@ fn switch(lab: &Lab) -> Container {
 #[test]
 fn two_nics_become_a_bond_while_a_transfer_goes_on_and_two_nics_again() {
     lab!(|lab| {
-        if !has("type bond") {
+        if !has_bonds() {
             skip!("kernel has no bonding");
         }
         let _guards = Guards;
@@ -177,7 +181,7 @@ fn two_nics_become_a_bond_while_a_transfer_goes_on_and_two_nics_again() {
 #[test]
 fn a_bond_that_nobody_confirms_is_two_nics_again() {
     lab!(|lab| {
-        if !has("type bond") {
+        if !has_bonds() {
             skip!("kernel has no bonding");
         }
         let _guards = Guards;
@@ -199,7 +203,7 @@ fn a_bond_that_nobody_confirms_is_two_nics_again() {
 #[test]
 fn a_bond_without_a_carrier_is_not_relied_upon() {
     lab!(|lab| {
-        if !has("type bond") {
+        if !has_bonds() {
             skip!("kernel has no bonding");
         }
         let _guards = Guards;

@@ -52,10 +52,10 @@ pub fn assert_complete_with(seen: &str, address: &str) -> String {
         .lines()
         .find(|line| line.starts_with("link eth1 up running "));
     let link = link.unwrap_or_else(|| panic!("eth1 is not up and running:\n{seen}"));
-    for line in [
-        &format!("addr eth1 {address}/24 brd 10.0.0.255"),
-        "route default via 10.0.0.1 dev eth1 metric 0",
-    ] {
+    let way = format!("way {address}");
+    let address = format!("addr eth1 {address}/24 brd 10.0.0.255");
+    let ours = [address.as_str(), way.as_str()];
+    for line in ours.into_iter().chain(crate::ROUTES.iter().copied()) {
         assert!(
             seen.lines().any(|seen| seen == line),
             "{line} is missing:\n{seen}"

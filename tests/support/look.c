@@ -1,5 +1,6 @@
 /* The workload that looks once: what does the first instruction of a container
- * find? Prints links, addresses and IPv4 default routes, one per line, and ends;
+ * find? Prints links, addresses, IPv4 default routes and the
+ * address that packets to elsewhere come from, one per line, and ends;
  * with any argument it stays until SIGTERM. Static, so that it needs no root
  * filesystem, and it reads before it does anything else. */
 #include <arpa/inet.h>
@@ -57,6 +58,23 @@ static void default_route_lines(void)
 		fclose(f);
 }
 
+/* By whatever table and rule; nothing is sent. */
+static void way_line(void)
+{
+	struct sockaddr_in far = { .sin_family = AF_INET, .sin_port = htons(9) }, own;
+	socklen_t length = sizeof own;
+	char address[INET_ADDRSTRLEN];
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, "198.51.100.1", &far.sin_addr);
+	if (!connect(s, (struct sockaddr *)&far, sizeof far) &&
+	    !getsockname(s, (struct sockaddr *)&own, &length)) {
+		inet_ntop(AF_INET, &own.sin_addr, address, sizeof address);
+		printf("way %s\n", address);
+	}
+	close(s);
+}
+
 static void leave(int signal)
 {
 	(void)signal;
@@ -75,6 +93,7 @@ int main(int argc, char **argv)
 		else if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET)
 			address_line(i);
 	default_route_lines();
+	way_line();
 	puts("looked");
 	fflush(stdout);
 	signal(SIGTERM, leave);

@@ -1,7 +1,7 @@
 //! What a lease changes, from nothing, from another one, and back to nothing.
 
 use super::*;
-use crate::dhcp::lease::Times;
+use crate::dhcp::lease::{LeaseRoute, Times};
 
 fn ifname() -> IfName {
     "eth1".parse().unwrap()
@@ -14,6 +14,7 @@ fn target(ifname: &IfName) -> Target<'_> {
         wishes: Wishes {
             default_route: true,
             metric: None,
+            table: None,
             mtu: Some(1500),
             least_mtu: 0,
         },
@@ -144,6 +145,11 @@ fn the_mtu_is_only_lowered_and_a_default_route_only_set_where_it_is_wanted() {
     let lease = bound("10.0.0.5/24", &[DEFAULT], Some(9000));
     let ifname = ifname();
     let mut target = target(&ifname);
+    target.wishes.table = Some(7);
+    let now = Duration::from_secs(100);
+    let (steps, after) = change(target, &Applied4::default(), Some(&lease), now);
+    assert_eq!(steps.len(), 2);
+    assert_eq!(after.routes.last().unwrap().table, Some(7));
     target.wishes.default_route = false;
     let now = Duration::from_secs(100);
     let (steps, _) = change(target, &Applied4::default(), Some(&lease), now);
