@@ -17,6 +17,8 @@ mod engine;
 #[allow(dead_code)]
 #[path = "runtimes/lan.rs"]
 mod lan;
+#[path = "docker_network/leases.rs"]
+mod leases;
 #[path = "docker_network/life.rs"]
 mod life;
 #[path = "docker_network/plugin.rs"]
@@ -44,6 +46,10 @@ fn on(suite: &str, case: fn(&Lan)) {
 on_every_suite! {
     compose:
         services_are_on_the_lan_over_up_restart_scale_and_down;
+    leases:
+        a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again
+        without_a_server_or_a_keeper_docker_says_so
+        a_named_network_gives_an_address_of_its_pool;
     life:
         the_plugin_may_be_killed_and_started_at_any_time
         dockerd_may_be_killed_while_containers_live_on

@@ -8,6 +8,7 @@
 pub mod driver;
 mod endpoint;
 pub mod error;
+mod follow;
 mod ipam;
 mod place;
 mod routes;

@@ -365,6 +365,14 @@ impl Daemon {
 
     /// A namespace, by a process in it or a path to it.
     pub(super) fn open(&self, key: &NamespaceKey, more: &[Keeper]) -> io::Result<Netns> {
+        let known = self.store.read(key).unwrap_or_default();
+        if let Some(lent) = known.complete.and_then(|record| record.lent) {
+            // Where it is not there yet, a while is waited.
+            let there = lent
+                .path
+                .and_then(|path| self.open_with(&path, lent.cookie));
+            return there.ok_or_else(|| io::ErrorKind::NotFound.into());
+        }
         let (keepers, paths) = self.keepers(key, more);
         let alive = keepers
             .iter()
@@ -376,7 +384,11 @@ impl Daemon {
     }
 
     fn open_if_it_is(&self, path: &Path, key: &NamespaceKey) -> Option<Netns> {
+        self.open_with(path, key.cookie)
+    }
+
+    fn open_with(&self, path: &Path, cookie: u64) -> Option<Netns> {
         let netns = Netns::open(path).ok()?;
-        (netns.cookie(&self.home).ok()? == key.cookie).then_some(netns)
+        (netns.cookie(&self.home).ok()? == cookie).then_some(netns)
     }
 }

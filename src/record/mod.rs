@@ -135,6 +135,19 @@ pub struct Record {
     /// A process that keeps the namespace alive although no container that
     /// refers to it is; found when the last reference went.
     pub keeper: Option<Keeper>,
+    /// Where its interfaces are, if an engine has them elsewhere meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<Lent>,
+}
+
+/// Interfaces that are away from the namespace in which they were made, and where
+/// they end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lent {
+    /// Where; `None` while they are on their way.
+    pub path: Option<PathBuf>,
+    /// The cookie of that namespace.
+    pub cookie: u64,
 }
 
 /// One interface.
@@ -191,6 +204,7 @@ impl Record {
             undo: Vec::new(),
             paths: Vec::new(),
             keeper: None,
+            lent: None,
         }
     }
 

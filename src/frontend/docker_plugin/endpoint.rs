@@ -15,7 +15,7 @@ use ipnet::IpNet;
 
 use super::driver::{Driver, gateways};
 use super::error::DockerError;
-use super::{place, routes, scratch};
+use super::{follow, place, routes, scratch};
 use crate::attach::{Context, attach};
 use crate::deadline::Deadline;
 use crate::docker::message::{CreateEndpoint, Interface, InterfaceName, Join, Joined, StaticRoute};
@@ -255,14 +255,15 @@ fn make(network: &Network, wanted: &Asked, begun: &mut Endpoint) -> Result<(), E
     };
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     telling::log(&begun.name, &attached);
-    let record = store.read(&sandbox.key)?.complete;
-    let made = record
-        .as_ref()
-        .and_then(|record| record.attachments.first());
-    let Some(made) = made else {
-        let link = begun.link.clone();
-        return Err(DockerError::Gone { link }.into());
+    let gone = || DockerError::Gone {
+        link: wanted.link.clone(),
     };
+    let _namespace = store.lock_namespace(&sandbox.key, deadline)?;
+    let mut record = store.read(&sandbox.key)?.complete.ok_or_else(gone)?;
+    // Who keeps a lease does not miss it while it is away.
+    record.lent = follow::lent_to(None, 0);
+    store.rewrite(&record)?;
+    let made = record.attachments.first().ok_or_else(gone)?;
     begun.ifindex = made.ifindex;
     begun.mac = made.mac.to_string();
     let known = &wanted.addresses;
@@ -342,6 +343,9 @@ pub(super) fn join(driver: &Driver, asked: &Join) -> Result<Joined, Error> {
     }
     endpoint.sandbox = Some(place::sandbox_path(&asked.sandbox)?);
     driver.state.write(&endpoint).map_err(DockerError::from)?;
+    if !endpoint.leased.is_empty() {
+        follow::begin(&driver.state, &endpoint.id);
+    }
     let gateway = |v6: bool| {
         let mut gateways = endpoint.gateways.iter();
         let gateway = gateways.find(|gateway| gateway.is_ipv6() == v6);

@@ -52,7 +52,7 @@ pub(super) fn sandbox_path(text: &str) -> Result<PathBuf, DockerError> {
     }
 }
 
-async fn find(at: &Rtnl, endpoint: &Endpoint) -> Result<Option<LinkFacts>, RtnlError> {
+pub(super) async fn find(at: &Rtnl, endpoint: &Endpoint) -> Result<Option<LinkFacts>, RtnlError> {
     let by_index = at.link_by_index(endpoint.ifindex.max(1)).await?;
     let mac = endpoint.mac.parse::<MacAddr>().ok().map(MacAddr::octets);
     let is_ours =

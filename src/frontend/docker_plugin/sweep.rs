@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::driver::Driver;
-use super::{place, scratch};
+use super::{follow, place, scratch};
 use crate::docker::state::Endpoint;
 use crate::error::Error;
 
@@ -42,6 +42,8 @@ fn look(driver: &Driver, before: &BTreeMap<String, u32>) -> BTreeMap<String, u32
         };
         paths.push(scratch::path_of(&endpoint.id));
         if !place::is_dead(&endpoint) {
+            // Whoever followed it may have been killed.
+            follow::has_arrived(&endpoint);
             continue;
         }
         let times = before.get(&endpoint.id).map_or(1, |times| times + 1);
