@@ -28,9 +28,6 @@ use engine::Docker;
 use support::world::Skip;
 use support::{on_every_suite, skip};
 
-/// The way out is ours, but not by a default route in the main table.
-const ROUTES: &[&str] = &[];
-
 fn on(suite: &str, case: fn(&Docker)) {
     let docker = match Docker::enter(suite) {
         Ok(docker) => docker,

@@ -31,9 +31,6 @@ use plugin::Lan;
 use support::world::Skip;
 use support::{on_every_suite, skip};
 
-/// The way out of a network of Docker is Docker's.
-const ROUTES: &[&str] = &[];
-
 fn on(suite: &str, case: fn(&Lan)) {
     let lan = match Lan::enter(suite) {
         Ok(lan) => lan,

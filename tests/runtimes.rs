@@ -43,9 +43,6 @@ use std::path::Path;
 use support::world::{Skip, World};
 use support::{on_every_suite, skip};
 
-/// By this a container's way out is ours.
-const ROUTES: &[&str] = &["route default via 10.0.0.1 dev eth1 metric 0"];
-
 fn on(suite: &str, case: fn(&World)) {
     let world = match World::enter(suite) {
         Ok(world) => world,

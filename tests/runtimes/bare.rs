@@ -2,17 +2,16 @@
 
 use serde_json::json;
 
-use crate::lan::{REQUEST, RUNTIMES, assert_complete, assert_nothing_left, host_links};
+use crate::lan::{DEFAULT, REQUEST, RUNTIMES, assert_complete, assert_nothing_left, host_links};
 use crate::support::world::World;
 
 pub fn the_first_instruction_sees_the_interface_complete(world: &World) {
     let bundle = world.bundle("web", &REQUEST, &["/bin/look"]);
     for runtime in RUNTIMES {
-        assert_complete(
-            &world
-                .run(&[runtime, "run", "--bundle", &bundle, "web"])
-                .ok(),
-        );
+        let run = [runtime, "run", "--bundle", &bundle, "web"];
+        let seen = world.run(&run).ok();
+        assert_complete(&seen);
+        assert!(seen.contains(DEFAULT), "{seen}");
         assert_nothing_left(world);
     }
 }

@@ -1,8 +1,8 @@
 //! The life of a podman container: run, create, start, restart, kill, remove.
 
 use crate::lan::{
-    ASK, RUNTIMES, assert_complete, assert_nothing_left, eventually, host_links, import_image,
-    looks, podman,
+    ASK, DEFAULT, RUNTIMES, assert_complete, assert_nothing_left, eventually, host_links,
+    import_image, looks, podman,
 };
 use crate::support::world::World;
 
@@ -10,7 +10,9 @@ pub fn the_first_instruction_sees_the_interface_complete(world: &World) {
     import_image(world);
     for runtime in RUNTIMES {
         let run = format!("run --rm --network none {ASK} localhost/bb:1 /bin/look");
-        assert_complete(&podman(world, runtime, &run).ok());
+        let seen = podman(world, runtime, &run).ok();
+        assert_complete(&seen);
+        assert!(seen.contains(DEFAULT), "{seen}");
         assert_nothing_left(world);
     }
 }

@@ -1,8 +1,8 @@
 //! Our interface beside the networks that podman itself can give.
 
 use crate::lan::{
-    ASK, RUNTIMES, assert_complete, assert_nothing_left, host_links, import_image, podman, records,
-    sweep,
+    ASK, DEFAULT, RUNTIMES, assert_complete, assert_nothing_left, host_links, import_image, podman,
+    records, sweep,
 };
 use crate::support::world::World;
 
@@ -12,6 +12,7 @@ pub fn the_interface_comes_beside_the_engines_own(world: &World) {
         let run = format!("run --rm --network bridge {ASK} localhost/bb:1 /bin/look");
         let seen = podman(world, runtime, &run).ok();
         assert_complete(&seen);
+        assert!(seen.contains(DEFAULT), "{seen}");
         assert!(
             seen.contains("link eth0 up running ") && seen.contains("addr eth0 10.88.0."),
             "{seen}"
