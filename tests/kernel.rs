@@ -80,6 +80,8 @@ mod networks;
 mod nic_state;
 #[path = "kernel/nics.rs"]
 mod nics;
+#[path = "kernel/older.rs"]
+mod older;
 #[path = "kernel/ovs.rs"]
 mod ovs;
 #[path = "kernel/ovs_bridge.rs"]

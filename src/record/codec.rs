@@ -75,3 +75,57 @@ pub(super) fn read_record(path: &Path) -> Result<Option<Record>, RecordError> {
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As an earlier release wrote them, byte by byte.
+    const OVS: &[u8] = include_bytes!("../../tests/kernel/bytes/ovs.record");
+    const NIC: &[u8] = include_bytes!("../../tests/kernel/bytes/nic.record");
+
+    fn read(bytes: &[u8]) -> Result<Record, RecordError> {
+        decode(Path::new("/run/pipework/attachments/0/1"), bytes)
+    }
+
+    #[test]
+    fn what_an_earlier_release_will_have_taken_back_is_understood() {
+        for (bytes, undone) in [
+            (
+                OVS,
+                ["the port pwbe07103e5c of Open vSwitch", "pwbe07103e5c"],
+            ),
+            (NIC, ["eth2 is on the host again", "eth2 as it was"]),
+        ] {
+            let record = read(bytes).unwrap();
+            let [attachment] = record.attachments.as_slice() else {
+                panic!("{record:?}")
+            };
+            let undos = attachment.undo.iter().map(ToString::to_string);
+            assert_eq!(undos.collect::<Vec<_>>(), undone);
+            assert!(attachment.undo.iter().all(|undo| undo.is_part_of_detach()));
+            // What this release writes of it says the same.
+            assert_eq!(read(&encode(&record)).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_later_release_is_told_from_a_broken_one() {
+        let (first, rest) = OVS.split_at(OVS.iter().position(|b| *b == b' ').unwrap());
+        let later = [first, b" 2", &rest[2..]].concat();
+        let error = read(&later).unwrap_err();
+        assert!(
+            matches!(error, RecordError::Newer { version: 2, .. }),
+            "{error}"
+        );
+        for broken in [
+            &b""[..],
+            b"pipework",
+            b"pipework 1\n",
+            &OVS[..OVS.len() - 1],
+        ] {
+            let error = read(broken).unwrap_err();
+            assert!(matches!(error, RecordError::Unreadable { .. }), "{error}");
+        }
+    }
+}
