@@ -19,7 +19,7 @@ PROBED = $(shell d=$$(mktemp -d); echo 'fn main() {}' | rustc $(LAID_OUT) -o $$d
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: help build image demo test vm-test bench docs install hot-functions check-setup lint clean
+.PHONY: help build image demo test vm-test bench docs install install-files package release-notes hot-functions check-setup lint clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -50,16 +50,32 @@ bench: build ## whole-process times, as ratios to the floor and to others
 docs: ## the tables in README.md and the manual pages, from the program
 	PIPEWORK_DOCS=write $(CARGO) test --locked --quiet --test documentation
 
-install: build ## binary, hooks.d files, manual pages, timer, example of a policy; PREFIX, DESTDIR
+install: build install-files ## everything that the packages have, into PREFIX (/usr), below DESTDIR
+
+# The one list of what is shipped.
+SHARE = $(DESTDIR)$(PREFIX)/share
+install-files:
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/pipework
 	ln -sf pipework $(DESTDIR)$(PREFIX)/bin/pipework-runtime
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/containers/oci/hooks.d hooks/*.json
+	install -D -m 0644 -t $(SHARE)/containers/oci/hooks.d hooks/*.json
 	for section in 1 5 7 8; do \
-	  install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section packaging/man/*.$$section || exit 1; done
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/pipework packaging/policy.toml.example packaging/config.toml.example
+	  install -D -m 0644 -t $(SHARE)/man/man$$section packaging/man/*.$$section || exit 1; done
+	install -D -m 0644 -t $(SHARE)/doc/pipework packaging/policy.toml.example packaging/config.toml.example
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/*
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/network packaging/networkd/*
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/NetworkManager/conf.d packaging/NetworkManager/*
+	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/vendor-completions $(SHARE)/fish/vendor_completions.d
+	$(BINARY) completions bash >$(SHARE)/bash-completion/completions/pipework
+	$(BINARY) completions zsh >$(SHARE)/zsh/vendor-completions/_pipework
+	$(BINARY) completions fish >$(SHARE)/fish/vendor_completions.d/pipework.fish
+
+package: build ## target/package: .deb and .rpm
+	@tests/setup package
+	packaging/package/make-package $(BINARY) target/package
+
+release-notes: ## what CHANGELOG.md says of VERSION, the newest if none is given
+	@awk -v v="$(VERSION)" '/^\[/ { exit } /^## \[Unreleased/ { next } \
+	  /^## \[/ { if (in_it) exit; in_it = !v || index($$0, "[" v "]") } in_it' CHANGELOG.md
 
 hot-functions: ## packaging/build/hot-functions, from a start that is followed step by step
 	CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked --bin pipework \

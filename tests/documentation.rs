@@ -179,6 +179,7 @@ fn every_link_leads_to_a_file() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "docs/recipes.md",
         "hooks/README.md",
     ] {
         let text = read(file);

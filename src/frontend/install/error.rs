@@ -114,6 +114,9 @@ impl InstallError {
             Self::ByFlag { flag, .. } => Some(format!("move {flag} to the file of settings")),
             Self::OtherProgram(path) => Some(format!("mv {0} {0}.old", path.display())),
             Self::OldForm(_) => Some("containerd config migrate writes it anew".to_owned()),
+            Self::Program { what, .. } if what.contains("exit code: ") => {
+                Some("the report is in the log: journalctl -t pipework".to_owned())
+            }
             Self::NotRoot => Some("sudo pipework install ...".to_owned()),
             Self::Io { .. }
             | Self::NotRegular(_)

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
 use super::docker;
 use super::error::InstallError;
@@ -16,10 +17,12 @@ use super::target::Target;
 use crate::deadline::Deadline;
 use crate::frontend::cli::print;
 use crate::frontend::doctor::runtimes::NRI_SOCKETS;
+use crate::request::{IfName, MacAddr};
+use crate::rt::Bridge;
 use crate::sys::block_on;
-use crate::sys::rtnl::Rtnl;
+use crate::sys::rtnl::{Rtnl, RtnlError};
 
-/// The bridge, which is made for it as a missing `br*` is, and removed by us.
+/// The bridge, which is there for as long as the container is.
 const BRIDGE: &str = "brpwverify";
 /// What the container runs.
 const WAIT: [&str; 6] = ["/pipework", "--wait", "-i", "eth1", "--timeout", "10"];
@@ -51,7 +54,7 @@ pub(super) fn verify(
             "this build of pipework needs libraries that an empty container has not",
         ));
     }
-    let bridge = Bridge::named(deadline);
+    let bridge = TestBridge::make(deadline);
     let ran = match target {
         Target::Podman => podman(path, &bytes, deadline),
         Target::Docker if docker::knows_us(deadline) != Some(true) => Err(failed(
@@ -61,7 +64,7 @@ pub(super) fn verify(
         Target::Nerdctl => on_containerd(program, &bytes, deadline),
         Target::Containerd | Target::Crio | Target::Program => Ok(()),
     };
-    bridge.remove();
+    drop(bridge);
     ran?;
     print("  verified: a container had its interface before its first instruction\n");
     Ok(())
@@ -185,35 +188,48 @@ impl Drop for Root {
     }
 }
 
-/// The bridge, and whether it was there before.
-struct Bridge {
-    is_new: bool,
+/// The bridge, unless it was there before. Made by us: a hook makes none whose name
+/// may be one of Open vSwitch's while that does not answer.
+struct TestBridge {
+    is_ours: bool,
     deadline: Deadline,
 }
 
-impl Bridge {
-    fn named(deadline: Deadline) -> Self {
-        let rtnl = Rtnl::open(deadline).ok();
-        let found = rtnl.and_then(|rtnl| block_on(rtnl.link_by_name(BRIDGE)).ok()?.ok());
-        let is_new = matches!(found, Some(None));
-        Self { is_new, deadline }
+impl TestBridge {
+    fn make(deadline: Deadline) -> Self {
+        let made = IfName::from_str(BRIDGE).ok().and_then(|name| {
+            let bridge = Bridge {
+                // The kernel chooses.
+                ifindex: 0,
+                name,
+                mac: MacAddr::from_user_string(BRIDGE),
+                vlan_filtering: false,
+            };
+            let rtnl = Rtnl::open(deadline).ok()?;
+            block_on(rtnl.create_bridge(&bridge)).ok()?.ok()
+        });
+        Self {
+            is_ours: made.is_some(),
+            deadline,
+        }
     }
+}
 
-    fn remove(self) {
-        if !self.is_new {
+impl Drop for TestBridge {
+    fn drop(&mut self) {
+        if !self.is_ours {
             return;
         }
         let Ok(rtnl) = Rtnl::open(self.deadline) else {
             return;
         };
-        let removed = block_on(async {
+        // Nothing is lost by a bridge that stays, and nobody asks for the reason.
+        let _ = block_on(async {
             if let Some(link) = rtnl.link_by_name(BRIDGE).await? {
                 rtnl.delete_link(link.ifindex).await?;
             }
-            Ok::<(), crate::sys::rtnl::RtnlError>(())
+            Ok::<(), RtnlError>(())
         });
-        // `pipework gc` is left to do it.
-        drop(removed);
     }
 }
 

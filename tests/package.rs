@@ -1,0 +1,200 @@
+//! The packages: made in a Debian without runtimes, judged by lintian, and put into
+//! one with podman, upgraded under a lease, removed and purged.
+
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[allow(dead_code)]
+#[path = "runtimes/lan.rs"]
+mod lan;
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use support::skip;
+use support::world::{Skip, World};
+
+/// A world in which packages are made, with the sources that they are made of, and
+/// without the program that is in the others.
+fn workshop() -> Result<World, Skip> {
+    let world = World::enter("packages")?;
+    world
+        .sh("mv /usr/bin/pipework /root/; rm -r /usr/share/containers; mkdir /src")
+        .ok();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in [
+        "Makefile",
+        "Cargo.toml",
+        "CHANGELOG.md",
+        "LICENSE",
+        "hooks",
+        "packaging",
+    ] {
+        let copied = Command::new("cp")
+            .arg("-r")
+            .arg(sources.join(name))
+            .arg(world.path("/src"))
+            .status();
+        assert!(copied.unwrap().success(), "{name}");
+    }
+    Ok(world)
+}
+
+/// Makes packages whose own number is `release`, in /out.
+#[track_caller]
+fn make(world: &World, release: u8, kinds: &str) {
+    let line = format!(
+        "PACKAGE_LEVEL=1 PACKAGE_RELEASE={release} /src/packaging/package/make-package /root/pipework /out {kinds}"
+    );
+    world.sh(&line).ok();
+}
+
+/// What of the system is ours or named after us.
+fn ours(world: &World) -> String {
+    let places = "/etc /usr /var/lib/pipework";
+    world
+        .sh(&format!(
+            "find {places} -name '*pipework*' 2>/dev/null | grep -v -e dpkg -e '^/usr/lib/sysimage'"
+        ))
+        .stdout
+}
+
+/// Two releases of the .deb, on this machine.
+fn debs(folder: &Path) -> Result<[PathBuf; 2], Skip> {
+    let world = workshop()?;
+    fs::create_dir_all(folder).unwrap();
+    let take = |release| {
+        make(&world, release, "deb");
+        let name = world.sh(&format!("cd /out && ls *-{release}_*.deb")).ok();
+        let to = folder.join(name.trim());
+        fs::copy(world.path(&format!("/out/{}", name.trim())), &to).unwrap();
+        to
+    };
+    Ok([take(1), take(2)])
+}
+
+#[test]
+fn lintian_has_nothing_to_say() {
+    let world = match workshop() {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    // It judges the program too.
+    if env::var_os("PIPEWORK_BIN").is_none() {
+        skip!("the program under test is not the static one");
+    }
+    make(&world, 1, "deb");
+    // A static program that can be put anywhere looks to it like a library.
+    let said = world.sh("lintian --allow-root --suppress-tags shared-library-lacks-prerequisites --fail-on error,warning /out/*.deb");
+    assert!(said.status.success(), "{}{}", said.stdout, said.stderr);
+}
+
+#[test]
+fn a_package_of_rpm_comes_and_goes() {
+    let world = match workshop() {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    let before = ours(&world);
+    make(&world, 1, "rpm");
+    make(&world, 2, "rpm");
+    let rpm = |line: &str| world.sh(&format!("rpm {line}")).ok();
+    // To rpm this Debian is an empty system: there is not even a shell.
+    rpm("-i --nodeps /out/*-1.*.rpm");
+    let version = world.sh("pipework version").ok();
+    assert!(version.starts_with("pipework "), "{version}");
+    world.sh("pipework doctor hooks program").ok();
+    rpm("-U --nodeps /out/*-2.*.rpm");
+    assert!(rpm("-q pipework").contains("-2"), "it is not the second");
+    assert_eq!(rpm("-V --nodeps pipework"), "");
+    rpm("-e pipework");
+    assert_eq!(ours(&world), before);
+}
+
+#[test]
+fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("debs-{}", std::process::id()));
+    let packages = debs(&folder);
+    let entered = packages.and_then(|packages| Ok((packages, World::enter("trixie")?)));
+    let ([first, second], world) = match entered {
+        Ok(entered) => entered,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    world
+        .sh("rm -r /usr/bin/pipework /usr/share/containers/oci")
+        .ok();
+    let before = ours(&world);
+    world.install(&first, "/root/1.deb");
+    world.install(&second, "/root/2.deb");
+    fs::remove_dir_all(&folder).unwrap();
+    world.sh("dpkg -i /root/1.deb").ok();
+    lan::make_bridge(&world);
+    lan::import_image(&world);
+    serve(&world);
+    let run = "run -d --name web --network none --annotation pipework.bridge=br0 \
+               --annotation pipework.ip=dhcp localhost/bb:1 /bin/look stay";
+    lan::podman(&world, "crun", run).ok();
+    let leases = || world.sh("pipework leases").ok();
+    let kept = leases();
+    assert!(kept.contains("10.0.0.1"), "{kept}");
+    world.sh("dpkg -i /root/2.deb").ok();
+    // What systemd does to the service, which is not here.
+    world.sh("kill $(cat /run/daemon.pid)").ok();
+    keep(&world);
+    let address = |text: &str| {
+        text.split_whitespace()
+            .find(|w| w.starts_with("10.0.0.1"))
+            .map(String::from)
+    };
+    assert_eq!(address(&leases()), address(&kept));
+    let seen = world.sh("podman exec web /bin/look").ok();
+    assert!(seen.contains("addr eth1 10.0.0.1"), "{seen}");
+    // Removed it would leave the container alone.
+    let refused = world.sh("dpkg -r pipework");
+    assert!(!refused.status.success());
+    assert!(refused.stderr.contains("web"), "{}", refused.stderr);
+    world.sh("pipework version && podman rm -f -t 0 web").ok();
+    world
+        .sh("pipework install docker && mkdir -p /etc/pipework && touch /etc/pipework/policy.toml")
+        .ok();
+    world.sh("dpkg -r pipework").ok();
+    world
+        .sh("! grep -q pipework /etc/docker/daemon.json; test -e /etc/pipework/policy.toml")
+        .ok();
+    world.sh("dpkg -P pipework").ok();
+    assert_eq!(ours(&world), before);
+}
+
+/// A DHCP server on the bridge, and who keeps what it gives.
+fn serve(world: &World) {
+    drop(world.spawn(&[
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--port=0",
+        "--interface=br0",
+        "--bind-interfaces",
+        "--dhcp-range=10.0.0.100,10.0.0.119,1h",
+        "--dhcp-authoritative",
+        "--leasefile-ro",
+    ]));
+    keep(world);
+}
+
+fn keep(world: &World) {
+    let line = "pipework daemon >/tmp/daemon.log 2>&1 & echo $! >/run/daemon.pid; wait";
+    drop(world.spawn(&["sh", "-c", line]));
+    let listens = || world.sh("pipework doctor daemon").status.success();
+    assert!(
+        lan::eventually(listens),
+        "{}",
+        world.sh("cat /tmp/daemon.log").stdout
+    );
+}
