@@ -147,7 +147,9 @@ fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
     assert!(kept.contains("10.0.0.1"), "{kept}");
     world.sh("dpkg -i /root/2.deb").ok();
     // What systemd does to the service, which is not here.
-    world.sh("kill $(cat /run/daemon.pid)").ok();
+    world
+        .sh("p=$(cat /run/daemon.pid); kill $p; while kill -0 $p 2>/dev/null; do sleep 0.05; done")
+        .ok();
     keep(&world);
     let address = |text: &str| {
         text.split_whitespace()
