@@ -39,8 +39,10 @@ fn the_hook_sets_its_own_signal_mask_and_umask_before_it_reads() {
             .spawn()
             .unwrap();
         let own = |pid| {
-            let name = status(pid, "Name:") == "pipework";
-            name && status(pid, "SigBlk:") == "0000000000000000" && status(pid, "Umask:") == "0022"
+            let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
+            program == fs::canonicalize(PIPEWORK).ok()
+                && status(pid, "SigBlk:") == "0000000000000000"
+                && status(pid, "Umask:") == "0022"
         };
         let settled = (0..1000).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
