@@ -37,5 +37,7 @@ mod six_names;
 #[path = "dhcp/six_servers.rs"]
 mod six_servers;
 mod support;
+#[path = "dhcp/trusted.rs"]
+mod trusted;
 #[path = "dhcp/waits.rs"]
 mod waits;

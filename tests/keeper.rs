@@ -12,6 +12,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "keeper/carriers.rs"]
+mod carriers;
 #[path = "keeper/claims.rs"]
 mod claims;
 #[path = "keeper/crowd.rs"]

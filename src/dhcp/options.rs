@@ -32,6 +32,10 @@ pub mod code {
     pub const REBINDING_TIME: u8 = 59;
     pub const VENDOR_CLASS: u8 = 60;
     pub const CLIENT_ID: u8 = 61;
+    /// RFC 3004.
+    pub const USER_CLASS: u8 = 77;
+    /// RFC 4702.
+    pub const CLIENT_FQDN: u8 = 81;
     /// RFC 3397.
     pub const DOMAIN_SEARCH: u8 = 119;
     /// RFC 3442.

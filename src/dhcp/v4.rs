@@ -56,6 +56,10 @@ pub struct Config {
     pub host_name: Option<String>,
     /// Option 60.
     pub vendor_class: Option<String>,
+    /// Option 77: one class, of at most 254 bytes.
+    pub user_class: Option<String>,
+    /// Option 81, which takes the place of option 12 (RFC 4702 §3.1).
+    pub fqdn: Option<String>,
     /// The server shall broadcast: an ipvlan or IPoIB interface hears nothing
     /// else before it has its address.
     pub broadcast: bool,

@@ -41,6 +41,8 @@ pub(super) struct Client {
     listens_until: Option<Now>,
     /// When it begins to listen for others that claim its address.
     watches_at: Option<Now>,
+    /// When it asks whether its lease holds on the link as it is now.
+    verifies_at: Option<Now>,
 }
 
 /// Where its sockets are made, and who waits for them.
@@ -82,16 +84,21 @@ impl Client {
             has_address: false,
             listens_until: None,
             watches_at: Some(Duration::ZERO),
+            verifies_at: None,
         }
+    }
+
+    /// The link was away, and may lead elsewhere: asks at `at` what became of its
+    /// lease.
+    pub(super) fn verify_at(&mut self, at: Now) {
+        self.verifies_at = self.dhcp.as_ref().map(|_| at);
     }
 
     /// When it has something to do; one that has not begun, at once.
     pub(super) fn wakes_at(&self) -> Option<Now> {
         let due = self.dhcp.as_ref().and_then(DhcpClient::wakes_at);
-        match (due, self.listens_until) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        let all = [due, self.listens_until, self.verifies_at];
+        all.into_iter().flatten().min()
     }
 
     /// When it begins to listen for others that claim its address; whether it
@@ -185,6 +192,9 @@ impl Client {
     /// Whether it is about to ask all servers for an address, which every
     /// interface on its segment hears.
     pub(super) fn asks_all(&self, now: Now) -> bool {
+        if self.verifies_at.is_some_and(|at| at <= now) {
+            return true;
+        }
         match self.state() {
             Some(
                 State::Init { .. }
@@ -244,8 +254,14 @@ impl Client {
         now: Now,
     ) -> io::Result<Vec<Change>> {
         let due = self.dhcp.as_ref().and_then(DhcpClient::wakes_at);
-        if due.is_some_and(|at| at <= now) {
-            self.prepare(place, kept)?;
+        let verifies = self.verifies_at.take_if(|at| *at <= now).is_some();
+        if verifies || due.is_some_and(|at| at <= now) {
+            let need = if verifies {
+                Need::Listen
+            } else {
+                self.needs(now)
+            };
+            self.prepare(need, place, kept)?;
             self.listens_until = Some(now + LISTENING);
         }
         let has_begun = std::mem::replace(&mut self.has_begun, true);
@@ -256,12 +272,14 @@ impl Client {
         let mut changes = Vec::new();
         if !has_begun {
             changes.extend(dhcp.on(&Event::Start, now));
+        } else if verifies {
+            changes.extend(dhcp.on(&Event::LinkUp, now));
         }
         changes.extend(dhcp.serve(now)?);
         // A refusal sends it back to where broadcasts are needed. What others say
         // on the link makes no answer come later.
         if !self.has_listened(now) && self.state().map(mem::discriminant) != before {
-            match self.prepare(place, kept) {
+            match self.prepare(self.needs(now), place, kept) {
                 // What has happened is not undone by that.
                 Err(error) if !changes.is_empty() => {
                     tracing::warn!(ifname = %kept.ifname, %error, "a server cannot be asked");
@@ -278,8 +296,8 @@ impl Client {
     /// cannot be had counts as a message that is lost.
     ///
     /// `ENODEV` or `ENXIO` when the interface is gone.
-    fn prepare(&mut self, place: Place<'_>, kept: &Kept) -> io::Result<()> {
-        match self.open(place, kept, since_boot()) {
+    fn prepare(&mut self, need: Need, place: Place<'_>, kept: &Kept) -> io::Result<()> {
+        match self.open(need, place, kept) {
             Err(e) if !matches!(e.raw_os_error(), Some(libc::ENODEV | libc::ENXIO)) => {
                 tracing::warn!(ifname = %kept.ifname, error = %e, "a server cannot be asked");
                 Ok(())
@@ -288,8 +306,7 @@ impl Client {
         }
     }
 
-    fn open(&mut self, place: Place<'_>, kept: &Kept, now: Now) -> io::Result<()> {
-        let need = self.needs(now);
+    fn open(&mut self, need: Need, place: Place<'_>, kept: &Kept) -> io::Result<()> {
         let Some(dhcp) = &mut self.dhcp else {
             return Ok(());
         };

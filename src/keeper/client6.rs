@@ -27,6 +27,8 @@ pub(super) struct Client6 {
     has_begun: bool,
     /// Until when its sockets stay open.
     listens_until: Option<Now>,
+    /// When it asks whether its lease holds on the link as it is now.
+    verifies_at: Option<Now>,
 }
 
 impl Client6 {
@@ -51,16 +53,21 @@ impl Client6 {
             dhcp,
             has_begun: bound.is_some(),
             listens_until: None,
+            verifies_at: None,
         }
+    }
+
+    /// The link was away, and may lead elsewhere: asks at `at` what became of its
+    /// lease.
+    pub(super) fn verify_at(&mut self, at: Now) {
+        self.verifies_at = self.dhcp.as_ref().map(|_| at);
     }
 
     /// When it has something to do; one that has not begun, at once.
     pub(super) fn wakes_at(&self) -> Option<Now> {
         let due = self.dhcp.as_ref().and_then(DhcpClient::wakes_at);
-        match (due, self.listens_until) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        let all = [due, self.listens_until, self.verifies_at];
+        all.into_iter().flatten().min()
     }
 
     /// The lease that is in use.
@@ -73,6 +80,9 @@ impl Client6 {
     /// interface on its segment hears.
     pub(super) fn asks_all(&self, now: Now) -> bool {
         let Some(dhcp) = &self.dhcp else { return false };
+        if self.verifies_at.is_some_and(|at| at <= now) {
+            return true;
+        }
         match dhcp.machine().state() {
             State::Idle { .. }
             | State::Remembering { .. }
@@ -132,7 +142,8 @@ impl Client6 {
             return Ok(Vec::new());
         };
         let Place { netns, home, .. } = place;
-        if dhcp.wakes_at().is_some_and(|at| at <= now) {
+        let verifies = self.verifies_at.take_if(|at| *at <= now).is_some();
+        if verifies || dhcp.wakes_at().is_some_and(|at| at <= now) {
             if !dhcp.is_speaking() {
                 let device = (&kept.ifname, kept.id.ifindex);
                 match Udp6Socket::open_in(netns, home, device, CLIENT_PORT) {
@@ -157,6 +168,8 @@ impl Client6 {
         let mut changes = Vec::new();
         if !std::mem::replace(&mut self.has_begun, true) {
             changes.extend(dhcp.on(&Event::Start, now));
+        } else if verifies {
+            changes.extend(dhcp.on(&Event::LinkUp, now));
         }
         changes.extend(dhcp.serve(now)?);
         if dhcp.needs_neighbours() {

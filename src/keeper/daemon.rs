@@ -27,6 +27,7 @@ use crate::sys::clock::{seconds_since_1970, since_boot};
 use crate::sys::events::{Alarm, Poller};
 use crate::sys::netns::Netns;
 use crate::sys::proc;
+use crate::sys::rtnl::carriers::Carriers;
 use crate::sys::seqpacket::Listener;
 
 /// Only one daemon at a time.
@@ -98,6 +99,8 @@ pub(super) enum Source {
     Lease(LeaseKey),
     /// Something changed beside the policy.
     Policy,
+    /// Something was told of links.
+    Carriers,
 }
 
 /// A lease of this boot: cookie of its namespace, index of its interface.
@@ -121,6 +124,8 @@ pub(super) struct Daemon {
     pub(super) guests: BTreeMap<u64, Guest>,
     pub(super) turns: Turns,
     pub(super) policy: PolicyFile,
+    /// `None` where they cannot be listened to.
+    pub(super) carriers: Option<Carriers>,
     pub(super) sweep_at: Option<Duration>,
     /// When to look for remembered leases that ended long ago.
     forget_at: Duration,
@@ -141,6 +146,7 @@ pub fn run(setup: Setup) -> Result<(), DaemonError> {
     };
     let mut daemon = Daemon::new(store, listener.map_err(DaemonError::Listen)?)?;
     daemon.begin_policy();
+    daemon.listen_for_carriers();
     daemon.resume();
     (setup.ready)();
     aside(setup.sweep);
@@ -222,6 +228,7 @@ impl Daemon {
             guests: BTreeMap::new(),
             turns: Turns::default(),
             policy: PolicyFile::default(),
+            carriers: None,
             sweep_at: None,
             forget_at: FORGET_FIRST,
             idle_since: None,
@@ -274,6 +281,7 @@ impl Daemon {
                 Some(Source::Process(cookie)) => self.process_ended(*cookie),
                 Some(Source::Lease(key)) => self.attend(*key),
                 Some(Source::Policy) => self.policy_changed(),
+                Some(Source::Carriers) => self.carriers_changed(),
                 // It ended with an event before this one.
                 None => {}
             }

@@ -9,6 +9,7 @@
 
 mod announce;
 mod ask;
+mod carriers;
 mod client;
 mod client6;
 mod daemon;

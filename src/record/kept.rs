@@ -245,6 +245,8 @@ mod tests {
                     client_id: vec![1, 2, 0, 0, 0, 0, 5],
                     host_name: None,
                     vendor_class: None,
+                    user_class: None,
+                    fqdn: None,
                     broadcast: false,
                     probes: true,
                     servers: Vec::new(),

@@ -2,6 +2,7 @@
 //! about it.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use super::{AddressWithGateway, Asked};
 /// How long to wait for a lease where nobody says: more than the 3 s that
 /// dnsmasq pings a fresh address, and than a bridge listens before it forwards.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
+/// More servers than this are on no segment.
+const MOST_SERVERS: usize = 16;
 /// Option 61 has one byte for its length (RFC 2132 §9.14), and its type.
 const MOST_ID_BYTES: usize = 254;
 
@@ -57,6 +60,12 @@ pub struct DhcpOptions {
     pub client_id: Option<Asked<ClientId>>,
     /// Vendor class.
     pub vendor_class: Option<Asked<String>>,
+    /// User class.
+    pub user_class: Option<Asked<String>>,
+    /// Domain name for the server to enter; it takes the host name's place.
+    pub fqdn: Option<Asked<String>>,
+    /// The only servers of DHCPv4 that are listened to; `None` means any.
+    pub servers: Option<Asked<DhcpServers>>,
     /// How long to wait for a lease, up to 10 min.
     pub timeout: Option<Asked<Duration>>,
     /// How an address is probed before it is used.
@@ -98,6 +107,41 @@ impl DhcpOptions {
     pub fn fallback(&self) -> Fallback {
         let asked = self.fallback.as_ref();
         asked.map_or(Fallback::Refuse, |asked| asked.value.clone())
+    }
+}
+
+/// Servers of DHCPv4 by the addresses that they name themselves by (option 54):
+/// one to sixteen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DhcpServers(Vec<Ipv4Addr>);
+
+/// A text that names no servers.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{text} is no list of one to sixteen IPv4 addresses")]
+pub struct DhcpServersError {
+    /// What was written, cut for display.
+    pub text: String,
+}
+
+impl DhcpServers {
+    /// Their addresses.
+    pub fn addresses(&self) -> &[Ipv4Addr] {
+        &self.0
+    }
+}
+
+impl FromStr for DhcpServers {
+    type Err = DhcpServersError;
+
+    fn from_str(text: &str) -> Result<Self, DhcpServersError> {
+        let servers = text.split(',').map(|item| item.trim().parse().ok());
+        let servers: Option<Vec<Ipv4Addr>> = servers.collect();
+        let is_host = |a: &Ipv4Addr| !(a.is_unspecified() || a.is_multicast() || a.is_broadcast());
+        let suits = |all: &Vec<_>| all.len() <= MOST_SERVERS && all.iter().all(is_host);
+        let servers = servers.filter(suits);
+        servers
+            .map(Self)
+            .ok_or_else(|| DhcpServersError { text: cut(text) })
     }
 }
 
@@ -281,6 +325,24 @@ mod tests {
             255
         );
         assert!(ClientId::of_name(&"n".repeat(300)).bytes().len() <= 255);
+    }
+
+    #[test]
+    fn servers_are_addresses_that_a_host_can_have() {
+        let servers: DhcpServers = "10.0.0.2, 10.0.0.3".parse().unwrap();
+        assert_eq!(servers.addresses().len(), 2);
+        let many = vec!["10.0.0.2"; 17].join(",");
+        for text in [
+            "",
+            "10.0.0.2,",
+            "0.0.0.0",
+            "224.0.0.1",
+            "fd00::1",
+            "dhcp",
+            &many,
+        ] {
+            assert!(text.parse::<DhcpServers>().is_err(), "{text}");
+        }
     }
 
     #[test]

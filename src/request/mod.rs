@@ -44,7 +44,7 @@ use ipnet::IpNet;
 pub use address::AddressWithGateway;
 pub use dad::Dad;
 pub use device::{DeviceRef, IpvlanMode, MacvlanMode, PciAddress};
-pub use dhcp::{ArpProbe, ClientId, DhcpOptions, Dynamic, Fallback};
+pub use dhcp::{ArpProbe, ClientId, DhcpOptions, DhcpServers, Dynamic, Fallback};
 pub use dns::{Dns, DnsOptions, Hosts};
 pub use error::RequestError;
 pub use glob::Glob;

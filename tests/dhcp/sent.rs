@@ -56,6 +56,50 @@ fn what_is_written_is_sent_in_its_place() {
 }
 
 #[test]
+fn a_domain_name_takes_the_host_names_place_and_a_user_class_has_its_length() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        let asked = alone(&[
+            "pipework.dhcp.hostname=printer",
+            "pipework.dhcp.fqdn=printer.example.net",
+            "pipework.dhcp.user-class=lab",
+        ]);
+        lab.attach(&container, &asked).ok();
+        for kind in [MessageType::Discover, MessageType::Request] {
+            let message = server.first(kind);
+            // RFC 4702 §3.1: never both.
+            assert_eq!(message.options.get(code::HOST_NAME), None);
+            let name = b"\x05\0\0\x07printer\x07example\x03net\0";
+            assert_eq!(message.options.get(code::CLIENT_FQDN), Some(&name[..]));
+            let class = b"\x03lab";
+            assert_eq!(message.options.get(code::USER_CLASS), Some(&class[..]));
+        }
+    });
+}
+
+#[test]
+fn what_a_client_has_a_use_for_is_asked_for_in_the_order_of_its_liking() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        lab.attach(&container, &ALONE).ok();
+        // RFC 3442: classless routes before routers and static ones.
+        let wanted = [1, 121, 3, 33, 249, 6, 15, 119, 26, 42, 28];
+        for kind in [MessageType::Discover, MessageType::Request] {
+            let list = server
+                .first(kind)
+                .options
+                .get(code::PARAMETER_LIST)
+                .map(<[u8]>::to_vec);
+            assert_eq!(list, Some(wanted.to_vec()));
+        }
+    });
+}
+
+#[test]
 fn interfaces_that_share_a_mac_have_identifiers_of_their_own_and_ask_for_broadcasts() {
     lab!(|lab| {
         let machine = lab.cable("nic0");

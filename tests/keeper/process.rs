@@ -33,7 +33,7 @@ impl Daemon {
         // What a killed one left is no sign of a new one.
         fs::remove_file(format!("{RECORDS}/daemon.sock")).ok();
         let daemon = Self(Self::spawn());
-        within("the daemon listens", || keeper::is_there(soon()));
+        within("the daemon listens", answers);
         daemon
     }
 
@@ -45,7 +45,7 @@ impl Daemon {
         let mut command = Command::new("unshare");
         command.args(["--time", &offset, "--fork", "--kill-child", "setpriv"]);
         let daemon = Self(Self::spawn_by(command));
-        within("the daemon listens", || keeper::is_there(soon()));
+        within("the daemon listens", answers);
         daemon
     }
 
@@ -104,6 +104,11 @@ impl Drop for Daemon {
         self.0.kill().ok();
         self.0.wait().ok();
     }
+}
+
+/// Whether it has read what is on disk, and deals with requests.
+fn answers() -> bool {
+    keeper::is_there(soon()) && keeper::turn(u32::MAX, soon()).is_some()
 }
 
 pub fn soon() -> Deadline {
@@ -193,6 +198,8 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
                 client_id: vec![1, 2, 0, 0, 0, 0, 5],
                 host_name: None,
                 vendor_class: None,
+                user_class: None,
+                fqdn: None,
                 broadcast: false,
                 probes: false,
                 servers: Vec::new(),

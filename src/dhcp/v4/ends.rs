@@ -92,9 +92,9 @@ impl Machine {
                 let bound = bound.clone();
                 self.reboot(bound.lease.address.addr(), Some(bound), now)
             }
-            State::Init { .. } => self.discover(now),
+            // What was asked went nowhere.
+            State::Init { .. } | State::Selecting { .. } => self.discover(now),
             State::InitReboot { .. }
-            | State::Selecting { .. }
             | State::Requesting { .. }
             | State::Rebooting { .. }
             | State::Probing { .. }

@@ -66,11 +66,20 @@ impl Machine {
         options.set(code::CLIENT_ID, config.client_id.as_slice());
         options.set(code::MAX_SIZE, MAX_SIZE.to_be_bytes());
         options.set(code::PARAMETER_LIST, PARAMETERS);
-        if let Some(name) = &config.host_name {
-            options.set(code::HOST_NAME, name.as_bytes());
+        match (&config.fqdn, &config.host_name) {
+            (Some(name), _) => options.set(code::CLIENT_FQDN, client_fqdn(name)),
+            (None, Some(name)) => options.set(code::HOST_NAME, name.as_bytes()),
+            (None, None) => {}
         }
         if let Some(class) = &config.vendor_class {
             options.set(code::VENDOR_CLASS, class.as_bytes());
+        }
+        if let Some(class) = &config.user_class
+            && let Ok(length) = u8::try_from(class.len())
+        {
+            // A list of classes, each with its length (RFC 3004 §4).
+            let one = [&[length], class.as_bytes()].concat();
+            options.set(code::USER_CLASS, one);
         }
         message
     }
@@ -253,7 +262,9 @@ impl Machine {
                 address,
                 keeps,
                 ..
-            } if tries < REBOOT_REQUESTS => self.reboot_again(xid, tries, address, keeps, now),
+            } if tries < reboots(keeps.as_ref()) => {
+                self.reboot_again(xid, tries, address, keeps, now)
+            }
             // Silence says nothing against a lease that holds (RFC 2131 §3.2).
             State::Rebooting {
                 keeps: Some(bound), ..
@@ -290,6 +301,32 @@ impl Machine {
         actions.extend(self.discover(now));
         actions
     }
+}
+
+/// How often a lease is asked for that was got before: nobody waits for one that
+/// is in use, and a link that has just come back may lose the first.
+fn reboots(keeps: Option<&Bound>) -> u32 {
+    match keeps {
+        Some(_) => REQUESTS,
+        None => REBOOT_REQUESTS,
+    }
+}
+
+/// A domain name for option 81: labels with their lengths, and the server shall
+/// enter the address (RFC 4702 §2.1, the bits E and S). What no label can be is
+/// left out.
+fn client_fqdn(name: &str) -> Vec<u8> {
+    const IN_LABELS_AND_BY_THE_SERVER: u8 = 0b0101;
+    let mut bytes = vec![IN_LABELS_AND_BY_THE_SERVER, 0, 0];
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        let Some(length) = u8::try_from(label.len()).ok().filter(|n| *n < 64) else {
+            continue;
+        };
+        bytes.push(length);
+        bytes.extend(label.bytes());
+    }
+    bytes.push(0);
+    bytes
 }
 
 fn has_ended(bound: &Bound, now: Now) -> bool {

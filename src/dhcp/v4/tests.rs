@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::dhcp::options::code;
 
+mod infiniband;
 mod keeping;
 mod model;
 
@@ -21,6 +22,8 @@ fn config() -> Config {
         client_id: vec![1, 2, 0, 0, 0, 0, 5],
         host_name: Some("web".to_owned()),
         vendor_class: None,
+        user_class: None,
+        fqdn: None,
         broadcast: false,
         probes: false,
         servers: Vec::new(),

@@ -48,6 +48,8 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
                 client_id: vec![1, 2, 0, 0, 0, 0, 5],
                 host_name: None,
                 vendor_class: None,
+                user_class: None,
+                fqdn: None,
                 broadcast: false,
                 probes: false,
                 servers: Vec::new(),

@@ -1,5 +1,6 @@
 //! What a lease changes, from nothing, from another one, and back to nothing.
 
+use super::four::IPV6_MIN_MTU;
 use super::*;
 use crate::dhcp::lease::{LeaseRoute, Times};
 

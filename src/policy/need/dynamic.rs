@@ -44,6 +44,9 @@ fn of_dhcp(options: &DhcpOptions, out: &mut Vec<Ask>) {
         hostname,
         client_id,
         vendor_class,
+        user_class,
+        fqdn,
+        servers,
         timeout,
         arp,
         release,
@@ -55,6 +58,8 @@ fn of_dhcp(options: &DhcpOptions, out: &mut Vec<Ask>) {
         of(hostname, |name| said("hostname", name)),
         of(client_id, |id| said("client-id", id)),
         of(vendor_class, |class| said("vendor-class", class)),
+        of(user_class, |class| said("user-class", class)),
+        of(fqdn, |name| said("fqdn", name)),
         of(timeout, |time| Need::Wait(seconds(time.as_secs()))),
         of(
             &arp.clone().filter(|arp| arp.value != ArpProbe::Fast),
@@ -68,6 +73,10 @@ fn of_dhcp(options: &DhcpOptions, out: &mut Vec<Ask>) {
         }),
     ];
     out.extend(rest.into_iter().flatten());
+    if let Some(Asked { value, origin }) = servers {
+        let servers = value.addresses().iter();
+        out.extend(servers.map(|server| ask(said("server", server), origin)));
+    }
     let Some(Asked { value, origin }) = fallback else {
         return;
     };

@@ -97,6 +97,7 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         | ValueError::Pkey(_)
         | ValueError::TxRate(_)
         | ValueError::ClientId(_)
+        | ValueError::DhcpServers(_)
         | ValueError::Fallback(_)
         | ValueError::Dns(_)
         | ValueError::Mismatch(_) => None,

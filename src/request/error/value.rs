@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::request::address::{AddressError, FormError};
 use crate::request::dad::DadError;
 use crate::request::device::{DeviceError, IpvlanModeError, MacvlanModeError};
-use crate::request::dhcp::{ClientIdError, FallbackError};
+use crate::request::dhcp::{ClientIdError, DhcpServersError, FallbackError};
 use crate::request::dns::DnsError;
 use crate::request::ifname::IfNameError;
 use crate::request::keys::FormMismatch;
@@ -86,6 +86,9 @@ pub enum ValueError {
     /// A client identifier.
     #[error(transparent)]
     ClientId(#[from] ClientIdError),
+    /// Servers of DHCP.
+    #[error(transparent)]
+    DhcpServers(#[from] DhcpServersError),
     /// What to do without a lease.
     #[error(transparent)]
     Fallback(#[from] FallbackError),

@@ -11,7 +11,7 @@ use crate::request::PhysicalRef;
 use crate::request::address::{AddressWithGateway, DynamicForm, is_plain_name};
 use crate::request::dad::Dad;
 use crate::request::device::{DeviceRef, MacvlanMode};
-use crate::request::dhcp::{ClientId, Fallback};
+use crate::request::dhcp::{ClientId, DhcpServers, Fallback};
 use crate::request::dns::{Dns, search_list};
 use crate::request::error::{ValueError, cut};
 use crate::request::ifname::IfName;
@@ -87,6 +87,10 @@ pub enum Form {
     Dns,
     /// Domains.
     Domains,
+    /// One domain.
+    Domain,
+    /// Servers of DHCPv4.
+    DhcpServers,
     /// A client identifier.
     ClientId,
     /// What to do without a lease.
@@ -124,6 +128,7 @@ impl Form {
                 (words, rest) if !words.is_empty() && rest.is_empty() => Ok(()),
                 (_, rest) => Ok(rest.parse::<AddressWithGateway>().map(drop)?),
             },
+            Self::DhcpServers => Ok(value.parse::<DhcpServers>().map(drop)?),
             Self::ClientId => Ok(value.parse::<ClientId>().map(drop)?),
             Self::Dns => Ok(value.parse::<Dns>().map(drop)?),
             Self::Fallback => Ok(value.parse::<Fallback>().map(drop)?),
@@ -151,6 +156,7 @@ impl Form {
             | Self::Duration
             | Self::Words(_)
             | Self::Domains
+            | Self::Domain
             | Self::HostName
             | Self::NetworkName
             | Self::Command
@@ -185,6 +191,7 @@ impl Form {
             | Self::Rules
             | Self::Neighbours
             | Self::ClientId
+            | Self::DhcpServers
             | Self::Dns
             | Self::Fallback
             | Self::Dad => self.check(value).is_ok(),
@@ -203,6 +210,7 @@ impl Form {
             Self::Duration => duration(value).is_some(),
             Self::Words(words) => words.contains(&value),
             Self::Domains => search_list(value).is_some(),
+            Self::Domain => search_list(value).is_some_and(|domains| domains.len() == 1),
             Self::HostName => is_host_name(value),
             Self::NetworkName => is_plain_name(value),
             Self::Command => is_command(value),
@@ -341,6 +349,8 @@ impl fmt::Display for Form {
             Self::Dad => "off or arp[:MILLISECONDS] up to 10000",
             Self::Dns => "auto, lease, keep or a list of addresses",
             Self::Domains => "a list of domains",
+            Self::Domain => "a domain name",
+            Self::DhcpServers => "a list of one to sixteen IPv4 addresses",
             Self::ClientId => "a client identifier: bytes as 01:02:…, or a text",
             Self::Fallback => "refuse, last-lease, background or ADDRESS/LENGTH[@GATEWAY]",
             Self::HostName => "a host name of at most 63 letters, digits and hyphens",

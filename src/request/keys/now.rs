@@ -115,6 +115,12 @@ table! {
         "client identifier; without it type 1 and the MAC"
     Interface "dhcp.vendor-class" Form::Text(255), "", "pipework", FIRST;
         "vendor class identifier"
+    Interface "dhcp.user-class" Form::Text(254), "", "lab", FIRST;
+        "user class"
+    Interface "dhcp.fqdn" Form::Domain, "", "web.example.net", FIRST;
+        "domain name for the server to enter the address under, in the host name's place"
+    Interface "dhcp.server" Form::DhcpServers, "", "10.0.0.2", FIRST;
+        "the only servers of DHCPv4 that are listened to"
     Interface "dhcp.timeout" Form::Duration, "20s", "10s", FIRST;
         "how long to wait for a lease"
     Interface "dhcp.arp" Form::Words(&ArpProbe::WORDS), "fast", "rfc", FIRST;

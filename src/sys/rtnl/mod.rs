@@ -7,6 +7,7 @@
 
 mod address;
 mod bridge_vlan;
+pub mod carriers;
 mod device_routes;
 mod host_links;
 mod link;
