@@ -18,6 +18,10 @@ mod answers;
 mod conflicts;
 #[path = "dhcp/ends.rs"]
 mod ends;
+#[path = "dhcp/links.rs"]
+mod links;
+#[path = "dhcp/lives.rs"]
+mod lives;
 #[path = "dhcp/options.rs"]
 mod options;
 #[path = "dhcp/oracle.rs"]

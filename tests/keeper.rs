@@ -45,5 +45,9 @@ mod six;
 mod support;
 #[path = "keeper/turns.rs"]
 mod turns;
+#[path = "keeper/units.rs"]
+mod units;
 #[path = "keeper/whole.rs"]
 mod whole;
+#[path = "keeper/writes.rs"]
+mod writes;

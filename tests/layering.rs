@@ -32,6 +32,14 @@ const IMPURE: &[&str] = &[
     "Instant::now",
 ];
 const PURE: &[&str] = &[
+    "dhcp::arp",
+    "dhcp::frame",
+    "dhcp::lease",
+    "dhcp::names",
+    "dhcp::options",
+    "dhcp::v4",
+    "dhcp::v6",
+    "dhcp::wire",
     "frontend::install::diff",
     "frontend::install::json",
     "frontend::install::setting",
@@ -203,4 +211,28 @@ fn namespaces_are_entered_in_one_file() {
 fn groups_of_imports_are_taken_apart() {
     let text = "use crate::a::{b, c::{self, d}};\nlet x = crate::e::f();\n// crate::g\n";
     assert_eq!(imports(text), ["a::b", "a::c::self", "a::c::d", "e::f"]);
+}
+
+#[test]
+fn no_library_for_dhcp_is_in_the_product() {
+    let text = std::fs::read_to_string("Cargo.toml").unwrap();
+    let sections = text.split("\n[");
+    let of_product: Vec<&str> = sections
+        .filter(|s| s.starts_with("dependencies]"))
+        .collect();
+    assert_eq!(of_product.len(), 1);
+    let names = of_product[0]
+        .lines()
+        .filter_map(|line| line.split_once('='));
+    let names: Vec<&str> = names.map(|(name, _)| name.trim()).collect();
+    assert!(names.contains(&"rtnetlink"), "{names:?}");
+    for other in ["dhcproto", "mozim", "dhcp4r", "dhcp"] {
+        assert!(!names.contains(&other), "{other}");
+    }
+    // Nor by way of another one: only we ourselves name the oracle of our tests.
+    let lock = std::fs::read_to_string("Cargo.lock").unwrap();
+    let packages = lock.split("[[package]]");
+    let users = packages.filter(|package| package.contains("\n \"dhcproto\""));
+    let users: Vec<&str> = users.filter_map(|package| package.lines().nth(1)).collect();
+    assert_eq!(users, ["name = \"pipework\""]);
 }

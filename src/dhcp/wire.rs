@@ -266,6 +266,25 @@ mod tests {
     }
 
     #[test]
+    fn only_the_field_that_the_server_names_has_options_in_it() {
+        let routers = |overload: u8| {
+            let mut bytes = discover().write();
+            bytes.truncate(FIXED_BYTES + MAGIC.len());
+            bytes.extend([53, 1, 2, 52, 1, overload, 255]);
+            bytes[FILE.start..FILE.start + 7].copy_from_slice(&[3, 4, 10, 0, 0, 1, 255]);
+            bytes[SNAME.start..SNAME.start + 7].copy_from_slice(&[3, 4, 10, 0, 0, 2, 255]);
+            let options = Message::read(&bytes).unwrap().options;
+            let routers = options.addresses(code::ROUTERS).into_iter();
+            routers
+                .map(|router| router.octets()[3])
+                .collect::<Vec<u8>>()
+        };
+        // RFC 2132 §9.3: 1 is file, 2 is sname.
+        let read = [0, 1, 2, 3, 4].map(routers);
+        assert_eq!(read, [vec![], vec![1], vec![2], vec![1, 2], vec![]]);
+    }
+
+    #[test]
     fn bytes_without_the_cookie_or_cut_are_no_message() {
         let bytes = discover().write();
         for length in 0..FIXED_BYTES + MAGIC.len() {

@@ -135,6 +135,8 @@ fn place_of(name: &str) -> Option<Place> {
         | "ipoib.mode"
         | "announce"
         | "dhcp.vendor-class"
+        | "dhcp.user-class"
+        | "dhcp.server"
         | "dhcp.timeout"
         | "dhcp.arp"
         | "dhcp.release"
@@ -143,7 +145,7 @@ fn place_of(name: &str) -> Option<Place> {
         | "wait"
         | "ovs.external-ids.<k>"
         | "ovs.vlan-mode" => Place::Anywhere,
-        "device" | "device.force" | "hostif" | "dhcp.hostname" | "dhcp.client-id"
+        "device" | "device.force" | "hostif" | "dhcp.hostname" | "dhcp.fqdn" | "dhcp.client-id"
         | "ovs.iface-id" | "name" => Place::OneContainer,
         "gw" => Place::Never("the gateway is that of --gateway"),
         "mac" => Place::Never("write --mac-address"),

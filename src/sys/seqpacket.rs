@@ -95,9 +95,12 @@ impl Connection {
     /// no time until the deadline.
     pub fn open(path: &Path, deadline: Deadline) -> io::Result<Self> {
         let fd = new_socket(SockFlag::empty())?;
-        setsockopt(&fd, sockopt::SendTimeout, &left(deadline))?;
-        connect(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
-        Ok(Self(fd))
+        let address = UnixAddr::new(path)?;
+        let connected = unless_interrupted(deadline, || {
+            setsockopt(&fd, sockopt::SendTimeout, &left(deadline))?;
+            Ok(connect(fd.as_raw_fd(), &address)?)
+        });
+        connected.map(|()| Self(fd))
     }
 
     /// Whether the other side, when it connected or began to listen, was of our
@@ -141,14 +144,30 @@ impl Connection {
         most: usize,
         deadline: Deadline,
     ) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
-        setsockopt(&self.0, sockopt::ReceiveTimeout, &left(deadline))?;
-        self.receive(most)
+        unless_interrupted(deadline, || {
+            setsockopt(&self.0, sockopt::ReceiveTimeout, &left(deadline))?;
+            self.receive(most)
+        })
     }
 }
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+/// Begins again as long as there is time: a process that was stopped and goes on
+/// is told so by a socket that has a time limit (signal(7)).
+fn unless_interrupted<T>(
+    deadline: Deadline,
+    mut act: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    loop {
+        match act() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted && !deadline.has_passed() => {}
+            done => return done,
+        }
     }
 }
 

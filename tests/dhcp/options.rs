@@ -1,11 +1,14 @@
 //! What servers give besides an address.
 
+use std::process::Command;
+
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::Message;
+use serde_json::Value;
 
 use crate::plain::{ALONE, addresses, alone, routes};
 use crate::support::dhcp_server::{Scripted, ordinary};
-use crate::support::lab::{Container, Lab, ip_json, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, ip_json, lab};
 
 /// A container that was given what `change` made of the answers.
 fn given(lab: &Lab, change: fn(&mut Message)) -> (Container, Scripted, Container) {
@@ -120,5 +123,69 @@ fn an_answer_of_fourteen_hundred_bytes_is_read() {
             }
         });
         assert_eq!(addresses(lab, &container).len(), 1);
+    });
+}
+
+#[test]
+fn static_routes_are_taken_where_there_are_no_classless_ones() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            m.options
+                .set(code::STATIC_ROUTES, [10, 9, 9, 9, 10, 0, 0, 3]);
+        });
+        assert_eq!(
+            routes(lab, &container),
+            [
+                "default via 10.0.0.2",
+                "10.0.0.0/24 via link",
+                "10.9.9.9 via 10.0.0.3"
+            ]
+        );
+    });
+}
+
+#[test]
+fn classless_routes_by_their_former_number_count_where_the_new_one_is_not_given() {
+    lab!(|lab| {
+        let (_machine, server, container) = given(lab, |m| {
+            m.options
+                .set(code::CLASSLESS_ROUTES_MS, vec![16, 10, 9, 10, 0, 0, 3]);
+        });
+        assert_eq!(
+            routes(lab, &container),
+            ["10.0.0.0/24 via link", "10.9.0.0/16 via 10.0.0.3"]
+        );
+        drop(server);
+        let both = lab.container("both");
+        let _server = Scripted::on(lab, &_machine, |message, _| {
+            ordinary(message, |m| {
+                m.options
+                    .set(code::CLASSLESS_ROUTES_MS, vec![16, 10, 9, 10, 0, 0, 3]);
+                m.options
+                    .set(code::CLASSLESS_ROUTES, vec![16, 10, 8, 10, 0, 0, 4]);
+            })
+        });
+        lab.attach(&both, &ALONE).ok();
+        assert!(routes(lab, &both).contains(&"10.8.0.0/16 via 10.0.0.4".to_owned()));
+        assert!(
+            !routes(lab, &both)
+                .iter()
+                .any(|route| route.starts_with("10.9."))
+        );
+    });
+}
+
+#[test]
+fn time_servers_are_told_to_who_asks_for_leases() {
+    lab!(|lab| {
+        let (_machine, _server, _container) = given(lab, |m| {
+            m.options.set(code::NTP_SERVERS, [10, 0, 0, 7, 10, 0, 0, 8]);
+        });
+        let listed = Command::new(PIPEWORK).args(["leases", "--json"]).output();
+        let listed: Value = serde_json::from_slice(&listed.unwrap().stdout).unwrap();
+        assert_eq!(
+            listed[0]["dhcp4"]["ntp"],
+            serde_json::json!(["10.0.0.7", "10.0.0.8"])
+        );
     });
 }

@@ -181,6 +181,46 @@ fn dnsmasq_has_a_lease_back_that_was_given_back() {
     });
 }
 
+/// A lease that is given back, and what its server says of it then.
+fn gives_back(kind: Kind, is_back: fn(&str) -> bool) {
+    lab!(move |lab| {
+        let machine = lab.lan("br0");
+        ip("addr add 10.0.0.1/24 dev br0");
+        let _server = server!(kind, lab, &machine, options(kind));
+        let mut container = lab.container("web");
+        lab.attach(&container, &alone(&["pipework.dhcp.release=true"]))
+            .ok();
+        let address = local(lab, &container);
+        assert!(!is_back(&address));
+        container.kill();
+        lab.poststop("web").ok();
+        let end = Instant::now() + Duration::from_secs(10);
+        while !is_back(&address) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(is_back(&address));
+    });
+}
+
+#[test]
+fn kea_has_a_lease_back_that_was_given_back() {
+    gives_back(Kind::Kea, |address| {
+        let log = fs::read_to_string("/run/kea-dhcp4.log").unwrap();
+        let mut lines = log.lines();
+        lines.any(|line| line.contains("DHCP4_RELEASE ") && line.contains(address))
+    });
+}
+
+#[test]
+fn isc_has_a_lease_back_that_was_given_back() {
+    gives_back(Kind::Isc, |address| {
+        let leases = fs::read_to_string("/run/dhcpd.leases").unwrap();
+        // Each change is written behind the others.
+        let last = leases.rsplit(&format!("lease {address} {{")).next();
+        last.is_some_and(|last| last.contains("\n  binding state free;"))
+    });
+}
+
 #[test]
 fn a_bridge_that_still_listens_is_waited_for() {
     lab!(|lab| {

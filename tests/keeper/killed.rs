@@ -2,7 +2,9 @@
 //! nothing that outlives its lease.
 
 use std::process::Command;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::{Message, MessageType};
@@ -10,7 +12,7 @@ use pipework::dhcp::wire::{Message, MessageType};
 use crate::process::{Daemon, hand_over, is_kept, store, within};
 use crate::renewals::leased;
 use crate::server::{Server, grants};
-use crate::support::lab::{Container, Lab, PIPEWORK, ip_json, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
 
 fn willing(message: &Message) -> Vec<Message> {
     grants(message, [10, 0, 0, 5].into(), 10)
@@ -28,11 +30,62 @@ fn with_every_process_dead_the_kernel_ends_the_address_with_its_lease() {
     lab!(|lab| {
         let _machine = lab.lan("br0");
         let daemon = Daemon::start();
+        let begin = Instant::now();
         let (web, kept) = leased(lab, "web", 5, 8);
+        let routes = || {
+            lab.inside(&web, || ip_json("-4 route show"))
+                .as_array()
+                .unwrap()
+                .len()
+        };
+        lab.inside(&web, || ip("route add default via 10.0.0.2 dev eth1"));
         hand_over(&kept);
         daemon.kill();
         assert!(has_address(lab, &web));
+        assert_eq!(routes(), 2);
         within("the address is gone", || !has_address(lab, &web));
+        // Ten seconds, and what a busy machine needs to see it.
+        let lasted = begin.elapsed().as_secs();
+        assert!((9..25).contains(&lasted), "{lasted}");
+        within("its routes went with it", || routes() == 0);
+    });
+}
+
+#[test]
+fn killed_while_it_asks_for_an_address_it_asks_again() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let offers = Arc::new(AtomicBool::new(false));
+        let acks = Arc::new(AtomicBool::new(false));
+        let (offering, giving) = (Arc::clone(&offers), Arc::clone(&acks));
+        let server = Server::start(lab, &machine, move |message| {
+            let says = match message.kind() {
+                Some(MessageType::Discover) => &offering,
+                _ => &giving,
+            };
+            match says.load(Ordering::Relaxed) {
+                true => willing(message),
+                false => Vec::new(),
+            }
+        });
+        let (web, mut kept) = leased(lab, "web", 5, 8);
+        lab.inside(&web, || ip("addr flush dev eth1"));
+        let kept4 = kept.dhcp4.as_mut().unwrap();
+        kept4.bound = None;
+        kept4.applied = Default::default();
+        let has = |kind| server.kinds().contains(&kind);
+        let daemon = Daemon::start();
+        hand_over(&kept);
+        within("it is in SELECTING", || has(MessageType::Discover));
+        daemon.kill();
+        offers.store(true, Ordering::Relaxed);
+        let daemon = Daemon::start();
+        within("it is in REQUESTING", || has(MessageType::Request));
+        daemon.kill();
+        assert!(!has_address(lab, &web));
+        acks.store(true, Ordering::Relaxed);
+        let _daemon = Daemon::start();
+        within("it has an address", || has_address(lab, &web));
     });
 }
 

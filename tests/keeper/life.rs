@@ -136,6 +136,20 @@ fn a_service_manager_may_listen_for_the_daemon() {
     });
 }
 
+#[test]
+fn a_daemon_with_a_lease_and_nothing_to_do_has_one_thread() {
+    lab!(|lab| {
+        let daemon = Daemon::start();
+        let web = lab.container("web");
+        hand_over(&lease_of(&web, 7));
+        let tasks = format!("/proc/{}/task", daemon.pid());
+        // What it does aside at its start ends by itself.
+        within("it has one thread", || {
+            fs::read_dir(&tasks).unwrap().count() == 1
+        });
+    });
+}
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]

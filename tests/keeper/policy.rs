@@ -16,8 +16,15 @@ fn rule(net: &str) -> String {
 }
 
 fn write(text: &str) {
+    replace(FILE, text);
+}
+
+/// Whole at once, so that nobody reads the half of it.
+fn replace(file: &str, text: &str) {
+    let new = "/etc/pipework/new";
     fs::create_dir_all("/etc/pipework").unwrap();
-    fs::write(FILE, text).unwrap();
+    fs::write(new, text).unwrap();
+    fs::rename(new, file).unwrap();
 }
 
 fn known() -> String {
@@ -59,13 +66,13 @@ fn a_network_that_breaks_counts_as_it_was_while_the_daemon_runs() {
         let file = "/etc/pipework/networks.d/lan.toml";
         let last = format!("{RECORDS}/networks.last/lan.toml");
         fs::create_dir_all("/etc/pipework/networks.d").unwrap();
-        fs::write(file, "bridge = \"br9\"\n").unwrap();
+        replace(file, "bridge = \"br9\"\n");
         let daemon = Daemon::start();
-        fs::write(file, "bridge = \"br0\"\n").unwrap();
+        replace(file, "bridge = \"br0\"\n");
         within("the daemon has read it", || {
             fs::read_to_string(&last).is_ok_and(|text| text.contains("br0"))
         });
-        fs::write(file, "bridge = \n").unwrap();
+        replace(file, "bridge = \n");
         std::thread::sleep(Duration::from_millis(100));
         let asked = ["pipework.net=lan"];
         let report = lab.attach(&lab.any_container(), &asked).ok().stderr();
@@ -76,7 +83,7 @@ fn a_network_that_breaks_counts_as_it_was_while_the_daemon_runs() {
             !std::path::Path::new(&last).exists()
         });
         daemon.kill();
-        fs::write(file, "bridge = \n").unwrap();
+        replace(file, "bridge = \n");
         lab.attach(&lab.any_container(), &asked).refused(12);
     });
 }

@@ -1,0 +1,101 @@
+//! Leases by other links than ports of a bridge, and beside other addresses.
+
+use std::process::Command;
+
+use crate::plain::{addresses, alone, routes};
+use crate::support::dhcp_server::{GIVEN, Scripted};
+use crate::support::lab::router::{Router, prefix};
+use crate::support::lab::{ip, ip_json, lab};
+use crate::support::ovs::ovs;
+use crate::support::skip;
+
+#[test]
+fn a_lease_is_got_in_a_vlan_of_a_card() {
+    lab!(|lab| {
+        let machine = lab.nic("nic0");
+        let has_vlans = lab.inside(&machine, || {
+            ip("link set wire down");
+            ip("link set wire name trunk");
+            ip("link set trunk up");
+            let words = "link add link trunk name wire type vlan id 100";
+            let made = Command::new("ip").args(words.split(' ')).output();
+            made.unwrap().status.success()
+        });
+        if !has_vlans {
+            skip!("kernel has no VLAN devices");
+        }
+        lab.inside(&machine, || ip("link set wire up"));
+        lab.settle(&machine);
+        let _server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        let mut asked = alone(&["pipework.vlan=100"]);
+        asked[0] = "pipework.parent=nic0";
+        lab.attach(&container, &asked).ok();
+        assert_eq!(addresses(lab, &container)[0]["local"], GIVEN.to_string());
+    });
+}
+
+#[test]
+fn a_lease_is_got_by_a_port_of_open_vswitch() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let machine = lab.cable("up0");
+        ovs.vsctl("add-port ovs0 up0");
+        let _server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        let mut asked = alone(&[]);
+        asked[0] = "pipework.ovs=ovs0";
+        lab.attach(&container, &asked).ok();
+        assert_eq!(addresses(lab, &container)[0]["local"], GIVEN.to_string());
+    });
+}
+
+#[test]
+fn a_lease_of_ipv4_stands_beside_what_a_router_advertises() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _router = Router::start(lab, &machine, 0, &[prefix("fd00:5::")]);
+        let _server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        let mut asked = alone(&[]);
+        asked[1] = "pipework.ip=dhcp,slaac";
+        lab.attach(&container, &asked).ok();
+        assert_eq!(addresses(lab, &container)[0]["local"], GIVEN.to_string());
+        assert!(routes(lab, &container).contains(&"default via 10.0.0.2".to_owned()));
+        let six = lab.inside(&container, || ip_json("-6 addr show dev eth1 scope global"));
+        let six = six[0]["addr_info"][0]["local"].as_str().unwrap().to_owned();
+        assert!(six.starts_with("fd00:5:"), "{six}");
+        let default = lab.inside(&container, || ip_json("-6 route show default"));
+        assert_eq!(default.as_array().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn privacy_and_what_of_a_router_is_taken_are_settings_of_the_interface() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _router = Router::start(lab, &machine, 0, &[prefix("fd00:5::")]);
+        let made = |more: &str| {
+            let container = lab.any_container();
+            let asked = ["pipework.bridge=br0", "pipework.ip=slaac", more];
+            lab.attach(&container, &asked).ok();
+            let told = lab.inside(&container, || ip_json("-6 addr show dev eth1 scope global"));
+            let told = told[0]["addr_info"].as_array().cloned().unwrap_or_default();
+            let is_temporary = |info: &serde_json::Value| info["temporary"] == true;
+            told.iter().any(is_temporary)
+        };
+        assert!(!made("pipework.sysctl.ipv6.conf.use_tempaddr=0"));
+        assert!(made("pipework.sysctl.ipv6.conf.use_tempaddr=2"));
+        let container = lab.any_container();
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=slaac",
+            "pipework.sysctl.ipv6.conf.accept_ra_rtr_pref=0",
+        ];
+        lab.attach(&container, &asked).ok();
+        let path = "/proc/sys/net/ipv6/conf/eth1/accept_ra_rtr_pref";
+        let set = lab.inside(&container, || std::fs::read_to_string(path).unwrap());
+        assert_eq!(set.trim(), "0");
+    });
+}
