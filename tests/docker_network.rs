@@ -26,6 +26,8 @@ mod plugin;
 #[path = "docker_network/static_pool.rs"]
 mod static_pool;
 mod support;
+#[path = "docker_network/vlans.rs"]
+mod vlans;
 
 use plugin::Lan;
 use support::world::Skip;
@@ -50,6 +52,7 @@ on_every_suite! {
     life:
         the_plugin_may_be_killed_and_started_at_any_time
         dockerd_may_be_killed_while_containers_live_on
+        after_a_reboot_containers_are_back_and_lasting_addresses_were_never_free
         fifty_that_come_and_go_leave_nothing_and_twenty_start_at_once;
     static_pool:
         a_container_is_on_the_bridge_with_an_address_of_the_subnet
@@ -57,4 +60,6 @@ on_every_suite! {
         ipv6_internal_and_several_networks_come_and_go
         a_macvlan_of_a_card_and_a_port_with_options_work_alike
         what_is_wrong_is_told_by_docker_and_leaves_nothing;
+    vlans:
+        two_services_are_in_two_vlans_and_leave_no_row;
 }

@@ -44,6 +44,8 @@ mod device_back;
 mod device_podman;
 #[path = "kernel/device_traffic.rs"]
 mod device_traffic;
+#[path = "kernel/docker_plugin.rs"]
+mod docker_plugin;
 #[path = "kernel/doctor.rs"]
 mod doctor;
 #[path = "kernel/dummy.rs"]

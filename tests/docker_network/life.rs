@@ -1,6 +1,7 @@
 //! Whoever is killed, restarted or not told: containers stay on their networks,
 //! and nothing of those that ended is left.
 
+use crate::lan::eventually;
 use crate::plugin::{Lan, ON_BR0};
 
 fn web(lan: &Lan) -> String {
@@ -74,5 +75,49 @@ pub fn fifty_that_come_and_go_leave_nothing_and_twenty_start_at_once(lan: &Lan) 
     };
     assert!(addresses.iter().all(is_of_range), "{addresses:?}");
     lan.docker(&format!("rm -f {ids}")).ok();
+    lan.docker("network rm lan").ok();
+}
+
+/// Everything that a reboot ends, and another boot's id in what it leaves.
+fn reboot(lan: &Lan) {
+    lan.kill();
+    lan.kill_plugin();
+    lan.sh(
+        "kill -9 $(pidof look containerd-shim-runc-v2 containerd dockerd)
+         while pidof look containerd >/dev/null; do sleep 0.05; done
+         for path in /run/docker/netns/* /run/pipework/docker/*; do umount $path; done
+         for link in $(ip -o link | grep -o ' pw[^:@]*'); do ip link del $link; done
+         rm -rf /run/pipework /run/docker /run/docker.pid
+         find /var/lib/pipework/docker /var/lib/pipework/pools -type f -exec \
+             sed -i s/$(cat /proc/sys/kernel/random/boot_id)/00000000-0000-4000-8000-000000000000/ {} +",
+    );
+}
+
+pub fn after_a_reboot_containers_are_back_and_lasting_addresses_were_never_free(lan: &Lan) {
+    lan.docker(&format!(
+        "network create {ON_BR0} --ipam-driver pipework --aux-address printer=10.0.0.2 lan"
+    ))
+    .ok();
+    lan.docker("run -d --restart always --name web --network lan bb /bin/look stay")
+        .ok();
+    let seen = lan.look("web");
+    reboot(lan);
+    lan.start_plugin();
+    lan.start();
+    let is_back = || lan.docker("exec web /bin/look").status.success();
+    assert!(
+        eventually(is_back),
+        "{}",
+        lan.sh("tail -n 30 /tmp/dockerd.log").stdout
+    );
+    assert_eq!(lan.look("web"), seen);
+    assert_eq!(lan.kept("endpoints").len(), 1);
+    for address in ["10.0.0.1", "10.0.0.2"] {
+        let holder = lan
+            .sh(&format!("cat /var/lib/pipework/pools/docker@*/{address}"))
+            .ok();
+        assert!(holder.contains("lasting"), "{address}: {holder}");
+    }
+    lan.docker("rm -f web").ok();
     lan.docker("network rm lan").ok();
 }

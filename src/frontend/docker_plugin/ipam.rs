@@ -68,15 +68,18 @@ fn lasting(what: &str) -> Holder {
 }
 
 /// The pool that a network of ours has its addresses from, by its subnet: nobody
-/// says which it is. Addresses that others have are held for ever from now on.
+/// says which it is, so of several that could be it none is. Addresses that others
+/// have are held for ever from now on.
 pub(super) fn belongs_to(state: &State, data: &IpamData, network: &str) -> Result<(), Error> {
     let pools = state.all::<PoolFile>().into_iter().flatten();
-    let is_it = |pool: &PoolFile| pool.subnet.to_string() == data.pool && pool.network.is_none();
-    let Some(mut pool) = pools.into_iter().find(is_it) else {
+    let is_it = |pool: &PoolFile| {
+        let of_others = pool.network.as_ref().is_some_and(|known| known != network);
+        pool.subnet.to_string() == data.pool && !of_others
+    };
+    let candidates: Vec<PoolFile> = pools.filter(is_it).collect();
+    let [pool] = candidates.as_slice() else {
         return Ok(());
     };
-    pool.network = Some(network.to_owned());
-    state.write(&pool).map_err(DockerError::from)?;
     for text in data.aux_addresses.values() {
         let address = text.parse::<IpNet>().map(|net| net.addr());
         if let Some(address) = address.ok().or_else(|| text.parse().ok()) {
@@ -90,7 +93,11 @@ pub(super) fn belongs_to(state: &State, data: &IpamData, network: &str) -> Resul
             claimed.map_err(pool_error)?;
         }
     }
-    Ok(())
+    let known = PoolFile {
+        network: Some(network.to_owned()),
+        ..pool.clone()
+    };
+    Ok(state.write(&known).map_err(DockerError::from)?)
 }
 
 impl Giver {

@@ -130,7 +130,15 @@ pub(super) fn take_back(driver: &Driver, endpoint: &Endpoint) -> Result<(), Erro
 }
 
 async fn end(endpoint: &Endpoint, path: &Path, collector: &Collector<'_>) -> Result<(), Error> {
-    let key = collector.store.namespace_of(&endpoint.id, "")?;
+    // A run that was killed may not have come to lead from the endpoint to it, or
+    // not lead any more.
+    let key = match bound(path, collector.home) {
+        Some((_, cookie)) => Some(NamespaceKey {
+            boot_id: endpoint.boot_id.clone(),
+            cookie,
+        }),
+        None => collector.store.namespace_of(&endpoint.id, "")?,
+    };
     let mut endpoint = endpoint.clone();
     if let Some(key) = &key {
         // Killed before it noted which index it was.
@@ -170,7 +178,7 @@ async fn bring_home(
     }
     for (at, link) in places {
         let ended = match &scratch {
-            Some(scratch) => {
+            Some((scratch, _)) => {
                 at.move_link(link.ifindex, scratch, &endpoint.link, None)
                     .await
             }
@@ -185,11 +193,11 @@ async fn bring_home(
     Ok(())
 }
 
-/// The namespace that is bound there. A plain file is none.
-fn bound(path: &Path, home: &Netns) -> Option<Netns> {
+/// The namespace that is bound there, with its cookie. A plain file is none.
+fn bound(path: &Path, home: &Netns) -> Option<(Netns, u64)> {
     let netns = Netns::open(path).ok()?;
-    netns.cookie(home).ok()?;
-    Some(netns)
+    let cookie = netns.cookie(home).ok()?;
+    Some((netns, cookie))
 }
 
 /// Takes back what its record says.
