@@ -80,6 +80,8 @@ impl Plugin {
     }
 
     /// Has strace end it when a thread calls `name` for the `count`th time.
+    // Whoever called this waits for it.
+    #[allow(clippy::zombie_processes)]
     fn end_at(&self, (name, count): (&str, usize)) -> Child {
         let pid = self.0.id();
         let strace = Command::new("strace")
