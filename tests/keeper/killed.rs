@@ -184,7 +184,7 @@ fn a_lease_that_is_given_back_is_told_to_its_server_by_name_and_at_the_end() {
             !has_address(lab, &web) && !is_kept(&kept.id)
         });
         within("the server knows", || {
-            server.kinds() == [MessageType::Release]
+            server.kinds().contains(&MessageType::Release)
         });
         drop(web);
 
@@ -193,7 +193,14 @@ fn a_lease_that_is_given_back_is_told_to_its_server_by_name_and_at_the_end() {
         hand_over(&kept);
         web.kill();
         within("the lease ends", || !is_kept(&kept.id));
-        let heard = server.heard();
+        let releases = || {
+            let kinds = server.kinds().into_iter();
+            kinds.filter(|kind| *kind == MessageType::Release).count()
+        };
+        within("the server knows of both", || releases() == 2);
+        let mut heard = server.heard();
+        // On a busy machine one was renewed before.
+        heard.retain(|message| message.kind() == Some(MessageType::Release));
         let [_, release] = &heard[..] else {
             panic!("{heard:?}");
         };
