@@ -165,3 +165,5 @@ mod vlan_device;
 mod vlan_kill;
 #[path = "kernel/wifi.rs"]
 mod wifi;
+#[path = "kernel/wrapper.rs"]
+mod wrapper;

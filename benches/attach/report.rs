@@ -49,7 +49,11 @@ impl Report {
 
     /// Prints and keeps the table of the container that asks for nothing.
     pub fn unannotated(&mut self, samples: Unannotated) {
-        let Unannotated { nothing, hook } = samples;
+        let Unannotated {
+            nothing,
+            hook,
+            wrapper,
+        } = samples;
         println!("\nan unannotated container, {} runs each", nothing.len());
         headings("x true");
         line("true (C, static)", &nothing, &nothing);
@@ -59,6 +63,15 @@ impl Report {
                 self.unannotated = ratio(&hook, &nothing);
             }
             None => println!("  {:<32} absent", "pipework hook"),
+        }
+        match wrapper {
+            Some(wrapper) => {
+                line("pipework runtime, then true", &wrapper, &nothing);
+                let adds = median(&wrapper, wall) - median(&nothing, wall);
+                let what = "the runtime wrapper adds, ms".to_owned();
+                self.others.push(Target::new(what, 1.0, Some(adds / 1e3)));
+            }
+            None => println!("  {:<32} absent", "pipework runtime"),
         }
     }
 

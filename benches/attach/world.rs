@@ -24,6 +24,10 @@ pub const BRIDGE: &str = "br0";
 pub const GATEWAY: &str = "10.77.0.1";
 /// Carries the network namespaces outside, which must not be those inside.
 const OUTSIDE: &str = "PIPEWORK_BENCH_OUTSIDE";
+/// Our settings.
+const SETTINGS: &str = "/etc/pipework";
+/// What is written to /etc.
+const COVER: &str = "/run/etc";
 /// Our own corner of the tmpfs.
 const TOOLS: &str = "/run/bench";
 
@@ -133,11 +137,37 @@ fn mount_private() -> Result<(), BenchError> {
     attach_mount(None, Path::new("/proc"), Some("proc"), MsFlags::empty())?;
     attach_mount(None, Path::new("/run"), Some("tmpfs"), MsFlags::empty())?;
     // The machine's own policy would judge our bridge and addresses.
-    let policy = Path::new("/etc/pipework");
-    if policy.is_dir() {
-        attach_mount(None, policy, Some("tmpfs"), MsFlags::empty())?;
+    let settings = Path::new(SETTINGS);
+    if cover_etc().is_ok() {
+        let _ = fs::remove_dir_all(settings);
+    } else if settings.is_dir() {
+        attach_mount(None, settings, Some("tmpfs"), MsFlags::empty())?;
     }
     Ok(())
+}
+
+/// Makes what is written below /etc this run's own, where the kernel can.
+fn cover_etc() -> Result<(), BenchError> {
+    for folder in ["upper", "work"].map(|name| Path::new(COVER).join(name)) {
+        fs::create_dir_all(folder).map_err(BenchError::io(COVER))?;
+    }
+    let options = format!("lowerdir=/etc,upperdir={COVER}/upper,workdir={COVER}/work");
+    let (kind, none) = (Some("overlay"), MsFlags::empty());
+    mount(kind, "/etc", kind, none, Some(options.as_str())).map_err(|source| BenchError::Mount {
+        path: PathBuf::from("/etc"),
+        source,
+    })
+}
+
+/// Has the runtime wrapper call `program`; false where that would write to the
+/// machine's own settings.
+pub fn wrap(program: &str) -> bool {
+    // Only an overlay makes this folder.
+    let is_covered = Path::new(COVER).join("work/work").exists();
+    let text = format!("runtime = {program:?}\n");
+    is_covered
+        && fs::create_dir_all(SETTINGS).is_ok()
+        && fs::write(Path::new(SETTINGS).join("config.toml"), text).is_ok()
 }
 
 fn attach_mount(
