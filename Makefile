@@ -64,6 +64,9 @@ install-files:
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/*
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/network packaging/networkd/*
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/NetworkManager/conf.d packaging/NetworkManager/*
+	# They name the program, and know it in /usr only.
+	sed -i 's#/usr/bin/pipework#$(PREFIX)/bin/pipework#' $(SHARE)/containers/oci/hooks.d/*pipework*.json \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system/pipework*.service
 	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/vendor-completions $(SHARE)/fish/vendor_completions.d
 	$(BINARY) completions bash >$(SHARE)/bash-completion/completions/pipework
 	$(BINARY) completions zsh >$(SHARE)/zsh/vendor-completions/_pipework

@@ -246,7 +246,7 @@ fn net(address: IpAddr, range: &PoolRange) -> IpNet {
 /// Whether an interface that holds an address is gone: its namespace is of a
 /// former boot, or nobody works in it and no record speaks of the interface.
 pub fn is_gone(store: &Store, holder: &Holder) -> bool {
-    let is_of_now = |id: &String| proc::boot_id().is_ok_and(|now| now == *id);
+    let is_of_now = |id: &String| proc::is_this_boot(id);
     let (boot_id, cookie, ifname) = match holder {
         Holder::Interface {
             boot_id,

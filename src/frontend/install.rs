@@ -22,6 +22,7 @@ mod programs;
 mod setting;
 mod target;
 mod toml;
+mod used;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -248,10 +249,18 @@ fn take_out(options: &Options) -> Result<Vec<InstallError>, InstallError> {
         true => others.into_iter().any(|entry| !is_last(entry.target)),
         false => others.into_iter().any(|e| e.target != Target::Program),
     };
-    if !is_needed {
-        let steps = steps_back(Target::Program, &manifest)?;
-        carry_out(&steps, &mut manifest, options)?;
+    if is_needed {
+        return Ok(failures);
     }
+    let steps = steps_back(Target::Program, &manifest)?;
+    if !steps.is_empty() && used::by_containers() {
+        print(
+            "the program stays: containers that run need it; the same again takes it out once they \
+             have ended\n",
+        );
+        return Ok(failures);
+    }
+    carry_out(&steps, &mut manifest, options)?;
     Ok(failures)
 }
 

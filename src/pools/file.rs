@@ -227,7 +227,11 @@ impl Locked {
             if let Some(Holder::Lasting { id: _ }) = entry.holder {
                 file.sync_all()?;
             }
-            fs::rename(&new, &path)
+            fs::rename(&new, &path)?;
+            match entry.holder {
+                Some(Holder::Lasting { id: _ }) => File::open(&self.directory)?.sync_all(),
+                Some(Holder::Interface { .. } | Holder::Endpoint { .. }) | None => Ok(()),
+            }
         };
         write().map_err(|source| PoolError::Io {
             path: path.clone(),

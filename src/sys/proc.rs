@@ -188,3 +188,9 @@ pub fn boot_id() -> io::Result<String> {
         .trim_end()
         .to_owned())
 }
+
+/// Whether a boot id is that of this boot. Where that cannot be known it may be: who
+/// asks is about to clear up after the others.
+pub fn is_this_boot(id: &str) -> bool {
+    boot_id().map_or(true, |now| now == id)
+}

@@ -54,8 +54,25 @@ pub fn a_program_from_anywhere_is_put_where_hooks_find_it(world: &World) {
     world
         .sh("echo >>/srv/hooks.d/20-pipework-poststop.json")
         .ok();
-    world.sh("/root/pipework install all --undo").ok();
+    let said = world.sh("/root/pipework install all --undo").ok();
     assert_eq!(world.sh("ls /srv/hooks.d").ok(), "");
+    let kept = "/var/lib/pipework/install/edited/20-pipework-poststop.json";
+    assert!(said.contains(kept), "{said}");
+    let edited = world.sh(&format!(
+        "tail -c1 {kept} | od -An -c; rm -r /var/lib/pipework"
+    ));
+    assert!(edited.ok().contains("\\n"));
+    assert_as(&before, world);
+    // A package that came later has put its own hook there.
+    world.sh("/root/pipework install podman").ok();
+    world
+        .sh("cp /root/pipework /usr/bin/ && \
+             sed -i s,/usr/local/bin/,/usr/bin/, /srv/hooks.d/80-pipework-createruntime.json && \
+             /root/pipework install all --undo")
+        .ok();
+    let left = world.sh("ls /srv/hooks.d").ok();
+    assert_eq!(left, "80-pipework-createruntime.json\n");
+    world.sh("rm -r /srv/hooks.d/* /usr/bin/pipework").ok();
     assert_as(&before, world);
     world.write("/usr/local/bin/pipework", "#!/bin/sh\n");
     crate::assert_refused(

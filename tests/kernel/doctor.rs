@@ -207,7 +207,7 @@ fn a_chain_that_drops_what_bridges_forward_is_a_warning_until_nobody_asks_it() {
 }
 
 #[test]
-fn containerd_without_nri_is_told_with_the_file_that_switches_it_off() {
+fn containerd_without_nri_is_told_with_the_command_that_switches_it_on() {
     lab!(|_lab| {
         fs::create_dir_all("/run/containerd").unwrap();
         let _socket = UnixListener::bind("/run/containerd/containerd.sock").unwrap();
@@ -217,7 +217,10 @@ fn containerd_without_nri_is_told_with_the_file_that_switches_it_off() {
         write("/etc/containerd/config.toml", settings);
         let text = stdout(&doctor("nri"));
         assert!(text.contains("containerd: NRI is off"), "{text}");
-        assert!(text.contains("in /etc/containerd/config.toml:"), "{text}");
+        assert!(
+            text.contains("pipework install containerd --reload"),
+            "{text}"
+        );
         let text = told("annotations", 2, "error");
         assert!(
             text.contains("pod_annotations = [\"pipework.*\"]"),

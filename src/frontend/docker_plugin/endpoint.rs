@@ -78,6 +78,13 @@ fn link_of(network: &Network, name: &str) -> String {
 /// The request for one interface of a network, by the parser of annotations.
 pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error> {
     let mut fields = merged(&network.fields, &asked.fields);
+    let asks = fields.iter().find(|(key, _)| key == "pipework.ip");
+    if let (Some((_, way)), Some(address)) = (asks, asked.addresses.first())
+        && way != "0/0"
+    {
+        let (asked, subnet) = (way.clone(), address.trunc().to_string());
+        return Err(DockerError::TwoWays { asked, subnet }.into());
+    }
     let mut set = |key: &str, value: String| {
         fields.retain(|(known, _)| known != key);
         fields.push((key.to_owned(), value));
@@ -213,6 +220,12 @@ fn begin(
         .filter(of_network)
         .filter(|other| other.link == link)
     {
+        // Of a name that somebody chose it is not known: the other may be about to
+        // begin.
+        if said.is_some() && other.sandbox.is_none() && place::is_of_now(other) {
+            let name = name.clone();
+            return Err(DockerError::NameTaken { name }.into());
+        }
         if place::is_dead(other) {
             place::take_back(driver, other)?;
         }

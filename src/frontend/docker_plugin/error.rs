@@ -53,6 +53,12 @@ pub enum DockerError {
         /// The subnet.
         subnet: String,
     },
+    /// Two containers are to be known by one name.
+    #[error("another container is about to begin as {name}")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
     /// A subnet is asked for, whichever.
     #[error("a network whose addresses pipework gives needs a --subnet")]
     AnySubnet,
@@ -114,7 +120,10 @@ impl DockerError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::State(_) => ExitCode::Record,
-            Self::Settings(_) | Self::TwoWays { .. } | Self::Route { .. } => ExitCode::Request,
+            Self::Settings(_)
+            | Self::TwoWays { .. }
+            | Self::NameTaken { .. }
+            | Self::Route { .. } => ExitCode::Request,
             Self::Another(_)
             | Self::Listen { .. }
             | Self::UnknownNetwork { .. }
@@ -141,6 +150,7 @@ impl DockerError {
             ),
             Self::UnknownEndpoint { .. } => Some("start the container again".to_owned()),
             Self::TwoWays { .. } => Some("add --ipam-driver null, or leave ip out".to_owned()),
+            Self::NameTaken { .. } => Some("give each a name of its own".to_owned()),
             Self::AnySubnet => Some("docker network create --subnet 10.0.0.0/24 …".to_owned()),
             Self::Route { .. } => Some("write DESTINATION via ROUTER".to_owned()),
             Self::State(StateError::Newer { .. }) => {

@@ -195,7 +195,7 @@ impl Giver {
             owner: owner_of(&pool.id),
             holder,
         };
-        let used = used(state, pool);
+        let used = used(state, pool)?;
         let is_gone = |holder: &Holder| !used.contains(&address) && self.is_lost(holder, pool);
         let claimed = Pools::of_this_host().claim(&claim, &is_gone, Deadline::after(TIME));
         claimed.map_err(pool_error)
@@ -225,7 +225,7 @@ impl Giver {
         let holder = self.holder(&random())?;
         let given = match ask(&holder) {
             Err(PoolError::Exhausted { holders, .. }) => {
-                let used = used(state, pool);
+                let used = used(state, pool)?;
                 let lost = holders
                     .iter()
                     .filter(|claim| !used.contains(&claim.address));
@@ -252,7 +252,7 @@ impl Giver {
         match holder {
             Holder::Endpoint { boot_id, id } => {
                 let is_ours = id.split('-').next() == Some(self.instance.as_str());
-                let is_of_now = proc::boot_id().is_ok_and(|now| now == *boot_id);
+                let is_of_now = proc::is_this_boot(boot_id);
                 !is_of_now || (pool.network.is_some() && !is_ours)
             }
             Holder::Lasting { .. } | Holder::Interface { .. } => false,
@@ -280,11 +280,12 @@ impl Giver {
 }
 
 /// The addresses of the endpoints that are known in a pool's network.
-fn used(state: &State, pool: &PoolFile) -> BTreeSet<IpAddr> {
-    let endpoints = state.all::<Endpoint>().into_iter().flatten();
+fn used(state: &State, pool: &PoolFile) -> Result<BTreeSet<IpAddr>, DockerError> {
+    let endpoints: Result<Vec<Endpoint>, _> = state.all::<Endpoint>().into_iter().collect();
+    let endpoints = endpoints?.into_iter();
     let of_network = endpoints.filter(|endpoint| Some(&endpoint.network) == pool.network.as_ref());
     let addresses = of_network.flat_map(|endpoint| endpoint.addresses);
-    addresses.map(|net| net.addr()).collect()
+    Ok(addresses.map(|net| net.addr()).collect())
 }
 
 fn net(text: &str) -> Result<IpNet, DockerError> {
@@ -296,7 +297,10 @@ fn net(text: &str) -> Result<IpNet, DockerError> {
 
 /// What a gateway has where nobody says.
 fn first_of(subnet: IpNet) -> IpAddr {
-    subnet.hosts().next().unwrap_or_else(|| subnet.addr())
+    // The subnet's own address is everybody's with IPv6 (RFC 4291 §2.6.1).
+    let range = PoolRange::new(&subnet.to_string(), &[], None, &[]).ok();
+    let first = range.and_then(|range| range.nth(0));
+    first.unwrap_or_else(|| subnet.addr())
 }
 
 fn span(range: IpNet) -> String {

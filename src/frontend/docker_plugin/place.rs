@@ -5,8 +5,11 @@
 //! and its name on the host or its hardware address: an index that the kernel had
 //! to change is found by name, where dockerd put it back.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use nix::libc;
 
 use super::driver::Driver;
 use super::endpoint::TIME;
@@ -89,9 +92,17 @@ fn sandbox(endpoint: &Endpoint) -> Option<Netns> {
     Netns::open(endpoint.sandbox.as_deref()?).ok()
 }
 
+/// Whether we lack what a file is opened with, which says nothing of the file.
+fn is_short_of(error: &io::Error) -> bool {
+    let short = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EINTR];
+    error
+        .raw_os_error()
+        .is_some_and(|code| short.contains(&code))
+}
+
 /// Whether it was made since the machine started.
 pub(super) fn is_of_now(endpoint: &Endpoint) -> bool {
-    proc::boot_id().is_ok_and(|now| now == endpoint.boot_id)
+    proc::is_this_boot(&endpoint.boot_id)
 }
 
 /// Whether its container is gone, or never was: then its interface is not there.
@@ -100,14 +111,17 @@ pub(super) fn is_dead(endpoint: &Endpoint) -> bool {
     if !is_of_now(endpoint) {
         return true;
     }
-    let Some(netns) = sandbox(endpoint) else {
-        return true;
+    let netns = match endpoint.sandbox.as_deref().map(Netns::open) {
+        Some(Ok(netns)) => netns,
+        Some(Err(error)) if is_short_of(&error) => return false,
+        Some(Err(_)) | None => return true,
     };
     let look = || -> Option<bool> {
         let home = Netns::own().ok()?;
         let inside = Rtnl::open_in(&netns, &home, Deadline::after(LOOK_TIME)).ok()?;
-        let found = block_on(find(&inside, endpoint)).ok()?.ok()?;
-        Some(found.is_none())
+        // Dockerd has named it anew, and whoever is in there may have changed its MAC.
+        let found = inside.link_by_index(endpoint.ifindex.max(1));
+        Some(block_on(found).ok()?.ok()?.is_none())
     };
     look().unwrap_or_default()
 }

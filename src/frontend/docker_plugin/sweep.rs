@@ -30,14 +30,14 @@ pub(super) fn run(driver: &Arc<Driver>) {
 /// has.
 fn look(driver: &Driver, before: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
     let mut now = BTreeMap::new();
-    let mut paths = Vec::new();
+    let (mut paths, mut knows_all) = (Vec::new(), true);
     for endpoint in driver.state.all::<Endpoint>() {
         let endpoint = match endpoint {
             Ok(endpoint) => endpoint,
             Err(error) => {
                 tracing::warn!(%error, "an endpoint of Docker's cannot be read");
-                // Whose namespaces are bound is not known then.
-                return now;
+                knows_all = false;
+                continue;
             }
         };
         paths.push(scratch::path_of(&endpoint.id));
@@ -52,7 +52,8 @@ fn look(driver: &Driver, before: &BTreeMap<String, u32>) -> BTreeMap<String, u32
             now.insert(endpoint.id, times);
         }
     }
-    for path in scratch::all() {
+    // Else it is not known whose namespaces are bound.
+    for path in scratch::all().into_iter().filter(|_| knows_all) {
         let is_known = paths.contains(&path);
         let key = path.display().to_string();
         let times = before.get(&key).map_or(1, |times| times + 1);

@@ -8,7 +8,8 @@ use super::diff::unified;
 use super::error::InstallError;
 use super::files::{self, Found, Owner};
 use super::json::Json;
-use super::manifest::{Entry, Manifest, Ours};
+use super::manifest::{Entry, FOLDER, Manifest, Ours, place_of_edited};
+use super::podman::calls_another;
 use super::setting::{EditError, Form, Set, Setting};
 use super::target::Target;
 use super::toml::Toml;
@@ -81,6 +82,17 @@ impl Step {
     /// What was done, in one line.
     pub fn line(&self) -> String {
         let path = self.path.display();
+        if self.is_kept {
+            let kept = place_of_edited(Path::new(FOLDER), &self.path);
+            let done = match self.after {
+                Found::Nothing => "removed",
+                Found::Link(_) | Found::File { .. } => "changed",
+            };
+            return format!(
+                "{done} {path}, which was edited: that is in {}",
+                kept.display()
+            );
+        }
         match (&self.before, &self.after) {
             (_, Found::Nothing) => format!("removed {path}"),
             (_, Found::Link(to)) => format!("linked {path} to {}", to.display()),
@@ -98,8 +110,11 @@ impl Step {
             entry,
             is_kept,
         } = self;
-        if let (Some(bytes), true) = (before.bytes(), entry.is_some() || *is_kept) {
+        if let (Some(bytes), true) = (before.bytes(), entry.is_some()) {
             manifest.keep(bytes)?;
+        }
+        if let (Some(bytes), true) = (before.bytes(), *is_kept) {
+            manifest.keep_edited(path, bytes)?;
         }
         if let Some(entry) = entry {
             if let Some(former) = manifest.at(path) {
@@ -174,7 +189,13 @@ pub(super) fn step(wish: &Wish, manifest: &Manifest) -> Result<Option<Step>, Ins
             if files::look(&files::real(&path))?.bytes() == Some(bytes) {
                 return Ok(None);
             }
-            let (bytes, owner) = (bytes.clone(), Owner::root(*mode));
+            let owner = match &before {
+                // Whoever links it from elsewhere looks after it there.
+                Found::Link(_) => return Err(InstallError::NotRegular(path)),
+                Found::File { owner, .. } if wish.target != Target::Program => *owner,
+                Found::File { .. } | Found::Nothing => Owner::root(*mode),
+            };
+            let bytes = bytes.clone();
             (Found::File { bytes, owner }, Ours::Whole)
         }
         Content::Link(to) if before == Found::Link(to.clone()) => return Ok(None),
@@ -192,15 +213,22 @@ pub(super) fn step(wish: &Wish, manifest: &Manifest) -> Result<Option<Step>, Ins
             None => return Ok(None),
         },
     };
+    let is_edited = prior.is_some_and(|prior| is_edited(prior, &before));
     let first = match prior {
-        Some(prior) if is_untouched(prior, &before) => prior.before.clone(),
+        // What we put into it before is no part of what comes back.
+        Some(prior) if is_edited || is_untouched(prior, &before) => prior.before.clone(),
         Some(_) | None => before.bytes().map(files::sum),
     };
+    let is_whole = ours == Ours::Whole;
     let entry = Entry {
         target: wish.target,
         ours: joined(prior.map(|prior| &prior.ours), ours),
         before: first,
-        after: after.bytes().map(files::sum).unwrap_or_default(),
+        after: match is_edited && !is_whole {
+            // Never again what we left: then only settings are taken out.
+            true => String::new(),
+            false => after.bytes().map(files::sum).unwrap_or_default(),
+        },
         folders: files::missing_folders(&path),
         path: path.clone(),
     };
@@ -209,7 +237,7 @@ pub(super) fn step(wish: &Wish, manifest: &Manifest) -> Result<Option<Step>, Ins
         before,
         after,
         entry: Some(entry),
-        is_kept: false,
+        is_kept: is_edited && is_whole,
     }))
 }
 
@@ -299,6 +327,12 @@ fn is_untouched(entry: &Entry, now: &Found) -> bool {
     }
 }
 
+/// Whether somebody has edited a file since.
+fn is_edited(entry: &Entry, now: &Found) -> bool {
+    let is_there = matches!(now, Found::File { .. }) && !matches!(entry.ours, Ours::Link(_));
+    is_there && !is_untouched(entry, now) && now.bytes().map(files::sum) != entry.before
+}
+
 /// How what was done at a path is taken back: to the byte where nobody has edited it
 /// since, else only what is ours.
 pub(super) fn undo(entry: &Entry, manifest: &Manifest) -> Result<Step, InstallError> {
@@ -321,6 +355,7 @@ pub(super) fn undo(entry: &Entry, manifest: &Manifest) -> Result<Step, InstallEr
         (_, Found::File { bytes, .. }) if Some(files::sum(bytes)) == entry.before => before.clone(),
         // Another build of the program is somebody else's.
         (Ours::Whole, Found::File { .. }) if entry.target == Target::Program => before.clone(),
+        (Ours::Whole, Found::File { .. }) if calls_another(&before, manifest) => before.clone(),
         (Ours::Whole, Found::File { .. }) => {
             is_kept = true;
             Found::Nothing

@@ -60,6 +60,9 @@ pub(super) fn wishes(
         settings.push(Setting::new(&["version"], json!(form)));
     }
     match way {
+        Way::Nri if is_before_nri(version) => {
+            return Err(InstallError::NoNri(version.to_owned()));
+        }
         Way::Nri => {
             let plugin = at(&now, &["plugins", NRI_PLUGIN]);
             let disable = plugin.and_then(|plugin| plugin.get("disable")?.as_bool());
@@ -101,6 +104,15 @@ pub(super) fn wishes(
         }
     }
     wish(&path, Content::Toml(settings))
+}
+
+/// Whether a release is older than 1.7.
+fn is_before_nri(version: &str) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < (1, 7),
+        _ => false,
+    }
 }
 
 /// The version of the settings' form. The first has other names for everything.

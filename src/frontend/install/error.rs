@@ -92,6 +92,9 @@ pub(super) enum InstallError {
     /// containerd's settings of before 2019.
     #[error("{} has no version, or the first", .0.display())]
     OldForm(PathBuf),
+    /// A release of containerd without NRI.
+    #[error("containerd {0} has no NRI, which came with 1.7")]
+    NoNri(String),
     /// What was installed is known by a later release only.
     #[error("{} was written by a later release of pipework", .0.display())]
     Later(PathBuf),
@@ -114,6 +117,7 @@ impl InstallError {
             Self::ByFlag { flag, .. } => Some(format!("move {flag} to the file of settings")),
             Self::OtherProgram(path) => Some(format!("mv {0} {0}.old", path.display())),
             Self::OldForm(_) => Some("containerd config migrate writes it anew".to_owned()),
+            Self::NoNri(_) => Some("pipework install containerd --runtime".to_owned()),
             Self::Program { what, .. } if what.contains("exit code: ") => {
                 Some("the report is in the log: journalctl -t pipework".to_owned())
             }

@@ -138,6 +138,13 @@ impl Manifest {
         Ok(sum)
     }
 
+    /// Keeps what somebody has made of a file of ours, for him to find.
+    pub fn keep_edited(&self, path: &Path, bytes: &[u8]) -> Result<(), InstallError> {
+        let place = place_of_edited(&self.folder, path);
+        files::make_folders(&place)?;
+        files::replace(&place, bytes, Owner::root(0o600))
+    }
+
     /// What a file was.
     pub fn former(&self, sum: &str) -> Result<Vec<u8>, InstallError> {
         let path = self.place_of(sum);
@@ -179,6 +186,12 @@ impl Manifest {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// Where an edited file of ours is kept, whatever is taken out later.
+pub(super) fn place_of_edited(folder: &Path, path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    folder.join("edited").join(name)
 }
 
 impl Drop for Manifest {

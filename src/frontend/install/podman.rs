@@ -1,6 +1,12 @@
 //! podman: the two files of hooks.d, in the folder that podman reads.
 
+use std::path::Path;
+
+use serde_json::Value;
+
 use super::change::{Content, Wish};
+use super::files::Found;
+use super::manifest::Manifest;
 use super::program::Program;
 use super::target::Target;
 use crate::frontend::doctor::hooks::folders_of_podman;
@@ -33,4 +39,17 @@ pub(super) fn wishes(program: &Program) -> Vec<Wish> {
         })
     };
     FILES.into_iter().filter_map(wish).collect()
+}
+
+/// Whether a hook has come to call another program than the one that goes, as that
+/// of a package.
+pub(super) fn calls_another(hook: &Found, manifest: &Manifest) -> bool {
+    let hook: Option<Value> = hook.bytes().and_then(|it| serde_json::from_slice(it).ok());
+    let program = hook
+        .as_ref()
+        .and_then(|hook| hook.pointer("/hook/path")?.as_str());
+    program.map(Path::new).is_some_and(|program| {
+        let known = manifest.at(program);
+        known.is_none_or(|entry| entry.target != Target::Program) && program.exists()
+    })
 }

@@ -66,9 +66,9 @@ impl Target {
             Self::Nerdctl => Some(
                 "nerdctl run --rm --runtime pipework-runtime --network none --annotation pipework.parent=eth0 --annotation pipework.ip=192.168.1.50/24@192.168.1.1 IMAGE",
             ),
-            Self::Containerd | Self::Crio => {
-                Some("systemctl enable --now pipework-nri, then annotate pods; man pipework-nri")
-            }
+            Self::Containerd | Self::Crio => Some(
+                "the service pipework-nri of the package, or pipework nri; then annotate pods; man pipework-nri",
+            ),
             Self::Program => None,
         }
     }
