@@ -9,10 +9,10 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-use super::{gc, nri};
-use crate::error::{Error, report};
+use super::{gc, nri, telling};
+use crate::error::Error;
 use crate::keeper::{self, DaemonError, Setup};
-use crate::logging::{self, to_stderr};
+use crate::logging;
 use crate::sys::raw;
 
 /// The first descriptor that a service manager hands on (`SD_LISTEN_FDS_START`).
@@ -54,9 +54,7 @@ fn serve(services: Services, started: Result<(), Error>) -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(error) => {
-            let text = report(&error, None);
-            to_stderr(&text);
-            logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
+            telling::tell(&error, None);
             error.exit_code() as u8
         }
     }

@@ -28,8 +28,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::daemon;
-use crate::error::{Error, ExitCode, report};
+use super::{daemon, telling};
+use crate::error::{Error, ExitCode};
 use crate::logging::{self, to_stderr};
 use crate::record::{DIRECTORY, Store};
 use driver::Driver;
@@ -61,9 +61,7 @@ pub fn run(words: &[&str]) -> u8 {
     match serve(Path::new(socket)) {
         Ok(()) => 0,
         Err(error) => {
-            let text = report(&error, None);
-            to_stderr(&text);
-            logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
+            telling::tell(&error, None);
             error.exit_code() as u8
         }
     }

@@ -22,7 +22,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::error::{Error, ExitCode, report};
+use crate::error::{Error, ExitCode};
+use crate::frontend::telling;
 use crate::logging::{self, to_stderr};
 use crate::nri::link::LinkError;
 use crate::nri::plugin::Server;
@@ -223,9 +224,7 @@ fn conclude(outcome: Result<(), NriError>) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             let error = Error::from(error);
-            let text = report(&error, None);
-            to_stderr(&text);
-            logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
+            telling::tell(&error, None);
             error.exit_code() as u8
         }
     }
