@@ -19,17 +19,20 @@ PROBED = $(shell d=$$(mktemp -d); echo 'fn main() {}' | rustc $(LAID_OUT) -o $$d
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: help build image demo test vm-test bench docs install install-files package release-notes hot-functions check-setup lint clean
+.PHONY: help toolchain build image demo test vm-test bench docs install install-files package release-notes hot-functions check-setup lint clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 # crt-static needs an explicit target: proc-macros cannot be built static.
-build: ## the static binary, target/release/pipework
-	@tests/setup toolchain
+build: toolchain ## the static binary, target/release/pipework
 	RUSTFLAGS="$(STATIC) $(PROBED)" $(CARGO) build --release --locked --bin pipework --target $(HOST) --target-dir target
 	@# A new file: the old one may be the same as cargo's own dynamic build, by hard link.
 	@install -D -m 0755 target/$(HOST)/release/pipework $(BINARY)
+
+# By itself and first: what PROBED asks for may be installed by it.
+toolchain:
+	@tests/setup toolchain
 
 image: build ## target/pipework-image.tar, an OCI archive for packaging/kubernetes, without a registry
 	packaging/kubernetes/make-image $(BINARY) target/pipework-image.tar localhost/pipework:0.1.0

@@ -16,7 +16,7 @@ mod unplug;
 mod wait;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::announce::{AnnounceError, announce};
 pub use crate::apply::UNDO_TIME;
@@ -32,7 +32,7 @@ use crate::host::machine;
 use crate::host::view::HostView;
 use crate::plan::{self, Identity, LOWEST_INDEX, Life, Plan};
 use crate::policy::{self, Caller, Policy};
-use crate::record::{Record, RecordError, Store, fingerprint};
+use crate::record::{Record, Store, fingerprint};
 use crate::reference::Reference;
 use crate::request::{Attachment, IfName, Request};
 use crate::sys::rtnl::Rtnl;
@@ -96,10 +96,12 @@ pub async fn attach(
     let mut record = present_record(&collector, sandbox).await?;
     let (shared, mut wanted) = split(request, &mut record, &collector, &kernel).await?;
 
-    wait::for_uplinks(&wanted, &kernel, deadline).await?;
+    let began = Instant::now();
+    let may_wait = |attachment: &_| policy::may_wait(policy, caller, attachment);
+    wait::for_uplinks(&wanted, &kernel, began, may_wait).await?;
     nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
     let judge = |view: &HostView| policy::judge(policy, caller, request, view);
-    let (view, _bridges) = look(request, &wanted, &kernel, store, judge).await?;
+    let (view, mut locks) = look(request, &wanted, &kernel, store, judge).await?;
     let mut view = only_of(view, request, &wanted);
     let config = sandbox.config();
     view.namespace.engine_follows = engine_follows(config.as_ref(), sandbox, &kernel)?;
@@ -114,25 +116,21 @@ pub async fn attach(
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
     plan.notices.extend(unserved);
     let names = names::write_files(&mut plan, &wanted, sandbox, config.as_ref(), &kernel).await?;
-    leases::check(&plan, deadline)?;
+    leases::check(&mut plan, began, deadline)?;
 
     record.enter(&plan, &fingerprints, &reference);
     record.note_caller(&plan, caller);
     record.note_vlans(&wanted.attachments);
     record.share(&shared, &reference);
     remember_path(&mut record, sandbox, config.as_ref());
-    store.begin(&record)?;
-    let claimed = claim_macs(&plan, &collector, sandbox).await;
-    if let Err(error) = claimed.and_then(|()| keep_bridges(&plan, store, sandbox)) {
-        store.abandon(&record)?;
-        return Err(error);
-    }
+    begin(&record, &plan, &collector, sandbox).await?;
 
     let mut left_out = match apply::apply(&plan, &kernel).await {
         Ok(left_out) => left_out,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
-    wait::for_carriers(&plan, &wanted, &kernel).await;
+    locks.leave_cards(&view);
+    wait::for_carriers(&plan, &wanted, &kernel, began).await;
     let leasing = Leasing {
         sandbox,
         kernel: &kernel,
@@ -144,6 +142,7 @@ pub async fn attach(
         Ok(leases) => leases,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
+    let leases = leases.write_down(&leasing);
     finish(&mut record, &plan, &left_out, (&collector, &kernel)).await?;
     chosen.keep();
     let handed = leases.hand_over(&leasing);
@@ -157,6 +156,23 @@ pub async fn attach(
     sweep(&collector).await;
     leases::look_at_answers(&handed, sandbox);
     Ok(attached)
+}
+
+/// Writes down what is about to be made, and what of it is nobody else's.
+async fn begin(
+    record: &Record,
+    plan: &Plan,
+    collector: &Collector<'_>,
+    sandbox: &Sandbox,
+) -> Result<(), Error> {
+    let store = collector.store;
+    store.begin(record)?;
+    let claimed = claim_macs(plan, collector, sandbox).await;
+    if let Err(error) = claimed.and_then(|()| keep_bridges(plan, store, sandbox)) {
+        store.abandon(record)?;
+        return Err(error);
+    }
+    Ok(())
 }
 
 /// Keeps the path to the namespace, where it was given by one.
@@ -315,14 +331,14 @@ async fn claim_macs(
             if let Some(record) = known.complete.or(known.applying) {
                 let holder = record.references().next().map(|r| r.name.clone());
                 let holder = holder.unwrap_or_default();
-                return Err(RecordError::MacInUse { holder, mac }.into());
+                return Err(Error::MacInUse { holder, mac });
             }
             store.release_mac(uplink, mac, &holder)?;
             rival = store.claim_mac(uplink, mac, &sandbox.key)?;
         }
         if let Some(other) = rival {
             let holder = format!("a container in namespace {}", other.cookie);
-            return Err(RecordError::MacInUse { holder, mac }.into());
+            return Err(Error::MacInUse { holder, mac });
         }
     }
     Ok(())
@@ -356,7 +372,7 @@ pub async fn verify(
 ) -> Result<(), Error> {
     let kernel = open(sandbox, context.store, context.deadline)?;
     let known = context.store.read(&sandbox.key)?;
-    let is_needed = |a: &&Attachment| !a.optional.as_ref().is_some_and(|asked| asked.value);
+    let is_needed = |a: &&Attachment| !a.is_optional();
     for Attachment { ifname, .. } in request.attachments.iter().filter(is_needed) {
         let record = known.complete.as_ref();
         let present = record.and_then(|r| r.attachments.iter().find(|a| a.ifname == ifname.value));

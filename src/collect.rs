@@ -10,17 +10,18 @@ mod detach;
 mod leases;
 mod objects;
 mod ovs;
+mod parents;
 mod release;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::apply::{Cause, Left, Sides, take_back};
+use crate::apply::{Cause, Left, Sides, is_in_use, take_back};
 use crate::config::ConfigError;
 use crate::deadline::Deadline;
 use crate::host::bundle::namespace_path;
 use crate::plan::Undo;
-use crate::record::{BridgeRecord, Known, Mode, Record, RecordError, Store};
+use crate::record::{BridgeRecord, Known, Lock, Mode, Record, RecordError, Store};
 use crate::reference::{Keeper, NamespaceKey, Reference};
 pub use crate::sys::clock::seconds_since_boot;
 use crate::sys::netns::Netns;
@@ -195,15 +196,41 @@ impl Collector<'_> {
             .attachments
             .iter()
             .filter(|a| is_half_made(a.ifindex));
+        let made: Vec<u32> = half_made.clone().map(|a| a.ifindex).collect();
         // The latest interface first, and what belongs to none of them last.
         let mut undos: Vec<Undo> = half_made.rev().flat_map(|a| a.undo.clone()).collect();
-        if known.complete.is_none() {
-            undos.extend(applying.undo.iter().cloned());
-        }
+        // An earlier run's, which had success, come first in the list and stay.
+        let kept = known
+            .complete
+            .as_ref()
+            .map_or(0, |record| record.undo.len());
+        undos.extend(applying.undo.iter().skip(kept).cloned());
+        let _bridges = self.lock_bridges(&mut undos)?;
         let (undone, left) = take_back(&undos, sides).await;
         self.forget_bridges(&undone).await?;
         no_left(left)?;
+        self.lower_parents(&undos, &made).await;
         Ok(self.store.abandon(applying)?)
+    }
+
+    /// Keeps others from the bridges that a run made which was killed. One that
+    /// somebody is at right now is left to [`Self::reap_bridge`].
+    fn lock_bridges(&self, undos: &mut Vec<Undo>) -> Result<Vec<Lock>, CollectError> {
+        let mut locks = Vec::new();
+        for place in (0..undos.len()).rev() {
+            let Some(Undo::DeleteBridge { name, .. }) = undos.get(place) else {
+                continue;
+            };
+            let lock = match name.parse() {
+                Ok(name) => self.store.try_lock_bridge(&name)?,
+                Err(_) => None,
+            };
+            match lock {
+                Some(lock) => locks.push(lock),
+                None => drop(undos.remove(place)),
+            }
+        }
+        Ok(locks)
     }
 
     /// A bridge that was removed, or never came to be, needs no record.
@@ -314,12 +341,10 @@ impl Collector<'_> {
             self.store.forget_bridge(bridge.ifindex)?;
             return Ok(true);
         };
-        let is_ours = link.name == bridge.name.as_str() && link.mac == Some(bridge.mac.octets());
-        if !is_ours || link.controller.is_some() || link.alias.is_some() {
+        if link.name != bridge.name.as_str() || link.mac != Some(bridge.mac.octets()) {
             return Ok(false);
         }
-        let has_addresses = self.host.has_global_address(bridge.ifindex).await?;
-        if has_addresses || !self.host.ports(bridge.ifindex).await?.is_empty() {
+        if is_in_use(self.host, &link).await? {
             let used = BridgeRecord {
                 empty_since: None,
                 ..bridge

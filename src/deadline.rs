@@ -26,9 +26,12 @@ impl Deadline {
         if other.at < self.at { other } else { self }
     }
 
-    /// The moment itself.
-    pub fn instant(self) -> Instant {
-        self.at
+    /// The same, put off by `time`.
+    pub fn later(self, time: Duration) -> Self {
+        Self {
+            at: self.at + time,
+            total: self.total,
+        }
     }
 
     /// What is left; zero when it has passed.

@@ -7,6 +7,8 @@
 
 mod apply;
 mod code;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 
@@ -26,7 +28,7 @@ use crate::plan::PlanError;
 use crate::policy::PolicyError;
 use crate::pools::PoolError;
 use crate::record::RecordError;
-use crate::request::{IfName, RequestError};
+use crate::request::{IfName, MacAddr, RequestError};
 use crate::uplink::error::{Class, UplinkError};
 
 pub use code::ExitCode;
@@ -69,6 +71,14 @@ pub enum Error {
     /// The records could not be kept.
     #[error("keeping the record: {0}")]
     Record(#[from] RecordError),
+    /// A container with the same stable MAC is live on that uplink.
+    #[error("{holder} is live on the same uplink with the same stable MAC {mac}")]
+    MacInUse {
+        /// Name of the container that has it.
+        holder: String,
+        /// The address.
+        mac: MacAddr,
+    },
     /// The kernel refused a step.
     #[error(transparent)]
     Apply(Box<ApplyError>),
@@ -209,6 +219,7 @@ impl Error {
             | Self::Plan(_)
             | Self::SandboxNotAttached { .. }
             | Self::NicHeld { .. }
+            | Self::MacInUse { .. }
             | Self::MachineId(_)
             | Self::Daemon(
                 DaemonError::Another | DaemonError::Listen(_) | DaemonError::Kernel { .. },
@@ -254,6 +265,9 @@ impl Error {
             Self::Lease(error) => error.hint(),
             Self::Pool(error) => error.hint(),
             Self::Record(error) => hint::for_record(error),
+            Self::MacInUse { .. } => Some(
+                "two containers of one name: give one of them pipework.name or pipework.mac".to_owned(),
+            ),
             Self::Docker(error) => error.hint(),
             Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
@@ -264,7 +278,7 @@ impl Error {
                     .to_owned(),
             ),
             Self::SharedDiffers { .. } => Some(
-                "containers of one namespace share an interface only if they ask for the same".to_owned(),
+                "one interface is shared only by who asks for the same: name another one with pipework.ifname=NAME; to ask anew: pipework detach".to_owned(),
             ),
             Self::NicHeld { holder, .. } => Some(format!("it comes back when {holder} ends")),
             Self::Inspect(error) => match &**error {
@@ -334,6 +348,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::SandboxNotAttached { .. }
         | Error::SharedDiffers { .. }
         | Error::NicHeld { .. }
+        | Error::MacInUse { .. }
         | Error::MachineId(_)
         | Error::Daemon(_)
         | Error::Nri(_)

@@ -267,9 +267,6 @@ pub fn for_find(error: &FindError) -> Option<String> {
 pub fn for_record(error: &RecordError) -> Option<String> {
     match error {
         RecordError::NotOurs { path } => Some(format!("chown root: {path}; chmod 0700 {path}")),
-        RecordError::MacInUse { .. } => Some(
-            "two containers of one name: give one of them pipework.name or pipework.mac".to_owned(),
-        ),
         RecordError::Locked { .. } => {
             Some("a run that hangs inside the kernel shows in `ps` in state D".to_owned())
         }

@@ -12,6 +12,9 @@
 //!
 //! Read [`attach`] first: it is the table of contents.
 
+// No name of a host is looked up anywhere: clippy.toml lists what would.
+#![deny(clippy::disallowed_methods)]
+
 pub mod announce;
 pub mod apply;
 pub mod attach;

@@ -10,7 +10,8 @@
 use std::ffi::{OsStr, c_char, c_int};
 use std::path::Path;
 
-use pipework::frontend::runtime;
+use pipework::frontend::{dhcp_report, runtime};
+use pipework::sys::program;
 use pipework::sys::raw::Arena;
 
 #[global_allocator]
@@ -20,9 +21,16 @@ static ARENA: Arena = Arena::new();
 extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
     pipework::sys::raw::settle_process();
     let mut arguments = std::env::args_os();
-    let program = arguments.next().unwrap_or_default();
-    if Path::new(&program).file_name() == Some(OsStr::new(runtime::NAME)) {
+    let called = arguments.next().unwrap_or_default();
+    let name = Path::new(&called).file_name();
+    if name == Some(OsStr::new(runtime::NAME)) {
         return c_int::from(runtime::run(&arguments.collect::<Vec<_>>()));
+    }
+    if name == Some(OsStr::new(dhcp_report::NAME)) {
+        return c_int::from(dhcp_report::run(&called, arguments.next()));
+    }
+    if name == Some(OsStr::new(program::KEEPER)) {
+        return c_int::from(program::keep(&arguments.collect::<Vec<_>>()));
     }
     let arguments: Vec<String> = arguments
         .map(|a| a.to_string_lossy().into_owned())

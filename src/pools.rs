@@ -10,8 +10,9 @@
 mod choose;
 mod file;
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind::PermissionDenied};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,9 @@ pub enum PoolError {
         /// The pool.
         pool: PoolName,
     },
+    /// There are more files than could be looked at.
+    #[error("{} has more files than are looked at", .0.display())]
+    TooMany(PathBuf),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -78,13 +82,16 @@ impl PoolError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Exhausted { pool, .. } if !pool.is_network() => {
+                Some("widen its --ip-range or --subnet, or end containers".to_owned())
+            }
             Self::Exhausted { pool, .. } => Some(format!(
                 "widen its range, or end containers; pipework networks {pool} shows who has what"
             )),
             Self::Held(_) => {
                 Some("two containers of one network cannot have one address".to_owned())
             }
-            Self::Locked { .. } | Self::Io { .. } => None,
+            Self::Locked { .. } | Self::TooMany(_) | Self::Io { .. } => None,
         }
     }
 }
@@ -135,16 +142,22 @@ impl Pools {
         deadline: Deadline,
     ) -> Result<(IpNet, Option<IpAddr>), PoolError> {
         let pool = Locked::enter(&self.root, ask.pool, deadline)?;
-        let (range, address) = choose::choose(&pool, ask, is_gone)?;
+        let (range, address) = choose::choose(&pool, &pool.addresses()?, ask, is_gone)?;
         pool.give(address, ask.owner, ask.holder)?;
         Ok((net(address, range), range.gateway()))
     }
 
     /// What [`request`](Self::request) would give now; nothing is changed, and
-    /// where the files cannot be read they are taken for absent.
+    /// who may not see the files has them taken for absent.
     pub fn preview(&self, ask: Ask<'_>) -> Result<(IpNet, Option<IpAddr>), PoolError> {
         let pool = Locked::peek(&self.root, ask.pool);
-        let (range, address) = choose::choose(&pool, ask, &|_| false)?;
+        let used = match pool.addresses() {
+            Err(PoolError::Io { source, .. }) if source.kind() == PermissionDenied => {
+                BTreeSet::new()
+            }
+            used => used?,
+        };
+        let (range, address) = choose::choose(&pool, &used, ask, &|_| false)?;
         Ok((net(address, range), range.gateway()))
     }
 
@@ -198,14 +211,14 @@ impl Pools {
     }
 
     /// What is held in a pool, in order.
-    pub fn held(&self, pool: &PoolName) -> Vec<Claim> {
+    pub fn held(&self, pool: &PoolName) -> Result<Vec<Claim>, PoolError> {
         Locked::peek(&self.root, pool).held(pool)
     }
 
     /// Who holds an address, if anybody does.
-    pub fn holder_of(&self, pool: &PoolName, address: IpAddr) -> Option<Holder> {
-        let entry = Locked::peek(&self.root, pool).entry(address).ok()??;
-        entry.holder
+    pub fn holder_of(&self, pool: &PoolName, address: IpAddr) -> Result<Option<Holder>, PoolError> {
+        let entry = Locked::peek(&self.root, pool).entry(address)?;
+        Ok(entry.and_then(|entry| entry.holder))
     }
 
     /// Gives back what is held for nothing any more, in all pools.
@@ -216,7 +229,10 @@ impl Pools {
         let name = |text: String| serde_json::from_value(serde_json::Value::String(text)).ok();
         for pool in names.filter_map(name) {
             match Locked::enter(&self.root, &pool, deadline) {
-                Ok(locked) => swept.extend(sweep(&locked, &pool, is_gone)),
+                Ok(locked) => match sweep(&locked, &pool, is_gone) {
+                    Ok(claims) => swept.extend(claims),
+                    Err(error) => swept.push(Err(error)),
+                },
                 Err(error) => swept.push(Err(error)),
             }
         }
@@ -226,16 +242,20 @@ impl Pools {
 
 /// Under the lock of the pool: a start that holds an address by now keeps its
 /// namespace locked, and one that comes waits for us.
-fn sweep(pool: &Locked, name: &PoolName, is_gone: IsGone<'_>) -> Vec<Result<Claim, PoolError>> {
-    let held = pool.held(name).into_iter();
+fn sweep(
+    pool: &Locked,
+    name: &PoolName,
+    is_gone: IsGone<'_>,
+) -> Result<Vec<Result<Claim, PoolError>>, PoolError> {
+    let held = pool.held(name)?.into_iter();
     let gone = held.filter(|claim| is_gone(&claim.holder));
-    gone.map(|claim| {
+    let swept = gone.map(|claim| {
         if let Some(entry) = pool.entry(claim.address)? {
             pool.take_back(claim.address, entry)?;
         }
         Ok(claim)
-    })
-    .collect()
+    });
+    Ok(swept.collect())
 }
 
 fn net(address: IpAddr, range: &PoolRange) -> IpNet {

@@ -3,7 +3,7 @@
 # on a bridge, is pinged, restarts, and is the same host on the network again.
 #
 # Needs root. Everything happens in namespaces that end with the demo; only what
-# apt installs (crun, iproute2, iputils-ping) stays. Exits non-zero if anything
+# apt installs (crun, iproute2, iputils-ping, mount) stays. Exits non-zero if anything
 # that it says does not hold.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +33,8 @@ prepare() {
     command -v crun >/dev/null || missing+=(crun)
     command -v ip >/dev/null || missing+=(iproute2)
     command -v ping >/dev/null || missing+=(iputils-ping)
+    # A system as small as they come has not even this.
+    command -v mount >/dev/null || missing+=(mount)
     [ ${#missing[@]} -eq 0 ] || apt install -y --no-install-recommends "${missing[@]}"
     find_busybox
 }

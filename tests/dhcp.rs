@@ -28,8 +28,12 @@ mod options;
 mod oracle;
 #[path = "dhcp/plain.rs"]
 mod plain;
+#[path = "dhcp/programs.rs"]
+mod programs;
 #[path = "dhcp/sent.rs"]
 mod sent;
+#[path = "dhcp/server_options.rs"]
+mod server_options;
 #[path = "dhcp/servers.rs"]
 mod servers;
 #[path = "dhcp/six.rs"]

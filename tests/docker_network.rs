@@ -28,6 +28,8 @@ mod static_pool;
 mod support;
 #[path = "docker_network/vlans.rs"]
 mod vlans;
+#[path = "runtimes/vswitch.rs"]
+mod vswitch;
 
 use plugin::Lan;
 use support::world::Skip;

@@ -13,6 +13,10 @@
 
 #[path = "documentation/hints.rs"]
 mod hints;
+#[path = "documentation/pods.rs"]
+mod pods;
+#[path = "layering/table.rs"]
+mod table;
 #[path = "documentation/walk.rs"]
 mod walk;
 
@@ -26,6 +30,7 @@ use pipework::request::keys::{self, Engine};
 use serde_json::Value;
 
 const README: &str = "README.md";
+const RECIPES: &str = "docs/recipes.md";
 const MANUAL: &str = "packaging/man/pipework.1";
 const ANNOTATIONS: &str = "packaging/man/pipework-annotations.7";
 
@@ -179,7 +184,10 @@ fn every_link_leads_to_a_file() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
-        "docs/recipes.md",
+        RECIPES,
+        "docs/install.md",
+        "docs/kubernetes.md",
+        "docs/limits.md",
         "hooks/README.md",
     ] {
         let text = read(file);
@@ -195,22 +203,22 @@ fn every_link_leads_to_a_file() {
     }
 }
 
-/// The blocks of code of one language in the README.
-fn blocks(language: &str) -> Vec<String> {
-    let text = read(README);
+/// The blocks of code of one language in a file.
+fn blocks(file: &str, language: &str) -> Vec<String> {
+    let text = read(file);
     let begin = format!("```{language}\n");
     let starts = text.split(&begin).skip(1);
     let blocks: Vec<String> = starts
         .filter_map(|rest| rest.split("```").next())
         .map(str::to_owned)
         .collect();
-    assert!(!blocks.is_empty(), "{README} has no block of {language}");
+    assert!(!blocks.is_empty(), "{file} has no block of {language}");
     blocks
 }
 
 #[test]
-fn the_readmes_config_json_calls_the_hooks_as_hooks_d_does() {
-    let config: Value = serde_json::from_str(&blocks("json")[0]).unwrap();
+fn the_config_json_of_the_recipes_calls_the_hooks_as_hooks_d_does() {
+    let config: Value = serde_json::from_str(&blocks(RECIPES, "json")[0]).unwrap();
     for (stage, file) in [
         ("createRuntime", "hooks/80-pipework-createruntime.json"),
         ("poststop", "hooks/20-pipework-poststop.json"),
@@ -261,7 +269,7 @@ fn the_manual_and_the_example_of_a_policy_have_every_key() {
 fn the_policies_that_are_shown_are_right() {
     let example = read("packaging/policy.toml.example");
     let uncommented = example.replace("#: ", "");
-    let shown = blocks("toml")
+    let shown = blocks(README, "toml")
         .into_iter()
         .find(|block| block.contains("[[rule]]"));
     for policy in [example, uncommented, shown.unwrap()] {
@@ -292,14 +300,32 @@ fn every_test_that_a_manual_names_is_there() {
     every_test_is_there("packaging/man/pipework-nri.8", 32);
 }
 
+#[test]
+fn every_row_of_the_matrix_of_dhcp_names_what_proves_it() {
+    let manual = read("packaging/man/pipework-dhcp.7");
+    for (part, rows) in [("A", 10), ("B", 8), ("C", 5), ("D", 8), ("E", 5), ("F", 4)] {
+        for row in (1..=rows).map(|row| format!("{part}{row}")) {
+            let tagged = manual.split_once(&format!("\n.TP\n.B {row}\n"));
+            let (_, after) = tagged.unwrap_or_else(|| panic!("there is no row {row}"));
+            let (_, after) = after.split_once("\n.nf\n").unwrap();
+            let (tests, _) = after.split_once("\n.fi\n").unwrap();
+            let is_name = |line: &str| line.matches('_').count() > 2;
+            assert!(tests.lines().all(is_name), "{row}: {tests}");
+        }
+    }
+}
+
 fn every_test_is_there(manual: &str, least: usize) {
     let mut known = Vec::new();
     tests_below(&at("src"), &mut known);
     tests_below(&at("tests"), &mut known);
-    // Those of every suite stand in a list.
-    let listed = read("tests/nri.rs");
-    known.extend(listed.split([' ', ';', '\n']).map(str::to_owned));
+    // Those of every suite stand in lists.
+    for listed in ["tests/nri.rs", "tests/runtimes.rs"].map(read) {
+        known.extend(listed.split([' ', ';', '\n']).map(str::to_owned));
+    }
     let manual = read(manual);
+    let listed = manual.split_once(".SH WHAT IS TESTED");
+    let manual = listed.map_or(manual.as_str(), |(_, listed)| listed);
     let named: Vec<&str> = manual
         .split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
         .filter(|word| word.matches('_').count() > 2 && !word.starts_with("pipework_"))

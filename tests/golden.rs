@@ -3,6 +3,7 @@
 //! Each file is a session: what was asked, then all that was said. The host is
 //! a lab with a bridge br0, which has the NIC up0 as its port, a NIC up1 that
 //! is down and a NIC up2 that is up and has addresses. `UPDATE_GOLDEN=1 cargo test --test golden` writes them anew.
+//! Those of cards, radios and InfiniBand are compared in src/frontend/plan/tests.rs.
 
 // A test fails by panicking.
 #![allow(
@@ -14,6 +15,8 @@
 
 #[path = "golden/people.rs"]
 mod people;
+#[path = "golden/proofs.rs"]
+mod proofs;
 #[path = "golden/sessions.rs"]
 mod sessions;
 mod support;

@@ -74,8 +74,10 @@ fn assert_refused(output: Output, reason: &str) {
 on_every_suite! {
     containerd:
         nri_is_switched_on_where_it_is_off_and_off_again
+        the_plugin_is_required_from_2_2_on_where_it_is_a_service_of_the_host
         a_runtime_of_our_name_hands_annotations_on
-        a_container_of_its_own_client_has_our_runtime;
+        a_container_of_its_own_client_has_our_runtime
+        who_is_told_to_is_restarted_once_and_only_where_something_changed;
     docker:
         one_command_and_one_run_put_a_container_on_the_lan
         an_edit_in_between_stays_and_the_default_comes_back

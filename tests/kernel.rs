@@ -26,6 +26,8 @@ mod bridge_vlan;
 mod bridge_vlan_uplink;
 #[path = "kernel/caller.rs"]
 mod caller;
+#[path = "kernel/command_line.rs"]
+mod command_line;
 #[path = "kernel/commands.rs"]
 mod commands;
 #[path = "compat/mod.rs"]
@@ -36,6 +38,8 @@ mod compat_uplinks;
 mod crowd;
 #[path = "kernel/dad.rs"]
 mod dad;
+#[path = "kernel/detach.rs"]
+mod detach;
 #[path = "kernel/device.rs"]
 mod device;
 #[path = "kernel/device_back.rs"]
@@ -44,12 +48,20 @@ mod device_back;
 mod device_podman;
 #[path = "kernel/device_traffic.rs"]
 mod device_traffic;
+#[path = "kernel/docker_exchanges.rs"]
+mod docker_exchanges;
+#[path = "kernel/docker_kept.rs"]
+mod docker_kept;
 #[path = "kernel/docker_plugin.rs"]
 mod docker_plugin;
 #[path = "kernel/doctor.rs"]
 mod doctor;
+#[path = "kernel/doctor_kernel.rs"]
+mod doctor_kernel;
 #[path = "kernel/dummy.rs"]
 mod dummy;
+#[path = "kernel/files.rs"]
+mod files;
 #[path = "kernel/graph.rs"]
 mod graph;
 #[path = "kernel/guard.rs"]
@@ -66,10 +78,16 @@ mod host_access_vlan;
 mod hosts;
 #[path = "kernel/input.rs"]
 mod input;
+#[path = "kernel/install_kill.rs"]
+mod install_kill;
 #[path = "kernel/ipvlan.rs"]
 mod ipvlan;
 #[path = "kernel/kill.rs"]
 mod kill;
+#[path = "kernel/kills.rs"]
+mod kills;
+#[path = "kernel/lease_kill.rs"]
+mod lease_kill;
 #[path = "kernel/loss.rs"]
 mod loss;
 #[path = "kernel/macvlan.rs"]
@@ -104,6 +122,10 @@ mod policy;
 mod pools;
 #[path = "kernel/port.rs"]
 mod port;
+#[path = "kernel/price.rs"]
+mod price;
+#[path = "kernel/rate.rs"]
+mod rate;
 #[path = "kernel/records.rs"]
 mod records;
 #[path = "kernel/refusal.rs"]

@@ -207,6 +207,38 @@ fn namespaces_are_entered_in_one_file() {
     report(&faults);
 }
 
+/// Who starts another program, and which: nobody who looks for a container, and
+/// nothing on the way of an attachment but a DHCP client that policy lists.
+const STARTERS: &[&str] = &[
+    // ip and tc, in the place of this process.
+    "frontend::classic::inside",
+    // The runtimes that are told of us.
+    "frontend::install::programs",
+    // The runtime that stands behind ours.
+    "frontend::runtime::real",
+    // The DHCP client that `dhcp.program` asks for, by the path that policy has.
+    "sys::program",
+    "sys::raw::child",
+    // Ourselves, to watch a change of the host's own uplink.
+    "uplink::guard",
+];
+
+#[test]
+fn programs_are_started_in_a_few_files_and_never_to_find_a_container() {
+    let starts = |source: &Source| {
+        let (code, _) = source
+            .text
+            .split_once("#[cfg(test)]")
+            .unwrap_or((&source.text, ""));
+        let words = ["process::Command", "Command::new", "execve", "posix_spawn"];
+        !source.module.ends_with("tests") && words.iter().any(|word| code.contains(word))
+    };
+    let found = sources().into_iter().filter(starts);
+    let mut found: Vec<String> = found.map(|source| source.module).collect();
+    found.sort();
+    assert_eq!(found, STARTERS);
+}
+
 #[test]
 fn groups_of_imports_are_taken_apart() {
     let text = "use crate::a::{b, c::{self, d}};\nlet x = crate::e::f();\n// crate::g\n";

@@ -14,8 +14,14 @@
 mod cri;
 #[path = "nri/crowd.rs"]
 mod crowd;
+#[path = "nri/definition.rs"]
+mod definition;
 #[path = "nri/events.rs"]
 mod events;
+#[path = "nri/files.rs"]
+mod files;
+#[path = "nri/image.rs"]
+mod image;
 #[path = "nri/late.rs"]
 mod late;
 #[path = "nri/life.rs"]
@@ -31,6 +37,8 @@ mod refusals;
 #[path = "nri/restarts.rs"]
 mod restarts;
 mod support;
+#[path = "nri/verify.rs"]
+mod verify;
 
 use node::Node;
 use support::world::Skip;
@@ -58,7 +66,28 @@ on_every_suite! {
         a_pod_that_runs_already_is_attached_late_and_the_log_says_so
         a_second_plugin_is_refused_and_the_first_goes_on
         containerd_and_the_plugin_are_killed_at_once_and_find_the_pod_again
+        a_plugin_that_is_killed_while_it_attaches_is_completed_once_by_the_next
         a_runtime_may_start_the_plugin_itself_with_nothing_in_its_environment;
+    verify:
+        a_runtime_of_ours_starts_no_container_whose_pod_has_no_interfaces;
+}
+
+// Under one of them: what differs between them is no matter here.
+#[test]
+fn the_daemon_set_and_the_example_put_a_pod_on_the_lan() {
+    on(
+        "forky",
+        image::the_daemon_set_and_the_example_put_a_pod_on_the_lan,
+    );
+}
+
+// The older one tells of less at a pod's end.
+#[test]
+fn fifty_pods_of_containerd_1_7_leave_nothing() {
+    on(
+        "trixie",
+        crowd::fifty_pods_leave_no_descriptor_no_link_and_no_file,
+    );
 }
 
 // Under one of them: it takes its time.

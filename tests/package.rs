@@ -26,7 +26,7 @@ use support::world::{Skip, World};
 fn workshop() -> Result<World, Skip> {
     let world = World::enter("packages")?;
     world
-        .sh("mv /usr/bin/pipework /root/; rm -r /usr/share/containers; mkdir /src")
+        .sh("mv /usr/bin/pipework /opt/; rm -r /usr/share/containers; mkdir /src")
         .ok();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
     for name in [
@@ -51,7 +51,7 @@ fn workshop() -> Result<World, Skip> {
 #[track_caller]
 fn make(world: &World, release: u8, kinds: &str) {
     let line = format!(
-        "PACKAGE_LEVEL=1 PACKAGE_RELEASE={release} /src/packaging/package/make-package /root/pipework /out {kinds}"
+        "PACKAGE_LEVEL=1 PACKAGE_RELEASE={release} /src/packaging/package/make-package /opt/pipework /out {kinds}"
     );
     world.sh(&line).ok();
 }
@@ -132,10 +132,10 @@ fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
         .sh("rm -r /usr/bin/pipework /usr/share/containers/oci")
         .ok();
     let before = ours(&world);
-    world.install(&first, "/root/1.deb");
-    world.install(&second, "/root/2.deb");
+    world.install(&first, "/opt/1.deb");
+    world.install(&second, "/opt/2.deb");
     fs::remove_dir_all(&folder).unwrap();
-    world.sh("dpkg -i /root/1.deb").ok();
+    world.sh("dpkg -i /opt/1.deb").ok();
     lan::make_bridge(&world);
     lan::import_image(&world);
     serve(&world);
@@ -145,7 +145,7 @@ fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
     let leases = || world.sh("pipework leases").ok();
     let kept = leases();
     assert!(kept.contains("10.0.0.1"), "{kept}");
-    world.sh("dpkg -i /root/2.deb").ok();
+    world.sh("dpkg -i /opt/2.deb").ok();
     // What systemd does to the service, which is not here.
     world
         .sh("p=$(cat /run/daemon.pid); kill $p; while kill -0 $p 2>/dev/null; do sleep 0.05; done")
@@ -164,6 +164,18 @@ fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
     assert!(!refused.status.success());
     assert!(refused.stderr.contains("web"), "{}", refused.stderr);
     world.sh("pipework version && podman rm -f -t 0 web").ok();
+    // Nor one whose engine calls our runtime, whatever it asks for.
+    let task = "/run/containerd/io.containerd.runtime.v2.task/moby/0123456789abcdef";
+    let note = format!("mkdir -p {task} && echo pipework-runtime > {task}/runtime");
+    world.sh(&note).ok();
+    let refused = world.sh("dpkg -r pipework");
+    assert!(!refused.status.success());
+    assert!(
+        refused.stderr.contains("0123456789ab\n"),
+        "{}",
+        refused.stderr
+    );
+    world.sh(&format!("rm -r {task}")).ok();
     world
         .sh("pipework install docker && mkdir -p /etc/pipework && touch /etc/pipework/policy.toml")
         .ok();

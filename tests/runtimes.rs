@@ -19,6 +19,8 @@ mod bare;
 mod find;
 #[path = "runtimes/lan.rs"]
 mod lan;
+#[path = "runtimes/leases.rs"]
+mod leases;
 #[path = "runtimes/life.rs"]
 mod life;
 #[path = "runtimes/names.rs"]
@@ -31,9 +33,13 @@ mod networks;
 mod ovs;
 #[path = "runtimes/pods.rs"]
 mod pods;
+#[path = "runtimes/quadlet.rs"]
+mod quadlet;
 #[path = "runtimes/refusals.rs"]
 mod refusals;
 mod support;
+#[path = "runtimes/vswitch.rs"]
+mod vswitch;
 #[path = "runtimes/walk.rs"]
 mod walk;
 
@@ -65,6 +71,9 @@ on_every_suite! {
     find:
         podmans_containers_are_found_and_plugged_in_while_they_run
         containers_of_bare_runtimes_are_found_by_their_id;
+    leases:
+        the_name_servers_of_a_dhcp_server_reach_a_container_of_podman_and_a_bare_one
+        dhclient_and_dhcpcd_ask_in_the_place_of_our_own_client;
     life:
         the_first_instruction_sees_the_interface_complete
         a_container_without_annotations_never_meets_the_hook
@@ -98,6 +107,8 @@ on_every_suite! {
     pods:
         an_init_container_sees_the_interface_that_the_others_will_have
         the_containers_of_a_pod_share_one_interface_until_the_last_is_gone;
+    quadlet:
+        the_unit_of_the_recipe_becomes_a_container_with_each_annotation;
     refusals:
         a_wrong_annotation_stops_the_container_and_runc_quotes_the_report
         a_wrong_annotation_stops_the_container_and_crun_shows_the_exit_code
@@ -105,6 +116,16 @@ on_every_suite! {
         a_later_hook_that_fails_leaves_a_record_that_later_runs_collect;
     walk:
         a_new_user_attaches_sees_breaks_repairs_and_takes_back;
+}
+
+#[test]
+fn a_container_of_lxc_is_found_and_plugged_in_while_it_runs() {
+    on("trixie", find::a_container_of_lxc_is_found);
+}
+
+#[test]
+fn a_machine_of_systemd_nspawn_is_found_and_plugged_in_while_it_runs() {
+    on("trixie", find::a_machine_of_systemd_nspawn_is_found);
 }
 
 #[test]

@@ -21,6 +21,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../nri/rounds.rs"]
+mod rounds;
 mod sniffer;
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -29,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rounds::Rounds;
 use sniffer::Sniffer;
 use support::dhcp_daemons::{Kind, Server};
 use support::lab::{Container, Lab, PIPEWORK, has, lab, run};
@@ -44,30 +47,23 @@ const MOST_ABOVE_FLOOR: f64 = 2.0;
 const MOST_AGAIN: f64 = 3.0;
 
 fn main() {
-    let is_quick = std::env::args().any(|argument| argument == "--quick");
-    let usual = if is_quick { 5 } else { 30 };
-    let rounds = std::env::args()
-        .find_map(|a| a.parse().ok())
-        .unwrap_or(usual);
-    if !std::env::args().any(|argument| argument == "--bench") {
-        println!("SKIP: the DHCP benchmark runs only under `cargo bench`");
+    let Some(rounds) = Rounds::asked("DHCP") else {
         return;
-    }
+    };
     lab!(move |lab| {
         let dora = compile();
         run("mount", "-t tmpfs tmpfs /var/lib");
         let machine = lab.lan("br0");
         let _daemon = Ended(daemon());
-        let patience = if is_quick { 50.0 } else { 1.0 };
-        if let Some(above) = leases(lab, &machine, &dora, rounds) {
+        if let Some(above) = leases(lab, &machine, &dora, rounds.number(30, 5)) {
             assert!(
-                above <= MOST_ABOVE_FLOOR * patience,
+                above <= MOST_ABOVE_FLOOR * rounds.patience(),
                 "{above:.2} ms above the floor"
             );
         }
-        if let Some(again) = again(lab, &machine, rounds.min(10)) {
+        if let Some(again) = again(lab, &machine, rounds.number(30, 5).min(10)) {
             assert!(
-                again <= MOST_AGAIN * patience,
+                again <= MOST_AGAIN * rounds.patience(),
                 "{again:.2} ms for a known address"
             );
         }

@@ -8,7 +8,7 @@ use nix::libc;
 
 use super::{Cause, Kernel};
 use crate::plan::LeaseStep;
-use crate::request::{IfName, MacAddr};
+use crate::request::{DhcpProgram, IfName, MacAddr};
 use crate::sys::rtnl::{Rtnl, RtnlError};
 
 /// Why an interface has no lease.
@@ -131,6 +131,17 @@ pub enum LeaseError {
         /// Its words.
         reason: Option<String>,
     },
+    /// A program that was run in our own client's place.
+    #[error("{program} got no lease for {ifname}: {source}")]
+    Program {
+        /// The interface.
+        ifname: IfName,
+        /// The program.
+        program: DhcpProgram,
+        /// Why it could not be run, or how it ended.
+        #[source]
+        source: io::Error,
+    },
     /// Its link broke.
     #[error("asking by {ifname}: {source}")]
     Link {
@@ -163,6 +174,7 @@ impl LeaseError {
             | Self::NoLinkLocal { .. }
             | Self::NoAdvertise { .. }
             | Self::NoReply { .. }
+            | Self::Program { .. }
             | Self::Link { .. } => false,
         }
     }
@@ -210,6 +222,9 @@ impl LeaseError {
             Self::InUse { .. } => {
                 Some("take the address from that host, or out of the server's pool".to_owned())
             }
+            Self::Program { program, .. } => Some(format!(
+                "without pipework.dhcp.program={program} our own client asks, and says how far it got"
+            )),
             Self::Hardware { .. } | Self::Link { .. } => None,
         }
     }

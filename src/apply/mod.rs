@@ -45,7 +45,7 @@ pub use ovs::OvsSession;
 pub use probe::ProbeError;
 pub use shared::{acquire, refresh, release};
 pub use slaac::{Routers, Said, SlaacError};
-pub use undo::{Left, Sides, take_back};
+pub use undo::{Left, Sides, is_in_use, take_back};
 
 /// How long a name or a MAC may stay taken by a container that has just died:
 /// the kernel dismantles its namespace in the background, within 3 to 20 ms on
@@ -206,9 +206,9 @@ pub async fn give_up(
 }
 
 /// Takes `undos` back with a time of its own: what is left of the run's may be
-/// nothing, and the runtime's own timeout leaves a while for this.
+/// nothing, and the runtime's own timeout leaves a while for this, once.
 pub async fn take_back_in_time(undos: &[Undo], kernel: &Kernel<'_>) -> (Vec<Undo>, Vec<Left>) {
-    let deadline = Deadline::after(UNDO_TIME);
+    let deadline = kernel.deadline.later(UNDO_TIME).sooner(UNDO_TIME);
     let (host, guest) = (kernel.host.until(deadline), kernel.guest.until(deadline));
     let sides = Sides {
         host: &host,

@@ -15,7 +15,7 @@ use crate::pools::Pools;
 use crate::record::Store;
 use crate::rt::Route;
 use crate::sys::netns::Netns;
-use crate::sys::rtnl::{Rtnl, RtnlError};
+use crate::sys::rtnl::{LinkFacts, Rtnl, RtnlError};
 
 /// Something that could not be taken back.
 #[derive(Debug)]
@@ -77,7 +77,10 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             Some(rtnl) => gone_is_fine(rtnl.delete_link(*ifindex).await),
             None => Ok(()),
         },
-        Undo::DeleteBridge { ifindex, .. } => delete_bridge(sides.host, *ifindex).await,
+        Undo::DeleteBridge { ifindex, name } => delete_bridge(sides.host, *ifindex, name).await,
+        // Who else uses the NIC is in the records, which this run's is one of; so
+        // `Collector::lower_parents` does it, right before that goes.
+        Undo::LowerParent { .. } => Ok(()),
         Undo::LowerLoopback => match sides.guest {
             Some(guest) => gone_is_fine(guest.reset_loopback().await),
             None => Ok(()),
@@ -122,13 +125,27 @@ pub(super) fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlErro
     }
 }
 
-/// A bridge of ours stays while anything is plugged into it.
-async fn delete_bridge(host: &Rtnl, ifindex: u32) -> Result<(), RtnlError> {
-    if host.ports(ifindex).await?.is_empty() {
-        gone_is_fine(host.delete_link(ifindex).await)
-    } else {
-        Ok(())
+/// A bridge of ours stays where somebody has made it theirs in the meantime.
+async fn delete_bridge(host: &Rtnl, ifindex: u32, name: &str) -> Result<(), RtnlError> {
+    match host.link_by_index(ifindex).await? {
+        Some(link) if link.name == name && !is_in_use(host, &link).await? => {
+            gone_is_fine(host.delete_link(ifindex).await)
+        }
+        Some(_) | None => Ok(()),
     }
+}
+
+/// Whether a bridge has ports, an address, a controller or an alias: what is
+/// not ours to take away.
+///
+/// # Errors
+///
+/// The kernel's.
+pub async fn is_in_use(host: &Rtnl, bridge: &LinkFacts) -> Result<bool, RtnlError> {
+    Ok(bridge.controller.is_some()
+        || bridge.alias.is_some()
+        || host.has_global_address(bridge.ifindex).await?
+        || !host.ports(bridge.ifindex).await?.is_empty())
 }
 
 /// Puts the former default route back, if ours is still there to be replaced:

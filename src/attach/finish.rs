@@ -9,7 +9,7 @@ use super::present::remains;
 use crate::apply::{self, ApplyError, InTheWay, Kernel, LeftOut};
 use crate::collect::{CollectError, Collector, no_left};
 use crate::error::Error;
-use crate::plan::{Plan, PlannedInterface, PortUndo, Step, Undo};
+use crate::plan::{Plan, PlannedInterface, PortUndo, Undo};
 use crate::record::{AttachmentRecord, Record};
 
 /// The kernel refused, and everything was taken back: so is the record.
@@ -21,9 +21,11 @@ pub(super) async fn abandon(
 ) -> Error {
     error.holders = holders(&error, record, collector);
     if error.left.is_empty() {
-        let forgotten = collector.forget_bridges(&plan.undos()).await;
+        let undos = plan.undos();
+        let forgotten = collector.forget_bridges(&undos).await;
+        let made: Vec<u32> = plan.interfaces.iter().map(|i| i.ifindex).collect();
+        collector.lower_parents(&undos, &made).await;
         let abandoned = collector.store.abandon(record).map_err(CollectError::from);
-        lower_parents(plan, collector).await;
         if let Err(left) = forgotten.and(abandoned) {
             tracing::warn!(error = %left, "the record of a start that was taken back stays for now");
         }
@@ -55,39 +57,6 @@ fn holders(error: &ApplyError, own: &Record, collector: &Collector<'_>) -> Vec<S
         .collect()
 }
 
-/// Brings a NIC down again that was down before a start which failed, unless
-/// another container has come to use it.
-async fn lower_parents(plan: &Plan, collector: &Collector<'_>) {
-    for planned in &plan.steps {
-        let Step::RaiseParent { ifindex, .. } = planned.step else {
-            continue;
-        };
-        if is_used(ifindex, collector).await {
-            continue;
-        }
-        let _ = collector.host.set_state(ifindex, false).await;
-        // A start that saw it up meanwhile does not raise it by itself.
-        if is_used(ifindex, collector).await {
-            let _ = collector.host.set_state(ifindex, true).await;
-        }
-    }
-}
-
-/// Whether another container's uplink is this device, or a VLAN device on it.
-async fn is_used(ifindex: u32, collector: &Collector<'_>) -> bool {
-    let records = collector.store.all().into_iter().flatten();
-    let attachments = records.flat_map(|record| record.attachments);
-    let uplinks: Vec<u32> = attachments.map(|a| a.uplink_ifindex).collect();
-    let Ok(devices) = collector.host.vlan_devices().await else {
-        return true;
-    };
-    let below = |uplink: u32| devices.iter().find(|link| link.ifindex == uplink)?.lower;
-    uplinks.into_iter().any(|uplink| {
-        let mut chain = std::iter::successors(Some(uplink), |device| below(*device));
-        chain.any(|device| device == ifindex)
-    })
-}
-
 /// A bridge that was made for an interface which was left out goes with it,
 /// unless another interface of the request uses it; so does its filtering.
 async fn remove_unused_bridges(plan: &Plan, collector: &Collector<'_>) -> Result<(), CollectError> {
@@ -116,6 +85,8 @@ pub(super) async fn finish(
     let (_, left) = apply::take_back_in_time(&plan.undos(), kernel).await;
     // What is left needs its record.
     if left.is_empty() {
+        let made: Vec<u32> = plan.interfaces.iter().map(|i| i.ifindex).collect();
+        collector.lower_parents(&plan.undos(), &made).await;
         collector.store.abandon(record)?;
     }
     Err(error)
@@ -155,11 +126,11 @@ async fn forget_left_out(
             .iter()
             .any(|out| Some(out.interface) == place && out.error.left.is_empty())
     };
-    let (gone, stays) = std::mem::take(&mut record.attachments)
+    let (gone, stays): (Vec<_>, Vec<_>) = std::mem::take(&mut record.attachments)
         .into_iter()
         .partition(|attachment| is_left_out(attachment.ifindex));
     record.attachments = stays;
-    for attachment in gone {
+    for attachment in &gone {
         collector
             .store
             .release_mac(attachment.uplink_ifindex, attachment.mac, &record.key)?;
@@ -172,6 +143,8 @@ async fn forget_left_out(
     remove_unused_bridges(plan, collector)
         .await
         .map_err(|error| remains(&error))?;
+    let gone: Vec<u32> = gone.iter().map(|attachment| attachment.ifindex).collect();
+    collector.lower_parents(&plan.undos(), &gone).await;
     Ok(collector.store.begin_anew(record)?)
 }
 

@@ -10,6 +10,7 @@ mod six;
 mod words;
 
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use super::names::Names;
 use crate::apply::{self, Cause, Kernel, LeaseError, LeftOut};
@@ -68,15 +69,26 @@ fn asks(plan: &Plan) -> impl Iterator<Item = (&PlannedStep, &LeaseAsk)> {
 }
 
 /// Refuses, before anything is changed, a lease that nobody would renew, and a
-/// wait that is longer than the run.
-pub(super) fn check(plan: &Plan, deadline: Deadline) -> Result<(), LeaseError> {
-    for (_, ask) in asks(plan) {
-        let (wanted, left) = (ask.wait + ask.timeout, deadline.remaining());
+/// wait that is longer than the run, which `began` to wait for uplinks already. A
+/// client to whom nobody gave a time has what is left.
+pub(super) fn check(plan: &mut Plan, began: Instant, deadline: Deadline) -> Result<(), LeaseError> {
+    for planned in &mut plan.steps {
+        let Step::Lease(LeaseStep::Ask(ask)) = &mut planned.step else {
+            continue;
+        };
+        ask.wait = ask.wait.saturating_sub(began.elapsed());
+        let timeout = match ask.timeout_is_default {
+            true => Duration::ZERO,
+            false => ask.timeout,
+        };
+        let (wanted, left) = (ask.wait + timeout, deadline.remaining());
         let ifname = ask.ifname.clone();
         if wanted > left {
+            // To the second, as it was asked for.
+            let seconds = u64::try_from(wanted.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
             return Err(LeaseError::TooLong {
                 ifname,
-                wanted,
+                wanted: Duration::from_secs(seconds),
                 left,
             });
         }
@@ -193,13 +205,15 @@ impl Leasing<'_> {
             });
         }
         if let (Some(reach), Some(ipnet::IpNet::V4(address))) = (&ask.reach, address) {
-            let object = reach.object(address);
             let (ifindex, mac) = (ask.ifindex, ask.mac);
             let user = User { ifindex, mac };
-            new.push(PlannedStep {
-                step: Step::Share { object, user },
-                ..planned.clone()
-            });
+            match reach.object(address) {
+                Some(object) => new.push(PlannedStep {
+                    step: Step::Share { object, user },
+                    ..planned.clone()
+                }),
+                None => plan.notices.push(reach.outside(address)),
+            }
         }
         if let Some(interface) = planned.interface.and_then(|i| plan.interfaces.get_mut(i)) {
             interface.addresses.extend(address);

@@ -14,6 +14,20 @@ use crate::record::{BridgeRecord, Lock, Mode, Store};
 use crate::request::{Attachment, IfName, PhysicalRef, Request, Uplink};
 use crate::sys::rtnl::Rtnl;
 
+/// What is kept from changing, by name.
+pub(super) struct Locks(Vec<(IfName, Mode, Lock)>);
+
+impl Locks {
+    /// Lets others choose among the virtual functions of the cards: what this run has
+    /// taken is in the container, so nobody need wait for its lease.
+    pub(super) fn leave_cards(&mut self, view: &HostView) {
+        let nics = view.uplinks.iter().filter_map(|seen| seen.nic.as_deref());
+        let cards = nics.filter_map(|nic| nic.vf.as_ref().map(|vf| &vf.function_name));
+        let cards: Vec<_> = cards.collect();
+        self.0.retain(|(name, _, _)| !cards.contains(&name));
+    }
+}
+
 /// Looks at the host, and keeps bridges of ours from changing under us: one
 /// that is to be made is locked exclusively, one that we made is shared.
 ///
@@ -25,7 +39,7 @@ pub(super) async fn look(
     kernel: &Kernel<'_>,
     store: &Store,
     judge: impl Fn(&HostView) -> Result<Vec<Grant>, PolicyError>,
-) -> Result<(HostView, Vec<Lock>), Error> {
+) -> Result<(HostView, Locks), Error> {
     let mut locks: Vec<(IfName, Mode, Lock)> = Vec::new();
     loop {
         let mut view = inspect(&request.attachments, &kernel.host, Some(&kernel.guest)).await?;
@@ -44,7 +58,7 @@ pub(super) async fn look(
         });
         if !missing {
             look_at_ports(request, &mut view, &kernel.host, store).await?;
-            return Ok((view, locks.into_iter().map(|(_, _, lock)| lock).collect()));
+            return Ok((view, Locks(locks)));
         }
         // All of them anew and in order of name, so that no two runs wait for
         // each other.

@@ -39,7 +39,7 @@ pub async fn is_attached(
     let Some(former) = reference_of(&record, &sandbox.id, POD_BUNDLE) else {
         return Ok(false);
     };
-    let is_needed = |a: &&Attachment| !a.optional.as_ref().is_some_and(|asked| asked.value);
+    let is_needed = |a: &&Attachment| !a.is_optional();
     for Attachment { ifname, .. } in request.attachments.iter().filter(is_needed) {
         let mut present = record.attachments.iter();
         let present = present.find(|a| a.ifname == ifname.value && a.references.contains(&former));

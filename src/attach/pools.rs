@@ -54,7 +54,7 @@ pub(super) async fn choose(
     let mut notices = Vec::new();
     let mut place = 0;
     while let Some(attachment) = wanted.attachments.get_mut(place) {
-        let is_optional = attachment.optional.as_ref().is_some_and(|o| o.value);
+        let is_optional = attachment.is_optional();
         end_dead_holders(attachment, collector).await;
         match one(attachment, identity, at, &mut chosen).await {
             Ok(()) => place += 1,
@@ -189,7 +189,8 @@ async fn end_dead_holders(attachment: &Attachment, collector: &Collector<'_>) {
     };
     for asked in &attachment.addressing.addresses {
         let address = asked.value.addr();
-        if let Some(holder) = Pools::of_this_host().holder_of(&pool, address) {
+        // Where that cannot be read, claiming the address says so.
+        if let Ok(Some(holder)) = Pools::of_this_host().holder_of(&pool, address) {
             end(&holder, collector).await;
         }
     }

@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::host::container::Sandbox;
 use crate::host::inspect::InspectError;
 use crate::plan::Undo;
-use crate::record::{AttachmentRecord, Record, RecordError, fingerprint};
+use crate::policy::Caller;
+use crate::record::{Asked, AttachmentRecord, Record, RecordError, compare};
 use crate::reference::Keeper;
 use crate::request::{IfName, Request};
 use crate::sys::proc;
@@ -47,7 +48,9 @@ pub(super) fn remains(error: &CollectError) -> Error {
 }
 
 /// Tells the interfaces that the namespace has already, made for the same
-/// settings, from those that are still wanted.
+/// settings, from those that are still wanted. One that an earlier release made,
+/// and that somebody lives with, is taken as it is: an upgrade keeps nobody from
+/// starting.
 pub(super) async fn split(
     request: &Request,
     record: &mut Record,
@@ -67,22 +70,25 @@ pub(super) async fn split(
             Some(present) => {
                 let link = kernel.guest.link_by_index(present.ifindex).await;
                 let link = link.map_err(|e| Error::from(InspectError::from(e)))?;
-                match (link, present.fingerprint == fingerprint(attachment)) {
-                    (Some(_), true) => true,
-                    (Some(_), false) => {
-                        if let Some(holder) = holder_of(present, record.keeper) {
-                            let ifname = ifname.clone();
-                            return Err(Error::SharedDiffers { ifname, holder });
-                        }
+                let holder = holder_of(present, record.keeper);
+                match (link, compare(&present.fingerprint, attachment), holder) {
+                    (Some(_), Asked::Same, _) | (Some(_), Asked::Unknown, Some(_)) => true,
+                    (Some(_), Asked::Other, Some(holder)) => {
+                        let ifname = ifname.clone();
+                        return Err(Error::SharedDiffers { ifname, holder });
+                    }
+                    (Some(_), Asked::Other | Asked::Unknown, None) => {
                         take_back(present, kernel).await?;
                         let gone = present.ifindex;
+                        let (uplink, mac) = (present.uplink_ifindex, present.mac);
+                        collector.store.release_mac(uplink, mac, &record.key)?;
                         record.attachments.retain(|a| a.ifindex != gone);
                         collector.store.rewrite(record)?;
                         false
                     }
                     // Somebody deleted it. It is made anew, for all who had it; what
                     // it had elsewhere goes first, because nothing else knows of that.
-                    (None, _) => {
+                    (None, _, _) => {
                         take_back(present, kernel).await?;
                         let gone = present.ifindex;
                         let mut own = record.attachments.iter_mut();
@@ -110,9 +116,16 @@ async fn take_back(present: &AttachmentRecord, kernel: &Kernel<'_>) -> Result<()
     no_left(left).map_err(|error| remains(&error))
 }
 
-/// Who lives and needs an attachment that was made for other settings.
+/// Who lives and needs an attachment that was made for other settings. What a
+/// person plugged into a namespace that needs no process is needed as long as
+/// that is there; what a program did, it may do anew in another way.
 fn holder_of(present: &AttachmentRecord, keeper: Option<Keeper>) -> Option<String> {
     let lives = |keeper: &Keeper| proc::is_same(keeper.pid, keeper.birth);
+    if present.caller == Some(Caller::Person)
+        && let Some(bound) = present.references.iter().find(|r| r.is_bound())
+    {
+        return Some(bound.name.clone());
+    }
     let holder = present
         .references
         .iter()

@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use crate::apply::{Kernel, LeaseError};
-use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::host::inspect::inspect;
 use crate::host::view::UplinkView;
@@ -12,8 +11,11 @@ use crate::plan::{self, Plan};
 use crate::request::{Attachment, Dynamic, Request};
 use crate::sys;
 
-/// How often an uplink or a carrier is asked for.
+/// How often a carrier is asked for, and an uplink at first.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long after the last time an uplink is asked for again, at most: that may take a
+/// look at every device.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 fn patience(attachment: &Attachment) -> Duration {
     let wait = attachment.wait.as_ref();
@@ -25,11 +27,11 @@ fn patience(attachment: &Attachment) -> Duration {
 pub(super) async fn for_uplinks(
     request: &Request,
     kernel: &Kernel<'_>,
-    deadline: Deadline,
+    began: Instant,
+    may_wait: impl Fn(&Attachment) -> bool,
 ) -> Result<(), Error> {
-    let begin = Instant::now();
     for attachment in &request.attachments {
-        let (wanted, left) = (patience(attachment), deadline.remaining());
+        let (wanted, left) = (patience(attachment), kernel.deadline.remaining());
         if wanted > left {
             let ifname = attachment.ifname.value.clone();
             return Err(Error::from(LeaseError::TooLong {
@@ -40,7 +42,9 @@ pub(super) async fn for_uplinks(
         }
         // A bridge that we would make is not waited for.
         let is_made = plan::bridge_to_make(&attachment.uplink.value).is_some();
-        while !is_made && begin.elapsed() < wanted {
+        let waits = !is_made && may_wait(attachment);
+        let mut pause = PAUSE;
+        while waits && began.elapsed() < wanted {
             let one = std::slice::from_ref(attachment);
             let view = inspect(one, &kernel.host, None).await?;
             let is_absent = |view: &crate::host::view::AttachmentView| {
@@ -49,7 +53,8 @@ pub(super) async fn for_uplinks(
             if !view.uplinks.iter().any(is_absent) {
                 break;
             }
-            sys::pause(PAUSE).await;
+            sys::pause(pause.min(wanted.saturating_sub(began.elapsed()))).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
     Ok(())
@@ -58,8 +63,14 @@ pub(super) async fn for_uplinks(
 /// Waits until each interface has a carrier that may be waited for, or its time
 /// has passed. Who asks for a lease waits by himself. One that cannot be asked
 /// for its carrier is not waited for: the interface is what was asked for anyway.
-pub(super) async fn for_carriers(plan: &Plan, request: &Request, kernel: &Kernel<'_>) {
-    let begin = Instant::now();
+///
+/// The time that an uplink took is part of it, which `began` then.
+pub(super) async fn for_carriers(
+    plan: &Plan,
+    request: &Request,
+    kernel: &Kernel<'_>,
+    began: Instant,
+) {
     for attachment in &request.attachments {
         let asks = |way| attachment.addressing.asks(way).is_some();
         let asks = asks(Dynamic::Dhcp4) || asks(Dynamic::Dhcp6);
@@ -68,7 +79,7 @@ pub(super) async fn for_carriers(plan: &Plan, request: &Request, kernel: &Kernel
         let Some(interface) = interface.filter(|_| !asks) else {
             continue;
         };
-        while begin.elapsed() < patience(attachment) && !kernel.deadline.has_passed() {
+        while began.elapsed() < patience(attachment) && !kernel.deadline.has_passed() {
             match kernel.guest.link_by_index(interface.ifindex).await {
                 Ok(Some(link)) if !link.carrier => {}
                 Ok(Some(_) | None) | Err(_) => break,

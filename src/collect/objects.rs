@@ -105,6 +105,7 @@ impl Collector<'_> {
             Undo::Release { object, user } => Some((object.key(), user)),
             Undo::DeleteLink { .. }
             | Undo::DeleteBridge { .. }
+            | Undo::LowerParent { .. }
             | Undo::LowerLoopback
             | Undo::RestoreRoute { .. }
             | Undo::DeleteRule { .. }

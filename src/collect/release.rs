@@ -35,6 +35,8 @@ impl Collector<'_> {
         let undos: Vec<Undo> = record
             .attachments
             .iter()
+            // What came last stands on what was there before.
+            .rev()
             .flat_map(|attachment| attachment.undo.clone())
             .filter(Undo::is_part_of_detach)
             .collect();

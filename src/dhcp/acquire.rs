@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::io6;
+use super::program;
 use super::v4::{self, Now};
 use super::v6;
 use super::v6::lease::Information;
@@ -21,6 +22,8 @@ pub enum Client {
     V4(Box<super::io::Client>),
     /// Of DHCPv6.
     V6(Box<io6::Client>),
+    /// Somebody else's of DHCPv4.
+    Program(Box<program::Client>),
 }
 
 /// A client that wants a lease until a point in time.
@@ -50,6 +53,8 @@ pub enum Progress {
     V4(v4::Progress),
     /// Of DHCPv6, and who has the last address that another host had.
     V6(v6::Progress, Option<MacAddr>),
+    /// Of a program, which tells nothing of it.
+    Program,
 }
 
 /// Why a client has no lease.
@@ -70,6 +75,8 @@ impl Client {
             Self::V6(client) => {
                 client.on(&v6::Event::Start, now);
             }
+            // It has begun.
+            Self::Program(_) => {}
         }
     }
 
@@ -77,6 +84,7 @@ impl Client {
         match self {
             Self::V4(client) => client.serve(now).map(|_| ()),
             Self::V6(client) => client.serve(now).map(|_| ()),
+            Self::Program(client) => client.serve(),
         }
     }
 
@@ -94,6 +102,7 @@ impl Client {
                 bound.or_else(|| state.information().cloned().map(Got::Information))
             }
             Self::V6(_) => None,
+            Self::Program(client) => client.bound().cloned().map(Got::V4),
         }
     }
 
@@ -103,6 +112,7 @@ impl Client {
             Self::V6(client) => {
                 Progress::V6(client.machine().progress().clone(), client.conflict())
             }
+            Self::Program(_) => Progress::Program,
         }
     }
 
@@ -110,6 +120,7 @@ impl Client {
         match self {
             Self::V4(client) => client.wakes_at(),
             Self::V6(client) => client.wakes_at(),
+            Self::Program(_) => None,
         }
     }
 
@@ -117,6 +128,7 @@ impl Client {
         match self {
             Self::V4(client) => client.descriptors().collect(),
             Self::V6(client) => client.descriptors().collect(),
+            Self::Program(client) => client.descriptors().collect(),
         }
     }
 
@@ -125,6 +137,7 @@ impl Client {
         match self {
             Self::V4(client) => client.unsent(),
             Self::V6(client) => client.unsent(),
+            Self::Program(_) => None,
         }
     }
 
@@ -133,6 +146,10 @@ impl Client {
         match self {
             Self::V4(client) => client.hush(),
             Self::V6(client) => client.hush(),
+            Self::Program(client) => {
+                client.end();
+                Vec::new()
+            }
         }
     }
 }
@@ -170,8 +187,14 @@ fn served(acquiring: &mut Acquiring, now: Now) -> Option<Result<Got, NoLease>> {
     if let Some(got) = client.got() {
         return Some(Ok(got));
     }
-    let is_over = *until <= now;
-    is_over.then(|| Err(NoLease::TimedOut(client.progress())))
+    if *until > now {
+        return None;
+    }
+    // While the others wait on it would come to a lease that nobody takes.
+    if let Client::Program(program) = client {
+        program.end();
+    }
+    Some(Err(NoLease::TimedOut(client.progress())))
 }
 
 /// Waits until one of the clients that have no result has something to do.

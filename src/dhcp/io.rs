@@ -10,21 +10,51 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
 
 use super::arp::{Claim, Probe, Verdict, Watch};
 use super::frame;
 use super::lease::Lease;
 use super::v4::{Action, Event, Machine, Now, State};
 use super::wire::{Hardware, Message};
+use crate::deadline::Deadline;
 use crate::request::{ArpProbe, MacAddr};
-use crate::sys::arp;
+use crate::sys::filter::{DHCP_AND_ARP, DHCP_BARE};
+use crate::sys::netns::Netns;
 use crate::sys::packet::PacketSocket;
+use crate::sys::rtnl::Rtnl;
 use crate::sys::udp::UdpSocket;
+use crate::sys::{self, arp};
 
 /// The longest frame that is read: a jumbo one is cut, and no message then.
 const FRAME_BYTES: usize = 2048;
 /// Frames that are read before somebody else gets a turn.
 const MOST_FRAMES: usize = 64;
+
+/// Stands in headers that no wire sees.
+const NOBODY: [u8; 6] = [2, 0, 0, 0, 0, 0];
+/// The kernel answers what is asked of a link at once.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// A socket for the frames of an interface in `netns`, by what its hardware is.
+pub fn open(
+    hardware: Hardware,
+    (netns, home): (&Netns, &Netns),
+    ifindex: u32,
+) -> io::Result<PacketSocket> {
+    match hardware {
+        Hardware::Ethernet(_) => PacketSocket::open_in(netns, home, ifindex, &DHCP_AND_ARP),
+        Hardware::Infiniband => {
+            let link = Rtnl::open_in(netns, home, Deadline::after(ANSWER))?;
+            let everybody = sys::block_on(link.broadcast_address(ifindex))?;
+            let everybody = everybody.map_err(io::Error::other)?;
+            let everybody = everybody.ok_or(io::Error::from(Errno::ENODEV))?;
+            PacketSocket::open_bare_in((netns, home), ifindex, everybody, &DHCP_BARE)
+        }
+    }
+}
 
 /// What happened to a client's lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,10 +83,12 @@ pub struct Client {
 impl Client {
     /// A client without sockets. `random` differs from that of other clients.
     ///
-    /// `None` for hardware that is no Ethernet.
+    /// `None` for a hardware address that no interface has. On InfiniBand nothing
+    /// is probed: its ARP is another.
     pub fn new(machine: Machine, hardware: Hardware, arp: ArpProbe, random: u64) -> Option<Self> {
-        let Hardware::Ethernet(mac) = hardware else {
-            return None;
+        let (mac, arp) = match hardware {
+            Hardware::Ethernet(mac) => (mac, arp),
+            Hardware::Infiniband => (NOBODY, ArpProbe::Off),
         };
         Some(Self {
             machine,

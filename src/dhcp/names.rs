@@ -47,12 +47,12 @@ pub(super) fn search_list(bytes: &[u8]) -> Vec<String> {
     names
 }
 
-/// The name at `start`, and where the next one begins. A pointer leads
-/// backwards only, so that following it ends.
+/// The name at `start`, and where the next one begins. A pointer leads backwards
+/// only, to what ends before the part that it is in, so that following it ends.
 fn compressed(bytes: &[u8], start: usize) -> Option<(String, usize)> {
     let mut name = String::new();
-    let (mut at, mut lowest, mut next) = (start, start, None);
-    loop {
+    let (mut at, mut first, mut end, mut next) = (start, start, bytes.len(), None);
+    while at < end {
         let length = usize::from(*bytes.get(at)?);
         match length {
             0 => return Some((name, next.unwrap_or(at + 1))),
@@ -60,17 +60,18 @@ fn compressed(bytes: &[u8], start: usize) -> Option<(String, usize)> {
                 let low = usize::from(*bytes.get(at + 1)?);
                 let target = (length & 0x3f) << 8 | low;
                 next.get_or_insert(at + 2);
-                if target >= lowest {
+                if target >= first {
                     return None;
                 }
-                (at, lowest) = (target, target);
+                (at, first, end) = (target, target, first);
             }
             1..=MAX_LABEL => {
                 let label = std::str::from_utf8(bytes.get(at + 1..at + 1 + length)?).ok()?;
                 if !name.is_empty() {
                     name.push('.');
                 }
-                name.push_str(label);
+                // With a dot of its own it is not two, and no name (RFC 1035 §5.1).
+                name.push_str(&label.replace('.', "\\."));
                 if name.len() > MAX_NAME {
                     return None;
                 }
@@ -79,6 +80,7 @@ fn compressed(bytes: &[u8], start: usize) -> Option<(String, usize)> {
             _ => return None,
         }
     }
+    None
 }
 
 #[cfg(test)]
@@ -113,8 +115,17 @@ mod tests {
     }
 
     #[test]
+    fn a_label_with_a_dot_in_it_is_not_taken_for_two() {
+        assert_eq!(search_list(b"\x05a.lan\0\x03lan\0"), ["lan"]);
+    }
+
+    #[test]
     fn a_pointer_that_leads_in_a_circle_ends() {
         assert!(search_list(&[0xc0, 0]).is_empty());
         assert!(search_list(&[1, b'a', 0xc0, 4, 0xc0, 2]).is_empty());
+        // To what begins before the name and ends in it.
+        let mut overlapping = vec![1, 3, 0, 2, b'b', 0, 0xc0, 1];
+        overlapping.extend([1, b'c', 0]);
+        assert!(search_list(&overlapping).is_empty());
     }
 }

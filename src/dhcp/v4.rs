@@ -69,6 +69,24 @@ pub struct Config {
     pub servers: Vec<Ipv4Addr>,
 }
 
+impl Config {
+    /// A client that says who it is and nothing else, probes nothing and listens to
+    /// every server.
+    pub fn new(hardware: Hardware, client_id: Vec<u8>) -> Self {
+        Self {
+            hardware,
+            client_id,
+            host_name: None,
+            vendor_class: None,
+            user_class: None,
+            fqdn: None,
+            broadcast: false,
+            probes: false,
+            servers: Vec::new(),
+        }
+    }
+}
+
 /// A lease of a former life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
@@ -182,6 +200,11 @@ impl Machine {
     /// The state.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// What it was told.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// How far it got.

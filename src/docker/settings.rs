@@ -142,6 +142,7 @@ fn place_of(name: &str) -> Option<Place> {
         | "dhcp.release"
         | "dhcp.keep"
         | "dhcp.fallback"
+        | "dhcp.program"
         | "wait"
         | "ovs.external-ids.<k>"
         | "ovs.vlan-mode" => Place::Anywhere,
@@ -150,7 +151,9 @@ fn place_of(name: &str) -> Option<Place> {
         "gw" => Place::Never("the gateway is that of --gateway"),
         "mac" => Place::Never("write --mac-address"),
         "ifname" => Place::Never("prefix=NAME is what Docker adds a number to"),
-        "metric" => Place::Never("Docker chooses the default route; --gateway-priority says whose"),
+        "metric" => Place::Never(
+            "Docker chooses the default route; --gw-priority (gw_priority in Compose, from Docker 28) says whose",
+        ),
         "optional" => Place::Never("a container without it would have no network"),
         "dns" | "dns.search" => Place::Never("write --dns and --dns-search"),
         "hosts" => Place::Never("Docker writes /etc/hosts"),
@@ -160,6 +163,14 @@ fn place_of(name: &str) -> Option<Place> {
         "rule" | "neigh" | "sbr" | "promisc" | "tc" | "cmd" => Place::Never(OWN_STACK),
         _ => return None,
     })
+}
+
+/// What to do instead of the field called `name`, where it is refused.
+pub fn instead_of(name: &str) -> Option<&'static str> {
+    match place_of(name)? {
+        Place::Never(instead) => Some(instead),
+        Place::Anywhere | Place::OneContainer => None,
+    }
 }
 
 /// What a network, or one container in it, asks for.
@@ -258,6 +269,12 @@ impl Settings {
     pub fn learns(&self) -> Option<&str> {
         let ip = self.fields.iter().find(|(key, _)| key == "pipework.ip");
         ip.map(|(_, value)| value.as_str())
+    }
+
+    /// What an interface shall be known by, if that is said.
+    pub fn name(&self) -> Option<&str> {
+        let name = self.fields.iter().find(|(key, _)| key == "pipework.name");
+        name.map(|(_, value)| value.as_str())
     }
 
     /// Whether addresses are written where Docker writes them, or learned in a

@@ -82,6 +82,9 @@ pub struct Network {
     pub prefix: String,
     /// No container of it has a default route.
     pub is_internal: bool,
+    /// Its addresses come from pools of ours. No release before this one says so.
+    #[serde(default)]
+    pub has_pools: bool,
 }
 
 /// How far an interface is.
@@ -141,6 +144,12 @@ pub struct PoolFile {
     /// The network of ours whose containers have them; another driver's is not
     /// known.
     pub network: Option<String>,
+    /// Which process of ours gave it.
+    #[serde(default)]
+    pub giver: String,
+    /// When, in seconds since 1970.
+    #[serde(default)]
+    pub since: u64,
 }
 
 /// What has files of its own.
@@ -258,14 +267,24 @@ impl State {
         }
     }
 
-    /// All of a kind; what cannot be read is an error of its own.
+    /// All of a kind; what cannot be read is an error of its own, and so is the
+    /// folder: it never counts as empty.
     pub fn all<T: Kept>(&self) -> Vec<Result<T, StateError>> {
-        let entries = fs::read_dir(self.root.join(T::FOLDER));
-        let paths = entries.into_iter().flatten().flatten();
-        let paths = paths.map(|entry| entry.path());
-        // A kill may leave one that was being written.
-        let whole = paths.filter(|path| path.extension().is_none());
-        whole.filter_map(|path| read(&path).transpose()).collect()
+        let folder = self.root.join(T::FOLDER);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => return vec![Err(at(&folder)(error))],
+        };
+        let each = entries.filter_map(|entry| match entry {
+            Ok(entry) => {
+                let path = entry.path();
+                // A kill may leave one that was being written.
+                let is_whole = path.extension().is_none();
+                is_whole.then(|| read(&path).transpose()).flatten()
+            }
+            Err(error) => Some(Err(at(&folder)(error))),
+        });
+        each.collect()
     }
 }
 
@@ -310,4 +329,25 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_an_error_and_not_empty() {
+        let name = format!("pipework-state-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        let state = State::open(&root).unwrap();
+        assert!(state.all::<Endpoint>().is_empty());
+        fs::remove_dir(root.join("endpoints")).unwrap();
+        fs::write(root.join("endpoints"), "").unwrap();
+        let all = state.all::<Endpoint>();
+        fs::remove_dir_all(&root).unwrap();
+        assert!(
+            matches!(all.as_slice(), [Err(StateError::Io { .. })]),
+            "{all:?}"
+        );
+    }
 }

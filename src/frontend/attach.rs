@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::attach::{Attached, Context, attach};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
+use crate::frontend::given::Given;
 use crate::frontend::progress::Progress;
 use crate::frontend::target::{self, Target};
 use crate::frontend::{cli, hook, read};
@@ -19,11 +20,15 @@ use crate::sys::block_on;
 /// As long as a hook has.
 pub(super) const TIME: Duration = Duration::from_secs(45);
 
-/// Runs the command that `words` name, `attach` left out; `None` when they are
-/// none.
-pub fn run(words: &[&str]) -> Option<u8> {
+/// Plugs in the container that the first word names; `None` when the words are
+/// no container and fields.
+pub fn run(given: &Given) -> Option<u8> {
+    let words = given.words();
     let (container, fields) = words.split_first()?;
-    let pairs = pairs(fields)?;
+    let pairs = pairs(fields.iter().copied().chain(given.values("--annotation")))?;
+    if pairs.is_empty() {
+        return None;
+    }
     logging::start();
     let deadline = Deadline::after(TIME);
     let outcome = target::open(container, deadline)
@@ -38,16 +43,15 @@ pub fn run(words: &[&str]) -> Option<u8> {
     })
 }
 
-/// `ip=10.0.0.5/24`, with `pipework.` before it or not; `--annotation` may stand
-/// before each, as podman has it.
-pub(super) fn pairs(words: &[&str]) -> Option<Vec<(String, String)>> {
-    let mut pairs = Vec::new();
-    for word in words.iter().filter(|word| **word != "--annotation") {
-        let word = word.strip_prefix("--annotation=").unwrap_or(word);
-        let (key, value) = word.split_once('=')?;
-        pairs.push((full_key(key), value.to_owned()));
-    }
-    (!pairs.is_empty()).then_some(pairs)
+/// `ip=10.0.0.5/24`, with `pipework.` before it or not; `None` where a word is no
+/// field with its value.
+pub(super) fn pairs<'a>(words: impl Iterator<Item = &'a str>) -> Option<Vec<(String, String)>> {
+    words
+        .map(|word| {
+            let (key, value) = word.split_once('=')?;
+            Some((full_key(key), value.to_owned()))
+        })
+        .collect()
 }
 
 fn full_key(key: &str) -> String {

@@ -14,6 +14,7 @@ use crate::error::{Error, report};
 use crate::frontend::cli::print;
 use crate::frontend::collecting::Host;
 use crate::frontend::colour::{Paint, Tone};
+use crate::frontend::given::Given;
 use crate::frontend::known;
 use crate::logging::{self, to_stderr};
 use crate::record::Record;
@@ -34,15 +35,15 @@ struct Finding {
     repair: Option<Result<(), String>>,
 }
 
-/// Runs the command that `words` name, `check` left out; `None` when they are
-/// none. Exits with 1 when something differs that was not made good.
-pub fn run(words: &[&str]) -> Option<u8> {
-    let (options, names): (Vec<&str>, Vec<&str>) = words.iter().partition(|w| w.starts_with('-'));
-    if names.len() > 1 || options.iter().any(|o| !["--repair", "--json"].contains(o)) {
+/// Checks everything, or what the one word names; `None` when there are more.
+/// Exits with 1 when something differs that was not made good.
+pub fn run(given: &Given) -> Option<u8> {
+    let names = given.words();
+    if names.len() > 1 {
         return None;
     }
     logging::start();
-    let repairs = options.contains(&"--repair");
+    let repairs = given.has("--repair");
     let found = findings(names.first().copied(), repairs);
     Some(match found {
         Ok(Found {
@@ -51,7 +52,7 @@ pub fn run(words: &[&str]) -> Option<u8> {
             unknown,
             unreadable,
         }) => {
-            let is_json = options.contains(&"--json");
+            let is_json = given.has("--json");
             print(&match is_json {
                 true => json_text(&findings),
                 false => text(looked, &findings, Paint::of_stdout()),
@@ -167,15 +168,26 @@ fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
         text.push_str(&paint.dye(tone, &line));
         text.push('\n');
     }
-    let summary = match findings.len() {
-        0 => format!("{looked} interfaces are as they were made\n"),
-        differ => format!("{looked} interfaces, {differ} differences\n"),
+    let summary = match (looked, findings.len()) {
+        (1, 0) => "1 interface is as it was made\n".to_owned(),
+        (0, 0) => "nothing is attached\n".to_owned(),
+        (_, 0) => format!("{looked} interfaces are as they were made\n"),
+        (_, differ) => {
+            let (looked, differ) = (counted(looked, "interface"), counted(differ, "difference"));
+            format!("{looked}, {differ}\n")
+        }
     };
     let hint = match findings.iter().any(|finding| finding.repair.is_none()) {
         true => "--repair makes them good\n",
         false => "",
     };
     text + &summary + hint
+}
+
+/// `1 interface`, `2 interfaces`.
+fn counted(number: usize, what: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{end}")
 }
 
 fn json_text(findings: &[Finding]) -> String {

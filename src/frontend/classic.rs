@@ -15,10 +15,14 @@ mod uplink;
 mod wait;
 mod words;
 
+use std::thread;
+use std::time::Duration;
+
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::attach::{TIME, notices, to_target};
 use crate::frontend::cli::print;
+use crate::frontend::commands::suggest;
 use crate::frontend::read;
 use crate::frontend::target::{self, Target};
 use crate::logging::{self, to_stderr};
@@ -29,6 +33,11 @@ use asked::Address;
 use grammar::{Attach, Command, Tool};
 use uplink::Kind;
 use words::Refusal;
+
+/// How long the script asks for the first process of a container.
+const START_TIME: Duration = Duration::from_secs(3);
+/// And how often we do.
+const START_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs what `words` ask for, the program's own name left out.
 pub fn run(words: &[&str]) -> u8 {
@@ -42,7 +51,21 @@ pub fn run(words: &[&str]) -> u8 {
     };
     match done {
         Ok(code) => code,
-        Err(refusal) => refusal.tell(),
+        Err(refusal) => {
+            let code = refusal.tell();
+            // A word that is nearly a command was hardly meant for a device.
+            let meant = words.first().and_then(|word| suggest(word));
+            match (meant, &refusal) {
+                (Some(meant), Refusal::Syntax | Refusal::Interface(_)) => {
+                    to_stderr(&format!("pipework: did you mean pipework {meant}?"));
+                }
+                (None, Refusal::Syntax) => {
+                    to_stderr("pipework: --help lists the commands");
+                }
+                (_, _) => {}
+            }
+            code
+        }
     }
 }
 
@@ -79,7 +102,7 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
     if kind == Kind::Port && attach.direct {
         to_stderr("pipework: --direct-phys means nothing for a bridge, which is never moved");
     }
-    let target = target::open(&attach.guest, deadline)?;
+    let target = started(&attach.guest, deadline)?;
     let address = Address::parse(attach)?;
     let hostif = (kind == Kind::Port).then(|| asked::hostif(attach, target.sandbox.init.pid));
     let name = hostif.as_ref().and_then(|(name, _)| name.clone());
@@ -91,6 +114,17 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
         block_on(free_name(&name, attach, &host)).map_err(Error::Socket)??;
     }
     give(attach, &target, &pairs, deadline)
+}
+
+/// A container that is only being started is waited for, as long as the script does.
+fn started(guest: &str, deadline: Deadline) -> Result<Target, Error> {
+    let patience = Deadline::after(START_TIME);
+    loop {
+        match target::open(guest, deadline) {
+            Err(Error::Stopped { .. }) if !patience.has_passed() => thread::sleep(START_PAUSE),
+            other => return other,
+        }
+    }
 }
 
 /// Nothing of the host may bear the name that the end on the host will have. One

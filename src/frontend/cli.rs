@@ -1,12 +1,13 @@
 //! The command line: which word calls which frontend.
 //!
-//! Read by hand, without a parser's crate: a command has a word or two of options,
-//! the classic form is nobody's grammar, and a hook that reads none would carry all
-//! of it. The table of commands is `commands`.
+//! The table of commands is `commands`, and `given` reads what stands behind one.
+//! The words of hooks and runtimes are looked at here, before anything else; the
+//! classic form has a grammar of its own.
 
 use crate::error::ExitCode;
-use crate::frontend::commands::{self, help, usage_of};
+use crate::frontend::commands::{self, Command, help, named, usage_of};
 use crate::frontend::completions::completions;
+use crate::frontend::given::Given;
 use crate::frontend::{
     attach, check, classic, daemon, detach, docker_plugin, doctor, gc, graph, hook, install,
     leases, list, networks, nri, plan, runtime, uplink, why,
@@ -21,7 +22,7 @@ const OTHER_CODES: [(u8, &str); 3] = [
     (0, "success"),
     (
         1,
-        "check, gc, install: something is not as it should be; why: nothing is known; the classic form: refused",
+        "check, gc, install: something is not as it should be; doctor: there is a warning; why: nothing is known; the classic form: refused",
     ),
     (127, "route, rule, tc: there is no ip or tc here"),
 ];
@@ -44,44 +45,54 @@ pub fn run(arguments: &[String]) -> u8 {
         ["--help" | "-h" | "help"] => print(&help()),
         ["help", "--roff"] => print(&commands::synopsis()),
         ["help", command] => print(&usage_of(command)),
-        [command, "--help" | "-h"] if *command != "uplink" && commands::is_command(command) => {
-            print(&usage_of(command))
-        }
         // A command with words that it does not have is no interface.
-        [command, rest @ ..] if commands::is_command(command) => {
-            run_command(command, rest).unwrap_or_else(|| usage(command))
-        }
+        [command, rest @ ..] if named(command).is_some() => run_command(command, rest),
         // A runtime starts its plugins without a word.
         [] if nri::is_passed() => nri::run_passed(),
         words => classic::run(words),
     }
 }
 
+fn run_command(name: &str, rest: &[&str]) -> u8 {
+    if name == "uplink" {
+        return uplink::run(rest);
+    }
+    let Some(command) = named(name) else {
+        return usage("", &help());
+    };
+    match Given::read(command, rest) {
+        Ok(given) if given.wants_help => print(&command.usage()),
+        Ok(given) => {
+            done(name, &given).unwrap_or_else(|| usage(&unclear(command, &given), &command.usage()))
+        }
+        Err(fault) => usage(&format!("pipework: {fault}\n"), &command.usage()),
+    }
+}
+
 /// `None` where the command has no such words.
-fn run_command(command: &str, rest: &[&str]) -> Option<u8> {
-    match (command, rest) {
-        ("attach", rest) => attach::run(rest),
-        ("detach", rest) => detach::run(rest),
-        ("list", rest) => list::run(rest),
-        ("check", rest) => check::run(rest),
+fn done(command: &str, given: &Given) -> Option<u8> {
+    match (command, given.words().as_slice()) {
+        ("attach", _) => attach::run(given),
+        ("detach", _) => detach::run(given),
+        ("list", _) => list::run(given),
+        ("check", _) => check::run(given),
         ("why", [container]) => Some(why::run(container)),
-        ("plan", rest) => annotations(rest).map(|annotations| plan::run(&annotations)),
-        ("keys", []) => Some(print(&keys::text(None))),
-        ("keys", ["--markdown"]) => Some(print(&keys::markdown_table())),
-        ("keys", [field]) => Some(print(&keys::text(Some(field)))),
+        ("plan", _) => plan::run(given),
+        ("keys", []) if given.has("--markdown") => Some(print(&keys::markdown_table())),
+        ("keys", []) => Some(explain(None)),
+        ("keys", [field]) if !given.has_options() => Some(explain(Some(field))),
         ("networks", []) => Some(networks::run(None)),
         ("networks", [name]) => Some(networks::run(Some(name))),
-        ("doctor", rest) => doctor::run(rest),
-        ("graph", rest) => graph::run(rest),
-        ("install", rest) => install::run(rest),
+        ("doctor", _) => doctor::run(given),
+        ("graph", _) => graph::run(given),
+        ("install", _) => install::run(given),
         ("gc", []) => Some(gc::run()),
-        ("daemon", []) => Some(daemon::run()),
-        ("daemon", ["--nri", rest @ ..]) => daemon::run_with_pods(rest),
-        ("nri", rest) => Some(nri::run(rest)),
-        ("docker-plugin", rest) => Some(docker_plugin::run(rest)),
-        ("leases", rest) => leases::run(rest),
-        ("uplink", rest) => Some(uplink::run(rest)),
+        ("daemon", _) => daemon::run(given),
+        ("nri", _) => nri::run(given),
+        ("docker-plugin", _) => docker_plugin::run(given),
+        ("leases", _) => leases::run(given),
         ("exit-codes", []) => Some(print(&exit_codes())),
+        ("exit-codes", [code]) => exit_code(code).map(|text| print(&text)),
         ("completions", [shell]) => completions(shell).map(|text| print(&text)),
         ("man", []) => Some(print(MANUAL)),
         (_, _) => None,
@@ -96,24 +107,35 @@ pub(super) fn print(text: &str) -> u8 {
     u8::from(written.is_err())
 }
 
-fn usage(command: &str) -> u8 {
-    to_stderr(usage_of(command).trim_end());
-    ExitCode::Usage as u8
+/// The fields, or one of them.
+fn explain(field: Option<&str>) -> u8 {
+    match keys::text(field) {
+        Ok(text) => print(&text),
+        Err(unknown) => usage("", &format!("pipework: {unknown}")),
+    }
 }
 
-/// `--annotation KEY=VALUE` as podman has it, any number of times.
-fn annotations(words: &[&str]) -> Option<Vec<String>> {
-    let mut found = Vec::new();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let pair = match word.strip_prefix("--annotation=") {
-            Some(pair) => pair,
-            None if *word == "--annotation" => words.next()?,
-            None => return None,
-        };
-        found.push(pair.to_owned());
+/// Which words a command cannot do with; nothing where there are none, and its
+/// usage shows what it lacks.
+fn unclear(command: &Command, given: &Given) -> String {
+    let words = given.words();
+    let fields = words.get(1..).unwrap_or_default();
+    if words.is_empty() {
+        String::new()
+    } else if !command.arguments.contains("FIELD=VALUE") {
+        let (name, words) = (command.name, words.join(" "));
+        format!("pipework: {name} does not take these words: {words}\n")
+    } else if let Some(word) = fields.iter().find(|word| !word.contains('=')) {
+        format!("pipework: {word} is no FIELD=VALUE\n")
+    } else {
+        "pipework: no field is given; `pipework keys` lists them\n".to_owned()
     }
-    Some(found)
+}
+
+/// Says what is wrong, and how it is meant.
+fn usage(fault: &str, usage: &str) -> u8 {
+    to_stderr(format!("{fault}{usage}").trim_end());
+    ExitCode::Usage as u8
 }
 
 fn exit_codes() -> String {
@@ -127,4 +149,15 @@ fn exit_codes() -> String {
         .chain(rows)
         .chain([line(tool)])
         .collect()
+}
+
+/// One code, with what to know of it at three in the morning.
+fn exit_code(code: &str) -> Option<String> {
+    let mut table = ExitCode::TABLE.iter();
+    if let Some((own, meaning)) = table.find(|(own, _)| (*own as u8).to_string() == code) {
+        return Some(format!("{meaning}\n\n{}\n", own.paragraph()));
+    }
+    let mut others = OTHER_CODES.iter();
+    let (_, meaning) = others.find(|(other, _)| other.to_string() == code)?;
+    Some(format!("{meaning}\n"))
 }

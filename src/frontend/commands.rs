@@ -1,21 +1,78 @@
 //! The table of commands: what each is called, what follows it, and what it is
 //! for. `--help`, the completions and the manual's synopsis are made of it.
 
-use crate::frontend::{doctor, install};
+mod table;
+
+pub use table::{COMMANDS, UPLINK};
+
+/// The width of options in the help of one command, in characters.
+const OPTION: usize = 30;
 
 /// One command.
 #[derive(Debug, Clone, Copy)]
 pub struct Command {
-    /// The word.
+    /// The word, or two.
     pub name: &'static str,
     /// What follows it.
     pub arguments: &'static str,
     /// What it is for, in one line.
     pub summary: &'static str,
-    /// Its options and further words, for completions.
+    /// Its options.
+    pub options: &'static [Opt],
+    /// Words that may follow it and are no options, where they can be listed.
     pub words: &'static [&'static str],
+    /// Whether no other words may follow it.
+    pub is_closed: bool,
+    /// A line that somebody might write; empty where there is nothing to show.
+    pub example: &'static str,
     /// Who calls it.
     pub audience: Audience,
+}
+
+/// An option of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Opt {
+    /// As it is written, with both hyphens.
+    pub name: &'static str,
+    /// What follows it.
+    pub value: Value,
+    /// What it is for, in one line.
+    pub summary: &'static str,
+}
+
+/// The value of an option.
+#[derive(Debug, Clone, Copy)]
+pub enum Value {
+    /// It has none.
+    None,
+    /// Any text; called so in the help.
+    Text(&'static str),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+const fn flag(name: &'static str, summary: &'static str) -> Opt {
+    Opt {
+        name,
+        value: Value::None,
+        summary,
+    }
+}
+
+const fn valued(name: &'static str, value: &'static str, summary: &'static str) -> Opt {
+    Opt {
+        name,
+        value: Value::Text(value),
+        summary,
+    }
+}
+
+const fn one_of(name: &'static str, words: &'static [&'static str], summary: &'static str) -> Opt {
+    Opt {
+        name,
+        value: Value::OneOf(words),
+        summary,
+    }
 }
 
 /// Who calls a command.
@@ -29,170 +86,59 @@ pub enum Audience {
     Program,
 }
 
-const fn command(
-    name: &'static str,
-    arguments: &'static str,
-    words: &'static [&'static str],
-    audience: Audience,
-    summary: &'static str,
-) -> Command {
-    Command {
-        name,
-        arguments,
-        summary,
-        words,
-        audience,
+use Audience::{Host, Person, Program};
+
+impl Command {
+    /// What may stand behind it: options, the words of options, and its own.
+    pub fn completions(&self) -> Vec<&'static str> {
+        let mut words: Vec<&str> = self.words.to_vec();
+        for option in self.options {
+            words.push(option.name);
+            if let Value::OneOf(values) = option.value {
+                words.extend(values);
+            }
+        }
+        let further = UPLINK.iter().filter(|_| self.name == "uplink");
+        words.extend(further.flat_map(Self::completions));
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    /// The call, its options, and an example.
+    pub fn usage(&self) -> String {
+        let call = format!("usage: pipework {} {}", self.name, self.arguments);
+        let mut text = format!("{}    {}\n", call.trim_end(), self.summary);
+        for Opt {
+            name,
+            value,
+            summary,
+        } in self.options
+        {
+            let option = match value {
+                Value::None => (*name).to_owned(),
+                Value::Text(value) => format!("{name} {value}"),
+                Value::OneOf(words) => format!("{name} {}", words.join("|")),
+            };
+            match option.len() > OPTION {
+                true => text.push_str(&format!("  {option}\n  {:OPTION$} {summary}\n", "")),
+                false => text.push_str(&format!("  {option:OPTION$} {summary}\n")),
+            }
+        }
+        if self.is_closed {
+            text.push_str(&format!("  any of: {}\n", self.words.join(", ")));
+        }
+        if !self.example.is_empty() {
+            text.push_str(&format!("example: {}\n", self.example));
+        }
+        text
     }
 }
 
-use Audience::{Host, Person, Program};
-
-/// Every command, in the order of the help.
-pub const COMMANDS: &[Command] = &[
-    command(
-        "attach",
-        "CONTAINER FIELD=VALUE...",
-        &[],
-        Person,
-        "plug in a container that runs; `keys` lists the fields",
-    ),
-    command(
-        "detach",
-        "CONTAINER [INTERFACE] | --all",
-        &["--all"],
-        Person,
-        "take back what was made, exactly",
-    ),
-    command(
-        "list",
-        "[--json] [--watch] [--failed]",
-        &["--json", "--watch", "--failed"],
-        Person,
-        "who has what; --failed: who did not start",
-    ),
-    command(
-        "check",
-        "[CONTAINER] [--repair] [--json]",
-        &["--repair", "--json"],
-        Person,
-        "what is no more as it was made, and mend it",
-    ),
-    command(
-        "why",
-        "CONTAINER",
-        &[],
-        Person,
-        "why a container did not start",
-    ),
-    command(
-        "plan",
-        "[--annotation KEY=VALUE]...",
-        &["--annotation"],
-        Person,
-        "say what would be done; without words, state on stdin",
-    ),
-    command(
-        "keys",
-        "[FIELD | --markdown]",
-        &["--markdown"],
-        Person,
-        "list the fields, or explain one",
-    ),
-    command(
-        "networks",
-        "[NAME]",
-        &[],
-        Person,
-        "list the named networks, or check and show one",
-    ),
-    command(
-        "leases",
-        "[--json] | release CONTAINER",
-        &["--json", "release"],
-        Person,
-        "list the leases that are kept, or give one back",
-    ),
-    command(
-        "uplink",
-        "add|confirm|del|list|snippet|--help",
-        &["add", "confirm", "del", "list", "snippet", "--help"],
-        Host,
-        "put a bridge in the place of a network card",
-    ),
-    command(
-        "graph",
-        "[--format svg|dot|mermaid]",
-        &["--format", "svg", "dot", "mermaid"],
-        Host,
-        "draw what is plugged into what",
-    ),
-    command("gc", "", &[], Host, "remove what dead containers left"),
-    command(
-        "doctor",
-        "[CHECK]... [--json]",
-        &doctor::WORDS,
-        Host,
-        "look for what keeps containers off their networks",
-    ),
-    command(
-        "install",
-        "RUNTIME... [--dry-run|--undo]",
-        &install::WORDS,
-        Host,
-        "tell podman, docker, containerd, crio or all of us",
-    ),
-    command("exit-codes", "", &[], Host, "list the exit codes"),
-    command(
-        "completions",
-        "bash|zsh|fish",
-        &["bash", "zsh", "fish"],
-        Host,
-        "print completions for a shell",
-    ),
-    command(
-        "man",
-        "",
-        &[],
-        Host,
-        "print the manual page: pipework man | man -l -",
-    ),
-    command("version", "", &[], Host, "print the version"),
-    command(
-        "hook",
-        "[--stage createRuntime|prestart|poststop]",
-        &["--stage"],
-        Program,
-        "serve an OCI runtime, state on stdin",
-    ),
-    command(
-        "daemon",
-        "[--nri [OPTIONS]]",
-        &["--nri", "--metrics", "--api-proxy"],
-        Program,
-        "keep leases, in the foreground; attach pods",
-    ),
-    command(
-        "nri",
-        "[OPTIONS]",
-        &["--socket", "--name", "--index", "--metrics", "--api-proxy"],
-        Program,
-        "attach pods, in the foreground",
-    ),
-    command(
-        "docker-plugin",
-        "[--socket PATH]",
-        &["--socket"],
-        Program,
-        "Docker's driver of networks and addresses, in the foreground",
-    ),
-    command(
-        "runtime",
-        "ARGUMENTS...",
-        &[],
-        Program,
-        "an OCI runtime that plugs in at `start`, for Docker",
-    ),
-];
+/// The command of that name.
+pub fn named(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
 
 /// What stands behind the commands: the classic form, and what names a container.
 const CLASSIC: &str = "\
@@ -212,9 +158,20 @@ a beginning of its id; ENGINE:NAME; pid:N; netns:NAME; the path of a network nam
   pipework detach web            pipework why web
 ";
 
-/// Whether a word is a command.
-pub fn is_command(word: &str) -> bool {
-    COMMANDS.iter().any(|command| command.name == word)
+/// The command that was most likely meant by a word that is none.
+pub fn suggest(word: &str) -> Option<&'static str> {
+    near(word, COMMANDS.iter().map(|command| command.name))
+}
+
+/// The one of `names` that was most likely meant: one slip in a short one, more
+/// in a longer one.
+pub(super) fn near(word: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let most = (word.len() / 3).clamp(1, 2);
+    names
+        .map(|name| (strsim::osa_distance(name, word), name))
+        .filter(|(distance, name)| *distance <= most && *distance * 2 < name.len())
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// `--help`.
@@ -235,13 +192,13 @@ pub fn help() -> String {
     format!("{text}\n{CLASSIC}")
 }
 
-/// How one command is called.
+/// How the commands of that name are called; all of them, if there is none.
 pub fn usage_of(name: &str) -> String {
-    let found = COMMANDS.iter().find(|command| command.name == name);
-    found.map_or_else(help, |command| {
-        let call = format!("usage: pipework {} {}", command.name, command.arguments);
-        format!("{}    {}\n", call.trim_end(), command.summary)
-    })
+    match named(name) {
+        Some(Command { name: "uplink", .. }) => UPLINK.iter().map(Command::usage).collect(),
+        Some(command) => command.usage(),
+        None => help(),
+    }
 }
 
 /// The manual's synopsis, in roff.

@@ -26,8 +26,11 @@ fn fields() -> String {
 fn bash() -> String {
     let names: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
     let mut cases = String::new();
-    for command in COMMANDS.iter().filter(|command| !command.words.is_empty()) {
-        let (name, words) = (command.name, command.words.join(" "));
+    for command in COMMANDS {
+        let (name, words) = (command.name, command.completions().join(" "));
+        if ["attach", "plan"].contains(&name) || words.is_empty() {
+            continue;
+        }
         cases.push_str(&format!("    {name}) words=\"{words}\" ;;\n"));
     }
     format!(
@@ -36,7 +39,7 @@ fn bash() -> String {
          \x20 if [ \"$COMP_CWORD\" -eq 1 ]; then\n\
          \x20   words=\"{}\"\n\
          \x20 else case \"${{COMP_WORDS[1]}}\" in\n\
-         \x20   attach) compopt -o nospace; words=\"{}\" ;;\n\
+         \x20   attach|plan) compopt -o nospace; words=\"{}\" ;;\n\
          {cases}\
          \x20 esac; fi\n\
          \x20 COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n\
@@ -54,15 +57,16 @@ fn fish() -> String {
         text.push_str(&format!(
             "complete -c pipework -n __fish_use_subcommand -a {name} -d '{summary}'\n"
         ));
-        if !command.words.is_empty() {
+        let words = command.completions();
+        if !words.is_empty() {
             text.push_str(&format!(
                 "complete -c pipework -n '__fish_seen_subcommand_from {name}' -a '{}'\n",
-                command.words.join(" ")
+                words.join(" ")
             ));
         }
     }
     text.push_str(&format!(
-        "complete -c pipework -n '__fish_seen_subcommand_from attach' -a '{}'\n",
+        "complete -c pipework -n '__fish_seen_subcommand_from attach plan' -a '{}'\n",
         fields()
     ));
     text

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
+use super::given::Given;
 use super::{gc, nri, telling};
 use crate::error::Error;
 use crate::keeper::{self, DaemonError, Setup};
@@ -28,18 +29,21 @@ enum Services {
 }
 
 /// Keeps leases until it is killed, or until a service manager may start it again
-/// when it is needed.
-pub fn run() -> u8 {
+/// when it is needed; with `--nri` it attaches pods as well, and that is always
+/// needed. `None` where the words are none of its.
+pub fn run(given: &Given) -> Option<u8> {
+    let has_pods = given.has("--nri");
+    if !given.words().is_empty() || (given.has_options() && !has_pods) {
+        return None;
+    }
     logging::start();
-    serve(Services::Leases, Ok(()))
-}
-
-/// The same, and attaches pods as the words behind `--nri` say; that is always
-/// needed. `None` where they are none of the plugin's.
-pub fn run_with_pods(words: &[&str]) -> Option<u8> {
-    logging::start();
-    let started = nri::start(words)?.map_err(Error::from);
-    Some(serve(Services::LeasesAndPods, started))
+    Some(match has_pods {
+        true => serve(
+            Services::LeasesAndPods,
+            nri::start(given).map_err(Error::from),
+        ),
+        false => serve(Services::Leases, Ok(())),
+    })
 }
 
 fn serve(services: Services, started: Result<(), Error>) -> u8 {

@@ -9,6 +9,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
 use crate::frontend::collecting::with_collector;
+use crate::frontend::given::Given;
 use crate::frontend::known;
 use crate::logging::{self, to_stderr};
 use crate::record::Record;
@@ -17,19 +18,16 @@ use crate::request::IfName;
 /// Per container: a device comes back by and by.
 const TIME: Duration = Duration::from_secs(45);
 
-/// Runs the command that `words` name, `detach` left out; `None` when they are
-/// none.
-pub fn run(words: &[&str]) -> Option<u8> {
+/// Takes back what the words name; `None` when they are no container, interface
+/// or `--all`.
+pub fn run(given: &Given) -> Option<u8> {
     logging::start();
-    let outcome = match words {
-        ["--all"] => return Some(all()),
-        [word, ..] if word.starts_with('-') => return None,
-        [container] => one(container, None),
-        [container, ifname] => match ifname.parse::<IfName>() {
-            Ok(ifname) => one(container, Some(&ifname)),
-            Err(_) => return None,
-        },
-        _ => return None,
+    let words = given.words();
+    let outcome = match (words.as_slice(), given.has("--all")) {
+        ([], true) => return Some(all()),
+        ([container], false) => one(container, None),
+        ([container, ifname], false) => one(container, Some(&ifname.parse::<IfName>().ok()?)),
+        (_, _) => return None,
     };
     Some(match outcome {
         Ok(text) => print(&text),

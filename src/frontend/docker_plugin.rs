@@ -5,20 +5,24 @@
 //! manager hands on. It owns nothing: what is kept is on disk before dockerd is
 //! answered, so it may be killed, restarted and upgraded at any time.
 
+mod asked;
+mod belonging;
 pub mod driver;
 mod endpoint;
 pub mod error;
 mod follow;
 mod ipam;
+mod lost;
 mod place;
+mod released;
 mod routes;
 mod scratch;
 mod server;
-mod sweep;
+pub mod sweep;
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,10 +31,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
 
+use super::given::Given;
 use super::{daemon, telling};
-use crate::error::{Error, ExitCode};
-use crate::logging::{self, to_stderr};
+use crate::error::Error;
+use crate::logging;
 use crate::record::{DIRECTORY, Store};
 use driver::Driver;
 use error::DockerError;
@@ -43,28 +49,21 @@ const INSTANCE: &str = "/run/pipework/docker.lock";
 const INSTANCE_TRIES: u32 = 50;
 const INSTANCE_PAUSE: Duration = Duration::from_millis(20);
 
-const USAGE: &str = "\
-usage: pipework docker-plugin [--socket PATH]
-  Docker's driver `pipework` of networks and addresses; by default where dockerd looks for plugins";
-
-/// Runs the plugin with the words behind `docker-plugin`; it returns when it cannot.
-pub fn run(words: &[&str]) -> u8 {
+/// Runs the plugin with the options of `docker-plugin`; it returns when it cannot.
+/// `None` where there are other words.
+pub fn run(given: &Given) -> Option<u8> {
+    if !given.words().is_empty() {
+        return None;
+    }
     logging::start();
-    let socket = match words {
-        [] => SOCKET,
-        ["--socket", path] => path,
-        _ => {
-            to_stderr(USAGE);
-            return ExitCode::Usage as u8;
-        }
-    };
-    match serve(Path::new(socket)) {
+    let socket = given.value("--socket").unwrap_or(SOCKET);
+    Some(match serve(Path::new(socket)) {
         Ok(()) => 0,
         Err(error) => {
             telling::tell(&error, None);
             error.exit_code() as u8
         }
-    }
+    })
 }
 
 fn serve(socket: &Path) -> Result<(), Error> {
@@ -100,9 +99,11 @@ fn listen(socket: &Path) -> io::Result<UnixListener> {
     if is_socket {
         fs::remove_file(socket)?;
     }
-    let listener = UnixListener::bind(socket)?;
-    fs::set_permissions(socket, Permissions::from_mode(0o600))?;
-    Ok(listener)
+    // Root's alone from the beginning; no other thread makes a file yet.
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let listener = UnixListener::bind(socket);
+    umask(before);
+    listener
 }
 
 fn is_a_socket(meta: &fs::Metadata) -> bool {

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use crate::deadline::Deadline;
 use crate::frontend::cli::print;
 use crate::frontend::colour::{Paint, Tone};
+use crate::frontend::given::Given;
 use finding::{Finding, Severity};
 use host::Host;
 
@@ -137,9 +138,8 @@ const CHECKS: &[Check] = &[
     ),
 ];
 
-/// What can follow the command: for completions.
-pub const WORDS: [&str; 19] = [
-    "--json",
+/// What the checks are called: for completions.
+pub const WORDS: [&str; 18] = [
     "kernel",
     "modules",
     "program",
@@ -160,13 +160,12 @@ pub const WORDS: [&str; 19] = [
     "dns",
 ];
 
-/// Runs the command that `words` name, `doctor` left out; `None` when they are
-/// none. Exits with 0 where there is nothing to do, with 1 after a warning, and
-/// with 2 after an error.
-pub fn run(words: &[&str]) -> Option<u8> {
-    let (options, names): (Vec<&str>, Vec<&str>) = words.iter().partition(|w| w.starts_with('-'));
-    let is_known = |name: &&str| CHECKS.iter().any(|check| check.name == *name);
-    if options.iter().any(|option| *option != "--json") || !names.iter().all(is_known) {
+/// Makes the checks that the words name, or all; `None` when a word is none.
+/// Exits with 0 where there is nothing to do, with 1 after a warning, and with 2
+/// after an error.
+pub fn run(given: &Given) -> Option<u8> {
+    let names = given.words();
+    if !names.iter().all(|name| WORDS.contains(name)) {
         return None;
     }
     let host = Host::look(Deadline::after(TIME));
@@ -175,9 +174,9 @@ pub fn run(words: &[&str]) -> Option<u8> {
         .filter(|check| names.is_empty() || names.contains(&check.name));
     let looked: Vec<(&Check, Vec<Finding>)> =
         meant.map(|check| (check, check.findings(&host))).collect();
-    print(&match options.is_empty() {
-        true => text(&looked, Paint::of_stdout()),
-        false => json_text(&looked),
+    print(&match given.has("--json") {
+        true => json_text(&looked),
+        false => text(&looked, Paint::of_stdout()),
     });
     let severities = looked
         .iter()
@@ -290,7 +289,7 @@ mod tests {
     #[test]
     fn completions_know_every_check() {
         let names = CHECKS.iter().map(|check| check.name);
-        assert!(WORDS.iter().skip(1).copied().eq(names));
+        assert!(WORDS.into_iter().eq(names));
     }
 
     #[test]

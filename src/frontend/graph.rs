@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
+use crate::frontend::given::Given;
 use crate::frontend::known;
 use crate::logging::to_stderr;
 use topology::Topology;
@@ -24,14 +25,15 @@ use topology::Topology;
 /// Thousands of containers are drawn in a fraction of it.
 const TIME: Duration = Duration::from_secs(20);
 
-/// Runs the command that `words` name, `graph` left out; `None` when they are
-/// none.
-pub fn run(words: &[&str]) -> Option<u8> {
-    let write: fn(&Topology) -> String = match words {
-        [] | ["--format", "svg"] | ["--format=svg"] => svg::write,
-        ["--format", "dot"] | ["--format=dot"] => dot::write,
-        ["--format", "mermaid"] | ["--format=mermaid"] => mermaid::write,
-        _ => return None,
+/// Draws in the format that is asked for; `None` when there are other words.
+pub fn run(given: &Given) -> Option<u8> {
+    if !given.words().is_empty() {
+        return None;
+    }
+    let write: fn(&Topology) -> String = match given.value("--format") {
+        Some("dot") => dot::write,
+        Some("mermaid") => mermaid::write,
+        Some(_) | None => svg::write,
     };
     Some(match look() {
         Ok(topology) => print(&write(&topology)),

@@ -252,8 +252,7 @@ pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
     // A start that went well has no last failure.
     let _ = store.drop_report(&attached.name);
-    let name = request.name.as_ref().map(|asked| asked.value.as_str());
-    telling::log(name.unwrap_or(&state.id), &attached);
+    telling::log(&attached.name, &attached);
     Ok(())
 }
 
@@ -291,9 +290,10 @@ fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {
 /// Says what went wrong where it can be found: stderr, the log, and the store.
 /// Gives back the whole report.
 pub(super) fn tell(error: &Error, state: Option<&State>) -> String {
-    let text = telling::tell(error, state.map(|state| state.id.as_str()));
-    if let Some(state) = state {
-        telling::keep(&state.id, name_of(state), text.clone());
+    let name = state.map(name_of);
+    let text = telling::tell(error, name.as_deref());
+    if let Some((state, name)) = state.zip(name) {
+        telling::keep(&state.id, name, text.clone());
     }
     text
 }
@@ -301,11 +301,20 @@ pub(super) fn tell(error: &Error, state: Option<&State>) -> String {
 /// The name that people know the container by.
 fn name_of(state: &State) -> String {
     let mut annotations = state.annotations();
-    let given = annotations.find(|(key, _)| *key == "pipework.name");
-    match given {
+    let given = annotations.find(|(key, _)| is_key_of_name(key));
+    match given.map(|(_, name)| name.trim()) {
         // Whatever it is, somebody will look at it on a terminal.
-        Some((_, name)) => name.chars().filter(|c| !c.is_control()).take(253).collect(),
+        Some(name) => name.chars().filter(|c| !c.is_control()).take(253).collect(),
         None => engine::name_of(&state.id, &state.bundle).name,
+    }
+}
+
+/// `pipework.name`, or the same with the number of an interface.
+fn is_key_of_name(key: &str) -> bool {
+    let field = key.strip_prefix("pipework.").unwrap_or_default();
+    match field.split_once('.') {
+        Some((number, field)) => field == "name" && number.bytes().all(|b| b.is_ascii_digit()),
+        None => field == "name",
     }
 }
 

@@ -11,8 +11,10 @@ mod containerd;
 mod crio;
 mod diff;
 mod docker;
+mod edit;
 mod error;
 mod files;
+mod interrupt;
 mod json;
 mod manifest;
 mod options;
@@ -30,10 +32,11 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::frontend::cli::print;
+use crate::frontend::given::Given;
 use crate::logging::to_stderr;
 use change::{Step, step, undo};
 use error::InstallError;
-use manifest::{Entry, FOLDER, Manifest};
+use manifest::{Calls, Entry, FOLDER, Manifest};
 pub use options::WORDS;
 use options::{Mode, Options};
 use program::Program;
@@ -44,10 +47,9 @@ const TIME: Duration = Duration::from_secs(120);
 /// dockerd reads its settings in a fraction of it.
 const RELOAD_TIME: Duration = Duration::from_secs(30);
 
-/// Runs the command that `words` name, `install` left out; `None` when they are
-/// none. Exits with 0 when all of it was done, else with 1.
-pub fn run(words: &[&str]) -> Option<u8> {
-    let options = Options::read(words)?;
+/// Tells the runtimes that the words name; `None` when they are none. Exits with 0 when all of it was done, else with 1.
+pub fn run(given: &Given) -> Option<u8> {
+    let options = Options::read(given)?;
     let done = match options.mode {
         Mode::Install => install(&options),
         Mode::Undo => take_out(&options),
@@ -99,7 +101,7 @@ impl Runtime {
             Target::Podman => Ok(podman::wishes(program)),
             Target::Docker => docker::wishes(program, options.default),
             Target::Containerd => containerd::wishes(program, &self.version, options.way),
-            Target::Crio => Ok(crio::wishes(&self.version)),
+            Target::Crio => crio::wishes(&self.version),
             Target::Nerdctl | Target::Program => Ok(Vec::new()),
         }
     }
@@ -130,7 +132,11 @@ fn install(options: &Options) -> Result<Vec<InstallError>, InstallError> {
             Some(runtime) => {
                 found += 1;
                 let done = install_one(&runtime, &program, &mut manifest, options, deadline);
+                let is_over = done.as_ref().is_err_and(InstallError::is_interruption);
                 failures.extend(done.err());
+                if is_over {
+                    break;
+                }
             }
             None if options.is_all => {}
             None => failures.push(InstallError::NotThere { target: *target }),
@@ -169,7 +175,11 @@ fn install_one(
     let has_changed = !theirs.is_empty();
     let steps: Vec<Step> = own.into_iter().chain(theirs).collect();
     carry_out(&steps, manifest, options)?;
-    if steps.is_empty() {
+    let is_new = target.has_no_settings() && !manifest.has_caller(*target);
+    if is_new && !options.is_dry {
+        manifest.set_caller(*target, Calls::Us)?;
+        print("  noted that it calls pipework-runtime: it has no settings for that\n");
+    } else if steps.is_empty() {
         print("  nothing to change\n");
     }
     if options.is_dry {
@@ -177,6 +187,11 @@ fn install_one(
     }
     if has_changed || options.reloads {
         reload(*target, Mode::Install, options, deadline)?;
+    }
+    if let Some(notice) = containerd::notice(version, options.way)
+        && *target == Target::Containerd
+    {
+        print(notice);
     }
     if let Some(line) = target.example() {
         print(&format!("  try: {line}\n"));
@@ -201,13 +216,16 @@ fn carry_out(
     }
     let mut done: Vec<(&Step, Option<Entry>)> = Vec::new();
     for step in steps {
-        done.push((step, manifest.at(&step.path).cloned()));
+        done.push((step, manifest.at(&step.known_as).cloned()));
         if let Err(error) = step.run(manifest) {
+            let mut outcome = Err(error);
             for (step, former) in done.into_iter().rev() {
-                // What cannot be taken back stays in the manifest, for --undo.
-                let _ = step.take_back(former, manifest);
+                let back = step.take_back(former, manifest);
+                // It is in the manifest still, for --undo.
+                let back = back.map_err(InstallError::stays(step.path.display().to_string()));
+                outcome = InstallError::both(outcome, back);
             }
-            return Err(error);
+            return outcome;
         }
     }
     for step in steps {
@@ -220,8 +238,13 @@ fn carry_out(
 fn take_out(options: &Options) -> Result<Vec<InstallError>, InstallError> {
     // Who only looks makes nothing.
     let known = Manifest::look(Path::new(FOLDER))?;
-    if known.entries.is_empty() {
+    if known.is_empty() {
         print("nothing is installed\n");
+        // A run that was killed at its end may have left it.
+        let folder = Path::new(FOLDER).parent().filter(|folder| folder.exists());
+        if folder.is_some() && !options.is_dry && nix::unistd::geteuid().is_root() {
+            drop(open(options)?);
+        }
         return Ok(Vec::new());
     }
     drop(known);
@@ -230,7 +253,8 @@ fn take_out(options: &Options) -> Result<Vec<InstallError>, InstallError> {
     for target in &options.targets {
         let steps = steps_back(*target, &manifest);
         let done = steps.and_then(|steps| {
-            if steps.is_empty() {
+            let is_caller = manifest.has_caller(*target);
+            if steps.is_empty() && !is_caller {
                 return Ok(());
             }
             print(&format!("{}\n", target.word()));
@@ -238,26 +262,29 @@ fn take_out(options: &Options) -> Result<Vec<InstallError>, InstallError> {
             if options.is_dry {
                 return Ok(());
             }
+            if is_caller {
+                manifest.set_caller(*target, Calls::NobodyOfOurs)?;
+                print("  noted that it does not call pipework-runtime any more\n");
+            }
             reload(*target, Mode::Undo, options, Deadline::after(TIME))
         });
         failures.extend(done.err());
     }
-    let is_last = |target: Target| target == Target::Program || options.targets.contains(&target);
     // The program stays for as long as anybody calls it.
-    let others = manifest.entries.iter();
-    let is_needed = match options.is_dry {
-        true => others.into_iter().any(|entry| !is_last(entry.target)),
-        false => others.into_iter().any(|e| e.target != Target::Program),
+    let going: &[Target] = match options.is_dry {
+        true => &options.targets,
+        false => &[],
     };
-    if is_needed {
+    if manifest.is_needed_beside(going) {
         return Ok(failures);
     }
     let steps = steps_back(Target::Program, &manifest)?;
-    if !steps.is_empty() && used::by_containers() {
-        print(
-            "the program stays: containers that run need it; the same again takes it out once they \
-             have ended\n",
-        );
+    let reason = match steps.is_empty() {
+        true => None,
+        false => used::by_whom(Deadline::after(RELOAD_TIME)),
+    };
+    if let Some(reason) = reason {
+        print(&format!("the program stays: {reason}\n"));
         return Ok(failures);
     }
     carry_out(&steps, &mut manifest, options)?;

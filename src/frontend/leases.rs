@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
 use crate::frontend::columns::columns;
+use crate::frontend::given::Given;
 use crate::keeper;
 use crate::logging::to_stderr;
 use crate::record::{DIRECTORY, Kept, Store};
@@ -27,14 +28,13 @@ const HEADINGS: [&str; 6] = [
     "ENDS",
 ];
 
-/// Runs the command that `words` name, `leases` left out; `None` when there is no
-/// such.
-pub fn run(words: &[&str]) -> Option<u8> {
-    let outcome = match words {
-        [] => list().map(|leases| table(&leases, since_boot())),
-        ["--json"] => list().map(|leases| json_text(&leases, since_boot())),
-        ["release", name] => release(name),
-        _ => return None,
+/// Lists, or gives back; `None` when the words say neither.
+pub fn run(given: &Given) -> Option<u8> {
+    let outcome = match (given.words().as_slice(), given.has("--json")) {
+        ([], false) => list().map(|leases| table(&leases, since_boot())),
+        ([], true) => list().map(|leases| json_text(&leases, since_boot())),
+        (["release", name], false) => release(name),
+        (_, _) => return None,
     };
     Some(match outcome {
         Ok(text) => print(&text),

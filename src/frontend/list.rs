@@ -9,6 +9,7 @@ use crate::error::{Error, report};
 use crate::frontend::cli::print;
 use crate::frontend::colour::{Paint, Tone};
 use crate::frontend::columns::columns;
+use crate::frontend::given::Given;
 use crate::frontend::{known, why};
 use crate::logging::to_stderr;
 use crate::record::{AttachmentRecord, Kept, Record, Store};
@@ -37,14 +38,12 @@ enum Form {
     Json,
 }
 
-/// Runs the command that `words` name, `list` left out; `None` when they are
-/// none.
-pub fn run(words: &[&str]) -> Option<u8> {
-    let known = ["--json", "--failed", "--watch"];
-    if words.iter().any(|word| !known.contains(word)) {
+/// Lists as the options say; `None` when there are other words.
+pub fn run(given: &Given) -> Option<u8> {
+    if !given.words().is_empty() {
         return None;
     }
-    let has = |word: &str| words.contains(&word);
+    let has = |word: &str| given.has(word);
     let form = match has("--json") {
         true => Form::Json,
         false => Form::Table,
@@ -254,6 +253,76 @@ fn span(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference::NamespaceKey;
+
+    #[test]
+    fn a_row_has_its_vlan_and_says_what_is_gone() {
+        let ifname = |name: &str| name.parse().unwrap();
+        let key = NamespaceKey {
+            boot_id: "boot".to_owned(),
+            cookie: 1,
+        };
+        let attachment = AttachmentRecord {
+            ifname: ifname("eth1"),
+            ifindex: 7,
+            hostif: None,
+            uplink: ifname("eth0"),
+            uplink_ifindex: 2,
+            mac: "02:00:00:00:00:05".parse().unwrap(),
+            addresses: vec!["10.0.0.5/24".parse().unwrap()],
+            fingerprint: String::new(),
+            undo: Vec::new(),
+            references: Vec::new(),
+            leased: Vec::new(),
+            vlan: Some("100".parse().unwrap()),
+            asked: Vec::new(),
+            caller: None,
+            routes: Vec::new(),
+        };
+        let record = Record::new(key, 1);
+        let entry = Entry {
+            record: &record,
+            attachment: &attachment,
+            lease: None,
+            since: None,
+            lives: false,
+        };
+        let [name, row @ ..] = entry.row();
+        assert!(name.ends_with(" (gone)"), "{name}");
+        let expected = [
+            "eth1",
+            "eth0",
+            "100",
+            "02:00:00:00:00:05",
+            "10.0.0.5/24",
+            "-",
+            "-",
+        ];
+        assert_eq!(row, expected);
+        let json = entry.json();
+        assert_eq!(
+            (&json["vlan"], &json["leased"]),
+            (&json!(100), &json!(false))
+        );
+        let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+        // The keys of the manual, which are never fewer.
+        let documented = [
+            "addresses",
+            "container",
+            "host_interface",
+            "id",
+            "interface",
+            "lease_ends_in",
+            "leased",
+            "mac",
+            "pid",
+            "running",
+            "since",
+            "uplink",
+            "vlan",
+        ];
+        assert_eq!(keys, documented);
+    }
 
     #[test]
     fn a_time_is_said_in_the_unit_that_people_use() {

@@ -73,8 +73,15 @@ fn show(profile: &Profile) -> String {
         }
         text.push('\n');
     }
-    for claim in Pools::of_this_host().held(&PoolName::of_network(&profile.name)) {
-        let _ = writeln!(text, "{} is {}'s", claim.address, claim.owner);
+    match Pools::of_this_host().held(&PoolName::of_network(&profile.name)) {
+        Ok(held) => {
+            for claim in held {
+                let _ = writeln!(text, "{} is {}'s", claim.address, claim.owner);
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(text, "who has which address is not known: {error}");
+        }
     }
     let usual = || OPEN_BY_DEFAULT.iter().copied();
     let open: Vec<&str> = match &profile.open {

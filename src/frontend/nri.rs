@@ -5,9 +5,11 @@
 //! with a connection and hardly any environment. One at a time: a runtime tells
 //! each plugin of each pod.
 
+pub mod api;
 pub mod ends;
 pub mod exporter;
 pub mod job;
+pub mod known;
 pub mod late;
 pub mod lock;
 pub mod metrics;
@@ -16,15 +18,17 @@ pub mod pods;
 pub mod runtime;
 pub mod status;
 pub mod sweep;
+pub mod turns;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::error::{Error, ExitCode};
+use crate::error::Error;
+use crate::frontend::given::Given;
 use crate::frontend::telling;
-use crate::logging::{self, to_stderr};
+use crate::logging;
 use crate::nri::link::LinkError;
 use crate::nri::plugin::Server;
 use crate::nri::session::{self, Identity, IdentityError, SOCKET, Way};
@@ -38,12 +42,6 @@ use status::Publisher;
 const PASSED: &str = "NRI_PLUGIN_SOCKET";
 /// How often a service inside the daemon looks whether another plugin has gone.
 const RETRY: Duration = Duration::from_secs(5);
-
-const USAGE: &str = "\
-usage: pipework nri [--socket PATH] [--name NAME] [--index NN] [--metrics ADDRESS] [--api-proxy PATH]
-  attaches pods with pipework.* annotations; by default as plugin 10 of /var/run/nri/nri.sock
-  --metrics 127.0.0.1:9464    answers GET /metrics and /healthz there, or on a Unix socket's path
-  --api-proxy PATH            writes network-status to pods, by a kubectl proxy --unix-socket=PATH";
 
 /// Why the plugin does not run.
 #[derive(Debug, thiserror::Error)]
@@ -79,20 +77,21 @@ pub enum NriError {
     Record(#[from] RecordError),
 }
 
-/// Runs the plugin with the words behind `nri`; it returns when it cannot.
-pub fn run(words: &[&str]) -> u8 {
+/// Runs the plugin with the options of `nri`; it returns when it cannot. `None`
+/// where there are other words.
+pub fn run(given: &Given) -> Option<u8> {
+    if !given.words().is_empty() {
+        return None;
+    }
     logging::start();
-    let Some(options) = Options::of(words) else {
-        to_stderr(USAGE);
-        return ExitCode::Usage as u8;
-    };
+    let options = Options::of(given);
     let outcome = Identity::new(options.name, options.index)
         .map_err(NriError::from)
         .and_then(|identity| {
             let told = Told::start(&options)?;
             serve(Way::Path(options.socket), &identity, &told)
         });
-    conclude(outcome)
+    Some(conclude(outcome))
 }
 
 /// Whether a runtime has started us as its plugin.
@@ -122,10 +121,9 @@ pub fn run_passed() -> u8 {
 }
 
 /// Runs inside the daemon, on a thread of its own; as soon as no other does.
-/// `None` where the words behind `daemon --nri` are none of ours.
-pub fn start(words: &[&str]) -> Option<Result<(), NriError>> {
-    let options = Options::of(words)?;
-    Some(Told::start(&options).and_then(|told| start_as(options.socket, told)))
+pub fn start(given: &Given) -> Result<(), NriError> {
+    let options = Options::of(given);
+    Told::start(&options).and_then(|told| start_as(options.socket, told))
 }
 
 fn start_as(socket: PathBuf, told: Told) -> Result<(), NriError> {
@@ -146,7 +144,7 @@ fn start_as(socket: PathBuf, told: Told) -> Result<(), NriError> {
     thread.spawn(work).map(drop).map_err(NriError::Thread)
 }
 
-/// The words behind `nri`.
+/// The options of `nri`.
 struct Options<'a> {
     socket: PathBuf,
     name: &'a str,
@@ -156,26 +154,14 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn of(words: &[&'a str]) -> Option<Self> {
-        let mut options = Self {
-            socket: PathBuf::from(SOCKET),
-            name: "pipework",
-            index: "10",
-            metrics: None,
-            proxy: None,
-        };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match *word {
-                "--socket" => options.socket = PathBuf::from(words.next()?),
-                "--name" => options.name = words.next()?,
-                "--index" => options.index = words.next()?,
-                "--metrics" => options.metrics = Some(words.next()?),
-                "--api-proxy" => options.proxy = Some(words.next()?),
-                _ => return None,
-            }
+    fn of(given: &'a Given) -> Self {
+        Self {
+            socket: PathBuf::from(given.value("--socket").unwrap_or(SOCKET)),
+            name: given.value("--name").unwrap_or("pipework"),
+            index: given.value("--index").unwrap_or("10"),
+            metrics: given.value("--metrics"),
+            proxy: given.value("--api-proxy"),
         }
-        Some(options)
     }
 }
 
@@ -205,15 +191,18 @@ impl Told {
 }
 
 fn serve(way: Way, identity: &Identity, told: &Told) -> Result<(), NriError> {
+    raw::share_heaps();
     Store::open(Path::new(DIRECTORY))?;
     let instance = lock::instance().map_err(NriError::Lock)?;
     let _instance = instance.ok_or(NriError::Another)?;
     let pods = Pods::new(told.clone());
     let node = Arc::clone(&pods.0);
+    let sweep = sweep::Sweep::begin();
+    node.known.refresh();
     told.metrics.watch(Arc::downgrade(&node));
     let sweeper = thread::Builder::new().name("sweep".to_owned());
     sweeper
-        .spawn(move || sweep::run(&node))
+        .spawn(move || sweep.run(&node))
         .map_err(NriError::Thread)?;
     let server = Arc::new(Server::new(pods));
     Ok(session::run(way, identity, &server, || true)?)

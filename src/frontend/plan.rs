@@ -1,9 +1,14 @@
 //! `pipework plan`: what would be done, in words, without doing it.
 //!
-//! Takes a state JSON on stdin or annotations as arguments, needs no root, and
-//! changes nothing. Of a container whose namespace it may not enter, or that
-//! does not exist yet, it assumes that the namespace is new.
+//! Takes the words of `attach`, fields alone, annotations, or a state JSON on
+//! stdin; changes nothing, and needs root only to enter a container. Of one whose
+//! namespace it may not enter, or that does not exist yet, it assumes that the
+//! namespace is new.
 
+#[cfg(test)]
+mod tests;
+
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,13 +16,16 @@ use crate::attach::pools::preview;
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
+use crate::frontend::given::Given;
 use crate::frontend::hook::read_state;
-use crate::frontend::read;
 use crate::frontend::state::State;
+use crate::frontend::target::{self, Target};
+use crate::frontend::{attach, read};
 use crate::host::container::{ContainerError, Sandbox};
+use crate::host::engine::{self, EngineName};
 use crate::host::inspect::{self, inspect};
+use crate::host::machine;
 use crate::host::view::{HostView, UplinkView, VlanView};
-use crate::host::{engine, machine};
 use crate::logging::to_stderr;
 use crate::plan::{self, Identity, Life, Plan};
 use crate::policy::{self, Caller, POLICY_PATH, Policy};
@@ -27,39 +35,92 @@ use crate::sys::rtnl::Rtnl;
 
 const TIME: Duration = Duration::from_secs(10);
 
-/// Prints the plan for the given annotations (`KEY=VALUE` each), or for the
-/// state JSON on stdin where there are none.
-pub fn run(given: &[String]) -> u8 {
-    match state(given).and_then(|state| plan_for(&state)) {
-        Ok(text) => print(&text),
-        Err(error) => {
-            to_stderr(&report(&error, None));
-            error.exit_code() as u8
-        }
-    }
+/// Whose plan it is.
+struct Asker {
+    caller: Caller,
+    name: EngineName,
+    /// Its namespace, if that may be entered.
+    sandbox: Option<Sandbox>,
 }
 
-fn state(given: &[String]) -> Result<State, Error> {
-    if given.is_empty() {
-        return Ok(read_state(Deadline::after(TIME))?);
-    }
-    let pairs = given.iter().map(|pair| {
+/// Prints the plan for a container that the first word names, for the fields and
+/// annotations that are given, or for the state JSON on stdin where there is
+/// nothing; `None` when a word is no field.
+pub fn run(given: &Given) -> Option<u8> {
+    let words = given.words();
+    let (container, fields) = match words.split_first() {
+        Some((first, rest)) if !first.contains('=') => (Some(*first), rest),
+        Some(_) | None => (None, words.as_slice()),
+    };
+    let mut pairs = attach::pairs(fields.iter().copied())?;
+    // As they are: a key of somebody else tells who asks.
+    pairs.extend(given.values("--annotation").map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (key.to_owned(), value.to_owned())
-    });
-    Ok(State::imagined(pairs))
+    }));
+    let deadline = Deadline::after(TIME);
+    let done = match (container, pairs.is_empty()) {
+        (Some(_), true) => return None,
+        (Some(container), false) => {
+            target::open(container, deadline).and_then(|target| plan_for(&pairs, of_target(target)))
+        }
+        (None, false) => of_state(&State::imagined(pairs), deadline),
+        // Nobody types a state.
+        (None, true) if std::io::stdin().is_terminal() => return None,
+        (None, true) => read_state(deadline)
+            .map_err(Error::from)
+            .and_then(|state| of_state(&state, deadline)),
+    };
+    Some(match done {
+        Ok(text) => print(&text),
+        Err(error) => {
+            to_stderr(&report(&error, container));
+            error.exit_code() as u8
+        }
+    })
 }
 
-fn plan_for(state: &State) -> Result<String, Error> {
-    let caller = Caller::of(state.annotations());
-    let Some(mut request) = read::request(state.annotations(), &caller)? else {
+fn of_target(target: Target) -> Asker {
+    Asker {
+        caller: Caller::Person,
+        name: EngineName {
+            name: target.name,
+            ..target.sandbox.engine_name()
+        },
+        sandbox: Some(target.sandbox),
+    }
+}
+
+fn of_state(state: &State, deadline: Deadline) -> Result<String, Error> {
+    let sandbox = match Sandbox::open(&state.id, &state.bundle, state.pid, deadline) {
+        Ok(sandbox) => Some(sandbox),
+        Err(error @ ContainerError::HostNetwork) => return Err(error.into()),
+        Err(_) => None,
+    };
+    let pairs: Vec<_> = state.annotations().collect();
+    let asker = Asker {
+        caller: Caller::of(pairs.iter().copied()),
+        name: engine::name_of(&state.id, &state.bundle),
+        sandbox,
+    };
+    plan_for(&pairs, asker)
+}
+
+fn plan_for<T: AsRef<str>>(pairs: &[(T, T)], asker: Asker) -> Result<String, Error> {
+    let Asker {
+        caller,
+        name: named,
+        sandbox,
+    } = asker;
+    let pairs = pairs.iter().map(|(k, v)| (k.as_ref(), v.as_ref()));
+    let Some(mut request) = read::request(pairs, &caller)? else {
         return Ok("nothing: no annotation begins with pipework.\n".to_owned());
     };
-    let (mut view, assumed) = block_on(view(state, &request)).map_err(Error::Socket)??;
+    let guest = sandbox.map(|sandbox| sandbox.guest);
+    let mut view = block_on(view(guest.as_ref(), &request)).map_err(Error::Socket)??;
     let policy = Policy::load(Path::new(POLICY_PATH))?;
     view.enter(policy::judge(policy.as_ref(), &caller, &request, &view)?);
     block_on(look_at_ports(&request, &mut view)).map_err(Error::Socket)??;
-    let named = engine::name_of(&state.id, &state.bundle);
     let identity = Identity {
         machine_id: machine::machine_id_if_kept().unwrap_or_default(),
         engine: named.engine,
@@ -72,8 +133,18 @@ fn plan_for(state: &State) -> Result<String, Error> {
     for attachment in &mut request.attachments {
         preview(attachment, &identity).map_err(|error| Error::Pool(Box::new(error)))?;
     }
+    planned(&request, &view, &identity, guest.is_none())
+}
+
+/// The plan in words; `assumed`, that the namespace is new, is said.
+fn planned(
+    request: &Request,
+    view: &HostView,
+    identity: &Identity,
+    assumed: bool,
+) -> Result<String, Error> {
     let mut next = plan::LOWEST_INDEX;
-    let plan = plan::plan(&request, &view, &identity, &mut || {
+    let plan = plan::plan(request, view, identity, &mut || {
         next += 1;
         next
     })?;
@@ -82,17 +153,9 @@ fn plan_for(state: &State) -> Result<String, Error> {
 }
 
 /// The host as it is, and the namespace if it may be entered.
-async fn view(state: &State, request: &Request) -> Result<(HostView, bool), Error> {
-    let deadline = Deadline::after(TIME);
-    let host = Rtnl::open(deadline).map_err(Error::Socket)?;
-    let sandbox = match Sandbox::open(&state.id, &state.bundle, state.pid, deadline) {
-        Ok(sandbox) => Some(sandbox),
-        Err(error @ ContainerError::HostNetwork) => return Err(error.into()),
-        Err(_) => None,
-    };
-    let guest = sandbox.map(|sandbox| sandbox.guest);
-    let view = inspect(&request.attachments, &host, guest.as_ref()).await?;
-    Ok((view, guest.is_none()))
+async fn view(guest: Option<&Rtnl>, request: &Request) -> Result<HostView, Error> {
+    let host = Rtnl::open(Deadline::after(TIME)).map_err(Error::Socket)?;
+    Ok(inspect(&request.attachments, &host, guest).await?)
 }
 
 /// The ports of bridges whose VLANs are asked for.

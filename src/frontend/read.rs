@@ -39,7 +39,16 @@ pub fn request<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     caller: &Caller,
 ) -> Result<Option<Request>, Error> {
-    let request = parse_with(annotations, &mut OfThisMachine)?;
+    request_of(annotations, caller, &mut OfThisMachine)
+}
+
+/// The same with networks from elsewhere.
+pub fn request_of<'a>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    caller: &Caller,
+    networks: &mut impl Networks<Error = Error>,
+) -> Result<Option<Request>, Error> {
+    let request = parse_with(annotations, networks)?;
     Ok(request.map(|mut request| {
         if caller.is_guarded() {
             request.for_pod();

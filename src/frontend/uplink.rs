@@ -7,8 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
-use crate::error::{Error, report};
+use crate::error::{Error, ExitCode, report};
 use crate::frontend::cli::print;
+use crate::frontend::commands::{UPLINK, usage_of};
+use crate::frontend::given::Given;
 use crate::logging::{self, to_stderr};
 use crate::record::{DIRECTORY, Store, UplinkId};
 use crate::request::IfName;
@@ -22,20 +24,6 @@ use crate::uplink::{self, Added, Host, UplinkError, guard};
 /// A change is a few milliseconds of messages; a bond waits for carriers.
 const TIME: Duration = Duration::from_secs(45);
 
-const USAGE: &str = "\
-usage: pipework uplink add BRIDGE NIC [NIC...]    give the bridge the NIC's place
-           [--vlan ID]                            plug in that VLAN of the NIC instead
-           [--bond active-backup|802.3ad]         bond several NICs
-           [--confirm-within TIME]                go back unless confirmed; default 60s, 0 never
-           [--keep-lifetimes] [--force]           move leased addresses; pass over a manager
-           [--dry-run] [--print-config KIND]      change nothing: say what would be done, or configured
-       pipework uplink confirm [BRIDGE]           keep it
-       pipework uplink del BRIDGE [--dry-run]     give the NIC its place back
-       pipework uplink list
-       pipework uplink snippet BRIDGE KIND        configuration that makes it at every boot
-KIND is networkd, networkmanager, ifupdown or netplan.
-";
-
 /// What is to be done with what was asked for.
 enum Mode {
     Make,
@@ -44,14 +32,14 @@ enum Mode {
 }
 
 /// Why a word cannot be understood.
-enum Fault {
+enum Wrong {
     /// The synopsis says enough.
-    Synopsis,
+    Words,
     /// A value is wrong.
     Value(String),
 }
 
-impl<E: std::error::Error> From<E> for Fault {
+impl<E: std::error::Error> From<E> for Wrong {
     fn from(error: E) -> Self {
         Self::Value(error.to_string())
     }
@@ -59,25 +47,26 @@ impl<E: std::error::Error> From<E> for Fault {
 
 /// Runs the command that `words` name, `uplink` left out.
 pub fn run(words: &[&str]) -> u8 {
-    let outcome = match words {
-        ["add", rest @ ..] => match asked(rest) {
-            Ok((wanted, mode)) => add(&wanted, &mode),
-            Err(fault) => return usage(&fault),
-        },
-        ["confirm"] => confirm(None),
-        ["confirm", bridge] => named(bridge).and_then(|bridge| confirm(Some(&bridge))),
-        ["del", bridge] => named(bridge).and_then(|bridge| delete(&bridge)),
-        ["del", bridge, "--dry-run"] | ["del", "--dry-run", bridge] => {
-            named(bridge).and_then(|bridge| preview_delete(&bridge))
-        }
-        ["list"] => list(),
-        ["snippet", bridge, kind] => match kind.parse() {
-            Ok(kind) => named(bridge).and_then(|bridge| configuration(&bridge, kind)),
-            Err(error) => return usage(&snippet::KindError::into(error)),
-        },
+    let (first, rest) = match words {
+        ["--help" | "-h" | "help", ..] => return print(&usage_of("uplink")),
+        // The process that watches a change; nobody writes this.
         ["guard", id] => return watch(id),
-        ["--help" | "-h" | "help"] => Ok(USAGE.to_owned()),
-        _ => return usage(&Fault::Synopsis),
+        [first, rest @ ..] => (*first, rest),
+        [] => return wrong(&usage_of("uplink")),
+    };
+    let mut all = UPLINK.iter();
+    let Some(command) = all.find(|c| c.name.split(' ').next_back() == Some(first)) else {
+        return wrong(&usage_of("uplink"));
+    };
+    let given = match Given::read(command, rest) {
+        Ok(given) if given.wants_help => return print(&command.usage()),
+        Ok(given) => given,
+        Err(fault) => return wrong(&format!("pipework: {fault}\n{}", command.usage())),
+    };
+    let outcome = match done(first, &given) {
+        Ok(outcome) => outcome,
+        Err(Wrong::Words) => return wrong(&command.usage()),
+        Err(Wrong::Value(text)) => return wrong(&format!("pipework: {text}")),
     };
     match outcome {
         Ok(text) => print(&text),
@@ -88,13 +77,30 @@ pub fn run(words: &[&str]) -> u8 {
     }
 }
 
-fn usage(fault: &Fault) -> u8 {
-    if let Fault::Value(text) = fault {
-        to_stderr(&format!("pipework: {text}"));
-    } else {
-        to_stderr(USAGE.trim_end());
-    }
-    crate::error::ExitCode::Usage as u8
+fn done(command: &str, given: &Given) -> Result<Result<String, Error>, Wrong> {
+    Ok(match (command, given.words().as_slice()) {
+        ("add", words) => {
+            let (wanted, mode) = asked(words, given)?;
+            add(&wanted, &mode)
+        }
+        ("confirm", []) => confirm(None),
+        ("confirm", [bridge]) => named(bridge).and_then(|bridge| confirm(Some(&bridge))),
+        ("del", [bridge]) => named(bridge).and_then(|bridge| match given.has("--dry-run") {
+            true => preview_delete(&bridge),
+            false => delete(&bridge),
+        }),
+        ("list", []) => list(),
+        ("snippet", [bridge, kind]) => {
+            let kind = kind.parse()?;
+            named(bridge).and_then(|bridge| configuration(&bridge, kind))
+        }
+        (_, _) => return Err(Wrong::Words),
+    })
+}
+
+fn wrong(text: &str) -> u8 {
+    to_stderr(text.trim_end());
+    ExitCode::Usage as u8
 }
 
 fn named(text: &str) -> Result<IfName, Error> {
@@ -102,49 +108,35 @@ fn named(text: &str) -> Result<IfName, Error> {
     name.map_err(|_| UplinkError::UnusableName(text.chars().take(32).collect()).into())
 }
 
-/// The words behind `add`: names in order, flags anywhere.
-fn asked(words: &[&str]) -> Result<(Wanted, Mode), Fault> {
-    let mut names: Vec<IfName> = Vec::new();
-    let mut mode = Mode::Make;
-    let (mut vlan, mut bond) = (None, None);
-    let mut confirm = ConfirmWithin::Seconds(CONFIRM_SECONDS);
-    let (mut managed, mut lifetimes) = (Managed::Refused, Finite::Refused);
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let (flag, value) = match word.split_once('=') {
-            Some((flag, value)) => (flag, Some(value)),
-            None => (*word, None),
-        };
-        let mut value = || {
-            value
-                .or_else(|| words.next().copied())
-                .ok_or(Fault::Synopsis)
-        };
-        match flag {
-            "--vlan" => vlan = Some(value()?.parse()?),
-            "--bond" => bond = Some(value()?.parse()?),
-            "--confirm-within" => confirm = value()?.parse()?,
-            "--print-config" => mode = Mode::Configuration(value()?.parse()?),
-            "--dry-run" => mode = Mode::Preview,
-            "--force" => managed = Managed::Forced,
-            "--keep-lifetimes" => lifetimes = Finite::Moved,
-            _ if word.starts_with('-') => return Err(Fault::Synopsis),
-            _ => names.push(word.parse()?),
-        }
-    }
-    let mut names = names.into_iter();
-    let (Some(bridge), Some(nic)) = (names.next(), names.next()) else {
-        return Err(Fault::Synopsis);
+/// The words behind `add`: names in order.
+fn asked(words: &[&str], given: &Given) -> Result<(Wanted, Mode), Wrong> {
+    let [bridge, nic, others @ ..] = words else {
+        return Err(Wrong::Words);
     };
+    let others = others.iter().map(|name| name.parse());
     let wanted = Wanted {
-        bridge,
-        nic,
-        others: names.collect(),
-        bond,
-        vlan,
-        confirm,
-        managed,
-        lifetimes,
+        bridge: bridge.parse()?,
+        nic: nic.parse()?,
+        others: others.collect::<Result<_, _>>()?,
+        bond: given.value("--bond").map(str::parse).transpose()?,
+        vlan: given.value("--vlan").map(str::parse).transpose()?,
+        confirm: match given.value("--confirm-within") {
+            Some(time) => time.parse()?,
+            None => ConfirmWithin::Seconds(CONFIRM_SECONDS),
+        },
+        managed: match given.has("--force") {
+            true => Managed::Forced,
+            false => Managed::Refused,
+        },
+        lifetimes: match given.has("--keep-lifetimes") {
+            true => Finite::Moved,
+            false => Finite::Refused,
+        },
+    };
+    let mode = match given.value("--print-config") {
+        Some(kind) => Mode::Configuration(kind.parse()?),
+        None if given.has("--dry-run") => Mode::Preview,
+        None => Mode::Make,
     };
     Ok((wanted, mode))
 }
@@ -261,7 +253,7 @@ fn line(record: &UplinkRecord) -> String {
 fn watch(id: &str) -> u8 {
     logging::start();
     let Some(id) = UplinkId::parse(id) else {
-        return usage(&Fault::Synopsis);
+        return wrong(&usage_of("uplink"));
     };
     let watched = Store::open(Path::new(DIRECTORY))
         .map_err(UplinkError::from)

@@ -68,7 +68,7 @@ pub fn failed(is_json: bool) -> Result<String, Error> {
     rows.extend(reports.iter().map(|report| {
         let first = report.text.lines().next().unwrap_or_default();
         let first = first.strip_prefix("pipework: ").unwrap_or(first);
-        let own = format!("{}: ", report.id);
+        let own = format!("{}: ", report.name);
         let first = first.strip_prefix(&own).unwrap_or(first);
         [utc(report.at), report.name.clone(), first.to_owned()]
     }));

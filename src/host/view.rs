@@ -91,6 +91,26 @@ pub struct DeviceView {
     pub lower: Vec<LowerDevice>,
 }
 
+#[cfg(test)]
+impl DeviceView {
+    /// A device that is up, alone and of the usual MTU, with index 7.
+    pub fn sample(name: &str, kind: DeviceKind) -> Self {
+        Self {
+            ifindex: 7,
+            name: name.parse().expect("a name"),
+            kind,
+            mac: Some("52:54:00:00:00:02".parse().expect("a MAC")),
+            permanent_mac: None,
+            mtu: 1500,
+            up: true,
+            carrier: true,
+            mac_is_loose: false,
+            controller: None,
+            lower: Vec::new(),
+        }
+    }
+}
+
 /// A device below another: eth0 below eth0.100.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LowerDevice {

@@ -12,13 +12,13 @@ use std::time::Duration;
 use nix::libc;
 
 use crate::dhcp::frame::CLIENT_PORT;
-use crate::dhcp::io::{Change, Client as DhcpClient};
+use crate::dhcp::io::{Change, Client as DhcpClient, open};
 use crate::dhcp::v4::{Bound, Event, Machine, Now, State};
 use crate::record::Kept;
 use crate::request::IfName;
 use crate::sys::clock::since_boot;
 use crate::sys::events::Poller;
-use crate::sys::filter::{DHCP_AND_ARP, claims_of};
+use crate::sys::filter::claims_of;
 use crate::sys::netns::Netns;
 use crate::sys::packet::PacketSocket;
 use crate::sys::raw;
@@ -330,7 +330,8 @@ impl Client {
             Need::Listen if !dhcp.is_listening() => {
                 let Place { netns, home, .. } = place;
                 let ifindex = kept.id.ifindex;
-                let socket = PacketSocket::open_in(netns, home, ifindex, &DHCP_AND_ARP)?;
+                let hardware = dhcp.machine().config().hardware;
+                let socket = open(hardware, (netns, home), ifindex)?;
                 place.wait_for(&socket)?;
                 dhcp.listen(socket);
             }

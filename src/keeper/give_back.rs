@@ -15,7 +15,8 @@ pub fn give_back(kept: &Kept) {
     give_back6(kept);
 }
 
-fn give_back4(kept: &Kept) {
+/// That of IPv4, if there is one.
+pub(super) fn give_back4(kept: &Kept) {
     let Some(dhcp4) = &kept.dhcp4 else { return };
     let Some(bound) = &dhcp4.bound else { return };
     let mut machine = v4::Machine::resume(dhcp4.config.clone(), bound.clone(), 1);
@@ -31,9 +32,9 @@ fn give_back4(kept: &Kept) {
     }
 }
 
-/// The same to all servers on the link that the host shares with it: they know a
+/// That of IPv6, to all servers on the link that the host shares with it: they know a
 /// client by what is in the message.
-fn give_back6(kept: &Kept) {
+pub(super) fn give_back6(kept: &Kept) {
     let Some(dhcp6) = &kept.dhcp6 else { return };
     let Some(bound) = &dhcp6.bound else { return };
     let mut machine = v6::Machine::resume(dhcp6.config.clone(), bound.clone(), 1);

@@ -71,10 +71,13 @@ impl Daemon {
         let (stale_objects, object) = (
             stale
                 .iter()
-                .map(|address| reach.object(*address))
+                .filter_map(|address| reach.object(*address))
                 .collect::<Vec<_>>(),
-            new.map(|address| reach.object(address)),
+            new.and_then(|address| reach.object(address)),
         );
+        if let Some(outside) = new.filter(|_| object.is_none()) {
+            tracing::warn!(ifname = %held.kept.ifname, "{}", reach.outside(outside));
+        }
         let moved = self.move_way(&held.kept, &stale_objects, object.as_ref());
         let (_, tries) = held.way;
         held.way = match &moved {

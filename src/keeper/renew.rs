@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::client::Place;
 use super::daemon::{Daemon, LeaseKey};
+use super::give_back::{give_back4, give_back6};
 use super::held::Held;
 use super::protocol::Refusal;
 use super::serve::close;
@@ -289,19 +290,32 @@ impl Daemon {
         }
     }
 
-    /// Gives a lease back, and takes its address away a moment later.
+    /// Gives a lease back, and takes its address away a moment later. Where its
+    /// interface is gone, or an engine has taken its address off already, the host
+    /// says so instead.
     pub(super) fn give_back(&mut self, id: &LeaseId) -> Result<(), Refusal> {
         let key = (id.namespace.cookie, id.ifindex);
         let held = self.leases.get(&key).ok_or(Refusal::Unknown)?;
-        let failed = |error: io::Error| Refusal::Failed {
-            reason: error.to_string(),
-        };
         let netns = self.open(&held.kept.id.namespace, &held.kept.keepers);
-        let netns = netns.map_err(failed)?;
         let held = self.leases.get_mut(&key).ok_or(Refusal::Unknown)?;
         let ifname = held.kept.ifname.clone();
-        held.client.release(&netns, &self.home, &ifname);
-        held.client6.release(&netns, &self.home, &held.kept);
+        let (four, six) = match &netns {
+            Ok(netns) => (
+                held.client.release(netns, &self.home, &ifname),
+                held.client6.release(netns, &self.home, &held.kept),
+            ),
+            Err(error) => {
+                tracing::debug!(%ifname, %error, "an interface that has a lease is gone");
+                (false, false)
+            }
+        };
+        if !four {
+            give_back4(&held.kept);
+        }
+        if !six {
+            give_back6(&held.kept);
+        }
+        held.is_given_back = true;
         held.leaves_at = Some(since_boot() + FAREWELL);
         let identity = held.kept.identity.clone();
         self.forget_remembered(&identity);

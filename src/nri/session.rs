@@ -1,6 +1,7 @@
 //! From connecting to the end of the connection, and anew: a runtime that is
 //! restarted makes its socket anew, and tells of all pods again.
 
+use std::iter;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -100,6 +101,12 @@ pub fn serve<P: Plugin>(
     }
 }
 
+/// The waits before each try but the first.
+pub(super) fn waits() -> impl Iterator<Item = Duration> {
+    let next = |wait: &Duration| Some((*wait * 2).min(LONGEST_WAIT));
+    iter::successors(Some(FIRST_WAIT), next)
+}
+
 /// Serves `server`, for as long as the way to the runtime allows; by a path that
 /// is for ever, or until `goes_on` says no.
 pub fn run<P: Plugin>(
@@ -112,7 +119,7 @@ pub fn run<P: Plugin>(
         Way::Inherited(fd) => return serve(UnixStream::from(fd), identity, server),
         Way::Path(path) => path,
     };
-    let mut wait = FIRST_WAIT;
+    let mut later = waits();
     let mut last = String::new();
     while goes_on() {
         let begin = Instant::now();
@@ -129,11 +136,10 @@ pub fn run<P: Plugin>(
             last = said;
         }
         if begin.elapsed() > LONGEST_WAIT {
-            wait = FIRST_WAIT;
+            later = waits();
             last.clear();
         }
-        thread::sleep(wait);
-        wait = (wait * 2).min(LONGEST_WAIT);
+        thread::sleep(later.next().unwrap_or(LONGEST_WAIT));
     }
     Ok(())
 }

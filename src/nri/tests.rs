@@ -2,6 +2,7 @@
 //! round.
 
 mod bytes;
+mod times;
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;

@@ -8,8 +8,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::lease::{Claim, claim, learns_default_before, reason};
 use super::slaac;
-use super::{PlannedInterface, Planner, Step, is_optional, names};
+use super::{PlannedInterface, Planner, Step, names};
 use crate::host::view::DefaultRouteView;
 use crate::request::{
     Announce, Asked, Attachment, DefaultRoute, Family, IfName, IpvlanMode, Mtu, Origin, Sysctl,
@@ -33,6 +34,7 @@ pub(super) struct Plug {
 /// A gateway that may become the default route.
 struct Candidate {
     interface: usize,
+    claim: Claim,
     ifname: IfName,
     route: Route,
     origin: Origin,
@@ -96,7 +98,7 @@ impl Planner<'_> {
             uplink_name,
             addresses: addresses.iter().map(|asked| asked.value).collect(),
             announced,
-            optional: is_optional(attachment),
+            optional: attachment.is_optional(),
             origin: attachment.uplink.origin.clone(),
         });
     }
@@ -216,22 +218,24 @@ impl Planner<'_> {
     }
 
     /// Default routes of all interfaces: of several gateways for one family
-    /// and metric, that of the last interface wins.
+    /// and metric, that with the best [`claim`] wins.
     pub(super) fn default_routes(&mut self, attachments: &[&Attachment]) {
         let candidates: Vec<Candidate> = attachments
             .iter()
             .enumerate()
             .flat_map(|(place, attachment)| self.candidates(place, attachment))
             .collect();
-        for (place, candidate) in candidates.iter().enumerate() {
-            let rival = candidates
+        for candidate in &candidates {
+            let rivals = candidates
                 .iter()
-                .skip(place + 1)
-                .rfind(|c| c.slot() == candidate.slot());
-            match rival {
-                Some(winner) => self.plan.notices.push(format!(
-                    "the gateway of {} is not the default route: that of {} is, the last one asked for",
-                    candidate.ifname, winner.ifname
+                .filter(|c| c.slot() == candidate.slot() && c.claim > candidate.claim);
+            let rival = rivals.max_by_key(|c| c.claim).map(|c| (c.claim, &c.ifname));
+            let learns = || learns_default_before(candidate.claim, &candidate.route, attachments);
+            match rival.or_else(learns) {
+                Some((theirs, winner)) => self.plan.notices.push(format!(
+                    "the gateway of {} is not the default route: that of {winner} is, {}",
+                    candidate.ifname,
+                    reason(candidate.claim, theirs)
                 )),
                 None => self.default_route(candidate),
             }
@@ -254,6 +258,7 @@ impl Planner<'_> {
         let asks_next_hops = asks_next_hops(&attachment.uplink.value);
         let candidate = |(via, destination, origin): (IpAddr, IpNet, &Origin)| Candidate {
             interface: place,
+            claim: claim(place, attachment),
             ifname: interface.ifname.clone(),
             route: Route {
                 ifindex: interface.ifindex,
@@ -272,6 +277,7 @@ impl Planner<'_> {
     fn default_route(&mut self, candidate: &Candidate) {
         let Candidate {
             interface,
+            claim: _,
             ifname,
             route,
             origin,

@@ -51,27 +51,40 @@ pub struct HostReach {
 }
 
 impl HostReach {
-    /// The host's address for a container: as [`source_for`] chooses it.
+    /// The host's address for a container: one whose network holds the leased
+    /// address. Whoever answers a DHCP client chooses that address, and shall not lead
+    /// the host's traffic to any other into the container, nor take the host's own.
     fn source(&self, address: Ipv4Net) -> Option<Ipv4Addr> {
-        let near = self
-            .sources
-            .iter()
-            .find(|own| own.contains(&address.addr()));
-        near.or(self.sources.first()).map(Ipv4Net::addr)
+        let leased = address.addr();
+        if self.sources.iter().any(|own| own.addr() == leased) {
+            return None;
+        }
+        let near = self.sources.iter().find(|own| own.contains(&leased));
+        near.map(Ipv4Net::addr)
     }
 
-    /// The host's route to a leased address.
-    pub fn object(&self, address: Ipv4Net) -> SharedObject {
-        let (to, source) = (address.addr().into(), self.source(address));
-        SharedObject::HostRoute {
-            route: only_to(to, self.shim, source.map(Into::into)),
+    /// The host's route to a leased address; none to one outside of its networks.
+    pub fn object(&self, address: Ipv4Net) -> Option<SharedObject> {
+        let (to, source) = (address.addr().into(), self.source(address)?);
+        Some(SharedObject::HostRoute {
+            route: only_to(to, self.shim, Some(source.into())),
             neighbour: self.mac.map(|mac| Neighbour {
                 ifindex: self.shim,
                 address: to,
                 entry: NeighbourEntry::Permanent(mac),
             }),
             shim_name: self.shim_name.clone(),
-        }
+        })
+    }
+
+    /// What is said where there is no such route.
+    pub fn outside(&self, address: Ipv4Net) -> String {
+        format!(
+            "the host does not reach {}: it has no address of that network where {} leads, \
+             and a lease is not trusted with a route to others",
+            address.addr(),
+            self.shim_name,
+        )
     }
 
     /// The container's own way to the host, where its network is not theirs.
@@ -298,5 +311,38 @@ fn only_to(address: IpAddr, ifindex: u32, source: Option<IpAddr>) -> Route {
         table: None,
         source,
         onlink: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leased_address_is_reached_only_in_a_network_of_the_host() {
+        let reach = HostReach {
+            shim: 9,
+            shim_name: "pwh9".parse().unwrap(),
+            mac: None,
+            sources: vec![
+                "10.0.0.1/24".parse().unwrap(),
+                "192.168.1.9/16".parse().unwrap(),
+            ],
+        };
+        let source = |address: &str| {
+            let object = reach.object(address.parse().unwrap())?;
+            let SharedObject::HostRoute { route, .. } = object else {
+                panic!("{object:?}");
+            };
+            route.source
+        };
+        assert_eq!(source("10.0.0.5/24"), Some("10.0.0.1".parse().unwrap()));
+        // Whoever answers may say any subnet.
+        assert_eq!(
+            source("192.168.7.5/30"),
+            Some("192.168.1.9".parse().unwrap())
+        );
+        assert_eq!(source("8.8.8.8/24"), None);
+        assert_eq!(source("10.0.0.1/24"), None);
     }
 }

@@ -18,6 +18,7 @@ use crate::dhcp::lease::Lease;
 use crate::dhcp::v4::Bound;
 use crate::request::{ArpProbe, Asked, Attachment, Dynamic, IfName, Uplink};
 use crate::rt::{Address, Lifetime, Resolver, Route};
+pub(super) use four::{Claim, claim, learns_default_before, reason};
 use routes::routes;
 
 /// A label of a host name (RFC 1035 §2.3.4).
@@ -182,13 +183,12 @@ impl Planner<'_> {
     /// Asks for the leases, after everything else.
     pub(super) fn leases(&mut self, attachments: &[&Attachment]) {
         for (place, attachment) in attachments.iter().enumerate() {
-            let later = attachments.get(place + 1..).unwrap_or_default();
             for way in [Dynamic::Dhcp4, Dynamic::Dhcp6] {
                 let Some(origin) = attachment.addressing.asks(way) else {
                     continue;
                 };
                 let client = match way {
-                    Dynamic::Dhcp4 => self.client4(place, attachment, later),
+                    Dynamic::Dhcp4 => self.client4(place, attachment, attachments),
                     Dynamic::Dhcp6 => self.client6(place, attachment),
                     Dynamic::Slaac => None,
                 };
@@ -225,7 +225,13 @@ impl Planner<'_> {
     ) -> Option<LeaseAsk> {
         let interface = self.plan.interfaces.get(place)?;
         let dhcp = &attachment.dhcp;
+        let program = match &client {
+            LeaseClient::V4 { .. } => dhcp.program.as_ref().map(|asked| asked.value.clone()),
+            LeaseClient::V6 { .. } => None,
+        };
         let arp = match attachment.uplink.value {
+            // A program uses what it is given.
+            _ if program.is_some() => ArpProbe::Off,
             // Its frames have no place for what a probe says.
             Uplink::Ipoib { .. } => ArpProbe::Off,
             Uplink::Bridge { .. }
@@ -246,8 +252,10 @@ impl Planner<'_> {
             mac: interface.mac,
             host_name_is_default: dhcp.hostname.is_none(),
             arp,
+            program,
             wait: attachment.wait.as_ref().map_or(Duration::ZERO, |w| w.value),
             timeout: dhcp.timeout(),
+            timeout_is_default: dhcp.timeout.is_none(),
             fallback: dhcp.fallback(),
             reach: self.reach_of(interface.ifindex),
             keeps: dhcp.keeps(),

@@ -99,7 +99,7 @@ fn lifetime(bound: &Bound, now: Duration) -> Option<Lifetime> {
 /// finds it there. Where several interfaces share a MAC, or it is no Ethernet's,
 /// a UUID of the container's and the interface's names. Who wrote a client
 /// identifier of RFC 4361's form is known by its DUID and IAID in both families.
-fn identify(attachment: &Attachment, mac: [u8; 6], uuid: [u8; 16]) -> (Vec<u8>, u32) {
+pub(super) fn identify(attachment: &Attachment, mac: [u8; 6], uuid: [u8; 16]) -> (Vec<u8>, u32) {
     let written = attachment.dhcp.client_id.as_ref();
     let written = written.and_then(|asked| of_client_id(asked.value.bytes()));
     if let Some(written) = written {

@@ -128,7 +128,7 @@ pub fn plan(
     for (attachment, uplink) in request.attachments.iter().zip(&view.uplinks) {
         match planner.link(attachment, uplink) {
             Ok(()) => planned.push(attachment),
-            Err(error) if is_optional(attachment) => planner.plan.notices.push(format!(
+            Err(error) if attachment.is_optional() => planner.plan.notices.push(format!(
                 "{} is left out, because it is optional: {error}",
                 attachment.ifname.value
             )),
@@ -151,13 +151,6 @@ fn check_not_ovs(attachment: &Attachment) -> Result<(), PlanError> {
         }),
         None => Ok(()),
     }
-}
-
-fn is_optional(attachment: &Attachment) -> bool {
-    attachment
-        .optional
-        .as_ref()
-        .is_some_and(|asked| asked.value)
 }
 
 /// The plan in the making.

@@ -21,6 +21,19 @@ pub struct Identity {
     pub life: Life,
 }
 
+#[cfg(test)]
+impl Identity {
+    /// A container `web` in its first life.
+    pub fn sample() -> Self {
+        Self {
+            machine_id: "m".to_owned(),
+            engine: "oci",
+            name: "web".to_owned(),
+            life: Life::default(),
+        }
+    }
+}
+
 /// One life of a container, from a start to its end: what proves that something
 /// is its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -140,6 +153,19 @@ mod tests {
         let b = stable_mac(&identity("b", "web"), &eth1());
         assert_ne!(a, b);
         assert_eq!(a, stable_mac(&identity("a", "web"), &eth1()));
+    }
+
+    #[test]
+    fn what_is_made_for_a_host_has_another_mac_on_another_machine() {
+        let br0: IfName = "br0".parse().unwrap();
+        let bridges = ["a", "b"].map(|machine| bridge_mac(machine, &br0));
+        let shims = ["a", "b"].map(|machine| shim_mac(machine, &br0));
+        let all = [bridges[0], bridges[1], shims[0], shims[1]];
+        for (place, mac) in all.iter().enumerate() {
+            assert!(!all[..place].contains(mac), "{all:?}");
+            assert_eq!(mac.octets().first(), Some(&0x02));
+        }
+        assert_eq!(bridge_mac("a", &br0), bridges[0]);
     }
 
     #[test]

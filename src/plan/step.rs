@@ -216,8 +216,11 @@ impl Step {
             Self::Ovs(step) => step.undo(),
             Self::File(step) => Some(step.undo()),
             Self::Hold(claim) => Some(Undo::GiveBack(claim.clone())),
-            Self::RaiseParent { .. }
-            | Self::Slaac(_)
+            Self::RaiseParent { ifindex, name } => Some(Undo::LowerParent {
+                ifindex: *ifindex,
+                name: name.to_string(),
+            }),
+            Self::Slaac(_)
             | Self::KeepBridgeMac { .. }
             | Self::SetAlias { .. }
             | Self::JoinBridge { .. }

@@ -5,23 +5,14 @@ use crate::host::view::{
     AttachmentView, DeviceKind, DeviceView, HostView, NamespaceView, NicView, OvsView, RadioView,
     UplinkView,
 };
-use crate::plan::{Identity, LOWEST_INDEX, Life, Plan, PlanError, RoutingStep, Step, plan};
-use crate::request::{Datapath, annotations};
+use crate::plan::{
+    Identity, LOWEST_INDEX, LeaseClient, LeaseStep, Plan, PlanError, PlannedStep, RoutingStep,
+    Step, plan,
+};
+use crate::request::{Datapath, Request, annotations};
 
 fn present(name: &str, kind: DeviceKind) -> AttachmentView {
-    AttachmentView::from(UplinkView::Present(DeviceView {
-        ifindex: 7,
-        name: name.parse().unwrap(),
-        kind,
-        mac: Some("52:54:00:00:00:02".parse().unwrap()),
-        permanent_mac: None,
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        mac_is_loose: false,
-        controller: None,
-        lower: Vec::new(),
-    }))
+    AttachmentView::from(UplinkView::Present(DeviceView::sample(name, kind)))
 }
 
 fn other(kind: &str) -> DeviceKind {
@@ -56,21 +47,29 @@ fn planned_in(
     asked: &[&str],
     view: AttachmentView,
 ) -> Result<Plan, PlanError> {
+    let attachments = asked_for(asked).attachments.len();
+    plan_of(asked, namespace, vec![view; attachments])
+}
+
+/// What annotations ask for.
+pub fn asked_for(asked: &[&str]) -> Request {
     let pairs = asked.iter().map(|pair| pair.split_once('=').unwrap());
-    let request = annotations::parse(pairs).unwrap().unwrap();
+    annotations::parse(pairs).unwrap().unwrap()
+}
+
+/// The plan of `web`, whose attachments see `uplinks`.
+pub fn plan_of(
+    asked: &[&str],
+    namespace: NamespaceView,
+    uplinks: Vec<AttachmentView>,
+) -> Result<Plan, PlanError> {
     let view = HostView {
-        uplinks: vec![view],
+        uplinks,
         namespace,
         own_addresses: Vec::new(),
     };
-    let identity = Identity {
-        machine_id: "m".to_owned(),
-        engine: "oci",
-        name: "web".to_owned(),
-        life: Life::default(),
-    };
     let mut next = LOWEST_INDEX;
-    plan(&request, &view, &identity, &mut || {
+    plan(&asked_for(asked), &view, &Identity::sample(), &mut || {
         next += 1;
         next
     })
@@ -322,4 +321,69 @@ fn before_an_engines_own_network_a_gateway_asks_for_a_word_about_the_default_rou
     planned(&["pipework.ip=10.0.0.5/24"]).unwrap();
     let error = planned(&["pipework.ifname=eth0"]).unwrap_err();
     assert_eq!(error.to_string(), "podman makes eth0 itself, after this");
+}
+
+#[test]
+fn an_optional_interface_takes_the_default_route_from_no_other() {
+    let with = |second: &str| {
+        let asked = [
+            "pipework.0.bridge=br0",
+            "pipework.0.ip=10.0.0.5/24@10.0.0.1",
+            "pipework.1.bridge=br0",
+            "pipework.1.optional=true",
+            second,
+        ];
+        planned(&asked, present("br0", DeviceKind::Bridge)).unwrap()
+    };
+    let plan = with("pipework.1.ip=10.0.1.5/24@10.0.1.1");
+    let ways = plan.steps.iter().map(|planned| planned.step.to_string());
+    let ways: Vec<String> = ways.filter(|step| step.contains("default")).collect();
+    assert!(
+        ways.iter().any(|way| way.contains("10.0.0.1")) && ways.len() == 1,
+        "{ways:?}"
+    );
+    assert_eq!(
+        plan.notices,
+        ["the gateway of eth2 is not the default route: that of eth1 is, which is not optional"]
+    );
+    // A lease that may not come takes it no more than a router that may not be there.
+    let plan = with("pipework.1.ip=dhcp");
+    let asks = plan.steps.iter().filter_map(|planned| match &planned.step {
+        Step::Lease(LeaseStep::Ask(ask)) => Some(&ask.client),
+        _ => None,
+    });
+    let clients: Vec<_> = asks.collect();
+    let [LeaseClient::V4 { wishes, .. }] = clients[..] else {
+        panic!("{clients:?}");
+    };
+    assert!(!wishes.default_route);
+}
+
+#[test]
+fn of_a_gateway_and_a_later_lease_the_lease_is_the_way_out() {
+    let asked = [
+        "pipework.0.parent=eth0",
+        "pipework.0.ip=10.0.0.5/24@10.0.0.1",
+        "pipework.1.parent=eth0",
+        "pipework.1.ip=dhcp",
+    ];
+    for engine_connects in [false, true] {
+        let namespace = NamespaceView {
+            engine_connects,
+            ..NamespaceView::default()
+        };
+        let plan = planned_in(namespace, &asked, present("eth0", DeviceKind::Nic)).unwrap();
+        let way_out = |planned: &&PlannedStep| {
+            let text = planned.step.to_string();
+            text.contains("default") || text.contains("rule")
+        };
+        let ways: Vec<&PlannedStep> = plan.steps.iter().filter(way_out).collect();
+        assert!(ways.iter().all(|way| way.interface == Some(1)), "{ways:?}");
+        let notice = "the gateway of eth1 is not the default route: that of eth2 is";
+        assert!(
+            plan.notices.iter().any(|said| said.starts_with(notice)),
+            "{:?}",
+            plan.notices
+        );
+    }
 }

@@ -8,11 +8,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::caller::Caller;
 use super::set::Entry;
+use crate::request::dhcp_program::DhcpProgramError;
 use crate::request::glob::GlobError;
 use crate::request::rate::RateError;
-use crate::request::{Glob, IpvlanMode, MacAddr, MacvlanMode, Pkey, Rate};
+use crate::request::{DhcpProgram, Glob, IpvlanMode, MacAddr, MacvlanMode, Pkey, Rate};
 
 impl Entry for Glob {
     const EXPECTED: &'static str = "names, each exact or with a trailing *";
@@ -22,44 +22,12 @@ impl Entry for Glob {
     }
 }
 
-/// Who may use a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallerPattern {
-    /// `runtime`.
-    Runtime,
-    /// `person`.
-    Person,
-    /// `namespace:NAME`; `namespace:*` is every pod.
-    Namespace(Glob),
-}
-
-impl CallerPattern {
-    /// Whether this caller is meant.
-    pub fn covers(&self, caller: &Caller) -> bool {
-        match (self, caller) {
-            (Self::Runtime, Caller::Runtime) | (Self::Person, Caller::Person) => true,
-            (Self::Namespace(glob), Caller::Tenant { namespace }) => {
-                // A pod whose namespace nobody named is in none, so that only
-                // a rule for all of them covers it: the empty name.
-                glob.covers(namespace.as_deref().unwrap_or_default())
-            }
-            (Self::Runtime | Self::Person | Self::Namespace(_), _) => false,
-        }
-    }
-}
-
-impl Entry for CallerPattern {
-    const EXPECTED: &'static str = "callers: \"runtime\", \"person\", \"namespace:NAME\"";
+impl Entry for DhcpProgram {
+    const EXPECTED: &'static str = "absolute paths of udhcpc, dhclient or dhcpcd";
 
     fn parse(text: &str) -> Result<Self, String> {
-        match (text, text.strip_prefix("namespace:")) {
-            ("runtime", _) => Ok(Self::Runtime),
-            ("person", _) => Ok(Self::Person),
-            (_, Some(name)) => Glob::parse(name).map(Self::Namespace),
-            (_, None) => Err(format!(
-                "no caller is called {text:?}; there are \"runtime\", \"person\" and \"namespace:NAME\""
-            )),
-        }
+        let parsed = text.parse();
+        parsed.map_err(|error: DhcpProgramError| error.to_string())
     }
 }
 

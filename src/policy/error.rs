@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::caller::Caller;
+use super::flaw::RuleFlaw;
 use super::need::Ask;
-use super::rule::RuleFlaw;
 use super::suggestion::Suggestion;
-use crate::request::{IfName, Origin};
+use crate::request::{Asked, DhcpProgram, IfName, Origin};
 use crate::trust::FileError;
 
 /// Why policy refuses.
@@ -39,6 +39,16 @@ pub enum PolicyError {
         path: PathBuf,
         /// What would allow it.
         rule: Suggestion,
+    },
+    /// A program, and no policy file that lists it.
+    #[error("{ifname}: {} is not run until {} lists it", program.value, path.display())]
+    ProgramUnlisted {
+        /// The interface.
+        ifname: IfName,
+        /// Where the file is looked for.
+        path: PathBuf,
+        /// The program, and who asked for it.
+        program: Box<Asked<DhcpProgram>>,
     },
     /// No rule covers everything that is asked.
     #[error("{ifname}: no rule in {} allows {}", path.display(), lacking.need)]
@@ -109,6 +119,11 @@ impl PolicyError {
             Self::TenantUnlisted { path, rule, .. } => {
                 Some(format!("to allow it, put into {}:\n{rule}", path.display()))
             }
+            Self::ProgramUnlisted { path, .. } => Some(format!(
+                "{} needs a rule with dhcp-programs, and rules for all else that is asked here; \
+                 without the annotation our own client asks",
+                path.display()
+            )),
             Self::NotAllowed {
                 path,
                 closest,
@@ -137,6 +152,7 @@ impl PolicyError {
         match self {
             Self::NotAllowed { lacking, .. } => Some(&lacking.origin),
             Self::NeverForPods { ask, .. } => Some(&ask.origin),
+            Self::ProgramUnlisted { program, .. } => Some(&program.origin),
             Self::Denied { origin, .. } | Self::NoSuchDevice { origin, .. } => Some(origin),
             Self::File(_)
             | Self::Flawed { .. }

@@ -2,7 +2,7 @@
 //!
 //! Judges what was asked against the device that the host has resolved it to,
 //! so that no other name of a device evades a rule. Without a policy file root
-//! gets what it asks and pods get nothing; with one, everybody gets what the
+//! gets what it asks, but for a program, and pods get nothing; with one, everybody gets what the
 //! first matching rule says, and nothing when none matches. Pure but for
 //! `file`, which reads the one file.
 
@@ -11,6 +11,7 @@ mod criterion;
 mod entry;
 mod error;
 mod file;
+mod flaw;
 mod need;
 mod rule;
 mod set;
@@ -23,8 +24,8 @@ pub use caller::Caller;
 pub use criterion::Criterion;
 pub use error::PolicyError;
 pub use file::{POLICY_PATH, Policy};
+pub use flaw::RuleFlaw;
 pub use need::{Ask, Need};
-pub use rule::RuleFlaw;
 pub use suggestion::Suggestion;
 
 use std::path::PathBuf;
@@ -48,6 +49,7 @@ pub fn judge(
     match (caller, policy) {
         (Caller::CrioPod, _) => return Err(PolicyError::CrioPod),
         (Caller::Runtime | Caller::Person, None) => {
+            no_program(request)?;
             return Ok(vec![Grant::default(); request.attachments.len()]);
         }
         (Caller::Runtime | Caller::Person | Caller::Tenant { .. }, _) => {}
@@ -78,6 +80,18 @@ pub fn judge(
     Ok(grants)
 }
 
+/// Whether the caller may wait for an uplink for as long as it asks, whatever that turns
+/// out to be: a wait asks the kernel again and again, before there is anything to judge.
+pub fn may_wait(policy: Option<&Policy>, caller: &Caller, attachment: &Attachment) -> bool {
+    let asks = need::wait(attachment).map(|wait| [need::of_caller(caller, attachment), wait]);
+    match (caller, policy, asks) {
+        (Caller::CrioPod, _, _) | (_, _, None) => false,
+        (_, Some(policy), Some(asks)) => policy.may_grant(&asks),
+        (Caller::Runtime | Caller::Person, None, Some(_)) => true,
+        (Caller::Tenant { .. }, None, Some(_)) => false,
+    }
+}
+
 /// What neither a rule nor a network can give to a pod: whoever may create pods
 /// would take the host off its network, name its interfaces, load its queues or
 /// lead its own resolver astray.
@@ -93,7 +107,11 @@ fn never_for_tenants(
     let is_never = |ask: &&Ask| {
         matches!(
             ask.need,
-            Need::DeviceForce | Need::Hostif(_) | Need::TrafficControl | Need::Dns(_)
+            Need::DeviceForce
+                | Need::Hostif(_)
+                | Need::TrafficControl
+                | Need::Dns(_)
+                | Need::DhcpProgram(_)
         )
     };
     match asks.iter().find(is_never) {
@@ -103,6 +121,21 @@ fn never_for_tenants(
         }),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Without a policy root gets what it asks, but for a program: whoever writes an
+/// annotation would have it run.
+fn no_program(request: &Request) -> Result<(), PolicyError> {
+    for Attachment { ifname, dhcp, .. } in &request.attachments {
+        if let Some(program) = &dhcp.program {
+            return Err(PolicyError::ProgramUnlisted {
+                ifname: ifname.value.clone(),
+                path: PathBuf::from(POLICY_PATH),
+                program: Box::new(program.clone()),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn unlisted(caller: &Caller, attachment: &Attachment, asks: &[Ask]) -> PolicyError {
@@ -115,6 +148,17 @@ fn unlisted(caller: &Caller, attachment: &Attachment, asks: &[Ask]) -> PolicyErr
 }
 
 impl Policy {
+    /// Whether any rule asks which service account a pod has.
+    pub fn names_accounts(&self) -> bool {
+        self.rules.iter().any(|placed| placed.rule.names_accounts())
+    }
+
+    /// Whether some allow rule grants all of it.
+    fn may_grant(&self, asks: &[Ask]) -> bool {
+        let mut rules = self.rules.iter().map(|placed| &placed.rule);
+        rules.any(|rule| rule.action == Action::Allow && asks.iter().all(|ask| rule.grants(ask)))
+    }
+
     /// The first rule that matches decides; none: refused.
     fn judge_one(&self, attachment: &Attachment, asks: &[Ask]) -> Result<Grant, PolicyError> {
         for placed in &self.rules {

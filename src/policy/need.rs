@@ -13,6 +13,7 @@ mod traffic;
 mod vlan;
 
 pub use ask::{Ask, Need};
+pub(super) use dynamic::wait;
 
 use super::caller::Caller;
 use super::entry::{Kind, Mode};
@@ -66,7 +67,7 @@ pub(super) fn needs(
         dns: _,
         wait: _,
     } = attachment;
-    let mut out = vec![ask(Need::Caller(shared.caller.clone()), &uplink.origin)];
+    let mut out = vec![of_caller(shared.caller, attachment)];
     of_networks(network.as_ref(), addressing, &mut out);
     let vlans = match view.ovs_bridge(&uplink.value) {
         Some(_) => ovs::vlans(attachment),
@@ -99,13 +100,20 @@ pub(super) fn needs(
             Need::HostAccess
         }),
         of(&optional.clone().filter(|o| o.value), |_| Need::Optional),
+        // What a person found a container by is not asked for.
         shared
             .name
+            .filter(|name| name.origin != Origin::Default)
             .map(|name| ask(Need::Name(name.value.clone()), &name.origin)),
     ];
     out.extend(rest.into_iter().flatten());
     out.push(ask(Need::Count(shared.count), &uplink.origin));
     Ok(out)
+}
+
+/// On whose behalf.
+pub(super) fn of_caller(caller: &Caller, attachment: &Attachment) -> Ask {
+    ask(Need::Caller(caller.clone()), &attachment.uplink.origin)
 }
 
 /// The network that it is plugged into, and the one whose pool it is given an
@@ -307,14 +315,17 @@ fn of_addressing(addressing: &Addressing, out: &mut Vec<Ask>) {
         gateway6,
         default: asked_default,
         metric,
-        // Taken apart in `dynamic`.
-        dynamic: _,
+        // Each way is judged in `dynamic`.
+        dynamic,
         pool,
         // It takes from who asks.
         held: _,
     } = addressing;
     for address in addresses {
         out.push(ask(Need::Address(address.value.addr()), &address.origin));
+    }
+    if addresses.is_empty() && dynamic.is_empty() && pool.is_none() {
+        out.push(ask(Need::Unaddressed, &Origin::Default));
     }
     let DefaultRoute { v4, v6 } = addressing.default_route();
     let gateways = [

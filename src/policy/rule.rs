@@ -7,13 +7,15 @@
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::caller::CallerPattern;
 use super::criterion::Criterion;
-use super::entry::{CallerPattern, Kind, Limit, MacPattern, Mode, Pkeys, Range, Routers, Vlan};
+use super::entry::{Kind, Limit, MacPattern, Mode, Pkeys, Range, Routers, Vlan};
+use super::flaw::RuleFlaw;
 use super::need::{Ask, Need};
 use super::set::Set;
 use crate::host::view::{Grant, UplinkPorts};
 use crate::request::vlan::VlanRange;
-use crate::request::{Glob, VlanId};
+use crate::request::{DhcpProgram, Glob, VlanId};
 
 /// What a rule does with the attachments that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -46,6 +48,7 @@ pub struct Rule {
     gateway: Option<Set<Routers>>,
     dynamic: Option<Set<Glob>>,
     dhcp: Option<Set<Glob>>,
+    dhcp_programs: Option<Set<DhcpProgram>>,
     dns: Option<Set<Glob>>,
     wait: Option<Set<Range>>,
     default_route: Option<bool>,
@@ -80,26 +83,6 @@ pub struct Rule {
     uplink_ports: Option<Set<Glob>>,
 }
 
-/// Why a rule cannot mean what its author thinks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RuleFlaw {
-    /// An allow rule that does not say for whom or where.
-    #[error("an allow rule must list {}; \"any\" means all", .0.key())]
-    Unlimited(Criterion),
-    /// A deny rule that can match nothing.
-    #[error("a deny rule with this {} would never match", .0.key())]
-    NeverMatches(Criterion),
-    /// A deny rule with a limit, which says nothing there.
-    #[error("count is a limit of allow rules")]
-    CountInDeny,
-    /// A deny rule that gives something.
-    #[error("{0} is what an allow rule grants")]
-    GrantInDeny(&'static str),
-    /// Every port of a bridge, those of other containers too.
-    #[error("uplink-ports lists the ports that lead out of this host; \"any\" would be every one")]
-    AnyUplinkPort,
-}
-
 /// Whether each VLAN of a range is in some entry.
 fn all_in(range: VlanRange, vlans: &Set<Vlan>) -> bool {
     range
@@ -116,6 +99,12 @@ impl Rule {
     /// Whether an allow rule grants this need.
     pub fn covers(&self, need: &Need) -> bool {
         self.lists(need).unwrap_or_else(|| need.is_plain())
+    }
+
+    /// Whether it matters to the rule which service account a pod has.
+    pub fn names_accounts(&self) -> bool {
+        let mut callers = self.caller.iter().flat_map(Set::entries);
+        callers.any(CallerPattern::is_account)
     }
 
     /// Whether an allow rule grants what is asked: by its list, or by that of
@@ -154,8 +143,10 @@ impl Rule {
             Need::CreateBridge => self.create_bridge,
             Need::Address(address) => listed(&self.cidr, |e| e.contains(address)),
             Need::Gateway(gateway) => listed(&self.gateway, |e| e.0.contains(gateway)),
+            Need::Unaddressed => self.lists_unaddressed(),
             Need::Dynamic(word) => listed(&self.dynamic, |e| e.covers(word)),
             Need::Dhcp(said) => listed(&self.dhcp, |e| e.covers(said)),
+            Need::DhcpProgram(program) => listed(&self.dhcp_programs, |e| e == program),
             Need::Dns(said) => listed(&self.dns, |e| e.covers(said)),
             Need::Wait(seconds) => listed(&self.wait, |e| e.covers(*seconds)),
             Need::DefaultRoute => self.default_route,
@@ -189,9 +180,23 @@ impl Rule {
         }
     }
 
+    /// A container without an address of ours may send from any, so that a rule for
+    /// some addresses is none for it.
+    fn lists_unaddressed(&self) -> Option<bool> {
+        let ways = self.dynamic.as_ref().map_or(&[][..], Set::entries);
+        match (ways.iter().any(|way| way.covers("none")), &self.cidr) {
+            (true, _) => Some(true),
+            (false, Some(Set::Of(_))) => Some(false),
+            (false, Some(Set::Any) | None) => None,
+        }
+    }
+
     /// Whether a need falls under what a deny rule lists for one criterion.
     fn touches(&self, criterion: Criterion, need: &Need) -> bool {
         match (criterion, need) {
+            (Criterion::Caller, Need::Caller(caller)) => {
+                listed(&self.caller, |e| e.may_cover(caller)) == Some(true)
+            }
             // A ban on eth0 must not be evaded by way of eth0.100.
             (Criterion::Uplink, Need::Lower(name)) => {
                 listed(&self.uplink, |e| e.covers(name)) == Some(true)
@@ -235,6 +240,9 @@ impl Rule {
         if self.uplink_ports == Some(Set::Any) {
             return Some(RuleFlaw::AnyUplinkPort);
         }
+        if self.action == Action::Allow && self.dhcp_programs == Some(Set::Any) {
+            return Some(RuleFlaw::AnyProgram);
+        }
         match self.action {
             Action::Allow => [
                 (Criterion::Caller, self.caller.is_none()),
@@ -263,7 +271,7 @@ impl Rule {
 
     /// Every criterion, and what the rule says of it.
     #[expect(clippy::too_many_lines, reason = "a table: one line per criterion")]
-    fn criteria(&self) -> [(Criterion, Stated); 43] {
+    fn criteria(&self) -> [(Criterion, Stated); 44] {
         let Self {
             action: _,
             caller,
@@ -279,6 +287,7 @@ impl Rule {
             gateway,
             dynamic,
             dhcp,
+            dhcp_programs,
             dns,
             wait,
             default_route,
@@ -327,6 +336,7 @@ impl Rule {
             (Criterion::Gateway, stated(gateway)),
             (Criterion::Dynamic, stated(dynamic)),
             (Criterion::Dhcp, stated(dhcp)),
+            (Criterion::DhcpPrograms, stated(dhcp_programs)),
             (Criterion::Dns, stated(dns)),
             (Criterion::Wait, stated(wait)),
             (Criterion::DefaultRoute, switched(*default_route)),

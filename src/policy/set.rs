@@ -35,6 +35,14 @@ pub enum Set<T> {
 }
 
 impl<T> Set<T> {
+    /// What is listed by itself; nothing of `"any"`.
+    pub fn entries(&self) -> &[T] {
+        match self {
+            Self::Any => &[],
+            Self::Of(entries) => entries,
+        }
+    }
+
     /// Whether everything is listed, or some entry that satisfies the test.
     pub fn has(&self, test: impl Fn(&T) -> bool) -> bool {
         match self {

@@ -82,7 +82,9 @@ fn value(need: &Need) -> String {
         Need::Trunk(range) => quoted(&range.to_string()),
         Need::Ovs(row) => name(row),
         Need::Dynamic(word) => quoted(word),
+        Need::Unaddressed => quoted("none"),
         Need::Dhcp(said) | Need::Dns(said) => name(said),
+        Need::DhcpProgram(program) => quoted(&program.to_string()),
         Need::Address(address) | Need::Gateway(address) | Need::Neighbour(address) => {
             quoted(&address.to_string())
         }
@@ -117,7 +119,7 @@ fn of_caller(caller: &Caller) -> String {
         Caller::Person => quoted("person"),
         // Refused before any rule is looked at; the word matches nobody.
         Caller::CrioPod => quoted("namespace:*"),
-        Caller::Tenant { namespace } => match namespace.as_deref() {
+        Caller::Tenant { namespace, .. } => match namespace.as_deref() {
             None | Some("") => quoted("namespace:*"),
             Some(namespace) => quoted(&format!("namespace:{}", Glob::exactly(namespace))),
         },

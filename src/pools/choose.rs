@@ -1,6 +1,7 @@
 //! Which address is given: the owner's own, one that nobody ever had, the one
 //! that was given back longest ago, one of somebody who is gone.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::file::{Entry, Locked, start_of};
@@ -13,9 +14,11 @@ use crate::rt::Claim;
 /// looked through, and a subnet of IPv6 is never full.
 const MOST_REMEMBERED: usize = 4096;
 
-/// The address, and the range that it is of. Nothing is written.
+/// The address, and the range that it is of, where `used` have files. Nothing is
+/// written.
 pub(super) fn choose<'r>(
     pool: &Locked,
+    used: &BTreeSet<IpAddr>,
     ask: Ask<'r>,
     is_gone: IsGone<'_>,
 ) -> Result<(&'r PoolRange, IpAddr), PoolError> {
@@ -35,9 +38,8 @@ pub(super) fn choose<'r>(
     {
         return Ok((*range, address));
     }
-    let used = pool.addresses();
     if used.len() < MOST_REMEMBERED
-        && let Some(found) = never_given(ask, &used)
+        && let Some(found) = never_given(ask, used)
     {
         return Ok(found);
     }
@@ -79,7 +81,7 @@ pub(super) fn choose<'r>(
     let again = given_back.map(|(_, range, address)| (range, address));
     again
         .or(of_gone)
-        .or_else(|| never_given(ask, &used))
+        .or_else(|| never_given(ask, used))
         .ok_or_else(|| PoolError::Exhausted {
             pool: ask.pool.clone(),
             range: in_words(ask.ranges),
@@ -89,10 +91,7 @@ pub(super) fn choose<'r>(
 
 /// The first address behind the owner's own place that has no file. No more
 /// are looked at than there are files, and one.
-fn never_given<'r>(
-    ask: Ask<'r>,
-    used: &std::collections::BTreeSet<IpAddr>,
-) -> Option<(&'r PoolRange, IpAddr)> {
+fn never_given<'r>(ask: Ask<'r>, used: &BTreeSet<IpAddr>) -> Option<(&'r PoolRange, IpAddr)> {
     let sizes = ask.ranges.iter().map(|range| range.size());
     let total = sizes.fold(0u128, u128::saturating_add);
     let start = start_of(ask.owner).checked_rem(total)?;

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -20,7 +21,7 @@ use crate::sys::clock::seconds_since_1970;
 
 /// Of this release; a file of a newer one counts as held.
 const VERSION: u32 = 1;
-/// Most files of a pool that are looked at.
+/// Most files that a pool may have: of each address, and of each owner.
 const MOST_FILES: usize = 1 << 17;
 /// Between two attempts at a lock.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -42,7 +43,54 @@ pub struct Entry {
 #[derive(Debug)]
 pub(super) struct Locked {
     directory: PathBuf,
+    /// Whether its addresses are chosen here, so that an owner has to find the
+    /// one that it had.
+    gives: bool,
+    // Before the turn: who comes next finds the lock free.
     _lock: Option<Flock<File>>,
+    _turn: Option<Turn>,
+}
+
+/// One thread of this process at a time asks for the lock of a pool. The others
+/// are woken here; who waits for the lock itself has to ask again and again.
+#[derive(Debug)]
+struct Turn(&'static Gate);
+
+#[derive(Debug)]
+struct Gate {
+    is_taken: Mutex<bool>,
+    freed: Condvar,
+}
+
+/// Pools share them, by a number that their names add up to.
+static GATES: [Gate; 16] = [const {
+    Gate {
+        is_taken: Mutex::new(false),
+        freed: Condvar::new(),
+    }
+}; 16];
+
+impl Turn {
+    /// Waits until nobody else has it; `None` if that is not before the deadline.
+    fn wait(pool: &PoolName, deadline: Deadline) -> Option<Self> {
+        let sum: usize = pool.as_str().bytes().map(usize::from).sum();
+        let gate = GATES.get(sum % GATES.len())?;
+        let is_taken = gate.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut is_taken, _) = gate
+            .freed
+            .wait_timeout_while(is_taken, deadline.remaining(), |is_taken| *is_taken)
+            .unwrap_or_else(PoisonError::into_inner);
+        // Not `then_some`: what it would drop takes the gate from who has it.
+        (!std::mem::replace(&mut *is_taken, true)).then(|| Self(gate))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Self(gate) = self;
+        *gate.is_taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        gate.freed.notify_one();
+    }
 }
 
 fn digest(owner: &Owner) -> [u8; 16] {
@@ -78,6 +126,8 @@ impl Locked {
         pool: &PoolName,
         deadline: Deadline,
     ) -> Result<Self, PoolError> {
+        let locked = || PoolError::Locked { pool: pool.clone() };
+        let turn = Turn::wait(pool, deadline).ok_or_else(locked)?;
         let directory = root.join(pool.as_str());
         let io = |path: &Path| {
             let path = path.to_owned();
@@ -95,13 +145,13 @@ impl Locked {
                 Ok(lock) => {
                     return Ok(Self {
                         directory,
+                        gives: pool.gives(),
                         _lock: Some(lock),
+                        _turn: Some(turn),
                     });
                 }
                 Err((back, Errno::EWOULDBLOCK)) if !deadline.has_passed() => file = back,
-                Err((_, Errno::EWOULDBLOCK)) => {
-                    return Err(PoolError::Locked { pool: pool.clone() });
-                }
+                Err((_, Errno::EWOULDBLOCK)) => return Err(locked()),
                 Err((_, errno)) => return Err(io(&path)(errno.into())),
             }
             std::thread::sleep(PAUSE);
@@ -112,7 +162,9 @@ impl Locked {
     pub(super) fn peek(root: &Path, pool: &PoolName) -> Self {
         Self {
             directory: root.join(pool.as_str()),
+            gives: pool.gives(),
             _lock: None,
+            _turn: None,
         }
     }
 
@@ -142,16 +194,27 @@ impl Locked {
         }
     }
 
-    /// Every address that has a file.
-    pub(super) fn addresses(&self) -> BTreeSet<IpAddr> {
-        let files = fs::read_dir(&self.directory).into_iter().flatten();
-        let names = files
-            .take(MOST_FILES)
-            .flatten()
-            .map(|file| file.file_name());
-        names
-            .filter_map(|name| name.to_str()?.parse().ok())
-            .collect()
+    /// Every address that has a file. What cannot be seen might be held, so it is
+    /// never taken for absent.
+    pub(super) fn addresses(&self) -> Result<BTreeSet<IpAddr>, PoolError> {
+        let io = |source| PoolError::Io {
+            path: self.directory.clone(),
+            source,
+        };
+        let files = match fs::read_dir(&self.directory) {
+            Ok(files) => files,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(source) => return Err(io(source)),
+        };
+        let mut addresses = BTreeSet::new();
+        for (seen, file) in files.enumerate() {
+            if seen == MOST_FILES {
+                return Err(PoolError::TooMany(self.directory.clone()));
+            }
+            let name = file.map_err(io)?.file_name();
+            addresses.extend(name.to_str().and_then(|name| name.parse::<IpAddr>().ok()));
+        }
+        Ok(addresses)
     }
 
     /// The address that was last an owner's.
@@ -182,6 +245,9 @@ impl Locked {
             since: seconds_since_1970(),
         };
         self.write(address, &entry)?;
+        if !self.gives {
+            return Ok(());
+        }
         if let Some(former) = former.filter(|former| former.owner != *owner)
             && self.address_of(&former.owner, address.is_ipv6()) == Some(address)
         {
@@ -200,7 +266,9 @@ impl Locked {
         let is_network = self.directory.file_name();
         let is_network = is_network.and_then(|name| name.to_str());
         if is_network.is_some_and(|name| name.contains('@')) {
-            let _ = fs::remove_file(self.owner_path(&entry.owner, address.is_ipv6()));
+            if self.gives {
+                let _ = fs::remove_file(self.owner_path(&entry.owner, address.is_ipv6()));
+            }
             let path = self.path(&address.to_string());
             return fs::remove_file(&path).map_err(|source| PoolError::Io { path, source });
         }
@@ -240,18 +308,23 @@ impl Locked {
     }
 
     /// What is held.
-    pub(super) fn held(&self, pool: &PoolName) -> Vec<Claim> {
-        let addresses = self.addresses().into_iter();
-        addresses
-            .filter_map(|address| {
-                let Entry { owner, holder, .. } = self.entry(address).ok()??;
-                Some(Claim {
+    pub(super) fn held(&self, pool: &PoolName) -> Result<Vec<Claim>, PoolError> {
+        let mut held = Vec::new();
+        for address in self.addresses()? {
+            if let Some(Entry {
+                owner,
+                holder: Some(holder),
+                ..
+            }) = self.entry(address)?
+            {
+                held.push(Claim {
                     pool: pool.clone(),
                     address,
                     owner,
-                    holder: holder?,
-                })
-            })
-            .collect()
+                    holder,
+                });
+            }
+        }
+        Ok(held)
     }
 }

@@ -103,7 +103,7 @@ fn the_same_container_has_the_same_address_in_its_next_life() {
     assert_eq!(lan.given("web", 2), first);
     // Its former life gives nothing back that its present one has.
     lan.give_back("web", 1, first);
-    assert_eq!(lan.pools.held(&lan.pool).len(), 1);
+    assert_eq!(lan.pools.held(&lan.pool).unwrap().len(), 1);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn what_is_held_over_reboots_stays_and_the_rest_is_swept() {
     let swept = lan.pools.sweep(&is_gone, soon());
     let swept: Vec<IpAddr> = swept.into_iter().map(|c| c.unwrap().address).collect();
     assert_eq!(swept, [address]);
-    assert_eq!(lan.pools.held(&lan.pool), [lasting]);
+    assert_eq!(lan.pools.held(&lan.pool).unwrap(), [lasting]);
 }
 
 #[test]
@@ -175,12 +175,71 @@ fn a_file_of_half_is_free_and_one_of_a_newer_release_is_not() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_listed_is_an_error_and_not_empty() {
+    let lan = Lan::of("10.0.0.0/24");
+    assert!(lan.pools.held(&lan.pool).unwrap().is_empty());
+    fs::create_dir_all(&lan.pools.root).unwrap();
+    fs::write(lan.pools.root.join("lan"), "").unwrap();
+    let unlisted = lan.pools.held(&lan.pool);
+    assert!(
+        matches!(unlisted, Err(PoolError::Io { .. })),
+        "{unlisted:?}"
+    );
+    let (owner, holder) = (owner("web"), life(1));
+    let given = lan.pools.preview(Ask {
+        pool: &lan.pool,
+        ranges: &[&lan.range],
+        owner: &owner,
+        holder: &holder,
+        avoid: &[],
+    });
+    assert!(matches!(given, Err(PoolError::Io { .. })), "{given:?}");
+}
+
+#[test]
 fn a_subnet_of_ipv6_is_searched_as_fast_as_a_small_one() {
     let lan = Lan::of("fd00::/64");
     let all: std::collections::BTreeSet<IpAddr> =
         (0..50).map(|n| lan.given(&format!("c{n}"), n)).collect();
     assert_eq!(all.len(), 50);
     assert_eq!(lan.given("c7", 7), lan.given("c7", 7));
+}
+
+#[test]
+fn who_waits_too_long_is_refused_and_takes_the_turn_from_nobody() {
+    let lan = Lan::of("10.0.0.0/24");
+    let enter = |time| Locked::enter(&lan.pools.root, &lan.pool, Deadline::after(time));
+    let held = enter(Duration::from_secs(20)).unwrap();
+    for _ in 0..2 {
+        let refused = enter(Duration::from_millis(1)).unwrap_err();
+        assert!(matches!(refused, PoolError::Locked { .. }), "{refused}");
+    }
+    std::thread::scope(|scope| {
+        let next = scope.spawn(|| enter(Duration::from_secs(20)).map(drop));
+        drop(held);
+        next.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn what_containers_say_themselves_leaves_nothing_once_it_is_given_back() {
+    let lan = Lan::of("10.0.0.0/24");
+    let claim = Claim {
+        pool: PoolName::of_uplink(&"br0".parse().unwrap(), None),
+        address: "10.0.0.5".parse().unwrap(),
+        owner: owner("web"),
+        holder: life(1),
+    };
+    let files = || {
+        let files = fs::read_dir(lan.pools.root.join(claim.pool.as_str())).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    lan.pools.claim(&claim, &|_| false, soon()).unwrap();
+    assert_eq!(files(), ["10.0.0.5", "lock"]);
+    lan.pools.release(&claim, soon()).unwrap();
+    assert_eq!(files(), ["lock"]);
 }
 
 #[test]

@@ -241,15 +241,11 @@ mod tests {
             follows: Follows::default(),
             dhcp4: Some(Kept4 {
                 config: Config {
-                    hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
-                    client_id: vec![1, 2, 0, 0, 0, 0, 5],
-                    host_name: None,
-                    vendor_class: None,
-                    user_class: None,
-                    fqdn: None,
-                    broadcast: false,
                     probes: true,
-                    servers: Vec::new(),
+                    ..Config::new(
+                        Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
+                        vec![1, 2, 0, 0, 0, 0, 5],
+                    )
                 },
                 arp: ArpProbe::Fast,
                 wishes: Wishes::default(),

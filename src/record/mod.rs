@@ -57,6 +57,9 @@ pub use uplinks::UplinkId;
 /// the one before; a newer one is left alone.
 pub const VERSION: u32 = 1;
 
+/// Whose fingerprints compare with ours.
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// Where records live.
 pub const DIRECTORY: &str = "/run/pipework";
 
@@ -107,14 +110,6 @@ pub enum RecordError {
     Remains {
         /// Why it cannot.
         reason: String,
-    },
-    /// A container with the same stable MAC is live on that uplink.
-    #[error("{holder} is live on the same uplink with the same stable MAC {mac}")]
-    MacInUse {
-        /// Name of the container that has it.
-        holder: String,
-        /// The address.
-        mac: MacAddr,
     },
 }
 
@@ -306,11 +301,32 @@ impl Record {
     }
 }
 
-/// Hash of what an attachment asks for, but not of where it was written.
+/// What an attachment asks for, but not where it was written: the release that
+/// says so, and its hash. Another release may know of more that can be asked.
 pub fn fingerprint(attachment: &Attachment) -> String {
     let mut hasher = store::Hasher::default();
     attachment.hash(&mut hasher);
-    hasher.hex()
+    format!("{RELEASE}:{}", hasher.hex())
+}
+
+/// How what was recorded compares with what is asked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It is the same.
+    Same,
+    /// It is something else.
+    Other,
+    /// Another release wrote it down, so nothing can be said.
+    Unknown,
+}
+
+/// Compares the fingerprint `former` of a record with `attachment`.
+pub fn compare(former: &str, attachment: &Attachment) -> Asked {
+    match former.split_once(':') {
+        Some((RELEASE, _)) if former == fingerprint(attachment) => Asked::Same,
+        Some((RELEASE, _)) => Asked::Other,
+        Some(_) | None => Asked::Unknown,
+    }
 }
 
 fn undos_of(plan: &Plan, interface: Option<usize>) -> Vec<Undo> {

@@ -126,7 +126,9 @@ impl Store {
 
     /// Forgets an object that is gone.
     pub fn forget_object(&self, key: &ObjectKey) -> Result<(), RecordError> {
-        remove(&self.object_path(key))
+        let path = self.object_path(key);
+        remove(&path.with_extension("new"))?;
+        remove(&path)
     }
 
     /// The users of an object, as they are written down.

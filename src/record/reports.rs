@@ -1,5 +1,5 @@
 //! The last reports about containers that did not start, for the one who asks
-//! why: in 256 places by the container's name, which a container that is made
+//! why: in 4096 places by the container's name, which a container that is made
 //! anew has again, so that whoever makes containers fail for ever fills no more.
 
 use std::fs;
@@ -26,7 +26,7 @@ pub struct Report {
 impl Store {
     fn report_path(&self, name: &str) -> std::path::PathBuf {
         let place = hash(&["report", name]);
-        self.path("reports").join(place.get(..2).unwrap_or("00"))
+        self.path("reports").join(place.get(..3).unwrap_or("000"))
     }
 
     /// Keeps the last report about a container.
@@ -68,7 +68,7 @@ mod tests {
     fn reports_are_kept_in_a_bounded_place_and_the_latest_comes_first() {
         let root = std::env::temp_dir().join(format!("pipework-reports-{}", std::process::id()));
         let store = Store::open(&root).unwrap();
-        for at in 0..1000 {
+        for at in 0..9000 {
             let report = Report {
                 id: format!("c{at}"),
                 name: format!("web{at}"),
@@ -78,10 +78,10 @@ mod tests {
             store.keep_report(&report).unwrap();
         }
         let kept = store.reports().unwrap();
-        assert!((200..=256).contains(&kept.len()), "{}", kept.len());
-        assert_eq!(kept[0].id, "c999");
-        store.drop_report("web999").unwrap();
-        assert_ne!(store.reports().unwrap()[0].id, "c999");
+        assert!((3000..=4096).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept[0].id, "c8999");
+        store.drop_report("web8999").unwrap();
+        assert_ne!(store.reports().unwrap()[0].id, "c8999");
         fs::remove_dir_all(root).unwrap();
     }
 }

@@ -4,6 +4,7 @@
 //! directories for them, where the one before it stopped: its cost does not
 //! grow with the number of containers, and every record has its turn.
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -58,9 +59,35 @@ impl Store {
     /// Every record, with an error for each that cannot be read.
     pub fn all(&self) -> Vec<Result<Record, RecordError>> {
         let paths = (0..SHARDS).flat_map(|shard| self.records_in(shard));
-        paths
-            .filter_map(|path| read_record(&path).transpose())
-            .collect()
+        paths.filter_map(|path| self.entry(&path)).collect()
+    }
+
+    /// The record in a file. One that is cut while it is begun is none: it is being
+    /// written, or whoever wrote it was killed before anything was made.
+    fn entry(&self, path: &Path) -> Option<Result<Record, RecordError>> {
+        let is_begun = path.extension().is_some_and(|end| end == APPLYING);
+        match read_record(path).transpose()? {
+            Err(RecordError::Unreadable { .. }) if is_begun => {
+                self.remove_cut(path);
+                None
+            }
+            read => Some(read),
+        }
+    }
+
+    /// Removes it unless somebody is at work on that namespace.
+    fn remove_cut(&self, path: &Path) {
+        let name = path.file_stem().and_then(OsStr::to_str);
+        let Some((cookie, boot_id)) = name.and_then(|name| name.split_once('-')) else {
+            return;
+        };
+        let Ok(cookie) = cookie.parse() else { return };
+        let boot_id = boot_id.to_owned();
+        let key = NamespaceKey { boot_id, cookie };
+        if let Ok(Some(_lock)) = self.try_lock_namespace(&key) {
+            // Reading it is what removes it.
+            let _ = self.read_applying(&key);
+        }
     }
 
     fn records_in(&self, shard: u8) -> Vec<PathBuf> {

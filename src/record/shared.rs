@@ -5,9 +5,11 @@
 //! server to it. So it stays when its last port goes, and is removed only
 //! after it has been empty and untouched for a while.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,9 @@ pub struct BridgeRecord {
     pub empty_since: Option<u64>,
 }
 
+/// How many this process has written, which may have several threads.
+static WRITTEN: AtomicU32 = AtomicU32::new(0);
+
 impl Store {
     fn bridge_path(&self, ifindex: u32) -> std::path::PathBuf {
         self.file("shared", &["bridge", &ifindex.to_string()])
@@ -45,7 +50,9 @@ impl Store {
     /// Writes down a bridge: before it is made, and when it falls empty.
     pub fn keep_bridge(&self, bridge: &BridgeRecord) -> Result<(), RecordError> {
         let path = self.bridge_path(bridge.ifindex);
-        let new = path.with_extension("new");
+        // Others may write of the same bridge, or sweep, meanwhile.
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let new = path.with_extension(format!("{number}.{}.new", std::process::id()));
         let bytes = serde_json::to_vec(bridge).unwrap_or_default();
         create_in_place(&new, |new| write_file(new, &bytes))?;
         fs::rename(&new, &path).map_err(|e| io_error(&path, e))
@@ -73,9 +80,10 @@ impl Store {
         let mut bridges = Vec::new();
         for entry in entries.flatten() {
             let path = entry.path();
-            // Killed while it was written: the bridge was not made, or its
-            // former record stands beside it.
             match path.extension() {
+                Some(_) if is_being_written(&path) => {}
+                // Killed while it was written: the bridge was not made, or its
+                // former record stands beside it.
                 Some(_) => remove(&path)?,
                 None => bridges.extend(read(&path)?),
             }
@@ -83,6 +91,14 @@ impl Store {
         bridges.sort_by(|a: &BridgeRecord, b| a.name.cmp(&b.name));
         Ok(bridges)
     }
+}
+
+/// Whether the process lives whose number is in the name.
+fn is_being_written(new: &Path) -> bool {
+    let stem = new.file_stem().map(Path::new);
+    let pid = stem.and_then(Path::extension).and_then(OsStr::to_str);
+    let pid = pid.and_then(|pid| pid.parse::<u32>().ok());
+    pid.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists())
 }
 
 fn read(path: &Path) -> Result<Option<BridgeRecord>, RecordError> {

@@ -17,7 +17,7 @@ use super::codec::{encode, read_record};
 use super::lock::{Lock, Locked, Mode};
 use super::{Record, RecordError};
 use crate::deadline::Deadline;
-use crate::reference::{NamespaceKey, Reference};
+use crate::reference::{LeaseId, NamespaceKey, Reference};
 use crate::request::IfName;
 
 /// What is behind the name of a record whose making has not ended.
@@ -187,6 +187,11 @@ impl Store {
         Lock::wait(&self.path("lock"), Locked::Bridge(name), mode, deadline)
     }
 
+    /// The same, unless another run is at it now.
+    pub fn try_lock_bridge(&self, name: &IfName) -> Result<Option<Lock>, RecordError> {
+        Lock::attempt(&self.path("lock"), Locked::Bridge(name), Mode::Exclusive)
+    }
+
     /// The kernel's two numbers are the name: nothing in it is a user's.
     fn complete_path(&self, key: &NamespaceKey) -> PathBuf {
         let NamespaceKey { boot_id, cookie } = key;
@@ -211,7 +216,7 @@ impl Store {
         })
     }
 
-    fn read_applying(&self, key: &NamespaceKey) -> Result<Option<Record>, RecordError> {
+    pub(super) fn read_applying(&self, key: &NamespaceKey) -> Result<Option<Record>, RecordError> {
         match read_record(&self.applying_path(key)) {
             // Killed while it was written: nothing had been made.
             Err(RecordError::Unreadable { .. }) => {
@@ -272,9 +277,16 @@ impl Store {
             let before = before.as_ref();
             if before.is_none_or(|r| r.attachment(attachment.ifindex).is_none()) {
                 self.release_mac(attachment.uplink_ifindex, attachment.mac, &begun.key)?;
+                self.forget_lease(&LeaseId {
+                    namespace: begun.key.clone(),
+                    ifindex: attachment.ifindex,
+                })?;
             }
         }
-        remove(&self.applying_path(&begun.key))
+        let path = self.applying_path(&begun.key);
+        // A run that was killed while it wrote that anew left this beside it.
+        remove(&path.with_extension("new"))?;
+        remove(&path)
     }
 
     /// Writes a complete record anew.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::error::cut;
-use super::{AddressWithGateway, Asked};
+use super::{AddressWithGateway, Asked, DhcpProgram};
 
 /// How long to wait for a lease where nobody says: more than the 3 s that
 /// dnsmasq pings a fresh address, and than a bridge listens before it forwards.
@@ -76,6 +76,8 @@ pub struct DhcpOptions {
     pub keep: Option<Asked<bool>>,
     /// What to do without an answer.
     pub fallback: Option<Asked<Fallback>>,
+    /// Who asks for the lease of IPv4; `None` means our own client.
+    pub program: Option<Asked<DhcpProgram>>,
 }
 
 impl DhcpOptions {
@@ -261,6 +263,15 @@ impl ClientId {
         let bytes = name.as_bytes();
         let end = bytes.len().min(MOST_ID_BYTES);
         Self([&[0], bytes.get(..end).unwrap_or_default()].concat())
+    }
+
+    /// An identifier of RFC 4361 §6.1: an association and who has it.
+    pub fn of_duid(iaid: u32, duid: &[u8]) -> Self {
+        const OF_DUID: u8 = 255;
+        let mut bytes = vec![OF_DUID];
+        bytes.extend(iaid.to_be_bytes());
+        bytes.extend(duid);
+        Self(bytes)
     }
 
     /// The bytes of option 61.

@@ -60,6 +60,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("addr", "ip"),
     ("ipv4", "ip"),
     ("ipv6", "ip"),
+    ("dhcp", "ip"),
     ("gateway", "gw"),
     ("interface", "ifname"),
     ("nic", "parent"),

@@ -10,6 +10,7 @@ pub mod annotations;
 pub mod dad;
 pub mod device;
 pub mod dhcp;
+pub mod dhcp_program;
 pub mod dns;
 pub mod error;
 pub mod glob;
@@ -45,6 +46,7 @@ pub use address::AddressWithGateway;
 pub use dad::Dad;
 pub use device::{DeviceRef, IpvlanMode, MacvlanMode, PciAddress};
 pub use dhcp::{ArpProbe, ClientId, DhcpOptions, DhcpServers, Dynamic, Fallback};
+pub use dhcp_program::{DhcpDialect, DhcpProgram};
 pub use dns::{Dns, DnsOptions, Hosts};
 pub use error::RequestError;
 pub use glob::Glob;
@@ -312,6 +314,11 @@ pub enum Announce {
 }
 
 impl Attachment {
+    /// Whether the container may start without it.
+    pub fn is_optional(&self) -> bool {
+        self.optional.as_ref().is_some_and(|asked| asked.value)
+    }
+
     /// How often a new address is announced, 0 to 5.
     pub fn announces(&self) -> u32 {
         match self.announce.as_ref().map(|asked| asked.value) {

@@ -37,6 +37,11 @@ impl PoolName {
         &self.0
     }
 
+    /// Whether addresses are chosen there, and not only held.
+    pub fn gives(&self) -> bool {
+        !self.0.starts_with("uplink@")
+    }
+
     /// Whether it is that of a named network, whose containers find their
     /// addresses again.
     pub fn is_network(&self) -> bool {

@@ -111,6 +111,26 @@ pub const DHCP_AND_ARP: [sock_filter; 14] = [
     end(ALL),
 ];
 
+/// The same without ARP, of packets of IPv4 that come without a header.
+pub const DHCP_BARE: [sock_filter; 11] = [
+    load(LOAD_WORD, IS_TAGGED),
+    skip(0, 0, 7),
+    load(LOAD_BYTE, PROTOCOL_AT - IPV4_AT),
+    skip(UDP, 0, 5),
+    load(LOAD_HALF, FRAGMENT_AT - IPV4_AT),
+    sock_filter {
+        code: JUMP_ANY_BIT,
+        jt: 3,
+        jf: 0,
+        k: FRAGMENT,
+    },
+    load(INDEX_BEHIND_HEADER, 0),
+    load(LOAD_HALF_BEHIND, 2),
+    skip(CLIENT_PORT, 1, 0),
+    end(0),
+    end(ALL),
+];
+
 /// Accepts ARP of others that say to have `address`, but not what is tagged for
 /// a VLAN: whoever listens for that is woken by nothing else.
 pub const fn claims_of(address: Ipv4Addr, own: [u8; 6]) -> [sock_filter; 12] {

@@ -4,7 +4,7 @@
 //! write below /proc/sys/net, `ovsdb` the database of Open vSwitch, `packet` the
 //! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
 //! in them, `router` what routers advertise, `udp` sockets of one address, `unix_http` questions to a daemon, `files` what a container finds names by,
-//! `nftables` who drops what bridges forward, `proc` what is read of processes, `seqpacket` the sockets that carry descriptors,
+//! `nftables` who drops what bridges forward, `proc` what is read of processes, `program` one that is run and what it leaves behind, `seqpacket` the sockets that carry descriptors,
 //! `events` what is waited for,
 //! `raw` every `unsafe` block. Knows no policy and no plan: it takes leaf types of
 //! `request` and plain values, and answers with the kernel's own words.
@@ -30,6 +30,7 @@ pub mod ovsdb;
 pub mod packet;
 pub mod pci;
 pub mod proc;
+pub mod program;
 pub mod raw;
 pub mod router;
 pub mod rtnl;

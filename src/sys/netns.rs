@@ -16,6 +16,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::fstat;
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 use super::raw;
 
@@ -35,7 +36,8 @@ impl Netns {
 
     /// The namespace that `path` leads to: /proc/PID/ns/net or a bind mount.
     ///
-    /// `EINVAL` when it is no namespace at all.
+    /// A file that is no namespace at all is opened as well, and refused by
+    /// whatever enters it (`EINVAL`); [`Netns::is_one`] tells.
     pub fn open(path: &Path) -> io::Result<Self> {
         // Who put a pipe there must not have us wait for a writer.
         let mut options = File::options();
@@ -46,6 +48,12 @@ impl Netns {
             fd,
             inode: (stat.st_dev, stat.st_ino),
         })
+    }
+
+    /// Whether it is a namespace, and not another file: a bind mount leaves the file
+    /// that it was made on.
+    pub fn is_one(&self) -> bool {
+        fstatfs(&self.fd).is_ok_and(|stat| stat.filesystem_type() == NSFS_MAGIC)
     }
 
     /// Device and inode number: equal for the same namespace, but used again
@@ -113,6 +121,18 @@ pub fn make_bound(path: &Path) -> io::Result<()> {
     let thread = std::thread::Builder::new().name("netns".to_owned());
     let made = thread.spawn(make)?.join();
     made.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+}
+
+/// Gives the calling thread mounts of its own, which it tells nobody of and can
+/// write to none of but /proc, and what it starts a PID namespace. There is no way
+/// back: the thread is for nothing else.
+pub fn leave_mounts_and_processes() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID)?;
+    // What the host unmounts is to go here too, or it would stay busy.
+    let (none, slave) = (None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE);
+    mount(none, "/", none, slave, none)?;
+    // dhcpcd sets up by it what it asks by, and goes without (`promote_secondaries`).
+    raw::make_all_read_only_but(c"/proc")
 }
 
 /// Unbinds what is bound at `path`; nothing is fine.

@@ -1,4 +1,5 @@
-//! Packet sockets: whole Ethernet frames of one interface (packet(7)).
+//! Packet sockets: whole Ethernet frames of one interface (packet(7)), or packets
+//! of IPv4 where the hardware is another and the kernel has to write its header.
 //!
 //! Closing one waits for an RCU grace period, 8 to 16 ms, so only what cannot
 //! be had otherwise opens one. A filter in the kernel keeps away all that its
@@ -14,10 +15,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, LinkAddr, SockFlag, SockType, recvfrom, socket};
 
 use super::netns::Netns;
-use super::{arp, raw};
+use super::{ETHERTYPE_IPV4, arp, raw};
 
 /// `PACKET_OUTGOING` (linux/if_packet.h): a frame that we sent ourselves.
 const OUTGOING: u8 = 4;
+/// A header of Ethernet.
+const HEADER_BYTES: usize = 14;
 /// Frames of our own side that are passed over at once.
 const MOST_PASSED_OVER: usize = 64;
 
@@ -26,6 +29,8 @@ const MOST_PASSED_OVER: usize = 64;
 pub struct PacketSocket {
     fd: OwnedFd,
     ifindex: u32,
+    /// Who hears what is sent, where frames have no header of ours.
+    everybody: Option<Vec<u8>>,
 }
 
 impl PacketSocket {
@@ -48,7 +53,36 @@ impl PacketSocket {
         let fd = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
         raw::attach_filter(&fd, program)?;
         raw::bind_packet(&fd, ifindex, ethertype)?;
-        Ok(Self { fd, ifindex })
+        Ok(Self {
+            fd,
+            ifindex,
+            everybody: None,
+        })
+    }
+
+    /// One in `netns` for hardware that is no Ethernet: packets of IPv4 that
+    /// `program` accepts, which go to the hardware address `everybody`. To who
+    /// uses it they stand behind a header of Ethernet all the same, which says
+    /// nothing.
+    pub fn open_bare_in(
+        (netns, home): (&Netns, &Netns),
+        ifindex: u32,
+        everybody: Vec<u8>,
+        program: &[sock_filter],
+    ) -> io::Result<Self> {
+        let open = || {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let fd = socket(AddressFamily::Packet, SockType::Datagram, flags, None)?;
+            raw::attach_filter(&fd, program)?;
+            raw::bind_packet(&fd, ifindex, Some(ETHERTYPE_IPV4))?;
+            let everybody = Some(everybody);
+            Ok(Self {
+                fd,
+                ifindex,
+                everybody,
+            })
+        };
+        netns.inside(home, open)?
     }
 
     /// The same in `netns`.
@@ -83,14 +117,38 @@ impl PacketSocket {
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         let ethertype = frame.get(12..14).and_then(|two| two.try_into().ok());
         let ethertype = u16::from_be_bytes(ethertype.ok_or(io::ErrorKind::InvalidInput)?);
-        raw::send_packet(&self.fd, (self.ifindex, ethertype), frame)
+        let by = (self.ifindex, ethertype);
+        match &self.everybody {
+            None => raw::send_packet(&self.fd, by, &[], frame),
+            Some(all) => {
+                let packet = frame.get(HEADER_BYTES..).unwrap_or_default();
+                raw::send_packet(&self.fd, by, all, packet)
+            }
+        }
+    }
+
+    /// Receives one frame, or what is one with the header that nobody sent.
+    fn receive_one(&self, buffer: &mut [u8]) -> nix::Result<(usize, Option<LinkAddr>)> {
+        let fd = self.fd.as_raw_fd();
+        let header = match self.everybody {
+            Some(_) => HEADER_BYTES,
+            None => 0,
+        };
+        let Some((first, rest)) = buffer.split_at_mut_checked(header) else {
+            return Err(Errno::EMSGSIZE);
+        };
+        let (length, from) = recvfrom::<LinkAddr>(fd, rest)?;
+        if let Some(ethertype) = first.last_chunk_mut::<2>() {
+            *ethertype = ETHERTYPE_IPV4.to_be_bytes();
+        }
+        Ok((length.saturating_add(header), from))
     }
 
     /// Fills `buffer` with the next frame that somebody else sent, and returns
     /// its length, cut to the buffer's; `None` when none came until `end`.
     pub fn receive(&self, buffer: &mut [u8], end: Instant) -> io::Result<Option<usize>> {
         loop {
-            match recvfrom::<LinkAddr>(self.fd.as_raw_fd(), buffer) {
+            match self.receive_one(buffer) {
                 Ok((_, Some(from))) if from.pkttype() == OUTGOING => {}
                 Ok((length, _)) => return Ok(Some(length.min(buffer.len()))),
                 Err(Errno::EINTR) => {}
@@ -113,7 +171,7 @@ impl PacketSocket {
     pub fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         // Whoever floods the link from our own side must not keep us here.
         for _ in 0..MOST_PASSED_OVER {
-            match recvfrom::<LinkAddr>(self.fd.as_raw_fd(), buffer) {
+            match self.receive_one(buffer) {
                 Ok((_, Some(from))) if from.pkttype() == OUTGOING => {}
                 Ok((length, _)) => return Ok(Some(length.min(buffer.len()))),
                 Err(Errno::EINTR | Errno::ENETDOWN) => {}

@@ -5,15 +5,22 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod child;
+mod heap;
+mod mounts;
+mod signals;
 
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::libc;
-use nix::sys::signal::{SigHandler, Signal};
 
 pub use arena::Arena;
+pub use child::{hear_signals, inherit_nothing};
+pub use heap::share_heaps;
+pub use mounts::make_all_read_only_but;
+pub use signals::{default_signal, ignore_signal};
 
 /// `SO_NETNS_COOKIE` (include/uapi/asm-generic/socket.h, since Linux 5.14).
 const SO_NETNS_COOKIE: libc::c_int = 71;
@@ -239,14 +246,25 @@ pub fn bind_packet(socket: impl AsFd, ifindex: u32, protocol: Option<u16>) -> io
     Ok(())
 }
 
-/// Sends a frame of `protocol`, its header included, by one interface, whatever
-/// the packet socket is bound to.
+/// Sends a frame of `protocol` by one interface, whatever the packet socket is
+/// bound to: with its header, or to the hardware address `to` where the kernel
+/// makes that.
+///
+/// The address of struct sockaddr_ll has eight bytes, and may have as many as the
+/// hardware's has (net/packet/af_packet.c, `packet_snd`).
 pub fn send_packet(
     socket: impl AsFd,
     (ifindex, protocol): (u32, u16),
+    to: &[u8],
     frame: &[u8],
 ) -> io::Result<()> {
-    let (address, length) = packet_address(ifindex, protocol);
+    let family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or_default();
+    let mut address = Vec::from(family.to_ne_bytes());
+    address.extend(protocol.to_be_bytes());
+    address.extend(ifindex.to_ne_bytes());
+    address.extend([0, 0, 0, u8::try_from(to.len()).unwrap_or_default()]);
+    address.extend_from_slice(to);
+    address.resize(address.len().max(mem::size_of::<libc::sockaddr_ll>()), 0);
     // SAFETY: `frame` and `address` are readable for as long as they say, and
     // outlive the call.
     let sent = unsafe {
@@ -255,8 +273,8 @@ pub fn send_packet(
             frame.as_ptr().cast(),
             frame.len(),
             0,
-            (&raw const address).cast(),
-            length,
+            address.as_ptr().cast(),
+            libc::socklen_t::try_from(address.len()).unwrap_or_default(),
         )
     };
     if sent < 0 {
@@ -348,13 +366,6 @@ pub fn random(bytes: &mut [u8]) -> io::Result<()> {
     if usize::try_from(length) != Ok(bytes.len()) {
         return Err(io::Error::last_os_error());
     }
-    Ok(())
-}
-
-/// Ignores a signal from now on (signal(2)).
-pub fn ignore_signal(signal: Signal) -> io::Result<()> {
-    // SAFETY: SIG_IGN is no handler that could run.
-    unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) }?;
     Ok(())
 }
 

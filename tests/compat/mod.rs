@@ -12,7 +12,7 @@
 //! | 11, 12 | a client that is not installed, or needs Docker | 48 to 51: the client is built in |
 //! | 30 | IPv6 with busybox installed | 29: nothing is asked of it |
 //! | 33, 52, 57 | no arping; files in /var/run/netns | looked at in every case |
-//! | 37 | LXC | `host::find::tests::a_container_of_lxc_runs_where_its_cgroup_has_an_init` |
+//! | 37 | LXC | `host::find::tests::a_container_of_lxc_or_incus_runs_where_its_cgroup_has_an_init` |
 //! | 38, 39 | `--direct-phys` | `direct` |
 //! | 42 | a child of an InfiniBand interface | `frontend::classic::asked`, `plan::handover` (unit tests) |
 //! | 43 | a radio | `direct`, `wifi` |

@@ -1,6 +1,15 @@
 //! Leases by other links than ports of a bridge, and beside other addresses.
 
 use std::process::Command;
+use std::time::Duration;
+
+use pipework::dhcp::acquire::{Acquiring, Client, Got, acquire};
+use pipework::dhcp::io;
+use pipework::dhcp::v4::{Config, Machine};
+use pipework::dhcp::wire::Hardware;
+use pipework::request::ArpProbe;
+use pipework::sys::clock::since_boot;
+use pipework::sys::netns::Netns;
 
 use crate::plain::{addresses, alone, routes};
 use crate::support::dhcp_server::{GIVEN, Scripted};
@@ -97,5 +106,50 @@ fn privacy_and_what_of_a_router_is_taken_are_settings_of_the_interface() {
         let path = "/proc/sys/net/ipv6/conf/eth1/accept_ra_rtr_pref";
         let set = lab.inside(&container, || std::fs::read_to_string(path).unwrap());
         assert_eq!(set.trim(), "0");
+    });
+}
+
+#[test]
+fn what_is_said_on_infiniband_goes_by_a_socket_that_writes_no_header() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Scripted::ordinary(lab, &machine);
+        // Ethernet, for want of a card: the kernel writes its header as it would
+        // write the other, to the address that it says everybody hears.
+        let container = lab.any_container();
+        let pid = container.pid();
+        ip(&format!(
+            "link add to-web type veth peer name eth1 netns {pid}"
+        ));
+        ip("link set to-web master br0 up");
+        let index = lab.inside(&container, || {
+            ip("link set eth1 up");
+            ip_json("link show eth1")[0]["ifindex"].as_u64().unwrap()
+        });
+        let ifindex = u32::try_from(index).unwrap();
+        let path = format!("/proc/{pid}/ns/net");
+        let netns = Netns::open(path.as_ref()).unwrap();
+        let home = Netns::own().unwrap();
+        let hardware = Hardware::Infiniband;
+        let config = Config {
+            broadcast: true,
+            ..Config::new(hardware, vec![0xff, 0, 0, 0, 7, 0, 3, 0, 32])
+        };
+        let machine = Machine::new(config, None, 7);
+        let mut client = io::Client::new(machine, hardware, ArpProbe::Fast, 7).unwrap();
+        client.listen(io::open(hardware, (&netns, &home), ifindex).unwrap());
+        let until = since_boot() + Duration::from_secs(10);
+        let client = Client::V4(Box::new(client));
+        let got = acquire(&mut [Acquiring { client, until }]).unwrap();
+        let Ok(Got::V4(bound)) = &got[0] else {
+            panic!("{got:?}: {:?}", server.heard());
+        };
+        assert_eq!(bound.lease.address.addr(), GIVEN);
+        let heard = server.heard();
+        assert!(
+            heard
+                .iter()
+                .all(|m| m.hardware == Some(hardware) && m.broadcast)
+        );
     });
 }

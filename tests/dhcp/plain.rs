@@ -38,6 +38,22 @@ pub fn routes(lab: &Lab, container: &Container) -> Vec<String> {
 }
 
 #[test]
+fn a_long_wait_for_the_uplink_leaves_a_lease_the_rest_of_the_time() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = Scripted::ordinary(lab, &machine);
+        let container = lab.container("web");
+        lab.attach(&container, &alone(&["pipework.wait=30s"])).ok();
+        assert_eq!(addresses(lab, &container).len(), 1);
+        // Who asks for more than there is hears of it before anything is made.
+        let container = lab.container("db");
+        let both = ["pipework.wait=30s", "pipework.dhcp.timeout=20s"];
+        let refused = lab.attach(&container, &alone(&both)).refused(22);
+        assert!(refused.contains("may wait 50 s"), "{refused}");
+    });
+}
+
+#[test]
 fn the_lease_is_there_before_the_first_instruction_and_ends_by_itself() {
     lab!(|lab| {
         let machine = lab.lan("br0");

@@ -5,7 +5,16 @@ use pipework::dhcp::wire::{Hardware, MessageType};
 
 use crate::plain::{ALONE, alone};
 use crate::support::dhcp_server::Scripted;
-use crate::support::lab::{ip_json, lab};
+use crate::support::lab::{Lab, ip_json, lab};
+
+/// A server that has heard a container `web` which was told `further`.
+fn told(lab: &Lab, further: &[&str]) -> Scripted {
+    let machine = lab.lan("br0");
+    let server = Scripted::ordinary(lab, &machine);
+    let container = lab.container("web");
+    lab.attach(&container, &alone(further)).ok();
+    server
+}
 
 #[test]
 fn a_client_names_itself_by_its_mac_and_its_container() {
@@ -34,15 +43,14 @@ fn a_client_names_itself_by_its_mac_and_its_container() {
 #[test]
 fn what_is_written_is_sent_in_its_place() {
     lab!(|lab| {
-        let machine = lab.lan("br0");
-        let server = Scripted::ordinary(lab, &machine);
-        let container = lab.container("web");
-        let asked = alone(&[
-            "pipework.dhcp.hostname=printer",
-            "pipework.dhcp.client-id=front-door",
-            "pipework.dhcp.vendor-class=pipework:1",
-        ]);
-        lab.attach(&container, &asked).ok();
+        let server = told(
+            lab,
+            &[
+                "pipework.dhcp.hostname=printer",
+                "pipework.dhcp.client-id=front-door",
+                "pipework.dhcp.vendor-class=pipework:1",
+            ],
+        );
         let discover = server.first(MessageType::Discover);
         let option = |code| discover.options.get(code).map(<[u8]>::to_vec);
         assert_eq!(option(code::HOST_NAME), Some(b"printer".to_vec()));
@@ -58,15 +66,14 @@ fn what_is_written_is_sent_in_its_place() {
 #[test]
 fn a_domain_name_takes_the_host_names_place_and_a_user_class_has_its_length() {
     lab!(|lab| {
-        let machine = lab.lan("br0");
-        let server = Scripted::ordinary(lab, &machine);
-        let container = lab.container("web");
-        let asked = alone(&[
-            "pipework.dhcp.hostname=printer",
-            "pipework.dhcp.fqdn=printer.example.net",
-            "pipework.dhcp.user-class=lab",
-        ]);
-        lab.attach(&container, &asked).ok();
+        let server = told(
+            lab,
+            &[
+                "pipework.dhcp.hostname=printer",
+                "pipework.dhcp.fqdn=printer.example.net",
+                "pipework.dhcp.user-class=lab",
+            ],
+        );
         for kind in [MessageType::Discover, MessageType::Request] {
             let message = server.first(kind);
             // RFC 4702 §3.1: never both.
@@ -82,10 +89,7 @@ fn a_domain_name_takes_the_host_names_place_and_a_user_class_has_its_length() {
 #[test]
 fn what_a_client_has_a_use_for_is_asked_for_in_the_order_of_its_liking() {
     lab!(|lab| {
-        let machine = lab.lan("br0");
-        let server = Scripted::ordinary(lab, &machine);
-        let container = lab.container("web");
-        lab.attach(&container, &ALONE).ok();
+        let server = told(lab, &[]);
         // RFC 3442: classless routes before routers and static ones.
         let wanted = [1, 121, 3, 33, 249, 6, 15, 119, 26, 42, 28];
         for kind in [MessageType::Discover, MessageType::Request] {

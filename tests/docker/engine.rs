@@ -56,11 +56,14 @@ impl Docker {
         answers.ok();
     }
 
-    /// Kills dockerd alone; its containers and their shims stay.
-    pub fn kill(&self) {
-        self.sh("kill -9 $(pidof dockerd); \
-                 while pidof dockerd >/dev/null; do sleep 0.05; done; rm -f /run/docker.pid")
-            .ok();
+    /// Ends dockerd alone by a signal; its containers and their shims stay (live-restore).
+    pub fn end(&self, signal: &str) {
+        self.sh(&format!(
+            "kill -{signal} $(pidof dockerd); \
+             for i in $(seq 600); do pidof dockerd >/dev/null || break; sleep 0.05; done; \
+             ! pidof dockerd && rm -f /run/docker.pid"
+        ))
+        .ok();
     }
 
     /// Runs `docker` with a line of arguments.

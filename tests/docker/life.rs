@@ -43,12 +43,29 @@ pub fn a_container_lives_on_while_the_daemon_is_killed(docker: &Docker) {
     docker.docker(&run).ok();
     let mac = assert_complete(&docker.look("web"));
     let pid = pid_of(docker);
-    docker.kill();
-    docker.sh("ping -c 1 -W 5 10.0.0.5").ok();
-    docker.start();
-    assert_eq!(pid_of(docker), pid);
-    assert_eq!(assert_complete(&docker.look("web")), mac);
+    for signal in ["KILL", "TERM"] {
+        docker.end(signal);
+        docker.sh("ping -c 1 -W 5 10.0.0.5").ok();
+        docker.start();
+        assert_eq!(pid_of(docker), pid, "{signal}");
+        assert_eq!(assert_complete(&docker.look("web")), mac, "{signal}");
+    }
     docker.docker("rm -f web").ok();
+}
+
+/// The container that runs is found by each of these names and plugged in.
+fn assert_found(docker: &Docker, names: &[&str]) {
+    for name in names {
+        let line = format!("pipework attach {name} bridge=br0 ip=10.7.0.5/24");
+        docker.sh(&line).ok();
+        let said = docker.sh(&format!("pipework detach {name}")).ok();
+        assert_eq!(said, "eth1 of plain is unplugged\n", "{name}");
+    }
+    docker.docker("stop -t 0 plain").ok();
+    let stopped = docker.sh("pipework br0 plain 10.7.0.5/24");
+    assert_eq!(stopped.status.code(), Some(1), "{stopped:?}");
+    let words = "plain (docker) is not running";
+    assert!(stopped.stderr.contains(words), "{stopped:?}");
 }
 
 pub fn commands_on_a_container_reach_the_real_runtime(docker: &Docker) {
@@ -61,6 +78,8 @@ pub fn commands_on_a_container_reach_the_real_runtime(docker: &Docker) {
     docker.docker("top plain").ok();
     let code = docker.docker("exec plain /bin/busybox sh -c 'exit 7'");
     assert_eq!(code.status.code(), Some(7));
+    let id = docker.docker("inspect -f '{{.Id}}' plain").ok();
+    assert_found(docker, &["plain", id.trim(), &id[..12], "docker:plain"]);
     docker.docker("rm -f plain").ok();
     let asked = |program: &str| docker.sh(&format!("{program} --version")).ok();
     assert_eq!(asked("pipework-runtime"), asked("runc"));

@@ -88,4 +88,15 @@ pub fn a_container_in_anothers_namespace_shares_its_interface(docker: &Docker) {
     assert_eq!(host_links(docker).len(), 1);
     assert_eq!(assert_complete(&docker.look("base")), mac);
     docker.docker("rm -f base").ok();
+    assert_nothing_left(docker);
+    // One that was there first and asks for nothing has what the other asked for, for
+    // as long as it lives itself.
+    docker
+        .docker("run -d --name base --network none bb /bin/look stay")
+        .ok();
+    assert!(!docker.look("base").contains("eth1"));
+    assert_complete(&docker.docker(&beside).ok());
+    assert_complete(&docker.look("base"));
+    docker.docker("rm -f base").ok();
+    docker.sh("pipework gc").ok();
 }

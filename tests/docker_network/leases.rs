@@ -5,12 +5,17 @@ use serde_json::Value;
 use crate::lan::eventually;
 use crate::plugin::Lan;
 
-const DNSMASQ: &str = "dnsmasq --no-daemon --conf-file=/dev/null --user=root --port=0 \
-    --interface=br0 --bind-interfaces --dhcp-authoritative --log-dhcp \
+/// A host of its own on the LAN: what is said to the host itself is not heard there.
+const SERVER: &str = "ip netns add server; ip link add far0 type veth peer name lan0 netns server; \
+    ip link set far0 master br0 up; ip -n server addr add 10.0.0.2/24 dev lan0; \
+    ip -n server link set lan0 up";
+const DNSMASQ: &str = "ip netns exec server dnsmasq --no-daemon --conf-file=/dev/null --user=root \
+    --port=0 --interface=lan0 --bind-interfaces --dhcp-authoritative --log-dhcp \
     --dhcp-leasefile=/tmp/dnsmasq.leases --dhcp-option=3,10.0.0.1 \
     --dhcp-range=10.0.0.100,10.0.0.110,1h";
 
 fn serve(lan: &Lan) {
+    lan.sh(SERVER).ok();
     lan.run_in_background("dnsmasq", DNSMASQ);
     lan.run_in_background("daemon", "pipework daemon");
     assert!(eventually(|| lan
@@ -27,7 +32,7 @@ fn leases(lan: &Lan) -> Vec<Value> {
 
 pub fn a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again(lan: &Lan) {
     serve(lan);
-    lan.docker("network create -d pipework -o bridge=br0 -o dhcp=true --ipam-driver null home")
+    lan.docker("network create -d pipework -o bridge=br0 -o dhcp=true -o dhcp.release=true --ipam-driver null home")
         .ok();
     lan.docker(
         "run -d --name web --network name=home,driver-opt=dhcp.hostname=web bb /bin/look stay",
@@ -58,9 +63,29 @@ pub fn a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again(lan: &La
     assert_eq!(lan.inspect("web", "home")["IPAddress"], address.as_str());
     assert!(eventually(has_lifetime), "{}", lan.plugin_log());
     lan.kill_plugin();
+    // As if it had been killed before it told who keeps the lease: whoever looks
+    // next does.
+    let wishes =
+        |is_default| format!("grep -l '\"default_route\":{is_default}' /run/pipework/leases/*");
+    lan.sh("sed -i 's/\"default_route\":false/\"default_route\":true/' /run/pipework/leases/*")
+        .ok();
+    lan.sh(&wishes(true)).ok();
     lan.start_plugin();
+    assert!(
+        eventually(|| lan.sh(&wishes(false)).status.success()),
+        "{}",
+        lan.plugin_log()
+    );
     lan.docker("run --rm --network home bb /bin/look").ok();
+    // The server hears of the end, though dockerd has taken the interface away.
+    let releases = || lan.said("dnsmasq").matches("DHCPRELEASE").count();
+    let before = releases();
     lan.docker("rm -f web").ok();
+    assert!(
+        eventually(|| releases() > before),
+        "{}",
+        lan.said("dnsmasq")
+    );
     lan.assert_no_endpoint();
     assert!(eventually(|| leases(lan).is_empty()), "{:?}", leases(lan));
     lan.docker("network rm home").ok();

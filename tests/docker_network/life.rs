@@ -27,10 +27,14 @@ pub fn the_plugin_may_be_killed_and_started_at_any_time(lan: &Lan) {
 
 pub fn dockerd_may_be_killed_while_containers_live_on(lan: &Lan) {
     let seen = web(lan);
-    lan.kill();
+    lan.end("KILL");
     lan.sh("ping -c 1 -W 5 10.0.0.5").ok();
     lan.kill_plugin();
     lan.start_plugin();
+    lan.start();
+    assert_eq!(lan.look("web"), seen);
+    lan.end("TERM");
+    lan.sh("ping -c 1 -W 5 10.0.0.5").ok();
     lan.start();
     assert_eq!(lan.look("web"), seen);
     lan.docker("stop -t 1 web").ok();
@@ -80,11 +84,11 @@ pub fn fifty_that_come_and_go_leave_nothing_and_twenty_start_at_once(lan: &Lan) 
 
 /// Everything that a reboot ends, and another boot's id in what it leaves.
 fn reboot(lan: &Lan) {
-    lan.kill();
+    lan.end("KILL");
     lan.kill_plugin();
     lan.sh(
         "kill -9 $(pidof look containerd-shim-runc-v2 containerd dockerd)
-         while pidof look containerd >/dev/null; do sleep 0.05; done
+         for i in $(seq 600); do pidof look containerd >/dev/null || break; sleep 0.05; done
          for path in /run/docker/netns/* /run/pipework/docker/*; do umount $path; done
          for link in $(ip -o link | grep -o ' pw[^:@]*'); do ip link del $link; done
          rm -rf /run/pipework /run/docker /run/docker.pid

@@ -63,7 +63,9 @@ impl Lan {
     /// Kills the plugin alone.
     pub fn kill_plugin(&self) {
         self.sh("kill -9 $(pgrep -xf 'pipework docker-plugin'); \
-                 while pgrep -xf 'pipework docker-plugin' >/dev/null; do sleep 0.05; done")
+                 for i in $(seq 600); do \
+                     pgrep -xf 'pipework docker-plugin' >/dev/null || exit 0; sleep 0.05; \
+                 done; exit 1")
             .ok();
     }
 

@@ -113,17 +113,33 @@ pub fn ipv6_internal_and_several_networks_come_and_go(lan: &Lan) {
 }
 
 pub fn a_macvlan_of_a_card_and_a_port_with_options_work_alike(lan: &Lan) {
-    lan.sh("ip link add up0 type veth peer name far0; ip link set up0 up; ip link set far0 master br0 up")
+    lan.sh("ip link add up0 type veth peer name far0; ip link set up0 up; ip link set far0 master br0 up; \
+            ip addr add 192.0.2.1/24 dev up0")
         .ok();
-    lan.docker(
-        "network create -d pipework -o parent=up0 -o mode=bridge --subnet 10.0.0.0/24 \
-         --gateway 10.0.0.1 card",
-    )
-    .ok();
+    let card = "network create -d pipework -o mode=bridge --subnet 10.0.0.0/24 --gateway 10.0.0.1";
+    // Without an end on the host nobody would keep to it.
+    let refused = lan.docker(&format!("{card} -o parent=up0 -o rate.out=10mbit card"));
+    assert!(
+        refused.stderr.contains("use a bridge"),
+        "{}",
+        refused.stderr
+    );
+    lan.docker(&format!("{card} -o link=up0 -o rate.in=10mbit card"))
+        .ok();
+    // By its name alone that cannot be said; nor has every kernel such limits.
+    let refused = lan.docker("run --rm --network card bb /bin/look");
+    assert!(!refused.status.success());
+    lan.assert_no_endpoint();
+    lan.docker("network rm card").ok();
+    lan.docker(&format!("{card} -o parent=up0 -o host-access=true card"))
+        .ok();
     lan.docker("run -d --name web --network card --ip 10.0.0.60 bb /bin/look stay")
         .ok();
     let kind = lan.docker("exec web /bin/look").ok();
     assert!(kind.contains("addr eth0 10.0.0.60/24"), "{kind}");
+    // The host's address on the card is none of the subnet.
+    let routes = lan.docker("exec web /bin/busybox ip route").ok();
+    assert!(routes.contains("192.0.2.1 dev eth0"), "{routes}");
     lan.sh("ping -c 1 -W 5 10.0.0.60").ok();
     lan.docker("rm -f web").ok();
     lan.assert_no_endpoint();

@@ -2,6 +2,7 @@
 //! switch works where the kernel has none.
 
 use crate::plugin::Lan;
+use crate::vswitch::{start, stop};
 
 const FILE: &str = r#"services:
   web:
@@ -25,23 +26,8 @@ networks:
     ipam: {config: [{subnet: 10.8.0.0/24, gateway: 10.8.0.1}]}
 "#;
 
-/// Open vSwitch with a bridge ovs0, on which the world is in both VLANs.
-fn start(lan: &Lan) {
-    lan.sh(
-        "mkdir -p /run/openvswitch /etc/openvswitch /var/log/openvswitch
-         ovsdb-tool create /etc/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
-         ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file \
-             /etc/openvswitch/conf.db >/dev/null 2>&1 || exit 1
-         ovs-vsctl --no-wait init
-         ovs-vswitchd --pidfile --detach --log-file >/dev/null 2>&1 || exit 1
-         ovs-vsctl --timeout=30 add-br ovs0 -- set Bridge ovs0 datapath_type=netdev \
-             -- add-port ovs0 host100 tag=100 -- set Interface host100 type=internal \
-             -- add-port ovs0 host200 tag=200 -- set Interface host200 type=internal
-         ip link set host100 up && ip addr add 10.7.0.1/24 dev host100
-         ip link set host200 up && ip addr add 10.8.0.1/24 dev host200",
-    )
-    .ok();
-}
+/// The places of the world itself on ovs0.
+const WORLD: [(u16, &str); 2] = [(100, "10.7.0.1/24"), (200, "10.8.0.1/24")];
 
 /// The tags of the containers' ports.
 fn tags(lan: &Lan) -> Vec<String> {
@@ -56,7 +42,7 @@ fn tags(lan: &Lan) -> Vec<String> {
 }
 
 pub fn two_services_are_in_two_vlans_and_leave_no_row(lan: &Lan) {
-    start(lan);
+    start(lan, &WORLD);
     lan.write("/srv/lan/compose.yaml", FILE);
     let compose = |line: &str| {
         lan.sh(&format!("cd /srv/lan && docker compose {line}"))
@@ -71,8 +57,5 @@ pub fn two_services_are_in_two_vlans_and_leave_no_row(lan: &Lan) {
     lan.sh("ping -c 1 -W 5 10.7.0.20").ok();
     compose("down -t 1");
     assert_eq!(tags(lan), [""; 0]);
-    lan.sh("ovs-vsctl --timeout=30 del-br ovs0
-         kill $(cat /run/openvswitch/ovs-vswitchd.pid /run/openvswitch/ovsdb-server.pid)
-         rm -rf /run/openvswitch /etc/openvswitch")
-        .ok();
+    stop(lan);
 }

@@ -1,9 +1,10 @@
 //! The way that ARCHITECTURE.md leads through the source: every file, function
-//! and type that it names is there.
+//! and type that it names is there, and who imports whom is as it is drawn.
 
 use std::fs;
 use std::path::Path;
 
+use crate::table::MAY_IMPORT;
 use crate::{at, read};
 
 /// All files of the source below a folder, by their path in the checkout.
@@ -110,4 +111,53 @@ fn the_modules_of_the_table_are_there() {
         assert!(found, "there is no module {module}");
     }
     assert!(modules.len() > 20, "{modules:?}");
+}
+
+/// Types for anybody, which the drawing leaves out.
+const LEAVES: [&str; 3] = ["rt", "reference", "deadline"];
+
+/// The rows of the drawing, `module → what it imports`, whose lists end where
+/// several spaces begin.
+fn drawn() -> Vec<(String, Vec<String>)> {
+    let section = section("Modules");
+    let drawing = section.split("```").nth(1).unwrap();
+    let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+    for line in drawing.lines() {
+        let list = match line.split_once('→') {
+            Some((module, list)) if !module.contains('←') => {
+                rows.push((module.trim().to_owned(), Vec::new()));
+                list.strip_prefix(' ').unwrap_or(list)
+            }
+            None if line.starts_with(' ') => line.trim_start(),
+            Some(_) | None => continue,
+        };
+        let list = list.split("   ").next().unwrap();
+        let names = list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        rows.last_mut().unwrap().1.extend(names.map(str::to_owned));
+    }
+    rows
+}
+
+#[test]
+fn the_drawing_of_imports_is_the_table_that_is_tested() {
+    // The binary is a crate of its own, and errors are drawn in words.
+    let in_words = ["lib", "main", "error", "hint", "logging"];
+    let drawn: Vec<_> = drawn().into_iter().filter(|row| row.0 != "main").collect();
+    for (module, listed) in &drawn {
+        let row = MAY_IMPORT.iter().find(|row| row.0 == module);
+        let (_, allowed) = row.unwrap_or_else(|| panic!("{module} is in no row of the table"));
+        let mut allowed: Vec<&str> = allowed.to_vec();
+        allowed.retain(|import| !LEAVES.contains(import));
+        allowed.sort_unstable();
+        assert_eq!(*listed, allowed, "{module}");
+    }
+    // Parts of a module have rows of their own, with their reasons.
+    for (module, _) in MAY_IMPORT.iter().filter(|row| !row.0.contains("::")) {
+        let is_told = in_words.contains(module) || LEAVES.contains(module);
+        let is_drawn = drawn.iter().any(|row| row.0 == *module);
+        assert!(is_told || is_drawn, "{module} is not drawn");
+    }
 }

@@ -39,6 +39,47 @@ pub fn nri_is_switched_on_where_it_is_off_and_off_again(world: &World) {
     );
 }
 
+pub fn the_plugin_is_required_from_2_2_on_where_it_is_a_service_of_the_host(world: &World) {
+    // No Debian has it yet: the newest that there is, by another number.
+    world
+        .sh("mv /usr/bin/containerd /usr/bin/containerd.real && \
+             printf '%s\n' '#!/bin/sh' \
+             'case $* in --version) echo containerd example.org/c v2.2.6 0;; *) exec containerd.real \"$@\";; esac' \
+             >/usr/bin/containerd && chmod +x /usr/bin/containerd")
+        .ok();
+    let path = "/etc/containerd/config.toml";
+    let on = "version = 2\n\n[plugins.\"io.containerd.nri.v1.nri\"]\n  disable = false # fast\n";
+    world.write(path, on);
+    let before = files(world);
+    let said = install(world, "containerd").ok();
+    assert!(
+        said.contains("once pipework-nri.service is enabled"),
+        "{said}"
+    );
+    assert_eq!(world.sh(&format!("cat {path}")).ok(), on);
+    let wants = "/etc/systemd/system/multi-user.target.wants";
+    world
+        .sh(&format!(
+            "mkdir -p {wants} && ln -s /nowhere {wants}/pipework-nri.service"
+        ))
+        .ok();
+    let said = install(world, "containerd").ok();
+    assert!(!said.contains("pods begin without"), "{said}");
+    let now = world.sh(&format!("cat {path}")).ok();
+    assert!(now.starts_with(on), "{now}");
+    for line in [
+        "enable = true",
+        "required_plugins = [\"pipework\"]",
+        "tolerate_missing_plugins_annotation = \"tolerate-missing-plugins.noderesource.dev\"",
+    ] {
+        assert!(now.contains(line), "{now}");
+    }
+    let again = install(world, "containerd").ok();
+    assert!(again.contains("nothing to change"), "{again}");
+    install(world, "containerd --undo").ok();
+    assert_as(&before, world);
+}
+
 pub fn a_runtime_of_our_name_hands_annotations_on(world: &World) {
     let before = files(world);
     install(world, "containerd --runtime").ok();
@@ -57,14 +98,85 @@ pub fn a_runtime_of_our_name_hands_annotations_on(world: &World) {
 pub fn a_container_of_its_own_client_has_our_runtime(world: &World) {
     // nerdctl is not in Debian: the same words by containerd's own client.
     world.sh("ln -s /bin/true /usr/local/bin/nerdctl").ok();
+    let before = files(world);
     drop(world.spawn(&["sh", "-c", "exec containerd >/tmp/containerd.log 2>&1"]));
     let is_up = crate::lan::eventually(|| world.sh("ctr version").status.success());
     assert!(is_up, "{}", world.sh("tail /tmp/containerd.log").stdout);
+    // Nothing of its own says that it calls us, so that is written down.
+    let said = install(world, "nerdctl").ok();
+    assert!(said.contains("noted that it calls"), "{said}");
+    let known = world.sh("cat /var/lib/pipework/install/manifest.json").ok();
+    assert!(known.contains("\"nerdctl\""), "{known}");
+    let again = install(world, "nerdctl").ok();
+    assert!(again.contains("nothing to change"), "{again}");
+    let other = install(world, "docker --undo").ok();
+    assert_eq!(other, "", "{other}");
     let done = install(world, "nerdctl --verify");
-    if done.stderr.contains("needs libraries") {
+    let is_static = !done.stderr.contains("needs libraries");
+    install(world, "nerdctl --undo").ok();
+    assert_as(&before, world);
+    if !is_static {
         skip!("the program under test is not static");
     }
     let said = done.ok();
     assert!(said.contains("verified: a container had"), "{said}");
-    world.sh("rm /usr/local/bin/nerdctl").ok();
+}
+
+/// What is written down of how `systemctl` was called.
+const SYSTEMCTL: &str = "#!/bin/sh\necho \"$@\" >>/tmp/systemctl\n";
+
+pub fn who_is_told_to_is_restarted_once_and_only_where_something_changed(world: &World) {
+    // No systemd runs here, and CRI-O is in no Debian that has packages of it.
+    world
+        .sh("rm -f /usr/bin/systemctl; mkdir -p /run/systemd/system")
+        .ok();
+    world.write("/usr/bin/systemctl", SYSTEMCTL);
+    world.write(
+        "/usr/local/bin/crio",
+        "#!/bin/sh\necho crio version 1.29.4\n",
+    );
+    world
+        .sh("chmod 755 /usr/bin/systemctl /usr/local/bin/crio")
+        .ok();
+    let calls = || {
+        world
+            .sh("cat /tmp/systemctl 2>/dev/null; rm -f /tmp/systemctl")
+            .stdout
+    };
+    let version = world.sh("containerd --version").ok();
+    let said = install(world, "containerd --runtime").ok();
+    let found = said.split(' ').nth(1).unwrap_or_default();
+    assert!(
+        version.contains(found) && found.contains('.'),
+        "{found}: {version}"
+    );
+    assert!(
+        said.contains("to have it read: systemctl restart containerd"),
+        "{said}"
+    );
+    assert_eq!(calls(), "");
+    let said = install(world, "containerd --undo --reload").ok();
+    assert!(said.contains("containerd was restarted"), "{said}");
+    assert_eq!(calls(), "restart containerd\n");
+    let said = install(world, "crio --reload").ok();
+    assert!(
+        said.starts_with("crio 1.29.4 (/usr/local/bin/crio)\n"),
+        "{said}"
+    );
+    assert_eq!(calls(), "restart crio\n");
+    let drop_in = "/etc/crio/crio.conf.d/99-pipework.conf";
+    let text = world.sh(&format!("cat {drop_in}")).ok();
+    assert!(text.contains("enable_nri = true"), "{text}");
+    let again = install(world, "crio").ok();
+    assert!(again.contains("nothing to change"), "{again}");
+    install(world, "crio --undo --reload").ok();
+    assert_eq!(calls(), "restart crio\n");
+    world.sh("[ ! -e /etc/crio ]").ok();
+    // One that fails to restart is not said to have done so.
+    world.write(
+        "/usr/bin/systemctl",
+        "#!/bin/sh\necho no such unit >&2; exit 5\n",
+    );
+    assert_refused(install(world, "crio --reload"), "no such unit");
+    install(world, "crio --undo").ok();
 }

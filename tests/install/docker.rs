@@ -25,12 +25,20 @@ pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
         .ok();
     world.write(PATH, SETTINGS);
     world.sh(&format!("chmod 640 {PATH}")).ok();
+    // The one that dockerd will call is ours to take away.
+    world.sh("rm -f /usr/bin/pipework-runtime").ok();
     let before = files(world);
     start(world);
     let dry = install(world, "docker --dry-run").ok();
     assert!(dry.contains("+\t\"runtimes\": {\n"), "{dry}");
     assert_as(&before, world);
     let said = install(world, "docker --reload").ok();
+    let version = world.sh("dockerd --version").ok();
+    let found = said.split(' ').nth(1).unwrap_or_default();
+    assert!(
+        version.contains(&format!("version {found},")),
+        "{found}: {version}"
+    );
     assert!(said.contains("dockerd has read its settings"), "{said}");
     world.sh("tar -C /srv/image -c . | docker import - bb").ok();
     let seen = world.sh(
@@ -46,7 +54,17 @@ pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
     );
     let default = world.sh("docker info -f '{{.DefaultRuntime}}'").ok();
     assert_eq!(default, "runc\n");
-    install(world, "docker --undo --reload").ok();
+    // dockerd forgets a runtime only when it is restarted.
+    let said = install(world, "docker --undo --reload").ok();
+    assert!(said.contains("the program stays"), "{said}");
+    let runs = world.sh("docker run --rm --runtime pipework --network none bb /bin/look");
+    runs.ok();
+    world.sh("kill $(cat /run/docker.pid)").ok();
+    assert!(eventually(|| !world
+        .sh("test -e /run/docker.pid")
+        .status
+        .success()));
+    install(world, "docker --undo").ok();
     assert_as(&before, world);
 }
 
@@ -64,6 +82,10 @@ pub fn an_edit_in_between_stays_and_the_default_comes_back(world: &World) {
     let both = text(world);
     assert!(both.contains("\"default-runtime\": \"pipework\""), "{both}");
     world.sh("sed -i 's/false/true/' /srv/etc/daemon.json").ok();
+    // Kept elsewhere meanwhile, with a link in its place.
+    world
+        .sh("mv /srv/etc /srv/etc2; mkdir /srv/etc; ln -s /srv/etc2/daemon.json /srv/etc/")
+        .ok();
     install(world, "docker --undo").ok();
     assert_eq!(text(world), "{\n  \"debug\": true\n}\n");
     world

@@ -7,6 +7,12 @@ use crate::{assert_as, files, install};
 
 const HOOK: &str = "/usr/share/containers/oci/hooks.d/80-pipework-createruntime.json";
 
+/// podman, but for `run`, which says its pid and goes on for ever.
+const ENDLESS: &str = "#!/bin/sh
+[ \"$1\" != run ] || { echo $$ >/tmp/trying; exec sleep 1000; }
+exec podman-itself \"$@\"
+";
+
 pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
     let before = files(world);
     let dry = install(world, "podman --dry-run").ok();
@@ -34,12 +40,12 @@ pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
 
 pub fn a_program_from_anywhere_is_put_where_hooks_find_it(world: &World) {
     world
-        .sh("mv /usr/bin/pipework /root/; rm -f /usr/bin/pipework-runtime
+        .sh("mv /usr/bin/pipework /opt/; rm -f /usr/bin/pipework-runtime
              mkdir -p /etc/containers/containers.conf.d /srv/hooks.d
              printf '[engine]\\nhooks_dir = [\"/srv/hooks.d\"]\\n' >/etc/containers/containers.conf.d/9.conf")
         .ok();
     let before = files(world);
-    world.sh("/root/pipework install podman").ok();
+    world.sh("/opt/pipework install podman").ok();
     let hook = world
         .sh("cat /srv/hooks.d/80-pipework-createruntime.json")
         .ok();
@@ -54,21 +60,31 @@ pub fn a_program_from_anywhere_is_put_where_hooks_find_it(world: &World) {
     world
         .sh("echo >>/srv/hooks.d/20-pipework-poststop.json")
         .ok();
-    let said = world.sh("/root/pipework install all --undo").ok();
+    let said = world.sh("/opt/pipework install all --undo").ok();
     assert_eq!(world.sh("ls /srv/hooks.d").ok(), "");
-    let kept = "/var/lib/pipework/install/edited/20-pipework-poststop.json";
+    let kept = "/var/lib/pipework/install/edited/20-pipework-poststop.json.";
     assert!(said.contains(kept), "{said}");
-    let edited = world.sh(&format!(
-        "tail -c1 {kept} | od -An -c; rm -r /var/lib/pipework"
-    ));
-    assert!(edited.ok().contains("\\n"));
+    assert!(
+        world
+            .sh(&format!("tail -c1 {kept}* | od -An -c"))
+            .ok()
+            .contains("\\n")
+    );
+    // And so is another edit, beside it.
+    world.sh("/opt/pipework install podman").ok();
+    world
+        .sh("echo '# 2' >>/srv/hooks.d/20-pipework-poststop.json; \
+             /opt/pipework install all --undo")
+        .ok();
+    assert_eq!(world.sh(&format!("ls {kept}* | wc -l")).ok(), "2\n");
+    world.sh("rm -r /var/lib/pipework").ok();
     assert_as(&before, world);
     // A package that came later has put its own hook there.
-    world.sh("/root/pipework install podman").ok();
+    world.sh("/opt/pipework install podman").ok();
     world
-        .sh("cp /root/pipework /usr/bin/ && \
+        .sh("cp /opt/pipework /usr/bin/ && \
              sed -i s,/usr/local/bin/,/usr/bin/, /srv/hooks.d/80-pipework-createruntime.json && \
-             /root/pipework install all --undo")
+             /opt/pipework install all --undo")
         .ok();
     let left = world.sh("ls /srv/hooks.d").ok();
     assert_eq!(left, "80-pipework-createruntime.json\n");
@@ -76,7 +92,7 @@ pub fn a_program_from_anywhere_is_put_where_hooks_find_it(world: &World) {
     assert_as(&before, world);
     world.write("/usr/local/bin/pipework", "#!/bin/sh\n");
     crate::assert_refused(
-        world.sh("/root/pipework install podman"),
+        world.sh("/opt/pipework install podman"),
         "/usr/local/bin/pipework is another program",
     );
     world.sh("rm /usr/local/bin/pipework").ok();
@@ -93,6 +109,29 @@ pub fn a_container_of_our_own_program_verifies_it(world: &World) {
     world
         .sh("ip link show brpwverify && exit 1; pipework gc")
         .ok();
+    // Ended while it tries: by a podman that never comes to its end.
+    world.sh("mv /usr/bin/podman /usr/bin/podman-itself").ok();
+    world.write("/usr/bin/podman", ENDLESS);
+    world.sh("chmod 755 /usr/bin/podman").ok();
+    let ended = world.sh("pipework install podman --verify & \
+             for i in $(seq 600); do [ -s /tmp/trying ] && break; sleep 0.05; done; kill $!; wait $!");
+    crate::assert_refused(ended, "ended by SIGTERM");
+    world
+        .sh(
+            "! kill -0 $(cat /tmp/trying) && ! ip link show brpwverify && \
+             ! ls -d /var/lib/pipework/install/pipework-verify*",
+        )
+        .ok();
+    // Killed, it leaves both to the next one.
+    world
+        .sh("rm /tmp/trying; pipework install podman --verify & \
+             for i in $(seq 600); do [ -s /tmp/trying ] && break; sleep 0.05; done
+             kill -9 $! $(cat /tmp/trying)
+             ip link show brpwverify && ls -d /var/lib/pipework/install/pipework-verify*")
+        .ok();
+    world.sh("mv /usr/bin/podman-itself /usr/bin/podman").ok();
+    install(world, "podman --verify").ok();
+    world.sh("! ip link show brpwverify").ok();
     install(world, "podman --undo").ok();
     assert_as(&before, world);
 }

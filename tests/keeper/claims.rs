@@ -63,6 +63,12 @@ fn claim(lab: &Lab, machine: &Container) {
     });
 }
 
+/// Whether the address is announced as ours, by and by.
+fn announced(capture: &Capture) -> bool {
+    let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
+    capture.sees(Duration::from_secs(30), is_ours)
+}
+
 #[test]
 fn a_claim_of_the_address_is_met_and_one_that_is_repeated_ends_the_lease() {
     lab!(|lab| {
@@ -75,11 +81,7 @@ fn a_claim_of_the_address_is_met_and_one_that_is_repeated_ends_the_lease() {
         assert_eq!(protocols(lab, &web), ["0806"], "to ARP and nothing else");
         let capture = Capture::start(lab, &machine);
         claim(lab, &machine);
-        let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
-        assert!(
-            capture.sees(Duration::from_secs(30), is_ours),
-            "the address is defended"
-        );
+        assert!(announced(&capture), "the address is defended");
         assert_eq!(names(lab, &web), ["10.0.0.5"]);
         within("it is given up", || {
             claim(lab, &machine);
@@ -176,8 +178,7 @@ fn an_address_is_announced_as_often_as_was_asked_for() {
         let capture = Capture::start(lab, &machine);
         // Who started the container has announced it once.
         hand_over(&kept);
-        let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
-        assert!(capture.sees(Duration::from_secs(30), is_ours));
+        assert!(announced(&capture));
     });
 }
 
@@ -197,7 +198,6 @@ fn a_leased_address_beside_a_written_one_is_announced_as_often() {
         kept.announces = 2;
         let capture = Capture::start(lab, &machine);
         hand_over(&kept);
-        let is_ours = |frame: &[u8]| is_arp_announcement(frame, MAC, ADDRESS.octets());
-        assert!(capture.sees(Duration::from_secs(30), is_ours));
+        assert!(announced(&capture));
     });
 }

@@ -90,3 +90,33 @@ fn a_leased_address_that_somebody_took_away_comes_back_with_its_route() {
         }
     });
 }
+
+#[test]
+fn leases_that_nobody_renews_are_an_error_of_the_doctor_until_somebody_does() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = Server::start(lab, &machine, willing);
+        let daemon = Daemon::start();
+        let web = lab.container("web");
+        let name = named(&web);
+        let said = pipework(&format!("attach {name} bridge=br0 ip=dhcp dhcp.arp=off"));
+        assert_eq!(said.0, Some(0), "{said:?}");
+        assert_eq!(pipework("doctor daemon").0, Some(0));
+        // What list says of it, who is asked or not.
+        let (_, listed) = pipework("list");
+        assert!(
+            listed.contains("10.0.0.50/24") && listed.contains(" left"),
+            "{listed}"
+        );
+        daemon.kill();
+        let (code, text) = pipework("doctor daemon");
+        assert_eq!(code, Some(2), "{text}");
+        assert!(
+            text.contains("1 lease to be renewed, and nobody does"),
+            "{text}"
+        );
+        assert!(text.contains("cure: "), "{text}");
+        let _daemon = Daemon::start();
+        assert_eq!(pipework("doctor daemon").0, Some(0));
+    });
+}

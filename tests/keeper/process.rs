@@ -193,17 +193,10 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
         announces: 1,
         follows: Default::default(),
         dhcp4: Some(Kept4 {
-            config: Config {
-                hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
-                client_id: vec![1, 2, 0, 0, 0, 0, 5],
-                host_name: None,
-                vendor_class: None,
-                user_class: None,
-                fqdn: None,
-                broadcast: false,
-                probes: false,
-                servers: Vec::new(),
-            },
+            config: Config::new(
+                Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
+                vec![1, 2, 0, 0, 0, 0, 5],
+            ),
             arp: ArpProbe::Off,
             wishes: Default::default(),
             bound: Some(Bound::new(lease, since_boot())),

@@ -4,7 +4,6 @@
 //! kept, and a script answers each message with any number of others.
 
 use std::net::Ipv4Addr;
-use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::{Message, MessageType, Op};
 
+use crate::support::dhcp_server::bind;
 use crate::support::lab::{Container, Lab};
 
 /// How often the server looks whether it shall end.
@@ -37,7 +37,7 @@ impl Server {
         mut script: impl FnMut(&Message) -> Vec<Message> + Send + 'static,
     ) -> Self {
         let socket = lab.inside(machine, || {
-            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 67)).unwrap();
+            let socket = bind((Ipv4Addr::UNSPECIFIED, 67));
             socket.set_broadcast(true).unwrap();
             socket.set_read_timeout(Some(TICK)).unwrap();
             // Who has no other route sends to all by this one.

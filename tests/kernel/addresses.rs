@@ -186,7 +186,7 @@ fn a_stable_mac_that_is_live_on_the_uplink_is_refused() {
         let second = lab.container("other");
         let guest = lab.snapshot_of(&second);
         let annotations = ["pipework.bridge=br0", "pipework.name=web"];
-        let text = lab.attach(&second, &annotations).refused(20);
+        let text = lab.attach(&second, &annotations).refused(19);
         assert!(text.contains("web is live on the same uplink"), "{text}");
         host.assert_equal(&lab.snapshot(), "host");
         guest.assert_equal(&lab.snapshot_of(&second), "container");

@@ -2,6 +2,8 @@
 //! name, or what the container left on it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -10,7 +12,8 @@ use nix::libc;
 use crate::device::{Furnished, PATIENCE, device, link};
 use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
 use crate::refusal::refuse_each;
-use crate::support::lab::{ip, ip_json, run};
+use crate::support::lab::snapshot::{Records, Snapshot};
+use crate::support::lab::{RECORDS, ip, ip_json, run};
 use crate::support::skip;
 use crate::support::vm::vm;
 
@@ -129,6 +132,52 @@ fn a_hook_killed_in_any_call_leaves_a_nic_that_comes_back() {
             }
         }
         panic!("the hook never survived");
+    });
+}
+
+/// As if all that the store says were of another boot, where /run outlives one.
+fn pretend_reboot(folder: &Path) {
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let (boot_id, former) = (boot_id.trim(), "00000000-0000-4000-8000-000000000000");
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            pretend_reboot(&path);
+        } else if kind.is_symlink() {
+            let target = fs::read_link(&path).unwrap();
+            fs::remove_file(&path).unwrap();
+            symlink(target.to_string_lossy().replace(boot_id, former), &path).unwrap();
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            fs::write(&path, text.replace(boot_id, former)).unwrap();
+            let name = entry.file_name().to_string_lossy().replace(boot_id, former);
+            fs::rename(&path, path.with_file_name(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn after_a_reboot_a_nic_is_what_that_made_of_it_and_may_be_asked_for_again() {
+    vm!(|vm| {
+        let nic = vm.nics("virtio_net").remove(0);
+        ip(&format!("addr add 10.9.0.1/24 dev {}", nic.name));
+        let container = vm.container("web");
+        vm.attach(&container, &[&device(&nic)]).ok();
+        container.end();
+        // Whoever configures the host at boot has another address for it by now.
+        let now = nic.wait_for_return(Instant::now() + PATIENCE).unwrap();
+        ip(&format!("link set {now} name {}", nic.name));
+        ip(&format!("addr add 10.8.0.1/24 dev {}", nic.name));
+        pretend_reboot(Path::new(RECORDS));
+        let booted = Snapshot::take();
+        vm.gc().ok();
+        booted.assert_equal(&Snapshot::take(), "after gc");
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+        let container = vm.container("web");
+        vm.attach(&container, &[&device(&nic)]).ok();
+        container.end();
+        vm.poststop("web").ok();
+        booted.assert_equal(&Snapshot::take(), "after the next container");
     });
 }
 

@@ -19,7 +19,7 @@ use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, lab, run};
 use crate::support::skip;
 
-const SOCKET: &str = "/run/docker/plugins/pipework.sock";
+pub const SOCKET: &str = "/run/docker/plugins/pipework.sock";
 const SANDBOX: &str = "/run/netns/web";
 /// What changes the kernel or a file, and what stands between: strace counts each
 /// by itself, thread by thread.
@@ -42,7 +42,7 @@ const CALLS: [&str; 13] = [
 const MANY: usize = 200;
 
 /// The calls of one container's life, as dockerd makes them.
-const LIFE: [&str; 11] = [
+pub const LIFE: [&str; 11] = [
     "IpamDriver.RequestPool",
     "IpamDriver.RequestAddress",
     "NetworkDriver.CreateNetwork",
@@ -57,10 +57,10 @@ const LIFE: [&str; 11] = [
 ];
 
 /// A plugin that ends with this.
-struct Plugin(Child);
+pub struct Plugin(Child);
 
 impl Plugin {
-    fn start() -> Self {
+    pub fn start() -> Self {
         // Whoever was before may have left it.
         let _ = fs::remove_file(SOCKET);
         let plugin = Self(
@@ -70,13 +70,13 @@ impl Plugin {
                 .spawn()
                 .unwrap(),
         );
-        for _ in 0..1000 {
+        for _ in 0..6000 {
             if UnixStream::connect(SOCKET).is_ok() {
                 return plugin;
             }
             sleep(Duration::from_millis(10));
         }
-        panic!("the plugin does not listen within 10 s");
+        panic!("the plugin does not listen within a minute");
     }
 
     /// Has strace end it when a thread calls `name` for the `count`th time.
@@ -92,7 +92,7 @@ impl Plugin {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        for _ in 0..1000 {
+        for _ in 0..6000 {
             let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
             let is_traced = |task: fs::DirEntry| {
                 let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
@@ -103,7 +103,7 @@ impl Plugin {
             }
             sleep(Duration::from_millis(10));
         }
-        panic!("strace does not trace within 10 s");
+        panic!("strace does not trace within a minute");
     }
 }
 
@@ -114,13 +114,24 @@ impl Drop for Plugin {
     }
 }
 
-/// The answer to a call; `None` where the plugin ended first.
-fn call(path: &str, body: &Value) -> Option<Value> {
+/// The answer to a call, which is no refusal; `None` where the plugin ended first.
+pub fn call(path: &str, body: &Value) -> Option<Value> {
+    let (status, body) = try_call(path, body)?;
+    assert_eq!(status, 200, "{path}: {body}");
+    Some(body)
+}
+
+/// The status of HTTP and the answer to a call.
+pub fn try_call(path: &str, body: &Value) -> Option<(u16, Value)> {
     let mut stream = UnixStream::connect(SOCKET).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
-    let body = body.to_string();
+    let body = match body {
+        // Nothing is sent then.
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
     let head = format!(
         "POST /{path} HTTP/1.1\r\nHost: plugin.moby.localhost\r\nConnection: close\r\n\
          Content-Length: {}\r\n\r\n{body}",
@@ -130,20 +141,19 @@ fn call(path: &str, body: &Value) -> Option<Value> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    let body: Value = serde_json::from_str(body).ok()?;
-    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {body}");
-    Some(body)
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).ok()?))
 }
 
 /// What dockerd knows while a container lives.
 #[derive(Default)]
-struct Known {
-    pool: Value,
-    address: String,
-    link: String,
+pub struct Known {
+    pub pool: Value,
+    pub address: String,
+    pub link: String,
 }
 
-fn body_of(path: &str, known: &Known) -> Value {
+pub fn body_of(path: &str, known: &Known) -> Value {
     let both = json!({ "NetworkID": "n1", "EndpointID": "e1" });
     let address = known.address.split('/').next().unwrap_or_default();
     match path {
@@ -177,7 +187,7 @@ fn body_of(path: &str, known: &Known) -> Value {
 
 impl Known {
     /// Takes in what was answered, and does what dockerd does then.
-    fn learn(&mut self, path: &str, answer: &Value) {
+    pub fn learn(&mut self, path: &str, answer: &Value) {
         match path {
             "IpamDriver.RequestPool" => self.pool = answer["PoolID"].clone(),
             "IpamDriver.RequestAddress" => {
@@ -203,7 +213,7 @@ impl Known {
     }
 }
 
-fn names(path: &str) -> Vec<String> {
+pub fn names(path: &str) -> Vec<String> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     entries
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
@@ -255,7 +265,7 @@ fn live(victim: &str, at: (&str, usize)) -> bool {
     was_killed
 }
 
-fn prepare(lab: &Lab) -> Container {
+pub fn prepare(lab: &Lab) -> Container {
     let container = lab.container("web");
     ip("link add br0 type bridge");
     ip("link set br0 up");

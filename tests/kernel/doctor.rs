@@ -23,7 +23,7 @@ fn stdout(outcome: &Outcome) -> String {
 
 /// The cause and the cure of one finding of a check, which ends with `code`.
 #[track_caller]
-fn told(check: &str, code: i32, severity: &str) -> String {
+pub fn told(check: &str, code: i32, severity: &str) -> String {
     let outcome = doctor(&format!("{check} --json"));
     let text = stdout(&outcome);
     assert_eq!(outcome.code(), Some(code), "{text}");
@@ -38,6 +38,11 @@ fn told(check: &str, code: i32, severity: &str) -> String {
         found["cause"].as_str().unwrap_or_default(),
         found["cure"].as_str().unwrap_or_default()
     )
+}
+
+/// Whether a check finds nothing.
+pub fn is_well(check: &str) -> bool {
+    stdout(&doctor(check)).starts_with("ok ")
 }
 
 /// A container on a bridge.

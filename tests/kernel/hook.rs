@@ -286,6 +286,69 @@ fn a_state_that_comes_in_pieces_is_read_to_its_end() {
 }
 
 #[test]
+fn a_container_whose_name_nobody_knows_is_told_how_to_get_one() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        // As engines draw their ids; no engine's files tell of this one.
+        let container = lab.container(&"a1".repeat(32));
+        let bridge = "pipework.bridge=br0";
+        let advice = "pipework.name gives it one";
+        let named = lab.attach(&container, &[bridge, "pipework.name=web"]);
+        assert!(!named.ok().stderr().contains(advice), "{}", named.stderr());
+        let unnamed = lab.attach(&lab.container(&"b2".repeat(32)), &[bridge]);
+        assert!(
+            unnamed.ok().stderr().contains(advice),
+            "{}",
+            unnamed.stderr()
+        );
+    });
+}
+
+/// A user namespace that owns its network, as an LXC container has it: a bridge,
+/// a container on it, and its end.
+const IN_LXC: &str = r#"
+set -e
+mount -t tmpfs tmpfs /run
+mkfifo /run/ready
+ip link add br0 type bridge
+ip link set br0 up
+unshare --net setpriv --pdeathsig KILL sh -c 'ip link set lo up; echo >/run/ready; exec sleep 600' &
+pid=$!
+trap 'kill $pid' EXIT
+read -r _ </run/ready
+state() {
+    printf '{"ociVersion": "1.0.2", "id": "web", "bundle": "/run/web", "status": "%s", "pid": %s,
+        "annotations": {"pipework.bridge": "br0", "pipework.ip": "10.0.0.5/24"}}' "$@"
+}
+state creating $pid | "$0" hook --stage createRuntime
+nsenter --net=/proc/$pid/ns/net ip -o -4 addr show eth1
+trap - EXIT
+kill $pid
+wait $pid || true
+state stopped 0 | "$0" hook --stage poststop
+find /run/pipework/attachments -type f
+ip -o link show master br0
+"#;
+
+#[test]
+fn a_runtime_in_a_user_namespace_that_owns_its_network_is_served() {
+    lab!(|_lab| {
+        let own = ["--user", "--map-root-user", "--net", "--mount"];
+        let probe = Command::new("unshare").args(own).arg("true").output();
+        if !probe.is_ok_and(|output| output.status.success()) {
+            skip!("kernel has no user namespaces for us");
+        }
+        let mut command = Command::new("unshare");
+        command.args(own).args(["sh", "-c", IN_LXC, PIPEWORK]);
+        let outcome = feed(&mut command, b"");
+        let seen = String::from_utf8_lossy(&outcome.ok().0.stdout);
+        // One line: nothing is left at the end.
+        assert_eq!(seen.lines().count(), 1, "{seen}");
+        assert!(seen.contains("eth1    inet 10.0.0.5/24"), "{seen}");
+    });
+}
+
+#[test]
 fn the_last_report_is_kept_until_a_start_goes_well() {
     lab!(|lab| {
         lab.bridge("br0");

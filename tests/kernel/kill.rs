@@ -10,6 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::ipvlan::needs_ipvlan;
+use crate::kills::{Kills, LAST, TRACE};
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::{Records, Snapshot};
 use crate::support::lab::{
@@ -50,17 +51,38 @@ pub fn strace_works() -> bool {
     has("strace", "-V") && command.status().is_ok_and(|status| status.success())
 }
 
-/// Runs the hook for `asked` until it makes its call number `call`.
+/// Runs the hook for `asked` until it makes one of its calls: with each greater `call`
+/// a later one, by about as many as `call` has grown. strace counts each kind of call
+/// by itself, so where the last run was killed says how many of each come before.
 pub fn attach_killed_at(lab: &Lab, container: &Container, asked: &[&str], call: usize) -> Outcome {
     let state = lab.state(container, asked).to_string();
+    let (last, made) = Kills::known(asked, call);
     let mut command = Command::new("strace");
     command
         // Cargo's makes the loader look in many places first.
         .env_remove("LD_LIBRARY_PATH")
-        .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}")])
-        .args(["-e", &format!("inject={CALLS}:signal=SIGKILL:when={call}")])
-        .args([PIPEWORK, "hook", "--stage", "createRuntime"]);
-    feed(&mut command, state.as_bytes())
+        .args(["-qq", "-o", TRACE, "-e", &format!("trace={CALLS}")]);
+    for name in CALLS.split(',').map(str::trim) {
+        let next = made.get(name).copied().unwrap_or_default() + Kills::stride(name, call - last);
+        command.args(["-e", &format!("inject={name}:signal=SIGKILL:when={next}")]);
+    }
+    command.args([PIPEWORK, "hook", "--stage", "createRuntime"]);
+    let outcome = feed(&mut command, state.as_bytes());
+    fs::write(LAST, format!("{call} {asked:?}")).unwrap();
+    Kills::note(made);
+    outcome
+}
+
+/// The program, which is killed when it makes the number `call` of `calls`.
+pub fn killed_at(calls: &str, call: usize) -> Command {
+    let mut command = Command::new("strace");
+    command
+        // Cargo's makes the loader look in many places first.
+        .env_remove("LD_LIBRARY_PATH")
+        .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")])
+        .args(["-e", &format!("inject={calls}:signal=SIGKILL:when={call}")])
+        .arg(PIPEWORK);
+    command
 }
 
 /// Whether the hook was killed; it has success otherwise.
@@ -105,7 +127,7 @@ pub fn in_every_second_call(
     let config = json!({ "linux": { "namespaces": [namespace] } });
     fs::write(bundle_of("web").join("config.json"), config.to_string()).unwrap();
     fs::write(PATH, "").unwrap();
-    let host = lab.snapshot();
+    let (host, records) = (lab.snapshot(), Records::take());
     for call in (first..MANY).step_by(2) {
         let container = make(lab);
         run(
@@ -116,10 +138,7 @@ pub fn in_every_second_call(
         let killed = was_killed(&attach_killed_at(lab, &container, asked, call));
         let goes_on = round(lab, container, &guest, killed);
         host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
-        if !Records::take().is_empty() {
-            eprintln!("call {call}: {:?}", Records::take());
-            fs::remove_dir_all("/run/pipework").unwrap();
-        }
+        records.assert_equal(&Records::take(), &format!("store, call {call}"));
         run("umount", PATH);
         if !goes_on {
             return;
@@ -225,6 +244,69 @@ killed_in_every_second_call! {
     a_hook_killed_in_an_even_call_can_be_run_again: 2 ASKED tried_again;
     a_hook_that_limits_killed_in_an_odd_call_is_cleared_up_by_gc: 1 LIMITED collected;
     a_hook_that_limits_killed_in_an_even_call_is_cleared_up_by_gc: 2 LIMITED collected;
+}
+
+/// Until the start is complete: from then on the NIC stays up for whoever has come
+/// to use it.
+#[test]
+fn a_nic_that_was_down_is_down_again_after_a_start_that_was_killed() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = lab.nic("up1");
+        ip("link set up1 addrgenmode none");
+        ip("link set up1 down");
+        let host = lab.snapshot();
+        let mut was_raised = false;
+        for call in 1..MANY {
+            let container = lab.container("web");
+            let asked = ["pipework.parent=up1", "pipework.ip=10.0.0.5/24"];
+            let killed = was_killed(&attach_killed_at(lab, &container, &asked, call));
+            let records = Records::take();
+            let is_complete =
+                |path: &&str| [".applying", ".new"].iter().all(|end| !path.ends_with(end));
+            if !killed || records.of("attachments").iter().any(is_complete) {
+                let state = format!("call {call}, killed {killed}, {records:#?}");
+                assert!(was_raised, "never seen up at a kill; {state}");
+                return;
+            }
+            was_raised |= ip("link show up1").contains(",UP");
+            container.end();
+            lab.gc().ok();
+            host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
+        }
+    });
+}
+
+/// A bridge that was made by a start which was killed, and that people use by now.
+#[test]
+fn a_bridge_of_a_killed_start_stays_once_somebody_gave_it_an_address() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let asked = ["pipework.bridge=br7"];
+        for call in 1..MANY {
+            let container = lab.container("web");
+            let killed = was_killed(&attach_killed_at(lab, &container, &asked, call));
+            assert!(killed, "the bridge was never there alone");
+            if ip("-brief link").contains("br7") {
+                ip("addr add 192.0.2.1/24 dev br7");
+                container.end();
+                lab.gc().ok();
+                let kept = ip_json("addr show br7").to_string();
+                assert!(kept.contains("192.0.2.1"), "{kept}");
+                let records = Records::take();
+                let left = records.of("attachments");
+                assert!(left.is_empty(), "{left:?}");
+                return;
+            }
+            container.end();
+            lab.gc().ok();
+        }
+    });
 }
 
 /// A NIC on which the host has addresses, and a hook on it that is killed in

@@ -2,16 +2,15 @@
 //! in its database.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use pipework::apply::apply;
 use serde_json::json;
 
-use crate::kill::{strace_works, was_killed};
+use crate::kill::{killed_at, strace_works, was_killed};
 use crate::ovs_ends::{ASKED, Before};
 use crate::refusal::{with_plan, with_refusal_at};
-use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, bundle_of, feed, lab};
+use crate::support::lab::{Container, Lab, Outcome, bundle_of, feed, lab};
 use crate::support::ovs::{Ovs, ovs};
 use crate::support::skip;
 use crate::traffic::needs_limits;
@@ -88,12 +87,8 @@ const BOTH: [&str; 4] = [
 
 fn attach_killed_at(lab: &Lab, container: &Container, call: usize) -> Outcome {
     let state = lab.state(container, &BOTH).to_string();
-    let mut command = Command::new("strace");
-    command
-        .env_remove("LD_LIBRARY_PATH")
-        .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}")])
-        .args(["-e", &format!("inject={CALLS}:signal=SIGKILL:when={call}")])
-        .args([PIPEWORK, "hook", "--stage", "createRuntime"]);
+    let mut command = killed_at(CALLS, call);
+    command.args(["hook", "--stage", "createRuntime"]);
     feed(&mut command, state.as_bytes())
 }
 

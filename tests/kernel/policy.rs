@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 
 use serde_json::Value;
 
+use crate::commands::{named, pipework};
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, hook, ip, lab};
@@ -188,6 +189,32 @@ fn a_container_of_a_pod_does_without_what_its_sandbox_was_allowed_to_do_without(
 }
 
 #[test]
+fn what_policy_refuses_is_refused_although_it_is_optional() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        lab.bridge("br1");
+        write(&format!("{PLAIN}optional = true\ncount = 2\n"));
+        let container = lab.any_container();
+        let asked = [
+            "pipework.0.bridge=br0",
+            "pipework.0.ip=10.0.0.5/24",
+            "pipework.1.bridge=br1",
+            "pipework.1.ip=10.0.0.6/24",
+            "pipework.1.optional=true",
+        ];
+        let text = refused(lab, &container, &asked);
+        assert!(text.contains("br1"), "{text}");
+        // What is optional may be asked for where a rule covers the rest.
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24",
+            "pipework.optional=true",
+        ];
+        lab.attach(&container, &asked).ok();
+    });
+}
+
+#[test]
 fn a_pod_of_crio_is_refused_whatever_the_file_says() {
     lab!(|lab| {
         lab.bridge("br0");
@@ -202,6 +229,7 @@ fn no_other_name_of_a_device_evades_a_rule() {
     lab!(|lab| {
         needs_macvlan!();
         let _machine = lab.nic("up0");
+        let _other = lab.nic("up1");
         ip("link property add dev up0 altname behind-the-wall");
         let shown: Value = serde_json::from_str(&ip("-j link show up0")).unwrap();
         let mac = format!(
@@ -222,5 +250,30 @@ fn no_other_name_of_a_device_evades_a_rule() {
         for name in names {
             refused(lab, &container, &[name]);
         }
+        // It is the name that is denied, and nothing else.
+        lab.attach(&container, &["pipework.parent=up1"]).ok();
+    });
+}
+
+#[test]
+fn who_plugs_in_by_hand_is_judged_as_a_runtime_is() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        write(PLAIN);
+        let container = lab.container("web");
+        let name = named(&container);
+        let before = (lab.snapshot(), lab.snapshot_of(&container));
+        let words = format!("{name} bridge=br0 ip=10.0.0.5/24");
+        for command in ["attach", "plan"] {
+            let text = pipework(&format!("{command} {words}")).refused(12);
+            assert!(text.contains("caller = [\"person\"]"), "{text}");
+        }
+        let classic = pipework(&format!("br0 {name} 10.0.0.5/24"));
+        assert_eq!(classic.code(), Some(1), "{}", classic.stderr());
+        before.0.assert_equal(&lab.snapshot(), "host");
+        let guest = lab.snapshot_of(&container);
+        before.1.assert_equal(&guest, "container");
+        write(&PLAIN.replace("runtime", "person"));
+        pipework(&format!("attach {words}")).ok();
     });
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::kill::strace_works;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Container, Lab, PIPEWORK, RECORDS, feed, hook, ip_json, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, RECORDS, feed, hook, ip, ip_json, lab};
 use crate::support::skip;
 
 const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
@@ -149,6 +149,33 @@ fn a_container_that_starts_again_ends_its_former_life() {
 }
 
 #[test]
+fn an_inode_that_another_namespace_has_by_now_proves_nothing() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let before = lab.snapshot();
+        attached(lab).end();
+        let of_the_dead = Records::take();
+        let path = of_the_dead.of("attachments")[0];
+        let other = lab.container("db");
+        // The kernel gave its number to a namespace of somebody who lives.
+        let link = fs::read_link(format!("/proc/{}/ns/net", other.pid())).unwrap();
+        let link = link.to_str().unwrap().trim_end_matches(']');
+        let inode: u64 = link.trim_start_matches("net:[").parse().unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        let (first, json) = text.split_once('\n').unwrap();
+        let mut record: Value = serde_json::from_str(json).unwrap();
+        assert_ne!(record["inode"], inode);
+        record["inode"] = inode.into();
+        let guest = lab.snapshot_of(&other);
+        fs::write(path, format!("{first}\n{record}\n")).unwrap();
+        lab.gc().ok();
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+        before.assert_equal(&lab.snapshot(), "host");
+        guest.assert_equal(&lab.snapshot_of(&other), "another container");
+    });
+}
+
+#[test]
 fn the_same_hook_run_twice_changes_nothing_more() {
     lab!(|lab| {
         let _machine = lab.lan("br0");
@@ -165,7 +192,7 @@ fn an_interface_that_somebody_deleted_is_made_again() {
     lab!(|lab| {
         let _machine = lab.lan("br0");
         let container = attached(lab);
-        lab.inside(&container, || crate::support::lab::ip("link del eth1"));
+        lab.inside(&container, || ip("link del eth1"));
         lab.attach(&container, &ASKED).ok();
         assert_eq!(ours("br0"), 1);
     });

@@ -64,8 +64,8 @@ pub fn with_refusal_at(plan: &Plan, place: usize) -> Plan {
     plan
 }
 
-/// Does something with a real plan for `asked`, before the deadline `time`
-/// from now.
+/// Does something with a real plan for `asked`, before a deadline `time` after
+/// it was made.
 pub fn with_plan<T>(
     container: &Container,
     asked: &[&str],
@@ -84,7 +84,7 @@ pub fn with_plan<T>(
     let netns = Netns::open(&path).unwrap();
     let store = Store::open(Path::new(RECORDS)).unwrap();
     runtime.block_on(async {
-        let kernel = Kernel {
+        let mut kernel = Kernel {
             host: Rtnl::open(looking).unwrap(),
             guest: Rtnl::open_in(&netns, &home, looking).unwrap(),
             netns: &netns,
@@ -92,9 +92,10 @@ pub fn with_plan<T>(
             store: &store,
             ovs: OvsSession::default(),
             routers: Routers::default(),
-            deadline: Deadline::after(time),
+            deadline: looking,
         };
         let plan = plan_of(&kernel, asked).await;
+        kernel.deadline = Deadline::after(time);
         act(&plan, &kernel).await
     })
 }
@@ -132,6 +133,32 @@ fn nothing_is_done_once_the_deadline_has_passed() {
         assert!(error.is_deadline(), "{error}");
         host.assert_equal(&lab.snapshot(), "host");
         guest.assert_equal(&lab.snapshot_of(&container), "container");
+    });
+}
+
+#[test]
+fn wherever_the_deadline_passes_nothing_is_left() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = lab.any_container();
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
+        let asked = [
+            "pipework.0.bridge=br0",
+            "pipework.0.ip=10.0.0.5/24,fd00::5/64@10.0.0.1",
+            "pipework.1.bridge=br7",
+        ];
+        let mut time = Duration::from_micros(100);
+        loop {
+            let applied = with_plan(&container, &asked, time, async |plan, kernel| {
+                apply(plan, kernel).await
+            });
+            let Err(error) = applied else { return };
+            let what = format!("{time:?}, {error}");
+            assert!(error.is_deadline() && error.left.is_empty(), "{what}");
+            host.assert_equal(&lab.snapshot(), &format!("host, {what}"));
+            guest.assert_equal(&lab.snapshot_of(&container), &format!("container, {what}"));
+            time = time * 3 / 2;
+        }
     });
 }
 

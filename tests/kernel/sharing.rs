@@ -209,7 +209,35 @@ fn a_second_container_in_a_namespace_kept_by_a_path_starts_afresh() {
             shown.contains("10.0.0.6") && !shown.contains("10.0.0.5"),
             "{shown}"
         );
+        // Nor does the first one's stable MAC keep others from that name.
+        let elsewhere = lab.container("web");
+        lab.attach(&elsewhere, &["pipework.bridge=br0"]).ok();
         run("umount", &path);
+    });
+}
+
+/// Makes the records look as if an earlier release had written them.
+fn by_an_earlier_release() {
+    for path in Records::take().of("attachments") {
+        let text = fs::read_to_string(path).unwrap();
+        let here = concat!("\"fingerprint\":\"", env!("CARGO_PKG_VERSION"), ":");
+        assert!(text.contains(here), "{text}");
+        fs::write(path, text.replace(here, "\"fingerprint\":\"0.0.1:")).unwrap();
+    }
+}
+
+#[test]
+fn an_upgrade_keeps_nobody_from_starting_beside_what_an_earlier_release_made() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let first = lab.container("first");
+        lab.attach(&first, &ASKED).ok();
+        by_an_earlier_release();
+        let guest = lab.snapshot_of(&first);
+        let second = lab.container_in(&first, "second");
+        let other = ["pipework.bridge=br0", "pipework.ip=10.0.0.6/24"];
+        lab.attach(&second, &other).ok();
+        guest.assert_equal(&lab.snapshot_of(&first), "what somebody lives with");
     });
 }
 

@@ -21,23 +21,27 @@ use crate::support::vm::vm;
 use crate::traffic::needs_limits;
 use crate::vlan::needs_8021q;
 
-fn nothing(_: &Lab) -> Option<Container> {
-    None
+fn nothing(_: &Lab) -> Vec<Container> {
+    Vec::new()
 }
 
-fn nic(lab: &Lab) -> Option<Container> {
-    Some(lab.nic("up1"))
+fn lan(lab: &Lab) -> Vec<Container> {
+    vec![lab.lan("br0")]
 }
 
-fn lan(lab: &Lab) -> Option<Container> {
-    Some(lab.lan("br0"))
+fn nic(lab: &Lab) -> Vec<Container> {
+    vec![lab.nic("up1")]
+}
+
+fn lan_and_nic(lab: &Lab) -> Vec<Container> {
+    vec![lab.lan("br0"), lab.nic("up1")]
 }
 
 /// A LAN whose bridge sorts frames by VLAN.
-fn filtering_lan(lab: &Lab) -> Option<Container> {
+fn filtering_lan(lab: &Lab) -> Vec<Container> {
     let machine = lab.lan("br0");
     ip("link set br0 type bridge vlan_filtering 1");
-    Some(machine)
+    vec![machine]
 }
 
 macro_rules! needs {
@@ -55,7 +59,7 @@ macro_rules! kinds {
             fn is_taken_back_from_every_step() {
                 lab!(|lab| {
                     needs!($($needs)*);
-                    let _machine = $host(lab);
+                    let _machines = $host(lab);
                     refuse_each(lab, &lab.any_container(), &$asked);
                 });
             }
@@ -67,7 +71,7 @@ macro_rules! kinds {
                 }
                 lab!(|lab| {
                     needs!($($needs)*);
-                    let _machine = $host(lab);
+                    let _machines = $host(lab);
                     for first in [1, 2] {
                         at_every_second_call(lab, &$asked, first, collected);
                     }
@@ -82,21 +86,23 @@ kinds! {
         "pipework.dummy=dummy",
         "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1",
     ];
-    an_ipvlan: [needs_ipvlan] nic [
-        "pipework.parent=up1",
+    an_ipvlan_that_routes: [needs_ipvlan] nic [
+        "pipework.link=up1",
         "pipework.type=ipvlan",
-        "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1",
+        "pipework.mode=l3",
+        "pipework.ip=10.0.0.5/24,fd00::5/64@10.0.0.1,fd00::1",
     ];
-    a_macvlan_with_limits: [needs_macvlan needs_limits] nic [
-        "pipework.parent=up1",
-        "pipework.ip=10.0.0.5/24",
-        "pipework.rate.in=10mbit",
-        "pipework.rate.out=10mbit",
-        "pipework.promisc=true",
+    a_port_and_a_macvlan_with_limits: [needs_macvlan needs_limits] lan_and_nic [
+        "pipework.0.link=br0",
+        "pipework.1.link=up1",
+        "pipework.1.ip=10.0.0.5/24",
+        "pipework.1.rate.in=10mbit",
+        "pipework.1.rate.out=10mbit",
+        "pipework.1.promisc=true",
     ];
     two_in_one_vlan_of_a_nic: [needs_8021q needs_macvlan] nic [
-        "pipework.0.parent=up1",
-        "pipework.0.vlan=100",
+        "pipework.0.link=up1",
+        "pipework.0.mac=@100",
         "pipework.0.ip=10.0.0.5/24@10.0.0.1",
         "pipework.1.parent=up1",
         "pipework.1.vlan=100",
@@ -108,11 +114,14 @@ kinds! {
         "pipework.vlan=100",
         "pipework.ip=10.0.0.5/24",
     ];
-    a_trunk_of_a_bridge: [needs_vlan_filtering] filtering_lan [
-        "pipework.bridge=br0",
-        "pipework.vlan=100",
-        "pipework.trunk=10,20-30",
-        "pipework.ip=10.0.0.5/24@10.0.0.1",
+    trunks_of_a_bridge_and_of_one_made_for_it: [needs_vlan_filtering] filtering_lan [
+        "pipework.0.bridge=br0",
+        "pipework.0.vlan=100",
+        "pipework.0.trunk=10,20-30",
+        "pipework.0.ip=10.0.0.5/24@10.0.0.1",
+        "pipework.1.bridge=br7",
+        "pipework.1.vlan=100",
+        "pipework.1.trunk=10,20-30",
     ];
     gateways_off_the_link_routes_and_settings: [] lan [
         "pipework.bridge=br0",

@@ -30,6 +30,16 @@ pub fn has_bonds() -> bool {
     has("type bond")
 }
 
+/// Skips where the kernel has no bonds.
+macro_rules! needs_bonds {
+    () => {
+        if !$crate::uplink_links::has_bonds() {
+            skip!("kernel has no bonding");
+        }
+    };
+}
+pub(crate) use needs_bonds;
+
 fn pings(address: &str) -> bool {
     let mut command = Command::new("ping");
     command.args(["-c", "1", "-W", "2", address]);
@@ -117,8 +127,8 @@ fn vlan_devices_of_a_nic_go_on_working_when_it_is_a_port() {
     });
 }
 
-/// A switch with two ports, eth0 and eth1 of the host; the machine behind it has
-/// 10.0.0.2/24 and fd00::2/64.
+/// A switch with two ports, eth0 and eth1 of the host, which has 10.0.0.5/24 by
+/// the first; the machine behind it has 10.0.0.2/24 and fd00::2/64.
 pub fn switch(lab: &Lab) -> Container {
     let machine = lab.container("switch");
     for number in 0..2 {
@@ -138,18 +148,16 @@ pub fn switch(lab: &Lab) -> Container {
         ip("addr add 10.0.0.2/24 dev sw");
         ip("-6 addr add fd00::2/64 dev sw nodad");
     });
+    ip("addr add 10.0.0.5/24 dev eth0");
     machine
 }
 
 #[test]
 fn two_nics_become_a_bond_while_a_transfer_goes_on_and_two_nics_again() {
     lab!(|lab| {
-        if !has_bonds() {
-            skip!("kernel has no bonding");
-        }
+        needs_bonds!();
         let _guards = Guards;
         let machine = switch(lab);
-        ip("addr add 10.0.0.5/24 dev eth0");
         ip("-6 addr add fd00::5/64 dev eth0 nodad");
         ip("route add default via 10.0.0.2");
         let before = lab.snapshot();
@@ -181,12 +189,9 @@ fn two_nics_become_a_bond_while_a_transfer_goes_on_and_two_nics_again() {
 #[test]
 fn a_bond_that_nobody_confirms_is_two_nics_again() {
     lab!(|lab| {
-        if !has_bonds() {
-            skip!("kernel has no bonding");
-        }
+        needs_bonds!();
         let _guards = Guards;
         let _machine = switch(lab);
-        ip("addr add 10.0.0.5/24 dev eth0");
         let before = lab.snapshot();
         uplink("add br0 eth0 eth1 --bond active-backup --confirm-within 1s").ok();
         wait_for("the guard", || !is_recorded());
@@ -203,13 +208,10 @@ fn a_bond_that_nobody_confirms_is_two_nics_again() {
 #[test]
 fn a_bond_without_a_carrier_is_not_relied_upon() {
     lab!(|lab| {
-        if !has_bonds() {
-            skip!("kernel has no bonding");
-        }
+        needs_bonds!();
         let _guards = Guards;
         let machine = switch(lab);
         lab.inside(&machine, || ip("link set w1 down"));
-        ip("addr add 10.0.0.5/24 dev eth0");
         let before = lab.snapshot();
         let text = uplink("add br0 eth0 eth1 --bond active-backup").refused(16);
         assert!(text.contains("wait for the carrier of bond-br0"), "{text}");

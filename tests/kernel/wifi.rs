@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use crate::device::{link, link_in};
+use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
 use crate::refusal::refuse_each;
 use crate::support::lab::snapshot::{Records, Snapshot};
 use crate::support::lab::{ip, ip_json, run};
@@ -155,5 +156,30 @@ fn a_radio_is_taken_back_from_every_step() {
         ip("addr add 10.9.0.1/24 dev wlan0");
         let asked = [WLAN0[0], WLAN0[1], "pipework.ip=10.0.0.5/24@10.0.0.1"];
         refuse_each(vm, &vm.any_container(), &asked);
+    });
+}
+
+#[test]
+fn a_hook_killed_in_any_call_leaves_a_radio_that_comes_back() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    radios!(|vm| {
+        ip("addr add 10.9.0.1/24 dev wlan0");
+        let before = Snapshot::take();
+        // The calls before the first change are those of every NIC.
+        for call in (20..MANY).step_by(14) {
+            let container = vm.container("web");
+            let killed = was_killed(&attach_killed_at(vm, &container, &WLAN0, call));
+            container.end();
+            vm.gc().ok();
+            before.assert_equal(&Snapshot::take(), &format!("host, call {call}"));
+            let records = Records::take();
+            assert!(records.is_empty(), "call {call}: {records:?}");
+            if !killed {
+                return;
+            }
+        }
+        panic!("the hook never survived");
     });
 }

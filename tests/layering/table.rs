@@ -42,6 +42,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         "frontend::leases::tests",
         &["dhcp", "record", "reference", "request"],
     ),
+    // What another client says is read where our own one's answers are.
+    ("frontend::dhcp_report", &["dhcp", "sys"]),
     // Host uplinks: a change of the host itself, with its own plan and record.
     // Hints of the store are the same for everybody.
     (

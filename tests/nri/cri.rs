@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use h2::client;
 use http::Request;
@@ -31,6 +32,8 @@ pub struct Namespaces {
     /// 0: the pod's own, 2: the node's.
     #[prost(int32, tag = "1")]
     pub network: i32,
+    #[prost(int32, tag = "2")]
+    pub pid: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -67,6 +70,9 @@ pub struct PodConfig {
 struct RunPodSandbox {
     #[prost(message, optional, tag = "1")]
     config: Option<PodConfig>,
+    /// The runtime's name, as a RuntimeClass has it.
+    #[prost(string, tag = "2")]
+    handler: String,
 }
 
 /// Every message with an id and nothing else.
@@ -98,8 +104,65 @@ struct ContainerConfig {
     image: Option<Image>,
     #[prost(string, repeated, tag = "3")]
     command: Vec<String>,
+    #[prost(string, repeated, tag = "4")]
+    args: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    mounts: Vec<Mount>,
     #[prost(string, tag = "11")]
     log_path: String,
+    #[prost(message, optional, tag = "15")]
+    linux: Option<ContainerLinux>,
+}
+
+/// A folder or file of the node.
+#[derive(Clone, PartialEq, Message)]
+pub struct Mount {
+    #[prost(string, tag = "1")]
+    pub container_path: String,
+    #[prost(string, tag = "2")]
+    pub host_path: String,
+    #[prost(bool, tag = "3")]
+    pub is_readonly: bool,
+    /// 0: none, 1: from the host to the container.
+    #[prost(int32, tag = "5")]
+    pub propagation: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ContainerLinux {
+    #[prost(message, optional, tag = "2")]
+    security: Option<ContainerSecurity>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ContainerSecurity {
+    #[prost(message, optional, tag = "1")]
+    capabilities: Option<Capabilities>,
+    #[prost(message, optional, tag = "3")]
+    namespaces: Option<Namespaces>,
+    #[prost(bool, tag = "7")]
+    has_readonly_root: bool,
+    #[prost(bool, tag = "11")]
+    no_new_privileges: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Capabilities {
+    #[prost(string, repeated, tag = "1")]
+    add: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    drop: Vec<String>,
+}
+
+/// What a container of the node itself has: its network and its processes, and of
+/// root's rights no more than these.
+#[derive(Debug, Default)]
+pub struct OfNode {
+    pub image: String,
+    pub command: Vec<String>,
+    pub args: Vec<String>,
+    pub mounts: Vec<Mount>,
+    pub capabilities: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -186,8 +249,16 @@ impl Cri {
 
     /// Makes a pod; its id.
     pub fn run_pod(&self, config: &PodConfig) -> Result<String, Refused> {
-        let config = Some(config.clone());
-        let answer: Id = self.call("RunPodSandbox", &RunPodSandbox { config })?;
+        self.run_pod_by("", config)
+    }
+
+    /// Makes a pod of a RuntimeClass.
+    pub fn run_pod_by(&self, handler: &str, config: &PodConfig) -> Result<String, Refused> {
+        let request = RunPodSandbox {
+            config: Some(config.clone()),
+            handler: handler.to_owned(),
+        };
+        let answer: Id = self.call("RunPodSandbox", &request)?;
         Ok(answer.id)
     }
 
@@ -199,6 +270,52 @@ impl Cri {
         name: &str,
         command: &[&str],
     ) -> Result<String, Refused> {
+        let container = ContainerConfig {
+            image: Some(Image {
+                image: "localhost/bb:1".to_owned(),
+            }),
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+            ..ContainerConfig::default()
+        };
+        self.create_as(pod, config, name, container)
+    }
+
+    /// Makes a container of the node itself; its id.
+    pub fn create_of_node(
+        &self,
+        pod: &str,
+        config: &PodConfig,
+        name: &str,
+        of: OfNode,
+    ) -> Result<String, Refused> {
+        let container = ContainerConfig {
+            image: Some(Image { image: of.image }),
+            command: of.command,
+            args: of.args,
+            mounts: of.mounts,
+            linux: Some(ContainerLinux {
+                security: Some(ContainerSecurity {
+                    capabilities: Some(Capabilities {
+                        add: of.capabilities,
+                        drop: vec!["ALL".to_owned()],
+                    }),
+                    namespaces: Some(Namespaces { network: 2, pid: 2 }),
+                    has_readonly_root: true,
+                    no_new_privileges: true,
+                }),
+            }),
+            ..ContainerConfig::default()
+        };
+        self.create_as(pod, config, name, container)
+    }
+
+    fn create_as(
+        &self,
+        pod: &str,
+        config: &PodConfig,
+        name: &str,
+        container: ContainerConfig,
+    ) -> Result<String, Refused> {
         let request = CreateContainer {
             pod: pod.to_owned(),
             config: Some(ContainerConfig {
@@ -206,11 +323,8 @@ impl Cri {
                     name: name.to_owned(),
                     attempt: 0,
                 }),
-                image: Some(Image {
-                    image: "localhost/bb:1".to_owned(),
-                }),
-                command: command.iter().map(|word| (*word).to_owned()).collect(),
                 log_path: format!("{name}.log"),
+                ..container
             }),
             pod_config: Some(config.clone()),
         };
@@ -229,7 +343,20 @@ impl Cri {
 
     /// Stops a pod and all its containers.
     pub fn stop_pod(&self, pod: &str) -> Result<(), Refused> {
-        self.on("StopPodSandbox", pod)
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let stopped = self.on("StopPodSandbox", pod);
+            // A shim that just found its container dead hangs up on containerd; the
+            // kubelet asks again, too.
+            match &stopped {
+                Err(refused) if refused.0.contains("ttrpc: closed") => {}
+                _ => return stopped,
+            }
+            if Instant::now() > end {
+                return stopped;
+            }
+            sleep(Duration::from_millis(200));
+        }
     }
 
     /// Removes a pod.

@@ -1,5 +1,6 @@
 //! Many pods, and pods with leases, as a node has them.
 
+use std::os::unix::net::UnixStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -20,11 +21,19 @@ fn descriptors(node: &Node) -> usize {
 }
 
 pub fn two_hundred_pods_leave_no_descriptor_no_link_and_no_file(node: &Node) {
+    pods_leave_no_descriptor_no_link_and_no_file(node, 200);
+}
+
+pub fn fifty_pods_leave_no_descriptor_no_link_and_no_file(node: &Node) {
+    pods_leave_no_descriptor_no_link_and_no_file(node, 50);
+}
+
+fn pods_leave_no_descriptor_no_link_and_no_file(node: &Node, count: usize) {
     node.start_plugin();
     // As a kubelet does: several at once, and each through its whole life.
     const AT_ONCE: usize = 5;
     let mut before = None;
-    for round in 0..200 / AT_ONCE {
+    for round in 0..count / AT_ONCE {
         std::thread::scope(|scope| {
             for n in 0..AT_ONCE {
                 let address = format!("10.0.0.{}/24@10.0.0.1", 10 + n);
@@ -57,9 +66,37 @@ pub fn two_hundred_pods_leave_no_descriptor_no_link_and_no_file(node: &Node) {
     node.cri.remove_pod(&pod).unwrap();
 }
 
+/// Pods that wait in vain, for as short a time as may be asked for.
+fn without_a_server(node: &Node) {
+    let timeout = [("pipework.dhcp.timeout", "4s")];
+    let slow = node.pod("slow", &[&LEASE[..], &timeout].concat());
+    let waits = node.cri.run_pod(&slow).unwrap();
+    let first = node.cri.create(&waits, &slow, "first", &["/bin/look"]);
+    let Err(Refused(text)) = first else {
+        panic!("it was made without a lease");
+    };
+    assert!(text.contains("pipework: shop/slow: "), "{text}");
+    // Another one has all that it asks for meanwhile.
+    let quick = node.pod("quick", &ASK);
+    let pod = node.cri.run_pod(&quick).unwrap();
+    assert_complete(&node.look(&pod, &quick));
+    within("its container hears why", SOON, || {
+        match node.cri.create(&waits, &slow, "next", &["/bin/look"]) {
+            Err(Refused(text)) => text.contains("no DHCP server offered net1 an address"),
+            Ok(_) => panic!("it was made without a lease"),
+        }
+    });
+    for pod in [waits, pod] {
+        node.cri.stop_pod(&pod).unwrap();
+        node.cri.remove_pod(&pod).unwrap();
+    }
+    node.assert_nothing_left();
+}
+
 pub fn a_pod_keeps_its_lease_while_it_lives_and_gives_it_back_at_its_end(node: &Node) {
+    node.start_plugin_by("pipework daemon --nri --metrics /run/metrics.sock");
+    without_a_server(node);
     node.start("dnsmasq", DNSMASQ);
-    node.start_plugin_by("pipework daemon --nri");
     let config = node.pod("web", &LEASE);
     let pod = node.cri.run_pod(&config).unwrap();
     // A container that comes too early is made again, as a kubelet does.
@@ -86,6 +123,9 @@ pub fn a_pod_keeps_its_lease_while_it_lives_and_gives_it_back_at_its_end(node: &
     assert!(node.said("dnsmasq").contains("client provides name: web"));
     let leases = || node.sh("pipework leases").ok();
     assert!(leases().contains("shop/web"), "{}", leases());
+    let socket = UnixStream::connect(node.path("/run/metrics.sock")).unwrap();
+    let (_, counts) = crate::metrics::exchange(socket, "/metrics").unwrap();
+    assert!(counts.contains("\npipework_leases 1\n"), "{counts}");
     // The daemon is not what keeps it alive.
     let link = node.in_pod(&pod, "ip -o -4 addr show net1 scope global");
     node.end("nri", "KILL");

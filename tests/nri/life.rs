@@ -6,6 +6,12 @@ pub const ASK: [(&str, &str); 2] = [
     ("pipework.bridge", "br0"),
     ("pipework.ip", "10.0.0.5/24@10.0.0.1"),
 ];
+/// The same, with a way to elsewhere.
+const ASK_ROUTE: [(&str, &str); 3] = [
+    ASK[0],
+    ASK[1],
+    ("pipework.route", "10.7.0.0/16 via 10.0.0.1"),
+];
 
 /// Checks that a container saw net1 complete, beside the cluster's interface.
 #[track_caller]
@@ -20,16 +26,40 @@ pub fn assert_complete(seen: &str) {
     assert!(!seen.contains("default via 10.0.0.1"), "{seen}");
 }
 
+/// A pod of CRI by its name, and what `ctr` and `nerdctl` run, by what those write
+/// down: a name among the annotations, or an id that somebody chose.
+fn people_find_what_containerd_runs(node: &Node, pod: &str) {
+    let route = |name: &str| node.sh(&format!("pipework route {name} show 10.7.0.0/16"));
+    for name in ["shop/web", pod, &pod[..12], "containerd:shop/web"] {
+        assert!(route(name).ok().contains("dev net1"), "{name}");
+    }
+    node.sh(
+        "ctr run --detach --annotation nerdctl/name=cam --rootfs /srv/image box /bin/look stay",
+    )
+    .ok();
+    for name in ["box", "cam", "containerd:cam"] {
+        assert_eq!(route(name).ok(), "", "{name}");
+    }
+    node.sh("ctr task rm --force box && ctr container rm box")
+        .ok();
+    let gone = route("cam").stderr;
+    assert!(gone.contains("Container cam not found"), "{gone}");
+}
+
 pub fn a_pods_first_instruction_sees_its_interface_and_the_clusters(node: &Node) {
     node.start_plugin();
     let plain = node.pod("plain", &[]);
     let plain_id = node.cri.run_pod(&plain).unwrap();
-    let config = node.pod("web", &ASK);
+    let config = node.pod("web", &ASK_ROUTE);
     let pod = node.cri.run_pod(&config).unwrap();
+    // Before the first container is made.
+    let route = node.in_pod(&pod, "ip route show 10.7.0.0/16");
+    assert!(route.contains("via 10.0.0.1 dev net1"), "{route}");
     assert_complete(&node.look(&pod, &config));
     let seen = node.look(&plain_id, &plain);
     assert!(!seen.contains("net1"), "{seen}");
     assert_eq!((node.ports(), node.records()), (1, 1));
+    people_find_what_containerd_runs(node, &pod);
     node.cri.stop_pod(&pod).unwrap();
     node.assert_nothing_left();
     // Twice, and removed, and one that was never anything of ours.

@@ -19,7 +19,7 @@ const SOCKET: &str = "/run/metrics.sock";
 const PORT: &str = "127.0.0.1:9464";
 const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
 
-fn exchange(mut stream: impl Read + Write, target: &str) -> Option<(String, String)> {
+pub fn exchange(mut stream: impl Read + Write, target: &str) -> Option<(String, String)> {
     let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
@@ -164,7 +164,9 @@ fn the_api_server_hears_what_a_pod_has_and_keeps_what_others_said() {
         let (told, patches) = channel();
         let mut runtime = Runtime::start_as(&["--api-proxy", PROXY], CONTAINERD, &[]);
         let web = lab.container("web");
-        let mut asks = pod(&web, &ASK);
+        let both = "pipework.ip=10.0.0.5/24,fd00::5/64";
+        let mac = "02:00:00:00:00:05";
+        let mut asks = pod(&web, &[ASK[0], both, &format!("pipework.mac={mac}")]);
         asks.uid = "uid-1".to_owned();
         // Whether anybody listens matters to no pod.
         runtime.run(&asks).unwrap();
@@ -217,7 +219,11 @@ fn the_api_server_hears_what_a_pod_has_and_keeps_what_others_said() {
         assert_eq!(all[0]["name"], "cbr0");
         assert_eq!(all[1]["name"], "pipework/br0");
         assert_eq!(all[1]["interface"], "net1");
-        assert_eq!(all[1]["ips"], json!(["10.0.0.5"]));
+        assert_eq!(all[1]["ips"], json!(["10.0.0.5", "fd00::5"]));
+        assert_eq!(all[1]["mac"], mac);
+        // The cluster's interface is the one that a pod is known by.
+        assert_eq!(all[1]["default"], false);
+        assert_eq!(all[1]["dns"], json!({}));
         // Told anew, nothing is written that stands there already.
         runtime.disconnect();
         runtime.reconnect(&[&asks]);

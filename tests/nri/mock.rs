@@ -29,7 +29,8 @@ pub const POLICY: &str = r#"
 caller = ["namespace:shop"]
 uplink = ["br0"]
 kind = ["bridge"]
-cidr = ["10.0.0.0/16"]
+cidr = ["10.0.0.0/16", "fd00::/64"]
+mac = "any"
 gateway = ["10.0.0.1"]
 default-route = true
 dynamic = ["dhcp"]
@@ -152,6 +153,14 @@ impl Runtime {
     fn call(&self, method: &'static str, message: &impl Message) -> Result<(), LinkError> {
         let payload = message.encode_to_vec();
         self.link.call(PLUGIN, method, payload, PATIENCE).map(drop)
+    }
+
+    /// Makes a pod, with more patience than runtimes usually have.
+    pub fn run_within(&self, pod: &PodSandbox, patience: Duration) -> Result<(), LinkError> {
+        let pod = Some(pod.clone());
+        let payload = PodRequest { pod }.encode_to_vec();
+        let answer = self.link.call(PLUGIN, "RunPodSandbox", payload, patience);
+        answer.map(drop)
     }
 
     /// What a pod's event is answered with.

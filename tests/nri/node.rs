@@ -18,7 +18,9 @@ uplink = ["br0"]
 kind = ["bridge"]
 cidr = ["10.0.0.0/24"]
 gateway = ["10.0.0.1"]
+routes = ["10.7.0.0/16"]
 dynamic = ["dhcp"]
+dhcp = ["timeout=*"]
 wait = { max = 60 }
 count = 4
 "#;
@@ -124,12 +126,12 @@ impl Node {
         world.sh(IMAGE).ok();
         let cri = Cri(world.path("/run/containerd/containerd.sock"));
         let node = Self { world, cri };
+        // What each root is there for.
+        let line = if suite == "trixie" { " 1.7." } else { " 2." };
+        let version = node.sh("containerd --version").ok();
+        assert!(version.contains(line), "{version}");
         node.start_containerd();
-        let local = if suite == "trixie" { "" } else { "--local" };
-        node.sh(&format!(
-            "ctr -n k8s.io images import {local} --snapshotter native /tmp/image.tar"
-        ))
-        .ok();
+        node.import("/tmp/image.tar");
         Ok(node)
     }
 
@@ -156,7 +158,11 @@ impl Node {
             "containerd",
             "containerd --config /etc/containerd/config.toml",
         );
-        within("containerd answers", SOON, || self.cri.is_up());
+        let end = Instant::now() + SOON;
+        while !self.cri.is_up() {
+            assert!(Instant::now() < end, "{}", self.said("containerd"));
+            sleep(Duration::from_millis(20));
+        }
     }
 
     /// Starts the plugin, and waits until it is connected.
@@ -186,6 +192,16 @@ impl Node {
         self.sh(probe).status.success()
     }
 
+    /// Takes an archive of a file of the world for an image.
+    pub fn import(&self, archive: &str) {
+        let is_old = self.sh("containerd --version").ok().contains(" 1.7.");
+        let local = if is_old { "" } else { "--local" };
+        self.sh(&format!(
+            "ctr -n k8s.io images import {local} --snapshotter native {archive}"
+        ))
+        .ok();
+    }
+
     /// What a program that stays has said.
     pub fn said(&self, name: &str) -> String {
         fs::read_to_string(self.path(&format!("/tmp/{name}.log"))).unwrap_or_default()
@@ -209,7 +225,7 @@ impl Node {
             linux: Some(PodLinux {
                 cgroup_parent: String::new(),
                 security: Some(Security {
-                    namespaces: Some(Namespaces { network: 0 }),
+                    namespaces: Some(Namespaces { network: 0, pid: 0 }),
                 }),
             }),
         }

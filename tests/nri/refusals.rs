@@ -12,6 +12,8 @@ fn refused(node: &Node, config: &PodConfig) -> String {
     };
     let made = node.cri.create(&pod, config, "look", &["/bin/look"]);
     let Refused(text) = made.expect_err("a container was made");
+    let links = node.in_pod(&pod, "ip -o link show");
+    assert!(!links.contains("net1"), "{links}");
     node.cri.stop_pod(&pod).unwrap();
     node.cri.remove_pod(&pod).unwrap();
     text
@@ -40,6 +42,8 @@ pub fn what_is_refused_is_told_and_leaves_nothing(node: &Node) {
     ] {
         let said = refused(node, &node.pod("web", &ask));
         assert!(said.contains(text), "{ask:?}: {said}");
+        // The first line of the report, and nothing of the rest.
+        assert!(!said.contains('\n') && !said.contains("hint"), "{said}");
         node.assert_nothing_left();
     }
     let mut hosts = node.pod("hosts", &crate::life::ASK);
@@ -57,4 +61,16 @@ pub fn what_is_refused_is_told_and_leaves_nothing(node: &Node) {
     assert!(said.contains("uses the network of the host"), "{said}");
     let after = node.shims();
     assert_eq!(before, after, "a shim is left");
+    // Made anew under another id it has what it asks for, once that is allowed.
+    let config = node.pod(
+        "web",
+        &[("pipework.bridge", "br0"), ("pipework.ip", "10.9.9.5/24")],
+    );
+    node.sh("sed -i 's#10.0.0.0/24#10.9.9.0/24#' /etc/pipework/policy.toml")
+        .ok();
+    let pod = node.cri.run_pod(&config).unwrap();
+    let seen = node.look(&pod, &config);
+    assert!(seen.contains("addr net1 10.9.9.5/24"), "{seen}");
+    node.cri.stop_pod(&pod).unwrap();
+    node.cri.remove_pod(&pod).unwrap();
 }

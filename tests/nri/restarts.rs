@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::life::{ASK, assert_complete};
 use crate::node::{Node, within};
+use crate::support::skip;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -115,4 +116,35 @@ pub fn containerd_and_the_plugin_are_killed_at_once_and_find_the_pod_again(node:
     // Both forgot that they have told of it, or been told.
     node.cri.stop_pod(&pod).unwrap();
     node.cri.remove_pod(&pod).unwrap();
+}
+
+pub fn a_plugin_that_is_killed_while_it_attaches_is_completed_once_by_the_next(node: &Node) {
+    let traced = "sendto,sendmsg,rename,symlink,setns";
+    if !node.sh("strace -qq -o /dev/null true").status.success() {
+        skip!("strace cannot stop a program here");
+    }
+    let config = node.pod("web", &ASK);
+    let mut killed = 0;
+    for call in [12, 16, 20] {
+        node.start_plugin_by(&format!(
+            "strace -f -qq -o /dev/null -e trace={traced} \
+             -e inject={traced}:signal=SIGKILL:when={call} pipework nri"
+        ));
+        // The runtime takes the silence for consent.
+        let pod = node.cri.run_pod(&config).unwrap();
+        if node.is_served() {
+            node.sh("pkill -KILL -x pipework").ok();
+        } else {
+            killed += 1;
+        }
+        node.end("nri", "KILL");
+        node.start_plugin();
+        assert_complete(&node.look_as(&pod, &config, &format!("look{call}")));
+        assert_eq!((node.ports(), node.records()), (1, 1), "call {call}");
+        node.cri.stop_pod(&pod).unwrap();
+        node.cri.remove_pod(&pod).unwrap();
+        node.assert_nothing_left();
+        node.end("nri", "KILL");
+    }
+    assert!(killed > 0, "none was killed:\n{}", node.said("nri"));
 }

@@ -6,12 +6,16 @@ use crate::lan::{DEFAULT, REQUEST, RUNTIMES, assert_complete, assert_nothing_lef
 use crate::support::world::World;
 
 pub fn the_first_instruction_sees_the_interface_complete(world: &World) {
-    let bundle = world.bundle("web", &REQUEST, &["/bin/look"]);
+    let [bridge, _] = REQUEST;
+    let both = ("pipework.ip", "10.0.0.5/24,fd00::5/64@10.0.0.1");
+    let bundle = world.bundle("web", &[bridge, both], &["/bin/look"]);
     for runtime in RUNTIMES {
         let run = [runtime, "run", "--bundle", &bundle, "web"];
         let seen = world.run(&run).ok();
         assert_complete(&seen);
         assert!(seen.contains(DEFAULT), "{seen}");
+        // A socket can be bound to it at once.
+        assert!(seen.contains("addr6 eth1 fd00::5/64 bound\n"), "{seen}");
         assert_nothing_left(world);
     }
 }

@@ -7,7 +7,8 @@ use crate::lan::{
 };
 use crate::support::world::World;
 
-const POD: &str = "
+/// What every pod here asks for; its spec follows.
+const HEAD: &str = "
 apiVersion: v1
 kind: Pod
 metadata:
@@ -15,6 +16,9 @@ metadata:
   annotations:
     pipework.bridge: br0
     pipework.ip: 10.0.0.7/24@10.0.0.1
+";
+
+const SPEC: &str = "\
 spec:
   initContainers:
   - {name: first, image: localhost/bb:1, command: [/bin/look]}
@@ -24,14 +28,7 @@ spec:
 ";
 
 /// An init container that looks, and writes what it saw to a folder of the host.
-const SEEN_FIRST: &str = "
-apiVersion: v1
-kind: Pod
-metadata:
-  name: pod
-  annotations:
-    pipework.bridge: br0
-    pipework.ip: 10.0.0.7/24@10.0.0.1
+const SEEN_FIRST: &str = "\
 spec:
   volumes:
   - {name: seen, hostPath: {path: /srv/seen, type: Directory}}
@@ -46,7 +43,7 @@ spec:
 
 pub fn an_init_container_sees_the_interface_that_the_others_will_have(world: &World) {
     import_image(world);
-    world.write("/srv/pod.yaml", SEEN_FIRST);
+    world.write("/srv/pod.yaml", &format!("{HEAD}{SEEN_FIRST}"));
     for runtime in RUNTIMES {
         world.sh("rm -rf /srv/seen && mkdir /srv/seen").ok();
         podman(world, runtime, "kube play --network none /srv/pod.yaml").ok();
@@ -62,7 +59,7 @@ pub fn an_init_container_sees_the_interface_that_the_others_will_have(world: &Wo
 
 pub fn the_containers_of_a_pod_share_one_interface_until_the_last_is_gone(world: &World) {
     import_image(world);
-    world.write("/srv/pod.yaml", POD);
+    world.write("/srv/pod.yaml", &format!("{HEAD}{SPEC}"));
     for runtime in RUNTIMES {
         podman(world, runtime, "kube play --network none /srv/pod.yaml").ok();
         let one = assert_complete_with(&looks(world, "pod-one", 1)[0], "10.0.0.7");

@@ -50,7 +50,7 @@ pub fn the_report_reaches_the_file_that_containers_conf_names_for_crun(world: &W
     let report = std::fs::read_to_string(world.path("/run/pipework-hook.err")).unwrap();
     let first = report.lines().next().unwrap_or_default();
     assert!(
-        first.starts_with("pipework: ") && first.contains("10.0.0.5 has no prefix length"),
+        first.starts_with("pipework: web: ") && first.contains("10.0.0.5 has no prefix length"),
         "{report}"
     );
 }
@@ -86,7 +86,7 @@ pub fn a_later_hook_that_fails_leaves_a_record_that_later_runs_collect(world: &W
 
 /// Runs a container that must not start, in vain.
 fn run_wrong(world: &World, runtime: &str) -> Output {
-    let run = format!("run --rm --network none {WRONG} localhost/bb:1 /bin/look");
+    let run = format!("run --rm --name web --network none {WRONG} localhost/bb:1 /bin/look");
     let refused = podman(world, runtime, &run);
     assert!(!refused.status.success());
     assert_eq!(refused.stdout, "", "the workload has run");

@@ -1,7 +1,7 @@
 //! A server of DHCPv6 whose every answer a test decides, on UDP port 547 of
 //! another machine of the lab. What `dhcp_server` is for IPv4.
 
-use std::net::{Ipv6Addr, UdpSocket};
+use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
@@ -11,6 +11,7 @@ use pipework::dhcp::v6::options::{Ia, IaAddress, Status, code};
 use pipework::dhcp::v6::wire::{Message, MessageType};
 use pipework::dhcp::v6::{ALL_SERVERS, SERVER_PORT};
 
+use super::dhcp_server::bind;
 use super::lab::{Container, Lab, ip, ip_json};
 
 /// The address that it gives.
@@ -69,7 +70,7 @@ impl Scripted6 {
         let ends: Arc<AtomicBool> = Arc::default();
         let socket = lab.inside(machine, || {
             let index = nix::net::if_::if_nametoindex("wire").unwrap();
-            let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, SERVER_PORT)).unwrap();
+            let socket = bind((Ipv6Addr::UNSPECIFIED, SERVER_PORT));
             socket.join_multicast_v6(&ALL_SERVERS, index).unwrap();
             socket
         });

@@ -63,6 +63,24 @@ impl Kind {
         }
     }
 
+    /// Starts Kea or ISC dhcpd as [`Kind::start`] does, with what `change` makes of
+    /// its configuration.
+    pub fn start_changed(
+        self,
+        lab: &Lab,
+        machine: &Container,
+        change: impl FnOnce(&str) -> String,
+    ) -> Option<Server> {
+        let (name, arguments) = self.arguments();
+        let (file, text) = match self {
+            Self::Kea => ("/run/kea.json", KEA),
+            Self::Isc => ("/run/dhcpd.conf", ISC),
+            Self::Dnsmasq | Self::Udhcpd => panic!("{self:?} has options"),
+        };
+        fs::write(file, change(text)).unwrap();
+        launch(lab, machine, name, &arguments)
+    }
+
     /// Starts it on `wire` with addresses from 10.0.0.100 to 10.0.0.110, which
     /// dnsmasq is told by `options`; `None` without a root that has it.
     pub fn start(self, lab: &Lab, machine: &Container, options: &[&str]) -> Option<Server> {

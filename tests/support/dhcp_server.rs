@@ -4,12 +4,13 @@
 //! It speaks with the library's own codec, which has its own tests; what it
 //! gets to hear is kept as it came.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use pipework::dhcp::options::code;
@@ -21,6 +22,20 @@ use super::lab::{Container, Lab};
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 /// What it gives.
 pub const GIVEN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
+
+/// A server's socket. What a test beside this one starts has, until it is another
+/// program, a copy of the socket that the server before has closed.
+pub fn bind(to: impl ToSocketAddrs) -> UdpSocket {
+    let start = Instant::now();
+    loop {
+        let bound = UdpSocket::bind(&to);
+        let error = bound.as_ref().err().map(std::io::Error::kind);
+        if error != Some(ErrorKind::AddrInUse) || start.elapsed().as_secs() >= 10 {
+            return bound.unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
 
 /// A running server; it ends when this goes.
 pub struct Scripted {
@@ -40,7 +55,7 @@ impl Scripted {
         let heard: Arc<Mutex<Vec<Message>>> = Arc::default();
         let ends: Arc<AtomicBool> = Arc::default();
         let socket = lab.inside(machine, || {
-            let socket = UdpSocket::bind("0.0.0.0:67").unwrap();
+            let socket = bind("0.0.0.0:67");
             socket.set_broadcast(true).unwrap();
             setsockopt(&socket.as_fd(), sockopt::BindToDevice, &"wire".into()).unwrap();
             socket

@@ -24,6 +24,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use serde_json::Value;
 
 pub use hook::{Outcome, annotation_map, bundle_of, feed, hook};
+pub use mounts::cover;
 use snapshot::Snapshot;
 
 /// The binary under test: `$PIPEWORK_BIN`, as it was when cargo compiled this

@@ -1,5 +1,5 @@
 /* The workload that looks once: what does the first instruction of a container
- * find? Prints links, addresses, IPv4 default routes and the
+ * find? Prints links, addresses of both families, IPv4 default routes and the
  * address that packets to elsewhere come from, one per line, and ends;
  * with any argument it stays until SIGTERM. Static, so that it needs no root
  * filesystem, and it reads before it does anything else. */
@@ -40,6 +40,26 @@ static void address_line(const struct ifaddrs *i)
 			  sizeof broadcast);
 	printf("addr %s %s/%d brd %s\n", i->ifa_name, address,
 	       __builtin_popcount(((struct sockaddr_in *)i->ifa_netmask)->sin_addr.s_addr), broadcast);
+}
+
+/* Without those of the link, which come by themselves. "tentative" would be an
+ * address that no socket can be bound to. */
+static void address6_line(const struct ifaddrs *i)
+{
+	const struct sockaddr_in6 *own = (struct sockaddr_in6 *)i->ifa_addr;
+	const unsigned char *mask = ((struct sockaddr_in6 *)i->ifa_netmask)->sin6_addr.s6_addr;
+	char address[INET6_ADDRSTRLEN];
+	struct sockaddr_in6 bound = *own;
+	int bits = 0, s = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (!IN6_IS_ADDR_LINKLOCAL(&own->sin6_addr)) {
+		for (int n = 0; n < 16; n++)
+			bits += __builtin_popcount(mask[n]);
+		inet_ntop(AF_INET6, &own->sin6_addr, address, sizeof address);
+		printf("addr6 %s %s/%d %s\n", i->ifa_name, address, bits,
+		       bind(s, (struct sockaddr *)&bound, sizeof bound) ? "tentative" : "bound");
+	}
+	close(s);
 }
 
 static void default_route_lines(void)
@@ -92,6 +112,8 @@ int main(int argc, char **argv)
 			link_line(i);
 		else if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET)
 			address_line(i);
+		else if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET6)
+			address6_line(i);
 	default_route_lines();
 	way_line();
 	puts("looked");

@@ -12,8 +12,10 @@
 )]
 
 pub mod bundle;
+pub mod daemon;
 pub mod dhcp6_server;
 pub mod dhcp_daemons;
+pub mod dhcp_oracle;
 pub mod dhcp_server;
 pub mod lab;
 pub mod ovs;

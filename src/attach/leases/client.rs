@@ -5,20 +5,18 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use super::words::in_words;
+use super::words::{broken, in_words};
 use super::{Leasing, six};
 use crate::apply::LeaseError;
 use crate::dhcp::acquire::{Acquiring, Client, Got, NoLease, acquire};
-use crate::dhcp::io;
 use crate::dhcp::v4::{Config, Machine};
 use crate::dhcp::v6::options::Status;
+use crate::dhcp::{io, program};
 use crate::keeper;
 use crate::plan::lease::host_label;
 use crate::plan::{LeaseAsk, LeaseClient};
 use crate::record::{RecordError, Remembered, Remembered6, Store};
 use crate::request::{AddressWithGateway, Fallback};
-use crate::sys::filter::DHCP_AND_ARP;
-use crate::sys::packet::PacketSocket;
 use crate::sys::{self, clock, raw};
 
 /// A NIC that has just been brought up needs a few seconds for its carrier.
@@ -150,6 +148,8 @@ fn was_refused(client: &Client) -> bool {
             let status = progress.refusal.as_ref().map(|(status, _)| *status);
             status == Some(Status::NotOnLink) || progress.conflict.is_some()
         }
+        // It does not say so.
+        Client::Program(_) => false,
     }
 }
 
@@ -191,10 +191,7 @@ fn conclude(
     let error = match (made, result) {
         (Ok(_), Some(Ok(got))) => return Ok(answer(Some(got), None)),
         (Ok(_), Some(Err(NoLease::TimedOut(progress)))) => in_words(&ask, Some(progress), unsent),
-        (Ok(_), Some(Err(NoLease::Link(source)))) => LeaseError::Link {
-            ifname: ask.ifname.clone(),
-            source,
-        },
+        (Ok(_), Some(Err(NoLease::Link(source)))) => broken(&ask, source),
         (Ok(_), None) => in_words(&ask, None, unsent),
         (Err(error), _) => error,
     };
@@ -256,12 +253,11 @@ impl Leasing<'_> {
                 six::client(self, ask, config, last).map(|client| Client::V6(Box::new(client)))
             }
         };
-        client.map_err(|source| {
-            let ifname = ask.ifname.clone();
-            match source.kind() {
-                std::io::ErrorKind::Unsupported => LeaseError::Hardware { ifname },
-                _ => LeaseError::Link { ifname, source },
-            }
+        client.map_err(|source| match source.kind() {
+            std::io::ErrorKind::Unsupported => LeaseError::Hardware {
+                ifname: ask.ifname.clone(),
+            },
+            _ => broken(ask, source),
         })
     }
 
@@ -271,18 +267,20 @@ impl Leasing<'_> {
         config: &Config,
         last: Option<&Remembered>,
     ) -> std::io::Result<Client> {
+        let (netns, home) = (self.kernel.netns, self.kernel.home);
+        if let Some(program) = &ask.program {
+            let of = (config, &ask.ifname);
+            let patience = ask.timeout.min(self.kernel.deadline.remaining());
+            let times = (clock::since_boot(), patience);
+            let client = program::Client::start(program, of, (netns, home), times)?;
+            return Ok(Client::Program(Box::new(client)));
+        }
         let [seed, spread] = random();
         let last = last.map(|last| last.for_client(clock::seconds_since_1970()));
         let machine = Machine::new(config.clone(), last, seed);
         let client = io::Client::new(machine, config.hardware, ask.arp, spread);
         let mut client = client.ok_or(std::io::ErrorKind::Unsupported)?;
-        let (netns, home) = (self.kernel.netns, self.kernel.home);
-        client.listen(PacketSocket::open_in(
-            netns,
-            home,
-            ask.ifindex,
-            &DHCP_AND_ARP,
-        )?);
+        client.listen(io::open(config.hardware, (netns, home), ask.ifindex)?);
         Ok(Client::V4(Box::new(client)))
     }
 

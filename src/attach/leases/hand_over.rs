@@ -42,8 +42,27 @@ impl Leases {
         joined
     }
 
-    /// Writes the leases down and names them to who keeps them. What fails here
-    /// fails no start: an address ends with its lease all the same.
+    /// Writes the leases down, so that one is found by who keeps it as soon as its
+    /// interface counts as made. What fails here fails no start: an address ends with
+    /// its lease all the same.
+    pub(in crate::attach) fn write_down(self, leasing: &Leasing<'_>) -> Self {
+        let Leasing {
+            sandbox, kernel, ..
+        } = leasing;
+        let mut leases = self.joined();
+        for Taken { kept, .. } in &mut leases {
+            if kept.dhcp4.is_none() && kept.dhcp6.is_none() {
+                continue;
+            }
+            if let Err(error) = kernel.store.keep_lease(kept) {
+                tracing::warn!(id = sandbox.id, %error, "the lease is not written down");
+                (kept.dhcp4, kept.dhcp6) = (None, None);
+            }
+        }
+        Self(leases)
+    }
+
+    /// Remembers the leases and names them to who keeps them.
     ///
     /// What is returned says what the daemon answered, once that is of interest.
     pub(in crate::attach) fn hand_over(self, leasing: &Leasing<'_>) -> Vec<keeper::HandedOver> {
@@ -56,19 +75,14 @@ impl Leases {
             remembered,
             sockets,
             keeps,
-        } in self.joined()
+        } in self.0
         {
-            let store = kernel.store;
             for last in remembered {
-                if let Err(error) = last.remember(store) {
+                if let Err(error) = last.remember(kernel.store) {
                     tracing::warn!(id = sandbox.id, %error, "the lease is not remembered");
                 }
             }
             if kept.dhcp4.is_none() && kept.dhcp6.is_none() {
-                continue;
-            }
-            if let Err(error) = store.keep_lease(&kept) {
-                tracing::warn!(id = sandbox.id, %error, "the lease is not written down");
                 continue;
             }
             match keeper::hand_over_soon(&kept.id, sockets, kernel.deadline) {

@@ -18,15 +18,8 @@ const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 
 fn config() -> Config {
     Config {
-        hardware: Hardware::Ethernet(MAC),
-        client_id: vec![1, 2, 0, 0, 0, 0, 5],
         host_name: Some("web".to_owned()),
-        vendor_class: None,
-        user_class: None,
-        fqdn: None,
-        broadcast: false,
-        probes: false,
-        servers: Vec::new(),
+        ..Config::new(Hardware::Ethernet(MAC), vec![1, 2, 0, 0, 0, 0, 5])
     }
 }
 

@@ -76,6 +76,13 @@ pub enum Drift {
         /// Its name.
         uplink: IfName,
     },
+    /// The uplink is down: nothing passes.
+    UplinkDown {
+        /// Its index.
+        ifindex: u32,
+        /// Its name.
+        uplink: IfName,
+    },
     /// The uplink is gone.
     UplinkGone {
         /// Its name.
@@ -97,6 +104,7 @@ impl Drift {
             Self::Route { .. } => "route",
             Self::HostDown { .. } => "host-down",
             Self::Unplugged { .. } => "unplugged",
+            Self::UplinkDown { .. } => "uplink-down",
             Self::UplinkGone { .. } => "uplink-gone",
         }
     }
@@ -117,6 +125,7 @@ impl fmt::Display for Drift {
             Self::Unplugged { hostif, uplink, .. } => {
                 write!(f, "its end on the host, {hostif}, is not in {uplink}")
             }
+            Self::UplinkDown { uplink, .. } => write!(f, "its uplink {uplink} is down"),
             Self::UplinkGone { uplink } => write!(f, "its uplink {uplink} is gone"),
         }
     }
@@ -177,6 +186,7 @@ pub async fn of(
     if let Some(hostif) = &attachment.hostif {
         drifts.extend(of_port(attachment, hostif, uplink.as_ref(), host).await?);
     }
+    drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, &uplink)));
     Ok(drifts)
 }
 
@@ -220,6 +230,21 @@ async fn of_lease(kept: &Kept, has: &[IpNet], guest: &Rtnl) -> Result<Option<Dri
     Ok((!what.is_empty()).then_some(Drift::Leased { what, lease }))
 }
 
+/// What is down carries nothing; but for a bridge of Open vSwitch, of which only
+/// the host's own port is down. A card that was handed over is its own uplink.
+fn of_uplink(attachment: &AttachmentRecord, uplink: &LinkFacts) -> Option<Drift> {
+    let ifindex = uplink.ifindex;
+    let carries = uplink.up || ifindex == attachment.ifindex;
+    let is_port = attachment.hostif.is_some();
+    let matters = !carries && (!is_port || is_bridge(uplink));
+    let uplink = attachment.uplink.clone();
+    matters.then_some(Drift::UplinkDown { ifindex, uplink })
+}
+
+fn is_bridge(link: &LinkFacts) -> bool {
+    link.kind.as_deref() == Some("bridge")
+}
+
 async fn of_port(
     attachment: &AttachmentRecord,
     hostif: &IfName,
@@ -237,9 +262,8 @@ async fn of_port(
             drifts.push(Drift::HostDown { ifindex, hostif });
         }
         // A port of Open vSwitch is controlled by its datapath.
-        let is_bridge = |link: &&LinkFacts| link.kind.as_deref() == Some("bridge");
-        if uplink.filter(is_bridge).is_some() && port.controller != Some(attachment.uplink_ifindex)
-        {
+        let is_away = port.controller != Some(attachment.uplink_ifindex);
+        if is_away && uplink.is_some_and(is_bridge) {
             drifts.push(Drift::Unplugged {
                 ifindex,
                 hostif: hostif.clone(),

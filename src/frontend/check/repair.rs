@@ -49,6 +49,7 @@ pub fn repair(
             | Drift::Address { .. }
             | Drift::Route { .. }
             | Drift::HostDown { .. }
+            | Drift::UplinkDown { .. }
             | Drift::Unplugged { .. } => Err("its namespace is gone".to_owned()),
         },
     }
@@ -77,7 +78,9 @@ async fn set(
             guest.add_address(&address_of(*ifindex, *address)).await
         }
         Drift::Route { route } => guest.add_route(route).await,
-        Drift::HostDown { ifindex, .. } => host.set_state(*ifindex, true).await,
+        Drift::HostDown { ifindex, .. } | Drift::UplinkDown { ifindex, .. } => {
+            host.set_state(*ifindex, true).await
+        }
         Drift::Unplugged {
             ifindex,
             uplink_ifindex,

@@ -7,14 +7,15 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::endpoint::{self, Asked};
+use super::asked::{self, Asked};
 use super::error::DockerError;
-use super::{ipam, routes};
+use super::{belonging, endpoint, ipam, routes};
+use crate::deadline::Deadline;
 use crate::docker::calls::{ADDRESS_SPACE, Plugin, Refusal};
 use crate::docker::message::{
     CreateEndpoint, CreateNetwork, GivenAddress, GivenPool, Interface, IpamData, Join, Joined,
@@ -33,16 +34,21 @@ pub struct Driver {
     /// Whose addresses are given by this process.
     pub(super) givers: ipam::Giver,
     busy: Busy,
-    /// Held while a name is chosen, until it is written down.
-    pub(super) choosing: Mutex<()>,
+    /// Held while a name or a pool is chosen, until it is written down.
+    choosing: Mutex<()>,
 }
 
 impl Driver {
     /// One that goes on where another was.
     pub fn open() -> Result<Self, DockerError> {
+        Self::at(Path::new(DIRECTORY))
+    }
+
+    /// The same with its files at `folder`.
+    pub(super) fn at(folder: &Path) -> Result<Self, DockerError> {
         Ok(Self {
-            state: State::open(Path::new(DIRECTORY))?,
-            givers: ipam::Giver::new(),
+            state: State::open(folder)?,
+            givers: ipam::Giver::start(),
             busy: Busy::default(),
             choosing: Mutex::default(),
         })
@@ -54,9 +60,19 @@ impl Driver {
         known.ok_or_else(|| DockerError::UnknownNetwork { id: id.to_owned() })
     }
 
+    /// Waits until nobody else chooses.
+    pub(super) fn choosing(&self) -> MutexGuard<'_, ()> {
+        self.choosing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until nobody else works on an endpoint or a network.
     pub(super) fn enter<'a>(&'a self, id: &'a str) -> Turn<'a> {
         self.busy.enter(id)
+    }
+
+    /// The same, but not for longer than `deadline`; then there is no turn.
+    pub(super) fn enter_until<'a>(&'a self, id: &'a str, deadline: Deadline) -> Option<Turn<'a>> {
+        self.busy.enter_until(id, deadline)
     }
 
     fn make_network(&self, asked: &CreateNetwork) -> Result<(), Error> {
@@ -69,20 +85,30 @@ impl Driver {
             prefix: settings.prefix.clone().unwrap_or_else(usual_prefix),
             is_internal: is_set("com.docker.network.internal").unwrap_or_default(),
             fields: settings.fields,
+            has_pools: asked.v4.iter().chain(&asked.v6).any(is_ours),
         };
         only_one_way(&network)?;
         // What is wrong with it is said now and not at the first container.
-        let sample = endpoint::request(&network, &Asked::sample(&network))?;
+        let sample = asked::request(&network, &Asked::sample(&network))?;
         routes::of(&sample)?;
         self.state.write(&network).map_err(DockerError::from)?;
-        for data in asked.v4.iter().chain(&asked.v6) {
-            if data.address_space == ADDRESS_SPACE {
-                ipam::belongs_to(&self.state, data, &network.id)?;
-            }
+        let _choosing = self.choosing();
+        for data in asked
+            .v4
+            .iter()
+            .chain(&asked.v6)
+            .filter(|data| is_ours(data))
+        {
+            belonging::when_made(&self.state, data, &network.id)?;
         }
         tracing::info!(network = network.id, "a network of Docker's is made");
         Ok(())
     }
+}
+
+/// Whether we give the addresses of a subnet.
+fn is_ours(data: &IpamData) -> bool {
+    data.address_space == ADDRESS_SPACE
 }
 
 /// The subnets that Docker has for a network; none where nobody gives addresses.
@@ -174,10 +200,12 @@ impl Plugin for Driver {
     }
 
     fn request_pool(&self, asked: &RequestPool) -> Result<GivenPool, Refusal> {
+        let _choosing = self.choosing();
         or_refused(self.givers.request_pool(&self.state, asked))
     }
 
     fn release_pool(&self, asked: &ReleasePool) -> Result<(), Refusal> {
+        let _choosing = self.choosing();
         or_refused(self.givers.release_pool(&self.state, asked))
     }
 
@@ -186,7 +214,7 @@ impl Plugin for Driver {
     }
 
     fn release_address(&self, asked: &OfAddress) -> Result<(), Refusal> {
-        or_refused(self.givers.release_address(&self.state, asked))
+        or_refused(self.givers.release_address(asked))
     }
 }
 
@@ -212,6 +240,18 @@ impl Busy {
             ids = self.freed.wait(ids).unwrap_or_else(PoisonError::into_inner);
         }
         Turn { busy: self, id }
+    }
+
+    fn enter_until<'a>(&'a self, id: &'a str, deadline: Deadline) -> Option<Turn<'a>> {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        while !ids.insert(id.to_owned()) {
+            if deadline.has_passed() {
+                return None;
+            }
+            let waited = self.freed.wait_timeout(ids, deadline.remaining());
+            (ids, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        Some(Turn { busy: self, id })
     }
 }
 

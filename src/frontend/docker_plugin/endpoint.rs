@@ -8,21 +8,21 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::asked::{Asked, link_of, name_of, request};
 use super::driver::{Driver, gateways};
 use super::error::DockerError;
-use super::{follow, place, routes, scratch};
+use super::{belonging, follow, lost, place, routes, scratch};
 use crate::attach::{Context, attach};
 use crate::deadline::Deadline;
 use crate::docker::message::{CreateEndpoint, Interface, InterfaceName, Join, Joined, StaticRoute};
-use crate::docker::settings::{Settings, merged};
-use crate::docker::state::{Endpoint, Network, Stage, hash};
+use crate::docker::settings::Settings;
+use crate::docker::state::{Endpoint, Network, Stage};
 use crate::error::Error;
-use crate::frontend::{hook, read, telling};
+use crate::frontend::{hook, telling};
 use crate::host::container::Sandbox;
 use crate::host::inspect::InspectError;
 use crate::policy::Caller;
@@ -30,96 +30,11 @@ use crate::record::{DIRECTORY, Store};
 use crate::request::{DefaultRoute, Request};
 use crate::sys::{block_on, proc};
 
-/// How long one call may take. dockerd waits.
+/// How long one thing may take that a call does, such as making an interface, or
+/// ending one before it. dockerd waits.
 pub(super) const TIME: Duration = Duration::from_secs(45);
 /// Most containers of one network whose addresses Docker does not know.
 const MOST_SLOTS: usize = 1 << 16;
-
-/// What is asked for one interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
-    /// What it is known by.
-    name: String,
-    /// Its name on the host.
-    link: String,
-    /// Its addresses, with their subnets' lengths.
-    addresses: Vec<IpNet>,
-    /// Its hardware address.
-    mac: Option<String>,
-    /// What its container says of it.
-    fields: Vec<(String, String)>,
-}
-
-impl Asked {
-    /// What a container asks for that asks for nothing.
-    pub(super) fn sample(network: &Network) -> Self {
-        Self {
-            name: name_of(network, "0"),
-            link: link_of(network, "0"),
-            addresses: Vec::new(),
-            mac: None,
-            fields: Vec::new(),
-        }
-    }
-}
-
-/// What an interface is known by: the container's name is never told to a plugin.
-fn name_of(network: &Network, part: &str) -> String {
-    let id = network.id.get(..12).unwrap_or(&network.id);
-    format!("docker-{id}-{part}")
-}
-
-/// The same again after a restart: monitoring follows it.
-fn link_of(network: &Network, name: &str) -> String {
-    let hash = hash(&["link", &network.id, name]);
-    format!("pwe{}", hash.get(..10).unwrap_or(&hash))
-}
-
-/// The request for one interface of a network, by the parser of annotations.
-pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error> {
-    let mut fields = merged(&network.fields, &asked.fields);
-    let asks = fields.iter().find(|(key, _)| key == "pipework.ip");
-    if let (Some((_, way)), Some(address)) = (asks, asked.addresses.first())
-        && way != "0/0"
-    {
-        let (asked, subnet) = (way.clone(), address.trunc().to_string());
-        return Err(DockerError::TwoWays { asked, subnet }.into());
-    }
-    let mut set = |key: &str, value: String| {
-        fields.retain(|(known, _)| known != key);
-        fields.push((key.to_owned(), value));
-    };
-    set("pipework.ifname", asked.link.clone());
-    set("pipework.name", asked.name.clone());
-    if let Some(mac) = &asked.mac {
-        set("pipework.mac", mac.clone());
-    }
-    if !asked.addresses.is_empty() {
-        let addresses: Vec<String> = asked.addresses.iter().map(IpNet::to_string).collect();
-        let reachable = gateways(network).into_iter().filter(|gateway| {
-            let mut own = asked.addresses.iter();
-            own.any(|own| own.contains(gateway) && own.addr() != *gateway)
-        });
-        let reachable: Vec<String> = reachable.map(|gateway| gateway.to_string()).collect();
-        let mut text = addresses.join(",");
-        if !reachable.is_empty() {
-            text = format!("{text}@{}", reachable.join(","));
-        }
-        set("pipework.ip", text);
-    }
-    let is_learned = fields.iter().any(|(key, _)| key == "pipework.ip");
-    if !is_learned {
-        fields.push(("pipework.ip".to_owned(), "0/0".to_owned()));
-    }
-    let pairs = fields
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()));
-    // The list has keys of ours.
-    Ok(read::request(pairs, &Caller::Runtime)?.unwrap_or(Request {
-        attachments: Vec::new(),
-        name: None,
-    }))
-}
 
 fn default_route(request: &Request) -> DefaultRoute {
     let first = request.attachments.first();
@@ -157,7 +72,7 @@ pub(super) fn create(driver: &Driver, asked: &CreateEndpoint) -> Result<Interfac
     let [v4, v6] = given;
     let addresses: Vec<IpNet> = [v4?, v6?].into_iter().flatten().collect();
     let mac = Some(&asked.interface.mac_address).filter(|mac| !mac.is_empty());
-    let mut begun = begin(driver, &network, asked, &settings, &addresses)?;
+    let mut begun = begin(driver, &network, asked, (&settings, &addresses))?;
     let wanted = Asked {
         name: begun.name.clone(),
         link: begun.link.clone(),
@@ -185,70 +100,114 @@ pub(super) fn create(driver: &Driver, asked: &CreateEndpoint) -> Result<Interfac
     Ok(told(&begun, &asked.interface))
 }
 
-/// Chooses a name, and writes down that an interface is about to be made.
+/// Chooses a name, ends whoever had it before, and writes down that an interface
+/// is about to be made.
 fn begin(
     driver: &Driver,
     network: &Network,
     asked: &CreateEndpoint,
-    settings: &Settings,
-    addresses: &[IpNet],
+    (settings, addresses): (&Settings, &[IpNet]),
 ) -> Result<Endpoint, Error> {
-    let _choosing = driver
-        .choosing
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let others: Vec<Endpoint> = driver.state.all().into_iter().flatten().collect();
-    let of_network = |other: &&Endpoint| other.network == network.id && other.id != asked.endpoint;
-    let mut fields = settings.fields.iter();
-    let said = fields.find(|(key, _)| key == "pipework.name");
-    let name = match (said, addresses.first()) {
-        (Some((_, name)), _) => name.clone(),
-        (None, Some(address)) => name_of(network, &address.addr().to_string()),
-        (None, None) => {
-            let mut slots = (0..MOST_SLOTS).map(|slot| name_of(network, &slot.to_string()));
-            let is_free = |name: &String| {
-                let mut others = others.iter().filter(of_network);
-                !others.any(|other| other.name == *name)
+    let deadline = Deadline::after(TIME);
+    loop {
+        let choosing = driver.choosing();
+        // Which names are taken is not known while one cannot be read.
+        let all: Result<Vec<Endpoint>, _> = driver.state.all().into_iter().collect();
+        let mut others = all.map_err(DockerError::from)?;
+        others.retain(|other| other.network == network.id && other.id != asked.endpoint);
+        let name = choose_name(network, (settings, addresses), &others)?;
+        let link = link_of(network, &name);
+        let is_chosen = settings.name().is_some();
+        let Some(former) = rival(&others, &link, is_chosen)? else {
+            let begun = Endpoint {
+                id: asked.endpoint.clone(),
+                network: network.id.clone(),
+                boot_id: proc::boot_id().map_err(DockerError::Thread)?,
+                name,
+                link,
+                stage: Stage::Making,
+                ifindex: 0,
+                mac: String::new(),
+                leased: Vec::new(),
+                gateways: Vec::new(),
+                routes: Vec::new(),
+                addresses: addresses.to_vec(),
+                sandbox: None,
+                ifname: settings.ifname.clone().unwrap_or_default(),
+                prefix: settings.prefix.clone(),
             };
-            slots.find(is_free).unwrap_or_default()
-        }
-    };
-    let link = link_of(network, &name);
-    // Docker gave its address to somebody else, so it has ended.
-    for other in others
-        .iter()
-        .filter(of_network)
-        .filter(|other| other.link == link)
-    {
-        // Of a name that somebody chose it is not known: the other may be about to
-        // begin.
-        if said.is_some() && other.sandbox.is_none() && place::is_of_now(other) {
-            let name = name.clone();
-            return Err(DockerError::NameTaken { name }.into());
-        }
-        if place::is_dead(other) {
-            place::take_back(driver, other)?;
-        }
+            driver.state.write(&begun).map_err(DockerError::from)?;
+            // Only now: a pool that is known to be a network's has its addresses given
+            // again where no endpoint has them.
+            belonging::when_used(&driver.state, network, addresses)
+                .inspect_err(|_| forget(driver, &begun))?;
+            return Ok(begun);
+        };
+        // Whoever has a turn may wait for this.
+        drop(choosing);
+        end_former(driver, former, deadline)?;
     }
-    let begun = Endpoint {
-        id: asked.endpoint.clone(),
-        network: network.id.clone(),
-        boot_id: proc::boot_id().map_err(DockerError::Thread)?,
-        name,
-        link,
-        stage: Stage::Making,
-        ifindex: 0,
-        mac: String::new(),
-        leased: Vec::new(),
-        gateways: Vec::new(),
-        routes: Vec::new(),
-        addresses: addresses.to_vec(),
-        sandbox: None,
-        ifname: settings.ifname.clone().unwrap_or_default(),
-        prefix: settings.prefix.clone(),
+}
+
+/// Forgets what was only written down.
+fn forget(driver: &Driver, begun: &Endpoint) {
+    if let Err(error) = driver.state.forget::<Endpoint>(&begun.id) {
+        tracing::warn!(endpoint = begun.name, %error, "what was begun stays for now");
+    }
+}
+
+/// What an interface is known by: by what was said, by its address, or by the
+/// first number that is free.
+fn choose_name(
+    network: &Network,
+    (settings, addresses): (&Settings, &[IpNet]),
+    others: &[Endpoint],
+) -> Result<String, DockerError> {
+    if let Some(name) = settings.name() {
+        return Ok(name.to_owned());
+    }
+    if let Some(address) = addresses.first() {
+        return Ok(name_of(network, &address.addr().to_string()));
+    }
+    let mut slots = (0..MOST_SLOTS).map(|slot| name_of(network, &slot.to_string()));
+    let is_free = |name: &String| !others.iter().any(|other| other.name == *name);
+    slots
+        .find(is_free)
+        .ok_or(DockerError::Full { most: MOST_SLOTS })
+}
+
+/// Who has the link of that name and has ended: Docker gave its address to somebody
+/// else. Fails while it has not: two links of one name would be taken for each other
+/// at their ends.
+fn rival<'o>(
+    others: &'o [Endpoint],
+    link: &str,
+    is_chosen: bool,
+) -> Result<Option<&'o Endpoint>, DockerError> {
+    let Some(other) = others.iter().find(|other| other.link == link) else {
+        return Ok(None);
     };
-    driver.state.write(&begun).map_err(DockerError::from)?;
-    Ok(begun)
+    // Of a name that somebody chose it is not known: the other may be about to begin.
+    let may_begin = is_chosen && other.sandbox.is_none() && place::is_of_now(other);
+    match may_begin || !place::is_dead(other) {
+        true => Err(DockerError::NameTaken {
+            name: other.name.clone(),
+        }),
+        false => Ok(Some(other)),
+    }
+}
+
+/// Ends another endpoint once nobody works on it: its making may not have come to
+/// its end yet.
+fn end_former(driver: &Driver, former: &Endpoint, deadline: Deadline) -> Result<(), Error> {
+    let turn = driver.enter_until(&former.id, deadline);
+    let _turn = turn.ok_or_else(|| DockerError::Busy {
+        name: former.name.clone(),
+    })?;
+    match driver.state.read(&former.id).map_err(DockerError::from)? {
+        Some(known) if place::is_dead(&known) => place::take_back(driver, &known),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Makes the interface, moves it to the host and notes what became of it.
@@ -277,6 +236,7 @@ fn make(network: &Network, wanted: &Asked, begun: &mut Endpoint) -> Result<(), E
     record.lent = follow::lent_to(None, 0);
     store.rewrite(&record)?;
     let made = record.attachments.first().ok_or_else(gone)?;
+    lost::check_made(&request, made)?;
     begun.ifindex = made.ifindex;
     begun.mac = made.mac.to_string();
     let known = &wanted.addresses;
@@ -286,10 +246,12 @@ fn make(network: &Network, wanted: &Asked, begun: &mut Endpoint) -> Result<(), E
         .copied()
         .collect();
     begun.routes = routes;
+    begun.routes.extend(routes::to_host(&request, &made.routes));
     begun.gateways = match begun.leased.as_slice() {
         [] => gateways_of(network, &request, known),
         _ => learned_gateways(network, &sandbox)?,
     };
+    begun.routes.extend(routes::to_gateways(&begun.gateways));
     place::to_host(begun, &sandbox)
 }
 
@@ -314,6 +276,9 @@ fn learned_gateways(network: &Network, sandbox: &Sandbox) -> Result<Vec<IpAddr>,
         gateways.extend(routes.into_iter().filter_map(|route| route.gateway));
     }
     gateways.retain(|_| !network.is_internal);
+    // One router by two routes is one.
+    gateways.sort_unstable();
+    gateways.dedup();
     Ok(gateways)
 }
 
@@ -374,7 +339,8 @@ pub(super) fn join(driver: &Driver, asked: &Join) -> Result<Joined, Error> {
         gateway: gateway(false),
         gateway6: gateway(true),
         routes,
-        no_gateway_service: endpoint.gateways.is_empty(),
+        // Docker 26 makes a network of its own for whoever has none of IPv4.
+        no_gateway_service: !endpoint.gateways.iter().any(IpAddr::is_ipv4),
     })
 }
 
@@ -386,3 +352,6 @@ pub(super) fn delete(driver: &Driver, id: &str) -> Result<(), Error> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,10 +54,22 @@ pub enum DockerError {
         subnet: String,
     },
     /// Two containers are to be known by one name.
-    #[error("another container is about to begin as {name}")]
+    #[error("another container is known as {name}, or about to be")]
     NameTaken {
         /// The name.
         name: String,
+    },
+    /// Another call has not come to its end.
+    #[error("{name} is still being made or ended")]
+    Busy {
+        /// What it is known by.
+        name: String,
+    },
+    /// No number is left for another container.
+    #[error("the network has {most} containers, and no place for another")]
+    Full {
+        /// So many.
+        most: usize,
     },
     /// A subnet is asked for, whichever.
     #[error("a network whose addresses pipework gives needs a --subnet")]
@@ -105,6 +117,9 @@ pub enum DockerError {
     /// A path that is none of dockerd's.
     #[error("{} is no namespace of Docker's", .0.display())]
     Sandbox(PathBuf),
+    /// What was freed cannot be noted.
+    #[error("noting which address was given back: {0}")]
+    Note(#[source] io::Error),
     /// A thread could not be started.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),
@@ -118,55 +133,49 @@ fn short(id: &str) -> &str {
 impl DockerError {
     /// The code that the process exits with.
     pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::State(_) => ExitCode::Record,
-            Self::Settings(_)
-            | Self::TwoWays { .. }
-            | Self::NameTaken { .. }
-            | Self::Route { .. } => ExitCode::Request,
-            Self::Another(_)
-            | Self::Listen { .. }
-            | Self::UnknownNetwork { .. }
-            | Self::UnknownEndpoint { .. }
-            | Self::NoSubnet { .. }
-            | Self::AnySubnet
-            | Self::UnknownPool { .. }
-            | Self::Outside { .. }
-            | Self::IpamOption { .. }
-            | Self::Scratch { .. }
-            | Self::Gone { .. }
-            | Self::Sandbox(_)
-            | Self::Thread(_) => ExitCode::Host,
-        }
+        self.meaning().0
     }
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
+        self.meaning().1
+    }
+
+    fn meaning(&self) -> (ExitCode, Option<String>) {
+        use ExitCode::{Host, Record, Request};
+        let hint = |text: &str| Some(text.to_owned());
         match self {
-            Self::Settings(error) => error.hint(),
-            Self::UnknownNetwork { .. } => Some(
-                "dockerd tells of a network once: docker network rm it, and create it anew"
-                    .to_owned(),
-            ),
-            Self::UnknownEndpoint { .. } => Some("start the container again".to_owned()),
-            Self::TwoWays { .. } => Some("add --ipam-driver null, or leave ip out".to_owned()),
-            Self::NameTaken { .. } => Some("give each a name of its own".to_owned()),
-            Self::AnySubnet => Some("docker network create --subnet 10.0.0.0/24 …".to_owned()),
-            Self::Route { .. } => Some("write DESTINATION via ROUTER".to_owned()),
+            Self::Settings(error) => (Request, error.hint()),
+            Self::TwoWays { .. } => (Request, hint("add --ipam-driver null, or leave ip out")),
+            Self::NameTaken { .. } => (Request, hint("give each a name of its own")),
+            Self::Route { .. } => (Request, hint("write DESTINATION via ROUTER")),
             Self::State(StateError::Newer { .. }) => {
-                Some("install the release that wrote it".to_owned())
+                (Record, hint("install the release that wrote it"))
             }
+            Self::State(StateError::Unreadable { .. }) => (
+                Record,
+                hint("move it away once the containers of its network have ended"),
+            ),
+            Self::State(_) => (Record, None),
+            Self::UnknownNetwork { .. } => (
+                Host,
+                hint("dockerd tells of a network once: docker network rm it, and create it anew"),
+            ),
+            Self::UnknownEndpoint { .. } => (Host, hint("start the container again")),
+            Self::AnySubnet => (Host, hint("docker network create --subnet 10.0.0.0/24 …")),
             Self::Another(_)
             | Self::Listen { .. }
-            | Self::State(_)
             | Self::NoSubnet { .. }
             | Self::UnknownPool { .. }
+            | Self::Busy { .. }
+            | Self::Full { .. }
             | Self::Outside { .. }
             | Self::IpamOption { .. }
             | Self::Scratch { .. }
             | Self::Gone { .. }
             | Self::Sandbox(_)
-            | Self::Thread(_) => None,
+            | Self::Note(_)
+            | Self::Thread(_) => (Host, None),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::docker::state::{Endpoint, State};
 use crate::error::Error;
 use crate::host::inspect::InspectError;
 use crate::keeper;
-use crate::record::{DIRECTORY, Lent, Store};
+use crate::record::{DIRECTORY, Kept, Lent, Store};
 use crate::reference::LeaseId;
 use crate::sys::block_on;
 use crate::sys::netns::Netns;
@@ -31,11 +31,16 @@ const LOOK_TIME: Duration = Duration::from_secs(5);
 pub(super) fn begin(state: &State, id: &str) {
     let (state, id) = (state.clone(), id.to_owned());
     let work = move || {
+        let mut last = None;
         for _ in 0..LOOKS {
             thread::sleep(PAUSE);
             match state.read::<Endpoint>(&id) {
-                Ok(Some(endpoint)) if !has_arrived(&endpoint) => {}
-                Ok(_) | Err(_) => return,
+                Ok(Some(endpoint)) => match look(&endpoint) {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(error) => last = warned(&endpoint, &error, last),
+                },
+                Ok(None) | Err(_) => return,
             }
         }
     };
@@ -45,17 +50,28 @@ pub(super) fn begin(state: &State, id: &str) {
     }
 }
 
-/// Whether nothing is to be done any more for its lease; what can be done now is.
-pub(super) fn has_arrived(endpoint: &Endpoint) -> bool {
-    if endpoint.leased.is_empty() {
-        return true;
+/// Does what can be done now for its lease.
+pub(super) fn go_on(endpoint: &Endpoint) {
+    if let Err(error) = look(endpoint) {
+        warned(endpoint, &error, None);
     }
-    match once(endpoint) {
-        Ok(has_arrived) => has_arrived,
-        Err(error) => {
-            tracing::warn!(endpoint = endpoint.name, %error, "a lease cannot be looked after yet");
-            false
-        }
+}
+
+/// Says what is wrong unless that was the last thing that was said.
+fn warned(endpoint: &Endpoint, error: &Error, last: Option<String>) -> Option<String> {
+    let text = error.to_string();
+    if last.as_ref() != Some(&text) {
+        let endpoint = &endpoint.name;
+        tracing::warn!(endpoint, %error, "a lease cannot be looked after yet");
+    }
+    Some(text)
+}
+
+/// Whether nothing is to be done any more for its lease; what can be done now is.
+fn look(endpoint: &Endpoint) -> Result<bool, Error> {
+    match endpoint.leased.is_empty() {
+        true => Ok(true),
+        false => once(endpoint),
     }
 }
 
@@ -69,7 +85,7 @@ fn once(endpoint: &Endpoint) -> Result<bool, Error> {
         return Ok(false);
     };
     let home = Netns::own().map_err(Error::Socket)?;
-    let Some(netns) = Netns::open(&path).ok() else {
+    let Some(netns) = Netns::open(&path).ok().filter(Netns::is_one) else {
         return Ok(false);
     };
     let inside = Rtnl::open_in(&netns, &home, deadline).map_err(Error::Socket)?;
@@ -82,27 +98,35 @@ fn once(endpoint: &Endpoint) -> Result<bool, Error> {
         return Ok(true);
     };
     let lent = lent_to(Some(path), cookie);
-    if record.lent == lent {
-        return Ok(true);
-    }
-    record.lent = lent;
-    store.rewrite(&record)?;
     let lease = LeaseId {
         namespace: key,
         ifindex: endpoint.ifindex,
     };
-    let Some(mut kept) = store.lease(&lease)? else {
+    let kept = store.lease(&lease)?;
+    if record.lent == lent && kept.as_ref().is_none_or(is_settled) {
         return Ok(true);
-    };
-    kept.forget_applied();
-    if let Some(kept) = &mut kept.dhcp4 {
-        kept.wishes.default_route = false;
     }
-    store.keep_lease(&kept)?;
-    if let Err(error) = keeper::hand_over(&lease, Vec::new(), deadline) {
-        tracing::warn!(endpoint = endpoint.name, %error, "the daemon was not told where a lease is");
+    // Whoever is killed in between leaves a lease that is not settled.
+    if let Some(mut kept) = kept.clone() {
+        kept.forget_applied();
+        if let Some(four) = &mut kept.dhcp4 {
+            four.wishes.default_route = false;
+        }
+        store.keep_lease(&kept)?;
+    }
+    record.lent = lent;
+    store.rewrite(&record)?;
+    if kept.is_some() {
+        keeper::hand_over(&lease, Vec::new(), deadline)?;
     }
     Ok(true)
+}
+
+/// Whether who keeps a lease has applied it where it is now, without the route that
+/// is dockerd's.
+fn is_settled(kept: &Kept) -> bool {
+    let four = kept.dhcp4.as_ref();
+    !kept.is_half_made() && !four.is_some_and(|four| four.wishes.default_route)
 }
 
 /// What a record says of an interface that dockerd has.

@@ -4,32 +4,44 @@
 //! and those that others have are asked for once per network, ever, so they are
 //! held over reboots; those of containers until they are given back, or a reboot.
 //! An address that a former plugin gave without dockerd hearing of it is free
-//! again once no endpoint has it.
+//! again once no endpoint has it, and none that dockerd asked for can come.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
 use super::endpoint::TIME;
 use super::error::DockerError;
+use super::released::{self, REPEATED_FOR, Released};
 use crate::deadline::Deadline;
-use crate::docker::message::{
-    GivenAddress, GivenPool, IpamData, OfAddress, ReleasePool, RequestPool,
-};
+use crate::docker::message::{GivenAddress, GivenPool, OfAddress, ReleasePool, RequestPool};
 use crate::docker::state::{Endpoint, PoolFile, State};
 use crate::error::Error;
 use crate::pools::{Ask, PoolError, Pools};
 use crate::request::{NetworkName, PoolRange};
 use crate::rt::{Claim, Holder, Owner, PoolName};
+use crate::sys::clock::seconds_since_1970;
 use crate::sys::{proc, raw};
 
 const ENGINE: &str = "docker";
+/// An address that was asked for by itself has this at the end of its holder's id.
+const ASKED_FOR: &str = "asked";
+/// How long after the start of this process an endpoint may still come with an
+/// address of a former one: dockerd repeats the call for 30 s, may ask for an
+/// address of the other family first, and the making may wait for another's end.
+const LATE_BY: Duration = REPEATED_FOR
+    .saturating_add(TIME)
+    .saturating_add(TIME)
+    .saturating_add(TIME);
 
 /// Gives addresses, and knows which were given by this process.
 #[derive(Debug)]
 pub(super) struct Giver {
     instance: String,
+    since: Instant,
+    released: Released,
 }
 
 fn random() -> String {
@@ -41,19 +53,19 @@ fn random() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn pool_error(error: PoolError) -> Error {
+pub(super) fn pool_error(error: PoolError) -> Error {
     Error::Pool(Box::new(error))
 }
 
 /// The pool called `id`, whose addresses are files.
-fn name_of(id: &str) -> Result<PoolName, Error> {
+pub(super) fn name_of(id: &str) -> Result<PoolName, Error> {
     let unknown = |_| DockerError::UnknownPool { id: id.to_owned() };
     let id: NetworkName = id.parse().map_err(unknown)?;
     let engine: NetworkName = ENGINE.parse().map_err(unknown)?;
     Ok(PoolName::of_engine(&engine, &id))
 }
 
-fn owner_of(id: &str) -> Owner {
+pub(super) fn owner_of(id: &str) -> Owner {
     Owner {
         engine: ENGINE.to_owned(),
         name: id.to_owned(),
@@ -61,48 +73,19 @@ fn owner_of(id: &str) -> Owner {
     }
 }
 
-fn lasting(what: &str) -> Holder {
+pub(super) fn lasting(what: &str) -> Holder {
     Holder::Lasting {
         id: what.to_owned(),
     }
 }
 
-/// The pool that a network of ours has its addresses from, by its subnet: nobody
-/// says which it is, so of several that could be it none is. Addresses that others
-/// have are held for ever from now on.
-pub(super) fn belongs_to(state: &State, data: &IpamData, network: &str) -> Result<(), Error> {
-    let pools = state.all::<PoolFile>().into_iter().flatten();
-    let is_it = |pool: &PoolFile| {
-        let of_others = pool.network.as_ref().is_some_and(|known| known != network);
-        pool.subnet.to_string() == data.pool && !of_others
-    };
-    let candidates: Vec<PoolFile> = pools.filter(is_it).collect();
-    let [pool] = candidates.as_slice() else {
-        return Ok(());
-    };
-    for text in data.aux_addresses.values() {
-        let address = text.parse::<IpNet>().map(|net| net.addr());
-        if let Some(address) = address.ok().or_else(|| text.parse().ok()) {
-            let claim = Claim {
-                pool: name_of(&pool.id)?,
-                address,
-                owner: owner_of(&pool.id),
-                holder: lasting("auxiliary"),
-            };
-            let claimed = Pools::of_this_host().claim(&claim, &|_| true, Deadline::after(TIME));
-            claimed.map_err(pool_error)?;
-        }
-    }
-    let known = PoolFile {
-        network: Some(network.to_owned()),
-        ..pool.clone()
-    };
-    Ok(state.write(&known).map_err(DockerError::from)?)
-}
-
 impl Giver {
-    pub(super) fn new() -> Self {
-        Self { instance: random() }
+    pub(super) fn start() -> Self {
+        Self {
+            instance: random(),
+            since: Instant::now(),
+            released: Released::of_former(),
+        }
     }
 
     pub(super) fn request_pool(
@@ -127,17 +110,41 @@ impl Giver {
             let (address, subnet) = (range.to_string(), subnet.to_string());
             return Err(DockerError::Outside { address, subnet }.into());
         }
-        let pool = PoolFile {
+        let fresh = || PoolFile {
             id: random(),
             subnet,
             range,
             network: None,
+            giver: String::new(),
+            since: 0,
+        };
+        let pool = PoolFile {
+            giver: self.instance.clone(),
+            since: seconds_since_1970(),
+            ..self.unheard_of(state, subnet, range).unwrap_or_else(fresh)
         };
         state.write(&pool).map_err(DockerError::from)?;
         Ok(GivenPool {
             id: pool.id,
             pool: subnet.to_string(),
         })
+    }
+
+    /// What a plugin that was killed had written down for a call that dockerd now
+    /// repeats: nobody has asked for an address of it.
+    fn unheard_of(&self, state: &State, subnet: IpNet, range: Option<IpNet>) -> Option<PoolFile> {
+        let now = seconds_since_1970();
+        let is_it = |pool: &PoolFile| {
+            (pool.subnet, pool.range, &pool.network) == (subnet, range, &None)
+                && pool.giver != self.instance
+                && now.saturating_sub(pool.since) < REPEATED_FOR.as_secs()
+        };
+        let is_unused = |pool: &PoolFile| {
+            let held = name_of(&pool.id).map(|name| Pools::of_this_host().held(&name));
+            held.is_ok_and(|held| held.is_ok_and(|held| held.is_empty()))
+        };
+        let mut pools = state.all::<PoolFile>().into_iter().flatten();
+        pools.find(|pool| is_it(pool) && is_unused(pool))
     }
 
     pub(super) fn release_pool(&self, state: &State, asked: &ReleasePool) -> Result<(), Error> {
@@ -187,7 +194,7 @@ impl Giver {
     ) -> Result<(), Error> {
         let holder = match is_gateway {
             true => lasting("gateway"),
-            false => self.holder(&random())?,
+            false => self.holder(&format!("{}-{ASKED_FOR}", random()))?,
         };
         let claim = Claim {
             pool: name_of(&pool.id)?,
@@ -195,9 +202,16 @@ impl Giver {
             owner: owner_of(&pool.id),
             holder,
         };
-        let used = used(state, pool)?;
-        let is_gone = |holder: &Holder| !used.contains(&address) && self.is_lost(holder, pool);
-        let claimed = Pools::of_this_host().claim(&claim, &is_gone, Deadline::after(TIME));
+        let (pools, deadline) = (Pools::of_this_host(), Deadline::after(TIME));
+        let claimed = match pools.claim(&claim, &|_| false, deadline) {
+            Err(PoolError::Held(held))
+                if (self.is_lost(&held.holder, pool) || self.is_repeated(&held.holder, pool))
+                    && !used(state, pool)?.contains(&address) =>
+            {
+                pools.claim(&claim, &|holder| *holder == held.holder, deadline)
+            }
+            claimed => claimed,
+        };
         claimed.map_err(pool_error)
     }
 
@@ -212,18 +226,18 @@ impl Giver {
         let pools = Pools::of_this_host();
         let owner = owner_of(&pool.id);
         let deadline = Deadline::after(TIME);
-        let ask = |holder: &Holder| {
+        let holder = self.holder(&random())?;
+        let ask = |avoid: &[IpAddr]| {
             let ask = Ask {
                 pool: &name,
                 ranges: &[&range],
                 owner: &owner,
-                holder,
-                avoid: &[],
+                holder: &holder,
+                avoid,
             };
             pools.request(ask, &|_| false, deadline)
         };
-        let holder = self.holder(&random())?;
-        let given = match ask(&holder) {
+        let given = match ask(&self.released.in_pool(&name)) {
             Err(PoolError::Exhausted { holders, .. }) => {
                 let used = used(state, pool)?;
                 let lost = holders
@@ -232,7 +246,7 @@ impl Giver {
                 for claim in lost.filter(|claim| self.is_lost(&claim.holder, pool)) {
                     pools.release(claim, deadline).map_err(pool_error)?;
                 }
-                ask(&holder)
+                ask(&[])
             }
             given => given,
         };
@@ -246,27 +260,45 @@ impl Giver {
         })
     }
 
-    /// Whether dockerd never heard of an address that no endpoint has: it is of a
-    /// former boot, or a former plugin's in a network of ours.
+    /// Whether an address that no endpoint has was given without dockerd hearing of
+    /// it: it is of a former boot, or a former plugin's in a network of ours, and
+    /// dockerd has had the time to come with it.
     fn is_lost(&self, holder: &Holder, pool: &PoolFile) -> bool {
         match holder {
-            Holder::Endpoint { boot_id, id } => {
-                let is_ours = id.split('-').next() == Some(self.instance.as_str());
-                let is_of_now = proc::is_this_boot(boot_id);
-                !is_of_now || (pool.network.is_some() && !is_ours)
+            Holder::Endpoint { boot_id, .. } if !proc::is_this_boot(boot_id) => true,
+            Holder::Endpoint { id, .. } => {
+                self.is_of_former(id, pool) && self.since.elapsed() >= LATE_BY
             }
             Holder::Lasting { .. } | Holder::Interface { .. } => false,
         }
     }
 
-    pub(super) fn release_address(&self, _: &State, asked: &OfAddress) -> Result<(), Error> {
+    /// Whether somebody asked a former plugin for this very address, as dockerd does
+    /// again when that was killed before it answered.
+    fn is_repeated(&self, holder: &Holder, pool: &PoolFile) -> bool {
+        match holder {
+            Holder::Endpoint { id, .. } => {
+                self.is_of_former(id, pool) && id.rsplit('-').next() == Some(ASKED_FOR)
+            }
+            Holder::Lasting { .. } | Holder::Interface { .. } => false,
+        }
+    }
+
+    /// Whether a holder is a former plugin's, where endpoints say which are in use.
+    fn is_of_former(&self, id: &str, pool: &PoolFile) -> bool {
+        pool.network.is_some() && id.split('-').next() != Some(self.instance.as_str())
+    }
+
+    pub(super) fn release_address(&self, asked: &OfAddress) -> Result<(), Error> {
         let Ok(address) = asked.address.parse::<IpAddr>() else {
             return Ok(());
         };
         let (pools, pool) = (Pools::of_this_host(), name_of(&asked.pool)?);
-        let Some(holder) = pools.holder_of(&pool, address) else {
+        let holder = pools.holder_of(&pool, address).map_err(pool_error)?;
+        let Some(holder) = holder else {
             return Ok(());
         };
+        released::note(&pool, address).map_err(DockerError::Note)?;
         let claim = Claim {
             pool,
             address,

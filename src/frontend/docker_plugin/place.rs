@@ -87,9 +87,11 @@ pub(super) fn to_host(endpoint: &Endpoint, sandbox: &Sandbox) -> Result<(), Erro
     block_on(moved).map_err(Error::Socket)?.map_err(kernel)
 }
 
-/// The namespace of its container, if it is there.
+/// The namespace of its container, if it is there, and not only the file on which
+/// dockerd had mounted it.
 fn sandbox(endpoint: &Endpoint) -> Option<Netns> {
-    Netns::open(endpoint.sandbox.as_deref()?).ok()
+    let opened = Netns::open(endpoint.sandbox.as_deref()?).ok();
+    opened.filter(Netns::is_one)
 }
 
 /// Whether we lack what a file is opened with, which says nothing of the file.
@@ -112,9 +114,9 @@ pub(super) fn is_dead(endpoint: &Endpoint) -> bool {
         return true;
     }
     let netns = match endpoint.sandbox.as_deref().map(Netns::open) {
-        Some(Ok(netns)) => netns,
+        Some(Ok(netns)) if netns.is_one() => netns,
         Some(Err(error)) if is_short_of(&error) => return false,
-        Some(Err(_)) | None => return true,
+        Some(Ok(_) | Err(_)) | None => return true,
     };
     let look = || -> Option<bool> {
         let home = Netns::own().ok()?;

@@ -26,9 +26,9 @@ pub(super) fn run(driver: &Arc<Driver>) {
     }
 }
 
-/// What seems to have ended, and how often that was so. What is of a former boot
-/// has.
-fn look(driver: &Driver, before: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
+/// What seems to have ended, and how often that was so; it is ended the third time in
+/// a row, and at once what is of a former boot. `before` is what the last look gave.
+pub fn look(driver: &Driver, before: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
     let mut now = BTreeMap::new();
     let (mut paths, mut knows_all) = (Vec::new(), true);
     for endpoint in driver.state.all::<Endpoint>() {
@@ -43,7 +43,7 @@ fn look(driver: &Driver, before: &BTreeMap<String, u32>) -> BTreeMap<String, u32
         paths.push(scratch::path_of(&endpoint.id));
         if !place::is_dead(&endpoint) {
             // Whoever followed it may have been killed.
-            follow::has_arrived(&endpoint);
+            follow::go_on(&endpoint);
             continue;
         }
         let times = before.get(&endpoint.id).map_or(1, |times| times + 1);

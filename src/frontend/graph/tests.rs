@@ -165,8 +165,15 @@ fn a_host_without_anything_is_a_picture_all_the_same() {
 fn samples_are_written_where_they_are_wanted() {
     if let Some(folder) = std::env::var_os("GRAPH_SAMPLES") {
         for containers in [3, 12, 100] {
-            let path = std::path::Path::new(&folder).join(format!("graph-{containers}.svg"));
-            std::fs::write(path, write(&host(containers))).unwrap();
+            let topology = host(containers);
+            for (format, text) in [
+                ("svg", write(&topology)),
+                ("dot", dot::write(&topology)),
+                ("mmd", mermaid::write(&topology)),
+            ] {
+                let name = format!("graph-{containers}.{format}");
+                std::fs::write(std::path::Path::new(&folder).join(name), text).unwrap();
+            }
         }
     }
 }

@@ -156,10 +156,6 @@ impl Builder {
     /// Cards and VLANs that are ports, VLANs that are on something.
     fn join_devices(&mut self, links: &[LinkFacts]) {
         for link in links {
-            let below = link
-                .lower
-                .and_then(|below| self.devices.get(&below))
-                .copied();
             let above = link
                 .controller
                 .and_then(|above| self.devices.get(&above))
@@ -167,7 +163,8 @@ impl Builder {
             let Some(own) = self.devices.get(&link.ifindex).copied() else {
                 continue;
             };
-            if let Some(below) = below.filter(|_| link.kind.as_deref() == Some("vlan")) {
+            let lower = link.lower.filter(|_| link.kind.as_deref() == Some("vlan"));
+            if let Some(below) = lower.and_then(|below| self.below(below)) {
                 self.join(below, own);
             }
             if let Some(above) = above {
@@ -233,20 +230,27 @@ impl Builder {
         }
     }
 
+    /// The node of a device that something is on; one that is not drawn by itself is
+    /// for this.
+    fn below(&mut self, ifindex: u32) -> Option<usize> {
+        if let Some(node) = self.devices.get(&ifindex) {
+            return Some(*node);
+        }
+        let (name, lives) = self.others.remove(&ifindex)?;
+        let node = self.add(Node {
+            kind: Kind::Nic,
+            name: plain(&name),
+            lines: Vec::new(),
+            lives,
+        });
+        self.devices.insert(ifindex, node);
+        Some(node)
+    }
+
     /// The node of an uplink; a card that is away, or a bridge that is gone, has
     /// one all the same.
     fn uplink(&mut self, attachment: &AttachmentRecord) -> usize {
-        if let Some(node) = self.devices.get(&attachment.uplink_ifindex) {
-            return *node;
-        }
-        if let Some((name, lives)) = self.others.remove(&attachment.uplink_ifindex) {
-            let node = self.add(Node {
-                kind: Kind::Nic,
-                name: plain(&name),
-                lines: Vec::new(),
-                lives,
-            });
-            self.devices.insert(attachment.uplink_ifindex, node);
+        if let Some(node) = self.below(attachment.uplink_ifindex) {
             return node;
         }
         let name = attachment.uplink.to_string();

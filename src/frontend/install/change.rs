@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::diff::unified;
+use super::edit::{edit, joined, without};
 use super::error::InstallError;
 use super::files::{self, Found, Owner};
 use super::json::Json;
 use super::manifest::{Entry, FOLDER, Manifest, Ours, place_of_edited};
 use super::podman::calls_another;
-use super::setting::{EditError, Form, Set, Setting};
+use super::setting::Setting;
 use super::target::Target;
 use super::toml::Toml;
 
@@ -44,6 +45,9 @@ pub(super) enum Content {
 pub(super) struct Step {
     /// Where.
     pub path: PathBuf,
+    /// The path under which the manifest has it: since then it may have become a
+    /// link.
+    pub known_as: PathBuf,
     before: Found,
     after: Found,
     /// What the manifest says afterwards; `None`: nothing any more.
@@ -83,7 +87,8 @@ impl Step {
     pub fn line(&self) -> String {
         let path = self.path.display();
         if self.is_kept {
-            let kept = place_of_edited(Path::new(FOLDER), &self.path);
+            let bytes = self.before.bytes().unwrap_or_default();
+            let kept = place_of_edited(Path::new(FOLDER), &self.path, bytes);
             let done = match self.after {
                 Found::Nothing => "removed",
                 Found::Link(_) | Found::File { .. } => "changed",
@@ -105,6 +110,7 @@ impl Step {
     pub fn run(&self, manifest: &mut Manifest) -> Result<(), InstallError> {
         let Self {
             path,
+            known_as,
             before,
             after,
             entry,
@@ -117,7 +123,7 @@ impl Step {
             manifest.keep_edited(path, bytes)?;
         }
         if let Some(entry) = entry {
-            if let Some(former) = manifest.at(path) {
+            if let Some(former) = manifest.at(known_as) {
                 // Its first state is kept already.
                 let folders = former.folders.clone();
                 manifest.put(Entry {
@@ -136,14 +142,14 @@ impl Step {
         }
         if entry.is_none() {
             for folder in manifest
-                .at(path)
+                .at(known_as)
                 .into_iter()
                 .flat_map(|e| e.folders.iter().rev())
             {
                 // Others may have come to use it.
                 let _ = fs::remove_dir(folder);
             }
-            manifest.forget(path)?;
+            manifest.forget(known_as)?;
         }
         Ok(())
     }
@@ -156,7 +162,12 @@ impl Step {
         former: Option<Entry>,
         manifest: &mut Manifest,
     ) -> Result<(), InstallError> {
-        let Self { path, before, .. } = self;
+        let Self {
+            path,
+            known_as,
+            before,
+            ..
+        } = self;
         match before {
             Found::Nothing => files::remove(path)?,
             Found::Link(to) => files::link(path, to)?,
@@ -165,11 +176,11 @@ impl Step {
         match former {
             Some(former) => manifest.put(former),
             None => {
-                let made = manifest.at(path).map(|entry| entry.folders.clone());
+                let made = manifest.at(known_as).map(|entry| entry.folders.clone());
                 for folder in made.unwrap_or_default().iter().rev() {
                     let _ = fs::remove_dir(folder);
                 }
-                manifest.forget(path)
+                manifest.forget(known_as)
             }
         }
     }
@@ -183,35 +194,15 @@ pub(super) fn step(wish: &Wish, manifest: &Manifest) -> Result<Option<Step>, Ins
         Content::Whole(..) | Content::Link(_) => wish.path.clone(),
     };
     let before = files::look(&path)?;
-    let prior = manifest.at(&path);
-    let (after, ours) = match &wish.content {
-        Content::Whole(bytes, mode) => {
-            if files::look(&files::real(&path))?.bytes() == Some(bytes) {
-                return Ok(None);
-            }
-            let owner = match &before {
-                // Whoever links it from elsewhere looks after it there.
-                Found::Link(_) => return Err(InstallError::NotRegular(path)),
-                Found::File { owner, .. } if wish.target != Target::Program => *owner,
-                Found::File { .. } | Found::Nothing => Owner::root(*mode),
-            };
-            let bytes = bytes.clone();
-            (Found::File { bytes, owner }, Ours::Whole)
-        }
-        Content::Link(to) if before == Found::Link(to.clone()) => return Ok(None),
-        Content::Link(to) if leads_to(&path, to) => return Ok(None),
-        Content::Link(to) if before == Found::Nothing => {
-            (Found::Link(to.clone()), Ours::Link(to.clone()))
-        }
-        Content::Link(_) => return Err(InstallError::OtherProgram(path)),
-        Content::Json(settings) => match edit::<Json>(&path, &before, settings)? {
-            Some((after, sets)) => (after, Ours::Json(sets)),
-            None => return Ok(None),
-        },
-        Content::Toml(settings) => match edit::<Toml>(&path, &before, settings)? {
-            Some((after, sets)) => (after, Ours::Toml(sets)),
-            None => return Ok(None),
-        },
+    // Settings we may know by what has become a link to them.
+    let is_behind = |entry: &&Entry| {
+        matches!(entry.ours, Ours::Json(_) | Ours::Toml(_)) && files::real(&entry.path) == path
+    };
+    let behind = || manifest.entries.iter().find(is_behind);
+    let prior = manifest.at(&path).or_else(behind);
+    let known_as = prior.map_or(&path, |prior| &prior.path).clone();
+    let Some((after, ours)) = after(wish, &path, &before, prior)? else {
+        return Ok(None);
     };
     let is_edited = prior.is_some_and(|prior| is_edited(prior, &before));
     let first = match prior {
@@ -230,9 +221,10 @@ pub(super) fn step(wish: &Wish, manifest: &Manifest) -> Result<Option<Step>, Ins
             false => after.bytes().map(files::sum).unwrap_or_default(),
         },
         folders: files::missing_folders(&path),
-        path: path.clone(),
+        path: known_as.clone(),
     };
     Ok(Some(Step {
+        known_as,
         path,
         before,
         after,
@@ -241,81 +233,47 @@ pub(super) fn step(wish: &Wish, manifest: &Manifest) -> Result<Option<Step>, Ins
     }))
 }
 
+/// What is at the path once a wish is fulfilled, and what of it is ours; nothing where
+/// it is fulfilled already.
+fn after(
+    wish: &Wish,
+    path: &Path,
+    before: &Found,
+    prior: Option<&Entry>,
+) -> Result<Option<(Found, Ours)>, InstallError> {
+    Ok(match &wish.content {
+        Content::Whole(bytes, mode) => {
+            if files::look(&files::real(path))?.bytes() == Some(bytes) {
+                return Ok(None);
+            }
+            let owner = match before {
+                // Whoever links it from elsewhere looks after it there.
+                Found::Link(_) => return Err(InstallError::NotRegular(path.to_owned())),
+                Found::File { owner, .. } if wish.target != Target::Program => *owner,
+                Found::File { .. } | Found::Nothing => Owner::root(*mode),
+            };
+            let bytes = bytes.clone();
+            Some((Found::File { bytes, owner }, Ours::Whole))
+        }
+        Content::Link(to) if *before == Found::Link(to.clone()) => None,
+        Content::Link(to) if leads_to(path, to) => None,
+        Content::Link(to) if *before == Found::Nothing => {
+            Some((Found::Link(to.clone()), Ours::Link(to.clone())))
+        }
+        Content::Link(_) => return Err(InstallError::OtherProgram(path.to_owned())),
+        Content::Json(settings) => edit::<Json>((path, before), settings, prior)?
+            .map(|(after, sets)| (after, Ours::Json(sets))),
+        Content::Toml(settings) => edit::<Toml>((path, before), settings, prior)?
+            .map(|(after, sets)| (after, Ours::Toml(sets))),
+    })
+}
+
 fn leads_to(path: &Path, to: &Path) -> bool {
     let (now, meant) = (
         fs::canonicalize(path),
         fs::canonicalize(path.with_file_name(to)),
     );
     matches!((now, meant), (Ok(now), Ok(meant)) if now == meant)
-}
-
-/// What was set before and what is set now.
-fn joined(prior: Option<&Ours>, now: Ours) -> Ours {
-    let both = |prior: &[Set], now: Vec<Set>| {
-        let is_new = |set: &&Set| now.iter().all(|new| new.path != set.path);
-        let kept: Vec<Set> = prior.iter().filter(is_new).cloned().collect();
-        kept.into_iter().chain(now).collect()
-    };
-    match (prior, now) {
-        (Some(Ours::Json(prior)), Ours::Json(now)) => Ours::Json(both(prior, now)),
-        (Some(Ours::Toml(prior)), Ours::Toml(now)) => Ours::Toml(both(prior, now)),
-        (_, now) => now,
-    }
-}
-
-/// The file with the settings, and what was set; `None` where it says so already.
-fn edit<F: Form>(
-    path: &Path,
-    before: &Found,
-    settings: &[Setting],
-) -> Result<Option<(Found, Vec<Set>)>, InstallError> {
-    let (mut text, owner) = text_of(path, before)?;
-    let mut sets = Vec::new();
-    for setting in settings {
-        let edited = F::set(&text, setting).map_err(|error| refused(path, error))?;
-        if let Some((new, set)) = edited {
-            text = new;
-            sets.push(set);
-        }
-    }
-    let bytes = text.into_bytes();
-    Ok((!sets.is_empty()).then_some((Found::File { bytes, owner }, sets)))
-}
-
-fn text_of(path: &Path, found: &Found) -> Result<(String, Owner), InstallError> {
-    match found {
-        Found::Nothing => Ok((String::new(), Owner::root(0o644))),
-        Found::Link(_) => Err(InstallError::NotRegular(path.to_owned())),
-        Found::File { bytes, owner } => match String::from_utf8(bytes.clone()) {
-            Ok(text) => Ok((text, *owner)),
-            Err(error) => {
-                let good = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(bytes.get(..good).unwrap_or_default());
-                let (line, column) = crate::trust::text::position(&text, text.len());
-                let (path, what) = (path.to_owned(), "not UTF-8".to_owned());
-                Err(InstallError::Malformed {
-                    path,
-                    line,
-                    column,
-                    what,
-                })
-            }
-        },
-    }
-}
-
-fn refused(path: &Path, error: EditError) -> InstallError {
-    let path = path.to_owned();
-    match error {
-        EditError::Malformed { line, column, what } => InstallError::Malformed {
-            path,
-            line,
-            column,
-            what,
-        },
-        EditError::Taken { key, has } => InstallError::Taken { path, key, has },
-        EditError::NotKept => InstallError::NotKept(path),
-    }
 }
 
 /// Whether a path is as we left it.
@@ -336,7 +294,11 @@ fn is_edited(entry: &Entry, now: &Found) -> bool {
 /// How what was done at a path is taken back: to the byte where nobody has edited it
 /// since, else only what is ours.
 pub(super) fn undo(entry: &Entry, manifest: &Manifest) -> Result<Step, InstallError> {
-    let path = entry.path.clone();
+    let path = match &entry.ours {
+        // Whoever keeps them elsewhere now has ours with them.
+        Ours::Json(_) | Ours::Toml(_) => files::real(&entry.path),
+        Ours::Whole | Ours::Link(_) => entry.path.clone(),
+    };
     let before = files::look(&path)?;
     let is_untouched = is_untouched(entry, &before);
     let mut is_kept = false;
@@ -365,23 +327,10 @@ pub(super) fn undo(entry: &Entry, manifest: &Manifest) -> Result<Step, InstallEr
     };
     Ok(Step {
         path,
+        known_as: entry.path.clone(),
         before,
         after,
         entry: None,
         is_kept,
-    })
-}
-
-fn without<F: Form>(entry: &Entry, before: &Found, sets: &[Set]) -> Result<Found, InstallError> {
-    let (mut text, owner) = text_of(&entry.path, before)?;
-    for set in sets.iter().rev() {
-        text = F::unset(&text, set).map_err(|error| refused(&entry.path, error))?;
-    }
-    Ok(match entry.before.is_none() && F::is_empty(&text) {
-        true => Found::Nothing,
-        false => Found::File {
-            bytes: text.into_bytes(),
-            owner,
-        },
     })
 }

@@ -3,10 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::Signal;
+
 use super::target::Target;
 
 /// Why it was not done. Nothing has been changed by then, or all of it was taken
-/// back, unless the variant says otherwise.
+/// back; but once the settings are written they stay, and what follows them may
+/// fail on its own: a restart, a reload ([`Self::Program`]) or a trial
+/// ([`Self::Unverified`]).
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InstallError {
     /// A file or folder cannot be read or written.
@@ -86,12 +90,39 @@ pub(super) enum InstallError {
         /// Why not.
         what: String,
     },
+    /// Somebody wanted it to end while something was tried, which was taken away.
+    #[error("ended by {0}; what was installed by then stays")]
+    Interrupted(Signal),
+    /// What was made or changed on the way could not be taken away.
+    #[error("{what} stays: {source}")]
+    Stays {
+        /// What it is.
+        what: String,
+        /// Why it could not.
+        source: Box<InstallError>,
+    },
+    /// Something failed, and so did taking back what had been done by then.
+    #[error("{first}; and {second}")]
+    Both {
+        /// What failed first.
+        first: Box<InstallError>,
+        /// What failed then.
+        second: Box<InstallError>,
+    },
     /// Another program has our place.
     #[error("{} is another program", .0.display())]
     OtherProgram(PathBuf),
     /// containerd's settings of before 2019.
     #[error("{} has no version, or the first", .0.display())]
     OldForm(PathBuf),
+    /// Settings that are read after ours say otherwise.
+    #[error("{} switches NRI off, and is read after {}", by.display(), path.display())]
+    Overruled {
+        /// Ours.
+        path: PathBuf,
+        /// Whose word is the last.
+        by: PathBuf,
+    },
     /// A release of containerd without NRI.
     #[error("containerd {0} has no NRI, which came with 1.7")]
     NoNri(String),
@@ -117,17 +148,49 @@ impl InstallError {
             Self::ByFlag { flag, .. } => Some(format!("move {flag} to the file of settings")),
             Self::OtherProgram(path) => Some(format!("mv {0} {0}.old", path.display())),
             Self::OldForm(_) => Some("containerd config migrate writes it anew".to_owned()),
+            Self::Overruled { by, .. } => Some(format!("take enable_nri out of {}", by.display())),
             Self::NoNri(_) => Some("pipework install containerd --runtime".to_owned()),
             Self::Program { what, .. } if what.contains("exit code: ") => {
                 Some("the report is in the log: journalctl -t pipework".to_owned())
             }
+            Self::Both { first, second } => first.hint().or_else(|| second.hint()),
             Self::NotRoot => Some("sudo pipework install ...".to_owned()),
             Self::Io { .. }
             | Self::NotRegular(_)
             | Self::TooLarge { .. }
             | Self::Program { .. }
             | Self::Unverified { .. }
+            | Self::Interrupted(_)
+            | Self::Stays { .. }
             | Self::Later(_) => None,
+        }
+    }
+
+    /// What `map_err` takes: `what` could not be taken away.
+    pub fn stays(what: impl Into<String>) -> impl FnOnce(Self) -> Self {
+        let what = what.into();
+        move |error| Self::Stays {
+            what,
+            source: Box::new(error),
+        }
+    }
+
+    /// Whether it was done, and then what followed whatever became of it.
+    pub fn both(first: Result<(), Self>, second: Result<(), Self>) -> Result<(), Self> {
+        match (first, second) {
+            (Err(first), Err(second)) => Err(Self::Both {
+                first: Box::new(first),
+                second: Box::new(second),
+            }),
+            (first, second) => first.and(second),
+        }
+    }
+
+    /// Whether somebody wants no more to be done.
+    pub fn is_interruption(&self) -> bool {
+        match self {
+            Self::Both { first, .. } => first.is_interruption(),
+            one => matches!(one, Self::Interrupted(_)),
         }
     }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::setting::{EditError, Existing, Form, Set, Setting, is_ours};
+use super::setting::{EditError, Form, Set, Setting, is_ours};
 
 /// JSON.
 pub(super) struct Json;
@@ -21,12 +21,7 @@ impl Form for Json {
             value,
             existing,
         } = setting;
-        let set = |former, made| Set {
-            path: path.clone(),
-            value: value.clone(),
-            former,
-            made,
-        };
+        let set = |former, made| setting.done(former, made);
         if text.trim().is_empty() {
             let text = format!("{:#}\n", nested(path, value));
             return Ok(Some((text, set(None, path.len().saturating_sub(1)))));
@@ -47,7 +42,7 @@ impl Form for Json {
                 object = inner.ok_or_else(|| taken(path, &now))?;
             } else if now == *value {
                 return Ok(None);
-            } else if *existing == Existing::Refuse {
+            } else if !existing.gives_way(&now) {
                 return Err(taken(path, &now));
             } else {
                 let text = replace(text, &at, &value.to_string());

@@ -17,6 +17,8 @@ use super::target::Target;
 pub(super) const FOLDER: &str = "/var/lib/pipework/install";
 /// The version of its form.
 const VERSION: u32 = 1;
+/// Digits of a sum that tell one edit of a file from another.
+const SUM_SHOWN: usize = 8;
 
 /// What is ours at a path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,10 +51,21 @@ pub(super) struct Entry {
     pub folders: Vec<PathBuf>,
 }
 
+/// Whom a runtime calls that reads no settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Calls {
+    /// Us, where its user says so.
+    Us,
+    /// Nobody of ours.
+    NobodyOfOurs,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Stored {
     version: u32,
     entries: Vec<Entry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    callers: Vec<Target>,
 }
 
 /// All of it.
@@ -61,6 +74,8 @@ pub(super) struct Manifest {
     folder: PathBuf,
     /// In the order in which it was done.
     pub entries: Vec<Entry>,
+    /// Who calls our program by its name, with no setting of theirs.
+    callers: Vec<Target>,
     /// Nobody else installs meanwhile; not held by who only looks.
     lock: Option<Flock<fs::File>>,
 }
@@ -95,19 +110,46 @@ impl Manifest {
 
     fn read(folder: &Path, lock: Option<Flock<fs::File>>) -> Result<Self, InstallError> {
         let path = Self::path(folder);
-        let entries = match files::look(&path)? {
-            Found::File { bytes, .. } => entries(&path, &bytes)?,
-            Found::Nothing | Found::Link(_) => Vec::new(),
+        let (entries, callers) = match files::look(&path)? {
+            Found::File { bytes, .. } => stored(&path, &bytes)?,
+            Found::Nothing | Found::Link(_) => (Vec::new(), Vec::new()),
         };
         Ok(Self {
             folder: folder.to_owned(),
             entries,
+            callers,
             lock,
         })
     }
 
     fn path(folder: &Path) -> PathBuf {
         folder.join("manifest.json")
+    }
+
+    /// Whether nothing is installed.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.callers.is_empty()
+    }
+
+    /// Whether `target` calls our program by its name.
+    pub fn has_caller(&self, target: Target) -> bool {
+        self.callers.contains(&target)
+    }
+
+    /// Who else than these still needs our program.
+    pub fn is_needed_beside(&self, targets: &[Target]) -> bool {
+        let users = self.entries.iter().map(|entry| &entry.target);
+        let mut users = users.chain(&self.callers);
+        users.any(|user| *user != Target::Program && !targets.contains(user))
+    }
+
+    /// Notes whether `target` calls our program by its name.
+    pub fn set_caller(&mut self, target: Target, calls: Calls) -> Result<(), InstallError> {
+        self.callers.retain(|caller| *caller != target);
+        if calls == Calls::Us {
+            self.callers.push(target);
+        }
+        self.save()
     }
 
     /// What was done at `path`.
@@ -140,7 +182,7 @@ impl Manifest {
 
     /// Keeps what somebody has made of a file of ours, for him to find.
     pub fn keep_edited(&self, path: &Path, bytes: &[u8]) -> Result<(), InstallError> {
-        let place = place_of_edited(&self.folder, path);
+        let place = place_of_edited(&self.folder, path, bytes);
         files::make_folders(&place)?;
         files::replace(&place, bytes, Owner::root(0o600))
     }
@@ -164,6 +206,7 @@ impl Manifest {
         let stored = Stored {
             version: VERSION,
             entries: self.entries.clone(),
+            callers: self.callers.clone(),
         };
         let path = Self::path(&self.folder);
         let text = serde_json::to_string_pretty(&stored)
@@ -188,21 +231,24 @@ impl Manifest {
     }
 }
 
-/// Where an edited file of ours is kept, whatever is taken out later.
-pub(super) fn place_of_edited(folder: &Path, path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default();
-    folder.join("edited").join(name)
+/// Where an edited file of ours is kept, whatever is taken out later: each edit
+/// beside those before it.
+pub(super) fn place_of_edited(folder: &Path, path: &Path, bytes: &[u8]) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let sum = files::sum(bytes);
+    let part = sum.get(..SUM_SHOWN).unwrap_or(&sum);
+    folder.join("edited").join(format!("{name}.{part}"))
 }
 
 impl Drop for Manifest {
     fn drop(&mut self) {
-        if self.lock.is_some() && self.entries.is_empty() {
+        if self.lock.is_some() && self.is_empty() {
             self.clear();
         }
     }
 }
 
-fn entries(path: &Path, bytes: &[u8]) -> Result<Vec<Entry>, InstallError> {
+fn stored(path: &Path, bytes: &[u8]) -> Result<(Vec<Entry>, Vec<Target>), InstallError> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,
@@ -218,5 +264,5 @@ fn entries(path: &Path, bytes: &[u8]) -> Result<Vec<Entry>, InstallError> {
         return Err(InstallError::Later(path.to_owned()));
     }
     let stored: Stored = serde_json::from_slice(bytes).map_err(malformed)?;
-    Ok(stored.entries)
+    Ok((stored.entries, stored.callers))
 }

@@ -3,24 +3,10 @@
 use super::containerd::Way;
 use super::docker::Default;
 use super::target::Target;
+use crate::frontend::given::Given;
 
-/// What can follow the command: for completions.
-pub const WORDS: [&str; 14] = [
-    "podman",
-    "docker",
-    "containerd",
-    "crio",
-    "nerdctl",
-    "all",
-    "--dry-run",
-    "--undo",
-    "--verify",
-    "--reload",
-    "--set-as-default",
-    "--nri",
-    "--runtime",
-    "--help",
-];
+/// What the runtimes are called: for completions.
+pub const WORDS: [&str; 6] = ["podman", "docker", "containerd", "crio", "nerdctl", "all"];
 
 /// In which direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,33 +38,35 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// `None` where the words are none.
-    pub fn read(words: &[&str]) -> Option<Self> {
+    /// `None` where a word is no runtime, or the options contradict each other.
+    pub fn read(given: &Given) -> Option<Self> {
         let mut options = Self {
             targets: Vec::new(),
             is_all: false,
-            mode: Mode::Install,
-            is_dry: false,
-            verifies: false,
-            reloads: false,
-            default: Default::Stays,
-            way: Way::Nri,
+            mode: match given.has("--undo") {
+                true => Mode::Undo,
+                false => Mode::Install,
+            },
+            is_dry: given.has("--dry-run"),
+            verifies: given.has("--verify"),
+            reloads: given.has("--reload"),
+            default: match given.has("--set-as-default") {
+                true => Default::Ours,
+                false => Default::Stays,
+            },
+            way: match given.has("--runtime") {
+                true => Way::Runtime,
+                false => Way::Nri,
+            },
         };
-        for word in words {
-            match *word {
-                "all" => options.is_all = true,
-                "--dry-run" => options.is_dry = true,
-                "--undo" => options.mode = Mode::Undo,
-                "--verify" => options.verifies = true,
-                "--reload" => options.reloads = true,
-                "--set-as-default" => options.default = Default::Ours,
-                "--nri" => options.way = Way::Nri,
-                "--runtime" => options.way = Way::Runtime,
-                name => {
-                    let mut all = Target::ALL.into_iter();
-                    let target = all.find(|target| target.word() == name)?;
-                    options.targets.push(target);
-                }
+        if given.has("--runtime") && given.has("--nri") {
+            return None;
+        }
+        for word in given.words() {
+            match Target::ALL.into_iter().find(|t| t.word() == word) {
+                Some(target) => options.targets.push(target),
+                None if word == "all" => options.is_all = true,
+                None => return None,
             }
         }
         if options.is_all {
@@ -94,6 +82,12 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frontend::commands::named;
+
+    fn read(words: &[&str]) -> Option<Options> {
+        let given = Given::read(named("install").unwrap(), words).ok()?;
+        Options::read(&given)
+    }
 
     #[test]
     fn words_that_are_none_are_refused() {
@@ -104,22 +98,23 @@ mod tests {
             &["docker", "--force"],
             &["podman", "--set-as-default"],
             &["podman", "--undo", "--verify"],
+            &["containerd", "--nri", "--runtime"],
         ] {
-            assert!(Options::read(words).is_none(), "{words:?}");
+            assert!(read(words).is_none(), "{words:?}");
         }
-        let options = Options::read(&["all", "--dry-run"]).unwrap();
+        let options = read(&["all", "--dry-run"]).unwrap();
         assert_eq!(options.targets.len(), 5);
         assert!(options.is_all && options.is_dry);
     }
 
     #[test]
     fn completions_know_every_word() {
-        for word in WORDS.iter().filter(|word| **word != "--help") {
+        for word in named("install").unwrap().completions() {
             let words = match word.starts_with("--") {
-                true => vec!["docker", *word],
-                false => vec![*word],
+                true => vec!["docker", word],
+                false => vec![word],
             };
-            assert!(Options::read(&words).is_some(), "{word}");
+            assert!(read(&words).is_some(), "{word}");
         }
     }
 }

@@ -13,7 +13,9 @@ use std::time::Duration;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::error::InstallError;
+use super::interrupt::Interrupts;
 use crate::deadline::Deadline;
+use crate::sys::raw;
 
 /// Where they are looked for.
 pub(super) const FOLDERS: [&str; 4] =
@@ -29,6 +31,38 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub(super) fn find(name: &str) -> Option<PathBuf> {
     let mut paths = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
     paths.find(|path| path.is_file())
+}
+
+/// For how long a program is waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Until<'a> {
+    /// The longest.
+    pub deadline: Deadline,
+    /// What ends it sooner.
+    pub interrupts: Option<&'a Interrupts>,
+}
+
+impl From<Deadline> for Until<'_> {
+    fn from(deadline: Deadline) -> Self {
+        let interrupts = None;
+        Self {
+            deadline,
+            interrupts,
+        }
+    }
+}
+
+impl Until<'_> {
+    /// Why it is waited for no longer.
+    fn is_over(self, words: impl FnOnce(String) -> InstallError) -> Option<InstallError> {
+        match self.interrupts.and_then(Interrupts::heard) {
+            Some(signal) => Some(InstallError::Interrupted(signal)),
+            None if self.deadline.has_passed() => {
+                Some(words("it has not ended in time".to_owned()))
+            }
+            None => None,
+        }
+    }
 }
 
 /// What a program said.
@@ -51,13 +85,23 @@ pub(super) fn version(path: &Path, deadline: Deadline) -> Option<String> {
     found.map(str::to_owned)
 }
 
+/// The first two numbers of a version: what tells what a release can.
+pub(super) fn release(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
+        _ => None,
+    }
+}
+
 /// Runs a program to its end, `input` on its standard input.
-pub(super) fn run(
+pub(super) fn run<'a>(
     path: &Path,
     words: &[&str],
     input: Option<Vec<u8>>,
-    deadline: Deadline,
+    until: impl Into<Until<'a>>,
 ) -> Result<Said, InstallError> {
+    let until = until.into();
     let failed = |what: String| InstallError::Program {
         program: format!("{} {}", path.display(), words.join(" ")),
         what,
@@ -66,7 +110,9 @@ pub(super) fn run(
         Some(_) => Stdio::piped(),
         None => Stdio::null(),
     };
-    let mut child = Command::new(path)
+    let mut command = Command::new(path);
+    raw::hear_signals(&mut command);
+    let mut child = command
         .args(words)
         .env_clear()
         .env("PATH", PATH)
@@ -83,15 +129,15 @@ pub(super) fn run(
     }
     let (out, err) = (listen(child.stdout.take()), listen(child.stderr.take()));
     let status = loop {
-        match child.try_wait().map_err(|e| failed(e.to_string()))? {
-            Some(status) => break status,
-            None if deadline.has_passed() => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed("it has not ended in time".to_owned()));
-            }
-            None => thread::sleep(TICK),
+        if let Some(status) = child.try_wait().map_err(|e| failed(e.to_string()))? {
+            break status;
         }
+        if let Some(error) = until.is_over(failed) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+        thread::sleep(TICK);
     };
     // A daemon that it left behind may hold the pipes open.
     let text = |pipe: mpsc::Receiver<String>| {
@@ -106,15 +152,20 @@ pub(super) fn run(
 }
 
 /// The same where anything but success is an error, which quotes what was said.
-pub(super) fn run_well(
+pub(super) fn run_well<'a>(
     path: &Path,
     words: &[&str],
     input: Option<Vec<u8>>,
-    deadline: Deadline,
+    until: impl Into<Until<'a>>,
 ) -> Result<String, InstallError> {
-    let said = run(path, words, input, deadline)?;
+    let until = until.into();
+    let said = run(path, words, input, until)?;
     if said.is_well {
         return Ok(said.out);
+    }
+    // Ctrl-C ends the program too, which then says something of its own.
+    if let Some(signal) = until.interrupts.and_then(Interrupts::heard) {
+        return Err(InstallError::Interrupted(signal));
     }
     let what = match said.err.trim() {
         "" => said.out.trim(),

@@ -16,12 +16,25 @@ pub(super) struct Setting {
 }
 
 /// What becomes of a value that is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Existing {
     /// It stays, and we refuse.
     Refuse,
+    /// The same, unless it is this one, which a former run of ours wrote.
+    RefuseBut(Value),
     /// It comes back at the end.
     Replace,
+}
+
+impl Existing {
+    /// Whether ours may take the place of `now`.
+    pub fn gives_way(&self, now: &Value) -> bool {
+        match self {
+            Self::Refuse => false,
+            Self::RefuseBut(own) => own == now,
+            Self::Replace => true,
+        }
+    }
 }
 
 impl Setting {
@@ -31,6 +44,28 @@ impl Setting {
             path: path.iter().map(|name| (*name).to_owned()).collect(),
             value,
             existing: Existing::Refuse,
+        }
+    }
+
+    /// What was done for it: in the place of `former`, and with `made` tables around it.
+    pub fn done(&self, former: Option<Value>, made: usize) -> Set {
+        Set {
+            path: self.path.clone(),
+            value: self.value.clone(),
+            former,
+            made,
+        }
+    }
+
+    /// The same after a former run of ours that set it to `own`.
+    pub fn after(&self, own: &Value) -> Self {
+        let existing = match &self.existing {
+            Existing::Refuse => Existing::RefuseBut(own.clone()),
+            other => other.clone(),
+        };
+        Self {
+            existing,
+            ..self.clone()
         }
     }
 

@@ -54,6 +54,11 @@ impl Target {
 }
 
 impl Target {
+    /// Whether it is told whom to call on its command line, and nowhere else.
+    pub fn has_no_settings(self) -> bool {
+        self == Self::Nerdctl
+    }
+
     /// A container to begin with.
     pub fn example(self) -> Option<&'static str> {
         match self {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike};
 
-use super::setting::{EditError, Existing, Form, Set, Setting, is_ours};
+use super::setting::{EditError, Form, Set, Setting, is_ours};
 use crate::trust::text::position;
 
 /// TOML.
@@ -18,12 +18,7 @@ impl Form for Toml {
             value,
             existing,
         } = setting;
-        let set = |former, made| Set {
-            path: path.clone(),
-            value: value.clone(),
-            former,
-            made,
-        };
+        let set = |former, made| setting.done(former, made);
         let (last, around) = path.split_last().ok_or(EditError::NotKept)?;
         let mut made = 0;
         let mut table: &mut dyn TableLike = document.as_table_mut();
@@ -46,7 +41,7 @@ impl Form for Toml {
                 set(None, made)
             }
             Some(item) if value_of(item) == *value => return Ok(None),
-            Some(item) if *existing == Existing::Refuse => {
+            Some(item) if !existing.gives_way(&value_of(item)) => {
                 return Err(EditError::Taken {
                     key: path.join("."),
                     has: shown(item),
@@ -127,9 +122,13 @@ fn shown(item: &Item) -> String {
     value_of(item).to_string()
 }
 
-/// Another value in the same place, with the comment behind it.
+/// Another value in the same place, with the comments around it.
 fn put(item: &mut Item, value: &Value) {
     let mut new = item_of(value);
+    if let (Some(old), Some(new)) = (item.as_table(), new.as_table_mut()) {
+        *new.decor_mut() = old.decor().clone();
+        new.set_position(old.position());
+    }
     if let (Some(old), Some(new)) = (item.as_value(), new.as_value_mut()) {
         *new.decor_mut() = old.decor().clone();
     }

@@ -1,10 +1,13 @@
-//! Whether containers still need the program that is about to go: by a record of
-//! ours, or because their engine calls it to end them.
+//! Whether anybody still needs the program that is about to go: containers, by a
+//! record of ours or because their engine calls it to end them, or dockerd, which
+//! keeps a runtime that its settings do not name any more.
 
 use std::fs;
 use std::path::Path;
 
+use super::docker;
 use super::files::{self, Found};
+use crate::deadline::Deadline;
 use crate::frontend::runtime;
 use crate::record::{DIRECTORY, Store};
 
@@ -14,12 +17,20 @@ const TASKS: [&str; 2] = [
     "/run/containerd/io.containerd.runtime.v2.task",
     "/run/docker/containerd/daemon/io.containerd.runtime.v2.task",
 ];
+const CONTAINERS: &str = "containers that run need it; the same again takes it out once they have \
+                          ended";
+const DOCKERD: &str = "dockerd has it until it is restarted; the same again takes it out then";
 /// In which a shim keeps which runtime it calls.
 const NOTES: [&str; 2] = ["runtime", "options.json"];
 
-/// Whether anybody does.
-pub(super) fn by_containers() -> bool {
-    has_records() || TASKS.iter().any(|tasks| is_called_below(Path::new(tasks)))
+/// Who does, and until when; `None`: nobody.
+pub(super) fn by_whom(deadline: Deadline) -> Option<&'static str> {
+    if has_records() || TASKS.iter().any(|tasks| is_called_below(Path::new(tasks))) {
+        return Some(CONTAINERS);
+    }
+    // One that does not answer may have it.
+    let has_us = docker::is_up() && docker::knows_us(deadline) != Some(false);
+    has_us.then_some(DOCKERD)
 }
 
 fn has_records() -> bool {

@@ -3,16 +3,19 @@
 //! its own that leads nowhere, so that it needs no image, card or address.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use super::docker;
 use super::error::InstallError;
+use super::interrupt::Interrupts;
 use super::manifest::FOLDER;
 use super::program::Program;
-use super::programs::{find, run_well};
+use super::programs::{Until, find, run_well};
 use super::target::Target;
 use crate::deadline::Deadline;
 use crate::frontend::cli::print;
@@ -24,6 +27,11 @@ use crate::sys::rtnl::{Rtnl, RtnlError};
 
 /// The bridge, which is there for as long as the container is.
 const BRIDGE: &str = "brpwverify";
+/// What a trial's things are called, before our pid.
+const NAME: &str = "pipework-verify-";
+/// How long taking away what was made for the trial may take, however long that
+/// took: none of it shall stay because it was too slow.
+const CLEAN_UP_TIME: Duration = Duration::from_secs(30);
 /// What the container runs.
 const WAIT: [&str; 6] = ["/pipework", "--wait", "-i", "eth1", "--timeout", "10"];
 /// One of the blocks that tar(5) is made of, in bytes.
@@ -54,24 +62,28 @@ pub(super) fn verify(
             "this build of pipework needs libraries that an empty container has not",
         ));
     }
+    let interrupts = Interrupts::hold()?;
+    let until = Until {
+        deadline,
+        interrupts: Some(&interrupts),
+    };
     let bridge = TestBridge::make(deadline);
     let ran = match target {
-        Target::Podman => podman(path, &bytes, deadline),
+        Target::Podman => podman(path, &bytes, until),
         Target::Docker if docker::knows_us(deadline) != Some(true) => Err(failed(
             "dockerd does not run, or has not read its settings: --reload",
         )),
-        Target::Docker => on_docker(&bytes, deadline),
-        Target::Nerdctl => on_containerd(program, &bytes, deadline),
+        Target::Docker => on_docker(&bytes, until),
+        Target::Nerdctl => on_containerd(program, &bytes, until),
         Target::Containerd | Target::Crio | Target::Program => Ok(()),
     };
-    drop(bridge);
-    ran?;
+    InstallError::both(ran, bridge.remove())?;
     print("  verified: a container had its interface before its first instruction\n");
     Ok(())
 }
 
 fn name() -> String {
-    format!("pipework-verify-{}", std::process::id())
+    format!("{NAME}{}", std::process::id())
 }
 
 fn annotations() -> [String; 2] {
@@ -81,54 +93,60 @@ fn annotations() -> [String; 2] {
     ]
 }
 
-fn podman(path: &Path, bytes: &[u8], deadline: Deadline) -> Result<(), InstallError> {
-    let root = Root::make(bytes)?;
-    let ([bridge, ip], name, place) = (annotations(), name(), root.0.display().to_string());
-    let words = [
+/// What podman and docker are told alike: a container with nothing but our interface.
+fn alone<'a>([bridge, ip]: &'a [String; 2], name: &'a str) -> [&'a str; 10] {
+    [
         "run",
         "--rm",
         "--name",
-        &name,
+        name,
         "--network",
         "none",
         "--annotation",
-        &bridge,
+        bridge,
         "--annotation",
-        &ip,
-        "--rootfs",
-        &place,
-    ];
-    run_well(path, &[&words[..], &WAIT].concat(), None, deadline).map(drop)
+        ip,
+    ]
 }
 
-fn on_docker(bytes: &[u8], deadline: Deadline) -> Result<(), InstallError> {
+fn podman(path: &Path, bytes: &[u8], until: Until<'_>) -> Result<(), InstallError> {
+    let root = Root::make(bytes)?;
+    let (asks, name, place) = (annotations(), name(), root.0.display().to_string());
+    let words = [&alone(&asks, &name)[..], &["--rootfs", &place], &WAIT].concat();
+    let ran = run_well(path, &words, None, until).map(drop);
+    let ended = match ran {
+        Ok(()) => Ok(()),
+        // A client that was killed leaves its container.
+        Err(_) => clean_up(path, &["rm", "--force", "--ignore", &name]),
+    };
+    InstallError::both(InstallError::both(ran, ended), root.remove())
+}
+
+/// Takes away what a trial left, however the trial ended.
+fn clean_up(program: &Path, words: &[&str]) -> Result<(), InstallError> {
+    let done = run_well(program, words, None, Deadline::after(CLEAN_UP_TIME));
+    done.map(drop).map_err(InstallError::stays(name()))
+}
+
+fn on_docker(bytes: &[u8], until: Until<'_>) -> Result<(), InstallError> {
     let target = Target::Docker;
     let docker = find("docker").ok_or(InstallError::NotThere { target })?;
-    let ([bridge, ip], name) = (annotations(), name());
+    let (asks, name) = (annotations(), name());
     let image = archive("pipework", bytes);
-    run_well(&docker, &["import", "-", &name], Some(image), deadline)?;
-    let words = [
-        "run",
-        "--rm",
-        "--name",
-        &name,
-        "--runtime",
-        docker::NAME,
-        "--network",
-        "none",
-        "--annotation",
-        &bridge,
-        "--annotation",
-        &ip,
-        &name,
-    ];
-    let ran = run_well(&docker, &[&words[..], &WAIT].concat(), None, deadline);
-    let removed = run_well(&docker, &["rmi", "--force", &name], None, deadline);
-    ran.and(removed).map(drop)
+    let imported = run_well(&docker, &["import", "-", &name], Some(image), until);
+    let ours = ["--runtime", docker::NAME, &name];
+    let words = [&alone(&asks, &name)[..], &ours, &WAIT].concat();
+    let ran = imported.and_then(|_| run_well(&docker, &words, None, until).map(drop));
+    let ended = match ran {
+        Ok(()) => Ok(()),
+        Err(_) => clean_up(&docker, &["rm", "--force", &name]),
+    };
+    let removed = clean_up(&docker, &["rmi", "--force", &name]);
+    InstallError::both(InstallError::both(ran, ended), removed)
 }
 
 /// nerdctl tells containerd to call our runtime; so does its own client.
-fn on_containerd(program: &Program, bytes: &[u8], deadline: Deadline) -> Result<(), InstallError> {
+fn on_containerd(program: &Program, bytes: &[u8], until: Until<'_>) -> Result<(), InstallError> {
     let target = Target::Containerd;
     let ctr = find("ctr").ok_or(InstallError::NotThere { target })?;
     let root = Root::make(bytes)?;
@@ -148,7 +166,13 @@ fn on_containerd(program: &Program, bytes: &[u8], deadline: Deadline) -> Result<
         &place,
         &name,
     ];
-    run_well(&ctr, &[&words[..], &WAIT].concat(), None, deadline).map(drop)
+    let ran = run_well(&ctr, &[&words[..], &WAIT].concat(), None, until).map(drop);
+    if ran.is_err() {
+        // It knows no word for "unless there is none", so what it says is no matter.
+        let _ = clean_up(&ctr, &["task", "delete", "--force", &name]);
+        let _ = clean_up(&ctr, &["container", "delete", &name]);
+    }
+    InstallError::both(ran, root.remove())
 }
 
 /// Whether a program asks for a loader (elf(5), PT_INTERP).
@@ -164,72 +188,97 @@ fn is_dynamic(bytes: &[u8]) -> bool {
     (0..count).any(|i| bytes.get(start + i * size..start + i * size + 4) == Some(&INTERP))
 }
 
-/// A file system with our program alone, removed at the end.
+/// A file system with our program alone.
 struct Root(PathBuf);
 
 impl Root {
     fn make(bytes: &[u8]) -> Result<Self, InstallError> {
+        // Nobody else installs now: others are of runs that were killed.
+        let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        let is_one = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with(NAME))
+        };
+        for former in paths.filter(is_one) {
+            Self(former).remove()?;
+        }
         // Not below /run, which may be mounted so that nothing in it is run.
         let root = Self(Path::new(FOLDER).join(name()));
+        let filled = root.fill(bytes);
+        let removed = match filled {
+            Ok(()) => Ok(()),
+            Err(_) => root.remove(),
+        };
+        InstallError::both(filled, removed).map(|()| root)
+    }
+
+    fn fill(&self, bytes: &[u8]) -> Result<(), InstallError> {
         let mut builder = fs::DirBuilder::new();
-        let made = builder.mode(0o755).create(&root.0);
-        made.map_err(InstallError::io("making", &root.0))?;
-        let path = root.0.join("pipework");
+        let made = builder.mode(0o755).create(&self.0);
+        made.map_err(InstallError::io("making", &self.0))?;
+        let path = self.0.join("pipework");
         fs::write(&path, bytes).map_err(InstallError::io("writing", &path))?;
         let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(&path, mode).map_err(InstallError::io("writing", &path))?;
-        Ok(root)
+        fs::set_permissions(&path, mode).map_err(InstallError::io("writing", &path))
+    }
+
+    fn remove(&self) -> Result<(), InstallError> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(InstallError::io("removing", &self.0)(error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
-impl Drop for Root {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The bridge, unless it was there before. Made by us: a hook makes none whose name
+/// The bridge, unless somebody else made it. Made by us: a hook makes none whose name
 /// may be one of Open vSwitch's while that does not answer.
 struct TestBridge {
     is_ours: bool,
-    deadline: Deadline,
 }
 
 impl TestBridge {
     fn make(deadline: Deadline) -> Self {
+        let mac = MacAddr::from_user_string(BRIDGE);
         let made = IfName::from_str(BRIDGE).ok().and_then(|name| {
             let bridge = Bridge {
                 // The kernel chooses.
                 ifindex: 0,
                 name,
-                mac: MacAddr::from_user_string(BRIDGE),
+                mac,
                 vlan_filtering: false,
             };
             let rtnl = Rtnl::open(deadline).ok()?;
-            block_on(rtnl.create_bridge(&bridge)).ok()?.ok()
+            // A run that was killed may have left it.
+            let made = block_on(rtnl.create_bridge(&bridge)).ok()?.is_ok();
+            let there = block_on(rtnl.link_by_name(BRIDGE)).ok()?.ok()??;
+            Some(made || there.mac == Some(mac.octets()))
         });
         Self {
-            is_ours: made.is_some(),
-            deadline,
+            is_ours: made.unwrap_or_default(),
         }
     }
-}
 
-impl Drop for TestBridge {
-    fn drop(&mut self) {
+    fn remove(self) -> Result<(), InstallError> {
         if !self.is_ours {
-            return;
+            return Ok(());
         }
-        let Ok(rtnl) = Rtnl::open(self.deadline) else {
-            return;
+        let failed = |what: String| {
+            let program = "rtnetlink".to_owned();
+            InstallError::stays(BRIDGE)(InstallError::Program { program, what })
         };
-        // Nothing is lost by a bridge that stays, and nobody asks for the reason.
-        let _ = block_on(async {
+        let rtnl = Rtnl::open(Deadline::after(CLEAN_UP_TIME));
+        let rtnl = rtnl.map_err(|error| failed(error.to_string()))?;
+        let removed = block_on(async {
             if let Some(link) = rtnl.link_by_name(BRIDGE).await? {
                 rtnl.delete_link(link.ifindex).await?;
             }
             Ok::<(), RtnlError>(())
         });
+        let removed = removed.map_err(|error| failed(error.to_string()))?;
+        removed.map_err(|error| failed(error.to_string()))
     }
 }
 
@@ -267,7 +316,6 @@ fn archive(name: &str, bytes: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::frontend::install::programs::run;
-    use std::time::Duration;
 
     #[test]
     fn tar_reads_the_archive() {

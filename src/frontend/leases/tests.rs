@@ -43,17 +43,10 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
         announces: 1,
         follows: Default::default(),
         dhcp4: Some(Kept4 {
-            config: Config {
-                hardware: Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
-                client_id: vec![1, 2, 0, 0, 0, 0, 5],
-                host_name: None,
-                vendor_class: None,
-                user_class: None,
-                fqdn: None,
-                broadcast: false,
-                probes: false,
-                servers: Vec::new(),
-            },
+            config: Config::new(
+                Hardware::Ethernet([2, 0, 0, 0, 0, 5]),
+                vec![1, 2, 0, 0, 0, 0, 5],
+            ),
             arp: ArpProbe::Off,
             wishes: Default::default(),
             bound: Some(Bound::new(lease, Duration::from_secs(100))),
@@ -155,4 +148,14 @@ fn json_has_seconds_and_null_for_ever() {
     assert_eq!(value[0]["dhcp4"]["ends_in"], 1700);
     assert_eq!(value[1]["dhcp4"]["ends_in"], Value::Null);
     assert_eq!(value[0]["dhcp4"]["address"], "10.0.0.5/24");
+}
+
+#[test]
+fn json_has_the_keys_of_the_manual_and_no_other() {
+    let both = Kept {
+        dhcp4: kept("web", hour()).dhcp4,
+        ..kept6("web")
+    };
+    let text = json_text(&[both], Duration::from_secs(100));
+    assert_eq!(text, include_str!("golden.json"));
 }

@@ -80,6 +80,7 @@ pub fn start(address: &str, metrics: &Arc<Metrics>) -> Result<(), NriError> {
             source: io::Error::new(io::ErrorKind::InvalidInput, error),
         })?;
         thread.spawn(move || {
+            #[expect(clippy::disallowed_methods, reason = "it is an address, not a name")]
             let listener = patiently(&given, || TcpListener::bind(given));
             serve(move || listener.accept().map(|(stream, _)| stream), metrics);
         })
@@ -250,6 +251,14 @@ mod tests {
             assert_eq!(said(request).unwrap().status, status, "{request}");
         }
         assert_eq!(said("GET /metrics HTTP/1.1\r\nHost:"), None);
+    }
+
+    #[test]
+    fn who_has_had_no_runtime_for_long_is_not_well_and_says_for_how_long() {
+        let metrics = Metrics::alone_for(Duration::from_secs(40));
+        let said = answer(b"GET /healthz HTTP/1.1\r\n\r\n", &metrics).unwrap();
+        assert_eq!(said.status, "503 Service Unavailable");
+        assert!(said.body.contains("connected for 4"), "{}", said.body);
     }
 
     #[test]

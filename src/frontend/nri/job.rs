@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::api;
+use super::known::Known;
 use super::runtime::Runtime;
 use super::status::Status;
 use crate::attach::{Context, attach, is_attached, release};
@@ -13,9 +14,8 @@ use crate::error::{Error, report};
 use crate::frontend::collecting::with_collector;
 use crate::frontend::{read, telling};
 use crate::host::container::{POD_BUNDLE, Pod, Sandbox};
-use crate::keeper;
 use crate::nri::message::PodSandbox;
-use crate::policy::{Caller, POLICY_PATH, Policy};
+use crate::policy::{Caller, Policy};
 use crate::record::{DIRECTORY, Store};
 use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, Request};
@@ -30,29 +30,6 @@ const SLOW_TIME: Duration = Duration::from_secs(45);
 const RELEASE_TIME: Duration = Duration::from_secs(20);
 /// A NIC comes back to the host by and by; a sweep finishes that.
 const NIC_TIME: Duration = Duration::from_secs(1);
-
-/// The last policy that could be read: who breaks the file stops no pods that
-/// it allowed before.
-#[derive(Debug, Default)]
-pub struct LastPolicy(Mutex<Option<Arc<Policy>>>);
-
-impl LastPolicy {
-    fn current(&self) -> Result<Option<Arc<Policy>>, Error> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match Policy::load(Path::new(POLICY_PATH)) {
-            Ok(policy) => last.clone_from(&policy.map(Arc::new)),
-            Err(error) => {
-                let known = last.clone().or_else(|| keeper::last_policy().map(Arc::new));
-                match known {
-                    Some(known) => *last = Some(known),
-                    None => return Err(error.into()),
-                }
-                tracing::error!(%error, "the policy is broken; what it said before still counts");
-            }
-        }
-        Ok(last.clone())
-    }
-}
 
 /// What a pod has, and what shows that it is gone.
 #[derive(Debug, Clone)]
@@ -115,7 +92,7 @@ pub fn is_there(pod: &PodSandbox) -> bool {
 
 impl Job {
     /// What `pod` asks for; `None` where that is nothing.
-    pub fn of(pod: &PodSandbox, runtime: &Runtime) -> Result<Option<Self>, Error> {
+    pub fn of(pod: &PodSandbox, runtime: &Runtime, known: &Known) -> Result<Option<Self>, Error> {
         let copies = runtime.copies_labels();
         let is_label =
             |(key, value): &(&String, &String)| copies && pod.labels.get(*key) == Some(*value);
@@ -123,8 +100,9 @@ impl Job {
         let written = written.map(|(key, value)| (key.as_str(), value.as_str()));
         let caller = Caller::Tenant {
             namespace: Some(pod.namespace.clone()),
+            account: None,
         };
-        let Some(request) = read::request(written, &caller)? else {
+        let Some(request) = read::request_of(written, &caller, &mut &*known)? else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -176,18 +154,39 @@ impl Job {
         }
     }
 
-    /// Attaches the pod unless it is.
-    pub fn run(&self, policy: &LastPolicy, deadline: Deadline) -> Result<Done, Error> {
+    /// Who asks; with the service account, where a rule speaks of any.
+    fn caller(&self, policy: Option<&Policy>, proxy: Option<&Path>, deadline: Deadline) -> Caller {
+        let mut caller = self.caller.clone();
+        let proxy = proxy.filter(|_| policy.is_some_and(Policy::names_accounts));
+        if let (Some(proxy), Caller::Tenant { account, .. }) = (proxy, &mut caller) {
+            match api::account_of(&self.told, proxy, deadline) {
+                Ok(name) => *account = Some(name),
+                Err(error) => {
+                    let pod = self.name();
+                    tracing::warn!(pod, %error, "its service account is not known, so no rule for one allows it");
+                }
+            }
+        }
+        caller
+    }
+
+    /// Attaches the pod unless it is; `proxy` leads to the API server.
+    pub fn run(
+        &self,
+        known: &Known,
+        proxy: Option<&Path>,
+        deadline: Deadline,
+    ) -> Result<Done, Error> {
         let deadline = match self.is_slow() {
             true => Deadline::after(SLOW_TIME),
             false => deadline,
         };
         let store = Store::open(Path::new(DIRECTORY))?;
         let sandbox = Sandbox::open_pod(self.id(), self.pod.clone(), deadline)?;
-        let current = policy.current()?;
+        let policy = known.policy()?;
         let context = Context {
             store: &store,
-            policy: current.as_deref(),
+            policy: policy.as_deref(),
             caller: &self.caller,
             deadline,
         };
@@ -200,6 +199,11 @@ impl Job {
             if is_attached(&sandbox, &self.request, &context).await? {
                 return Ok(None);
             }
+            let caller = self.caller(policy.as_deref(), proxy, deadline);
+            let context = Context {
+                caller: &caller,
+                ..context
+            };
             attach(&sandbox, &self.request, &context).await.map(Some)
         });
         let attached = attached.map_err(Error::Socket)??;
@@ -268,5 +272,25 @@ pub fn end(id: &str) {
         Err(error) => {
             tracing::warn!(pod = id, %error, "what the pod left behind stays for now");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_no_process_holds_is_gone_with_its_namespace_or_once_that_is_another() {
+        let path = PathBuf::from("/proc/self/ns/net");
+        let inode = Netns::open(&path).unwrap().inode();
+        let held = |netns: Option<&Path>, inode| Held {
+            init: Reference::BOUND,
+            netns: netns.map(Path::to_owned),
+            inode,
+        };
+        assert!(!held(Some(&path), inode).is_gone());
+        assert!(held(Some(&path), (inode.0, inode.1 + 1)).is_gone());
+        assert!(held(Some(Path::new("/nowhere/netns")), inode).is_gone());
+        assert!(held(None, inode).is_gone());
     }
 }

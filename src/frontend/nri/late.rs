@@ -96,7 +96,7 @@ impl Pod {
     /// Whether nothing is left to be done for it.
     fn attempt(&mut self, node: &Arc<Node>) -> bool {
         let runtime = lock(&node.runtime).clone();
-        let job = match Job::of(&self.told, &runtime) {
+        let job = match Job::of(&self.told, &runtime, &node.known) {
             Ok(Some(job)) => job.late(),
             Ok(None) => return true,
             Err(error) => {

@@ -123,6 +123,18 @@ impl Metrics {
         }
     }
 
+    /// Nobody has been connected for this long.
+    #[cfg(test)]
+    pub fn alone_for(time: Duration) -> Self {
+        let since = Instant::now()
+            .checked_sub(time)
+            .unwrap_or_else(Instant::now);
+        Self {
+            connection: Mutex::new(Connection::DownSince(since)),
+            ..Self::default()
+        }
+    }
+
     /// All of it.
     pub fn text(&self) -> String {
         let mut text = Text(String::with_capacity(4096));
@@ -247,10 +259,8 @@ mod tests {
 
     #[test]
     fn a_plugin_is_well_while_its_runtime_is_there_and_for_a_while_after() {
-        let metrics = Metrics::default();
-        assert_eq!(metrics.is_alone_for(), None);
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(31)).unwrap();
-        *lock(&metrics.connection) = Connection::DownSince(long_ago);
+        assert_eq!(Metrics::default().is_alone_for(), None);
+        let metrics = Metrics::alone_for(Duration::from_secs(31));
         // A connection that never was does not end.
         metrics.disconnected();
         assert!(metrics.is_alone_for().is_some());

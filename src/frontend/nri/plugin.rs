@@ -38,7 +38,7 @@ impl Pods {
 
     fn job(&self, pod: &PodSandbox) -> Result<Option<Job>, String> {
         let runtime = lock(&self.0.runtime).clone();
-        Job::of(pod, &runtime).map_err(|error| {
+        Job::of(pod, &runtime, &self.0.known).map_err(|error| {
             self.0.told.metrics.failed(error.exit_code());
             job::tell(&job::name_of(pod), &error)
         })
@@ -165,6 +165,9 @@ impl Plugin for Pods {
             return Ok(());
         };
         let wait = match self.0.is_first_to_wait(&pod.id) {
+            // Half of the time leaves the node to others, and is more than the
+            // budget where the administrator gave plugins more.
+            true if job.is_slow() => deadline.sooner(BUDGET.max(deadline.total() / 2)),
             true => deadline,
             false => Deadline::after(Duration::ZERO),
         };

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use super::Told;
 use super::ends::Ends;
-use super::job::{Held, Job, LastPolicy};
+use super::job::{Held, Job};
+use super::known::Known;
 use super::late::Late;
 use super::lock::Serving;
 use super::runtime::Runtime;
+use super::turns::Turns;
 use crate::deadline::Deadline;
 
 /// A try has this much, also when nobody waits for it.
@@ -40,8 +42,10 @@ pub struct Node {
     pub late: Late,
     /// Who is told of what is done.
     pub told: Told,
-    policy: LastPolicy,
+    /// What the administrator has written.
+    pub known: Known,
     ends: Ends,
+    turns: Turns,
 }
 
 #[derive(Debug, Default)]
@@ -151,12 +155,16 @@ impl Node {
         let thread = thread::Builder::new().name("pod".to_owned());
         let thread = thread.spawn(move || {
             let begin = Instant::now();
-            let stage = match job.run(&node.policy, deadline) {
+            // What waits for a server would keep its place for nothing.
+            let turn = (!job.is_slow()).then(|| node.turns.wait());
+            let publisher = node.told.publisher.as_deref();
+            let proxy = publisher.map(|publisher| publisher.proxy.as_path());
+            let stage = match job.run(&node.known, proxy, deadline) {
                 Ok(done) => {
                     if done.is_new {
                         node.told.metrics.attached(begin.elapsed());
                     }
-                    if let Some(publisher) = &node.told.publisher
+                    if let Some(publisher) = publisher
                         && let Some(status) = job.status(&done.key)
                     {
                         publisher.publish(status);
@@ -168,6 +176,7 @@ impl Node {
                     Stage::Refused(job.refused(&error, last))
                 }
             };
+            drop(turn);
             let mut state = lock(&of_thread.state);
             let has_ended = state.has_ended;
             state.stage = stage;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::NriError;
+use super::api::target_of;
 use crate::deadline::Deadline;
 use crate::nri::message::PodSandbox;
 use crate::record::AttachmentRecord;
@@ -41,6 +42,7 @@ pub struct Status {
     namespace: String,
     name: String,
     uid: String,
+    target: String,
     entries: Vec<Value>,
 }
 
@@ -55,22 +57,16 @@ enum TellError {
 
 /// The way to who tells.
 #[derive(Debug)]
-pub struct Publisher(SyncSender<Status>);
+pub struct Publisher {
+    /// The proxy's socket.
+    pub proxy: PathBuf,
+    sender: SyncSender<Status>,
+}
 
 impl Status {
     /// What is told of `pod`; `None` where its names are none of Kubernetes'.
     pub fn of(pod: &PodSandbox, request: &Request, made: &[AttachmentRecord]) -> Option<Self> {
-        let is_name = |text: &str| {
-            let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-            !text.is_empty() && text.len() <= 253 && text.bytes().all(is_fine)
-        };
-        // They become words of a request.
-        if ![&pod.namespace, &pod.name, &pod.uid]
-            .into_iter()
-            .all(|text| is_name(text))
-        {
-            return None;
-        }
+        let target = target_of(pod)?;
         let network_of = |made: &AttachmentRecord| {
             let mut asked = request.attachments.iter();
             let asked = asked.find(|asked| asked.ifname.value == made.ifname)?;
@@ -96,15 +92,9 @@ impl Status {
             namespace: pod.namespace.clone(),
             name: pod.name.clone(),
             uid: pod.uid.clone(),
+            target,
             entries: made.iter().map(entry).collect(),
         })
-    }
-
-    fn target(&self) -> String {
-        let Self {
-            namespace, name, ..
-        } = self;
-        format!("/api/v1/namespaces/{namespace}/pods/{name}")
     }
 
     /// The change of a pod as it is; `None` where there is nothing to change.
@@ -136,14 +126,14 @@ impl Status {
 
     fn tell(&self, proxy: &Path) -> Result<(), TellError> {
         let deadline = Deadline::after(TIME);
-        let target = self.target();
-        let known = get(proxy, &target, deadline)?;
+        let target = self.target.as_str();
+        let known = get(proxy, target, deadline)?;
         let Some(patch) = self.patch(&serde_json::from_slice(&known)?) else {
             return Ok(());
         };
         let patch = patch.to_string();
         let question = Question {
-            target: &target,
+            target,
             change: Some(("application/merge-patch+json", &patch)),
         };
         ask(proxy, question, deadline)?;
@@ -191,6 +181,7 @@ impl Publisher {
     /// Starts who tells, by the proxy that listens at `path`.
     pub fn start(path: PathBuf) -> Result<Self, NriError> {
         let (sender, receiver): (_, Receiver<Status>) = sync_channel(MOST);
+        let proxy = path.clone();
         let work = move || {
             for told in receiver {
                 told.see_to(&path);
@@ -198,12 +189,12 @@ impl Publisher {
         };
         let thread = thread::Builder::new().name("status".to_owned());
         thread.spawn(work).map_err(NriError::Thread)?;
-        Ok(Self(sender))
+        Ok(Self { proxy, sender })
     }
 
     /// Has a pod told of, some time.
     pub fn publish(&self, told: Status) {
-        match self.0.try_send(told) {
+        match self.sender.try_send(told) {
             Ok(()) => {}
             Err(TrySendError::Full(told) | TrySendError::Disconnected(told)) => {
                 let Status {
@@ -224,6 +215,7 @@ mod tests {
             namespace: "shop".to_owned(),
             name: "web".to_owned(),
             uid: "1".to_owned(),
+            target: String::new(),
             entries: vec![json!({"name": "pipework/lan", "interface": "net1"})],
         }
     }
@@ -253,22 +245,5 @@ mod tests {
     fn another_pod_of_the_same_name_is_left_alone() {
         let known = json!({"metadata": {"uid": "2"}});
         assert_eq!(told().patch(&known), None);
-    }
-
-    #[test]
-    fn names_that_are_none_become_no_request() {
-        let request = Request {
-            attachments: Vec::new(),
-            name: None,
-        };
-        for name in ["", "a/b", "a b", "a\r\nb", "../x"] {
-            let pod = PodSandbox {
-                name: name.to_owned(),
-                namespace: "shop".to_owned(),
-                uid: "1".to_owned(),
-                ..PodSandbox::default()
-            };
-            assert_eq!(Status::of(&pod, &request, &[]), None, "{name:?}");
-        }
     }
 }

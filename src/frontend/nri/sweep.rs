@@ -41,9 +41,11 @@ impl Watched {
         }
     }
 
-    fn renew(&mut self) {
+    /// Watches again what is not watched, and whether that came to something: what
+    /// changed before is not known.
+    fn renew(&mut self) -> bool {
         if self.watch.is_some() {
-            return;
+            return false;
         }
         self.watch = Watch::directory(self.path).ok();
         self.is_above = self.watch.is_none();
@@ -55,6 +57,7 @@ impl Watched {
                 (self.watch, self.is_above) = (Some(watch), false);
             }
         }
+        self.watch.is_some()
     }
 
     /// Whether anything has changed, and takes note of it.
@@ -71,39 +74,64 @@ impl Watched {
     }
 }
 
-/// Looks for ever.
-pub fn run(node: &Arc<Node>) {
-    let policy = Path::new(POLICY_PATH).parent().unwrap_or(Path::new("/"));
-    let mut namespaces = Watched::new(Path::new(NAMESPACES));
-    let mut files = [policy, Path::new(networks::DIRECTORY)].map(Watched::new);
-    let mut tried = Instant::now();
-    for round in 1_u32.. {
-        wait(&mut namespaces, &mut files);
-        namespaces.settle();
-        let [policy, networks] = &mut files;
-        // Both are asked: each has to take note.
-        let is_other = policy.settle() | networks.settle();
-        node.sweep();
-        if is_other || tried.elapsed() >= PAUSE {
-            node.late.again(node);
-            tried = Instant::now();
-        }
-        if round.is_multiple_of(FULL_SWEEP) {
-            gc::sweep_quietly();
-        }
-    }
+/// What is looked at again when it changes.
+pub struct Sweep {
+    namespaces: Watched,
+    files: [Watched; 2],
 }
 
-/// Waits for a change, or for the time of the next look.
-fn wait(namespaces: &mut Watched, files: &mut [Watched; 2]) {
-    let mut set = Vec::with_capacity(1 + files.len());
-    for watched in std::iter::once(namespaces).chain(files) {
-        watched.renew();
-        let watch = watched.watch.as_ref();
-        set.extend(watch.map(|watch| PollFd::new(watch.as_fd(), PollFlags::POLLIN)));
+impl Sweep {
+    /// Watches from now on, so that the administrator's files may be read for the
+    /// first time.
+    pub fn begin() -> Self {
+        let policy = Path::new(POLICY_PATH).parent().unwrap_or(Path::new("/"));
+        let mut sweep = Self {
+            namespaces: Watched::new(Path::new(NAMESPACES)),
+            files: [policy, Path::new(networks::DIRECTORY)].map(Watched::new),
+        };
+        for watched in &mut sweep.files {
+            watched.renew();
+        }
+        sweep
     }
-    let pause = PollTimeout::try_from(PAUSE).unwrap_or(PollTimeout::MAX);
-    if poll(&mut set, pause).is_ok_and(|ready| ready > 0) {
-        thread::sleep(SETTLE);
+
+    /// Looks for ever.
+    pub fn run(mut self, node: &Arc<Node>) {
+        let mut tried = Instant::now();
+        for round in 1_u32.. {
+            let is_other = self.wait();
+            if is_other {
+                node.known.refresh();
+            }
+            node.sweep();
+            if is_other || tried.elapsed() >= PAUSE {
+                node.late.again(node);
+                tried = Instant::now();
+            }
+            if round.is_multiple_of(FULL_SWEEP) {
+                gc::sweep_quietly();
+            }
+        }
+    }
+
+    /// Waits for a change, or for the time of the next look. Whether the
+    /// administrator's files may have changed.
+    fn wait(&mut self) -> bool {
+        self.namespaces.renew();
+        let [policy, networks] = &mut self.files;
+        // Both are asked: each has to take note.
+        if policy.renew() | networks.renew() {
+            return true;
+        }
+        let watched = [&self.namespaces, policy, networks];
+        let watches = watched.into_iter().filter_map(|one| one.watch.as_ref());
+        let set = watches.map(|watch| PollFd::new(watch.as_fd(), PollFlags::POLLIN));
+        let mut set: Vec<_> = set.collect();
+        let pause = PollTimeout::try_from(PAUSE).unwrap_or(PollTimeout::MAX);
+        if poll(&mut set, pause).is_ok_and(|ready| ready > 0) {
+            thread::sleep(SETTLE);
+        }
+        self.namespaces.settle();
+        policy.settle() | networks.settle()
     }
 }

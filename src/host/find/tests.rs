@@ -210,11 +210,41 @@ fn podman_that_answers_at_dockers_socket_is_podman() {
 }
 
 #[test]
-fn a_container_of_lxc_runs_where_its_cgroup_has_an_init() {
-    // Of Proxmox VE, and of liblxc.
-    for (cgroup, id) in [("lxc/101/ns", "101"), ("lxc.payload.c1", "c1")] {
+fn cri_os_container_is_found_by_its_name_among_podmans() {
+    let host = Host::new("crio").with_podman();
+    let name = "k8s_web_shop-1_default_0c2a_0";
+    let id = "c0ffee".repeat(10) + "c0ff";
+    let list = format!(r#"[{{"id":"{id}","names":["{name}","other"]}}]"#);
+    let folder = "var/lib/containers/storage/overlay-containers";
+    host.write(&format!("{folder}/volatile-containers.json"), &list);
+    host.runs("run/runc", &id);
+    let expected = (Engine::Crio, name.to_owned(), me());
+    for text in [name, "c0ffee", "cri-o:c0ffeec0ff"] {
+        assert_eq!(host.container(text), expected, "{text}");
+    }
+    assert_eq!(host.container("web").0, Engine::Podman);
+}
+
+#[test]
+fn a_container_of_lxc_or_incus_runs_where_its_cgroup_has_an_init() {
+    // Of Proxmox VE, of liblxc, of Incus and of LXD.
+    for (configured, cgroup, engine) in [
+        ("lxc/101/config", "lxc/101/ns", Engine::Lxc),
+        ("lxc/c1/config", "lxc.payload.c1", Engine::Lxc),
+        (
+            "incus/containers/c2/backup.yaml",
+            "lxc.payload.c2",
+            Engine::Incus,
+        ),
+        (
+            "lxd/containers/c3/backup.yaml",
+            "lxc.payload.c3",
+            Engine::Incus,
+        ),
+    ] {
+        let id = configured.split('/').rev().nth(1).unwrap();
         let host = Host::new(&format!("lxc-{id}"));
-        host.write(&format!("var/lib/lxc/{id}/config"), "");
+        host.write(&format!("var/lib/{configured}"), "");
         assert_eq!(host.container(id).2, State::Stopped);
         let mut init = Command::new("unshare")
             .args(["--pid", "--fork", "--kill-child", "sleep", "60"])
@@ -237,7 +267,7 @@ fn a_container_of_lxc_runs_where_its_cgroup_has_an_init() {
         let found = host.container(id);
         init.kill().unwrap();
         init.wait().unwrap();
-        assert_eq!(found, (Engine::Lxc, id.to_owned(), State::Running(pid)));
+        assert_eq!(found, (engine, id.to_owned(), State::Running(pid)));
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::host::view::{
     AttachmentView, BridgePortView, BridgePortsView, BridgeVlanView, DeviceKind, DeviceView, Grant,
-    HostView, NamespaceView, PortRole, PortsView, UplinkPorts, UplinkView, VlanView,
+    NamespaceView, PortRole, PortsView, UplinkPorts, UplinkView, VlanView,
 };
-use crate::plan::{Identity, LOWEST_INDEX, Plan, PlanError, Step, plan};
-use crate::request::{VlanId, VlanSet, annotations};
+use crate::plan::tests::{asked_for, plan_of};
+use crate::plan::{Plan, PlanError, Step};
+use crate::request::{VlanId, VlanSet};
 
 fn vlan(number: u16) -> VlanId {
     number.try_into().unwrap()
@@ -39,45 +40,22 @@ fn br0() -> BridgeVlanView {
 }
 
 fn planned(asked: &[&str], bridge: BridgeVlanView, grant: Grant) -> Result<Plan, PlanError> {
-    let pairs = asked.iter().map(|pair| pair.split_once('=').unwrap());
-    let request = annotations::parse(pairs).unwrap().unwrap();
     let device = DeviceView {
         ifindex: 3,
-        name: "br0".parse().unwrap(),
-        kind: DeviceKind::Bridge,
         mac: None,
-        permanent_mac: None,
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        mac_is_loose: false,
-        controller: None,
-        lower: Vec::new(),
+        ..DeviceView::sample("br0", DeviceKind::Bridge)
     };
     let view = AttachmentView {
         vlan: Some(VlanView::Bridge(bridge)),
         grant,
         ..UplinkView::Present(device).into()
     };
-    let view = HostView {
-        uplinks: vec![view; request.attachments.len()],
-        namespace: NamespaceView {
-            loopback_up: true,
-            ..NamespaceView::default()
-        },
-        own_addresses: Vec::new(),
+    let namespace = NamespaceView {
+        loopback_up: true,
+        ..NamespaceView::default()
     };
-    let identity = Identity {
-        machine_id: "m".to_owned(),
-        engine: "oci",
-        name: "web".to_owned(),
-        life: crate::plan::names::Life::default(),
-    };
-    let mut next = LOWEST_INDEX;
-    plan(&request, &view, &identity, &mut || {
-        next += 1;
-        next
-    })
+    let attachments = asked_for(asked).attachments.len();
+    plan_of(asked, namespace, vec![view; attachments])
 }
 
 const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.vlan=100"];

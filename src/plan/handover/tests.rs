@@ -1,32 +1,16 @@
 //! Which devices are handed over, and in which steps.
 
 use crate::host::view::{
-    AttachmentView, BusyFunctions, DeviceKind, DeviceView, HostView, NamespaceView, NicView,
-    RadioView, UplinkView, VfView,
+    AttachmentView, BusyFunctions, DeviceKind, DeviceView, NamespaceView, NicView, RadioView,
+    UplinkView, VfView,
 };
-use crate::plan::{Identity, NicPlanError, Plan, PlanError, plan};
-use crate::request::annotations;
+use crate::plan::tests::plan_of;
+use crate::plan::{NicPlanError, Plan, PlanError};
 use crate::sys::rtnl::NicHome;
-
-fn device(name: &str, kind: DeviceKind) -> DeviceView {
-    DeviceView {
-        ifindex: 7,
-        name: name.parse().unwrap(),
-        kind,
-        mac: Some("52:54:00:00:00:02".parse().unwrap()),
-        permanent_mac: None,
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        mac_is_loose: false,
-        controller: None,
-        lower: Vec::new(),
-    }
-}
 
 fn seen(nic: Option<NicView>) -> AttachmentView {
     AttachmentView {
-        uplink: UplinkView::Present(device("eth2", DeviceKind::Nic)),
+        uplink: UplinkView::Present(DeviceView::sample("eth2", DeviceKind::Nic)),
         nic: nic.map(Box::new),
         ..AttachmentView::from(UplinkView::Absent)
     }
@@ -37,27 +21,11 @@ fn eth2() -> NicView {
 }
 
 fn planned(asked: &[&str], views: Vec<AttachmentView>) -> Result<Plan, PlanError> {
-    let pairs = asked.iter().map(|pair| pair.split_once('=').unwrap());
-    let request = annotations::parse(pairs).unwrap().unwrap();
-    let view = HostView {
-        uplinks: views,
-        namespace: NamespaceView {
-            loopback_up: true,
-            ..NamespaceView::default()
-        },
-        own_addresses: Vec::new(),
+    let namespace = NamespaceView {
+        loopback_up: true,
+        ..NamespaceView::default()
     };
-    let identity = Identity {
-        machine_id: "m".to_owned(),
-        engine: "oci",
-        name: "web".to_owned(),
-        life: crate::plan::names::Life::default(),
-    };
-    let mut next = crate::plan::LOWEST_INDEX;
-    plan(&request, &view, &identity, &mut || {
-        next += 1;
-        next
-    })
+    plan_of(asked, namespace, views)
 }
 
 fn steps(asked: &[&str], view: AttachmentView) -> Vec<String> {
@@ -212,7 +180,7 @@ fn what_ends_with_the_container_is_refused_with_what_to_write_instead() {
         ),
     ] {
         let view = AttachmentView {
-            uplink: UplinkView::Present(device("eth2", kind)),
+            uplink: UplinkView::Present(DeviceView::sample("eth2", kind)),
             ..seen(Some(eth2()))
         };
         let error = refused(&ETH2, view);
@@ -367,7 +335,7 @@ fn a_child_of_an_infiniband_interface_is_made_inside() {
         uplink: UplinkView::Present(DeviceView {
             up: false,
             mac: None,
-            ..device("ib0", DeviceKind::Other("ipoib".to_owned()))
+            ..DeviceView::sample("ib0", DeviceKind::Other("ipoib".to_owned()))
         }),
         ..seen(None)
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::dhcp::{v4, v6};
 use crate::plan::host_access::HostReach;
 use crate::plan::lease::Wishes;
-use crate::request::{ArpProbe, Fallback, IfName, MacAddr};
+use crate::request::{ArpProbe, DhcpProgram, Fallback, IfName, MacAddr};
 use crate::rt::{Address, Route};
 
 /// One of these steps. What they make goes with its link.
@@ -74,12 +74,16 @@ pub struct LeaseAsk {
     pub mac: MacAddr,
     /// Nobody gave the host name: it may be a better one by the time.
     pub host_name_is_default: bool,
+    /// The program that asks in our own client's place.
+    pub program: Option<DhcpProgram>,
     /// How an address is probed.
     pub arp: ArpProbe,
     /// How long to wait for a carrier first.
     pub wait: Duration,
     /// How long to wait for a lease.
     pub timeout: Duration,
+    /// Nobody said so, so that it may be less.
+    pub timeout_is_default: bool,
     /// What to do without one.
     pub fallback: Fallback,
     /// How the host reaches its address, if it shall.
@@ -171,6 +175,9 @@ impl fmt::Display for LeaseAsk {
         write!(f, "asking for an address of {} by {protocol}", self.ifname)?;
         if let Some(name) = host_name {
             write!(f, " as {name}")?;
+        }
+        if let Some(program) = &self.program {
+            write!(f, ", by running {program}")?;
         }
         write!(f, ", for {} s at most", self.timeout.as_secs_f32())?;
         match self.arp {

@@ -44,6 +44,13 @@ pub enum Undo {
         /// Its name, for people.
         name: String,
     },
+    /// Bring a NIC of the host down again, unless a container has come to use it.
+    LowerParent {
+        /// Its index.
+        ifindex: u32,
+        /// Its name, for people.
+        name: String,
+    },
     /// Bring `lo` down in the container's namespace, and take the address away
     /// that the kernel gave it.
     LowerLoopback,
@@ -90,7 +97,7 @@ impl Undo {
             | Self::Release { .. }
             | Self::GiveBack(_)
             | Self::File(_) => true,
-            Self::DeleteBridge { .. } | Self::LowerLoopback => false,
+            Self::DeleteBridge { .. } | Self::LowerParent { .. } | Self::LowerLoopback => false,
             Self::Ovs(undo) => undo.is_part_of_detach(),
             Self::Port(undo) => undo.is_part_of_detach(),
             Self::Nic(undo) => undo.is_part_of_detach(),
@@ -102,6 +109,7 @@ impl Undo {
         match self {
             Self::DeleteBridge { .. } | Self::Ovs(OvsUndo::DeleteBridge { .. }) => true,
             Self::DeleteLink { .. }
+            | Self::LowerParent { .. }
             | Self::LowerLoopback
             | Self::RestoreRoute { .. }
             | Self::DeleteRule { .. }
@@ -119,6 +127,7 @@ impl fmt::Display for Undo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DeleteLink { name, .. } | Self::DeleteBridge { name, .. } => f.write_str(name),
+            Self::LowerParent { name, .. } => write!(f, "{name} is down again"),
             Self::LowerLoopback => f.write_str("lo is down again"),
             Self::RestoreRoute { .. } => f.write_str("the former default route"),
             Self::DeleteRule { rule } => write!(f, "the rule {}", in_words(rule)),

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::policy::caller::Caller;
 use crate::policy::entry::{Kind, Mode};
 use crate::request::vlan::VlanRange;
-use crate::request::{MacAddr, Origin, Pkey, Rate};
+use crate::request::{DhcpProgram, MacAddr, Origin, Pkey, Rate};
 
 /// One thing that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +39,14 @@ pub enum Need {
     Address(IpAddr),
     /// A router, of the default route or of another.
     Gateway(IpAddr),
+    /// An interface without an address, whose container brings its own.
+    Unaddressed,
     /// A way to learn addresses, by its word.
     Dynamic(&'static str),
     /// What the DHCP client is told, as `FIELD=VALUE`.
     Dhcp(String),
+    /// A program that is run as root in our own client's place.
+    DhcpProgram(DhcpProgram),
     /// What the resolver's files say: a word, an address, `search=DOMAIN` or
     /// `hosts=keep`.
     Dns(String),
@@ -124,6 +128,8 @@ impl Need {
             Self::Mode(mode) => mode.is_default(),
             Self::Ifname { name: _, written } => !written,
             Self::Count(count) => *count <= 1,
+            // Where a rule says which addresses there may be, it is not.
+            Self::Unaddressed => true,
             // A limit takes from who asks for it, and nobody must have one.
             Self::RateIn(_) | Self::RateOut(_) => true,
             Self::Burst(_) | Self::TrafficControl => false,
@@ -134,6 +140,7 @@ impl Need {
             Self::CreateBridge | Self::DefaultRoute | Self::Optional | Self::Name(_) => false,
             Self::Hostif(_) | Self::Mtu(_) | Self::Txqlen(_) => false,
             Self::Sysctl(_) | Self::Announce(_) => false,
+            Self::DhcpProgram(_) => false,
             Self::DeviceForce | Self::Vf(_) | Self::Pkey(_) => false,
             Self::Rules | Self::Neighbour(_) | Self::SourceBased => false,
             Self::Dad(_) | Self::HostAccess => false,
@@ -156,10 +163,14 @@ impl Ask {
     /// granted as such: whoever may use the network may have this.
     pub fn is_of_network(&self) -> bool {
         // Who asks, how often and for which network is the container's, and a
-        // device that the host needs is not given by the way.
+        // device that the host needs, or a program, is not given by the way.
         let is_containers = matches!(
             self.need,
-            Need::Caller(_) | Need::Count(_) | Need::Network(_) | Need::DeviceForce
+            Need::Caller(_)
+                | Need::Count(_)
+                | Need::Network(_)
+                | Need::DeviceForce
+                | Need::DhcpProgram(_)
         );
         !is_containers && self.origin.is_network()
     }

@@ -23,11 +23,14 @@ pub(super) fn of_dynamic(addressing: &Addressing, out: &mut Vec<Ask>) {
 pub(super) fn of_options(attachment: &Attachment, out: &mut Vec<Ask>) {
     of_dhcp(&attachment.dhcp, out);
     of_dns(&attachment.dns, out);
-    let wait = attachment
-        .wait
-        .clone()
-        .filter(|asked| !asked.value.is_zero());
-    out.extend(of(&wait, |time| Need::Wait(seconds(time.as_secs()))));
+    out.extend(wait(attachment));
+}
+
+/// To wait for the uplink.
+pub(in crate::policy) fn wait(attachment: &Attachment) -> Option<Ask> {
+    let asked = attachment.wait.clone();
+    let asked = asked.filter(|asked| !asked.value.is_zero());
+    of(&asked, |time| Need::Wait(seconds(time.as_secs())))
 }
 
 /// Pods give their leases back without asking for it.
@@ -52,6 +55,7 @@ fn of_dhcp(options: &DhcpOptions, out: &mut Vec<Ask>) {
         release,
         keep,
         fallback,
+        program,
     } = options;
     let said = |field: &str, value: &dyn std::fmt::Display| Need::Dhcp(format!("{field}={value}"));
     let rest = [
@@ -71,6 +75,7 @@ fn of_dhcp(options: &DhcpOptions, out: &mut Vec<Ask>) {
         of(&keep.clone().filter(|keep| !keep.value), |keep| {
             said("keep", keep)
         }),
+        of(program, |program| Need::DhcpProgram(program.clone())),
     ];
     out.extend(rest.into_iter().flatten());
     if let Some(Asked { value, origin }) = servers {

@@ -209,6 +209,18 @@ fn learned() -> Vec<Case> {
             ["[\"hostname=web\"]", "", "[\"hostname=db\"]"],
         ),
         case(
+            "dhcp-programs",
+            |r| {
+                let program = "/sbin/udhcpc".parse().unwrap();
+                first(r).dhcp.program = Some(asked(program));
+            },
+            [
+                "[\"/sbin/dhclient\", \"/sbin/udhcpc\"]",
+                "",
+                "[\"/usr/sbin/udhcpc\"]",
+            ],
+        ),
+        case(
             "dns",
             |r| {
                 first(r).dns.servers = Some(asked("10.0.0.1,10.0.0.2".parse().unwrap()));

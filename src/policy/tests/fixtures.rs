@@ -76,17 +76,8 @@ pub fn request(attachment: Attachment) -> Request {
 
 pub fn device(name: &str, kind: DeviceKind) -> DeviceView {
     DeviceView {
-        mac_is_loose: false,
-        ifindex: 7,
-        name: ifname(name),
-        kind,
         mac: None,
-        permanent_mac: None,
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        controller: None,
-        lower: Vec::new(),
+        ..DeviceView::sample(name, kind)
     }
 }
 

@@ -223,3 +223,17 @@ fn a_refusal_names_the_annotation_that_was_too_much() {
     let error = root_asks(ROOT_BR0, &request(wanted), &br0()).unwrap_err();
     assert_eq!(error.origin(), Some(&origin));
 }
+
+#[test]
+fn a_rule_for_some_addresses_is_none_for_who_brings_any() {
+    let bare = on_br0();
+    let with = |more: &str| root_asks(&format!("{ROOT_BR0}{more}"), &bare, &br0());
+    with("").unwrap();
+    with("cidr=\"any\"").unwrap();
+    with("cidr=[\"10.0.0.0/24\"]\ndynamic=[\"none\"]").unwrap();
+    let error = with("cidr=[\"10.0.0.0/24\"]\ndynamic=[\"dhcp\"]").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "eth1: no rule in /p allows an interface without an address"
+    );
+}

@@ -9,7 +9,10 @@ const SHOP: &str = "[[rule]]\ncaller = \"namespace:shop\"\nnetwork = [\"lan\"]\n
 
 fn tenant() -> Caller {
     let namespace = Some("shop".to_owned());
-    Caller::Tenant { namespace }
+    Caller::Tenant {
+        namespace,
+        account: None,
+    }
 }
 
 fn by_network<T>(value: T) -> Asked<T> {

@@ -177,7 +177,10 @@ fn no_rule_lets_a_pod_take_a_device_that_the_host_uses() {
     let host = seen("eth2", NicView::sample("eth2", 2));
     let text = rule("uplink=\"any\"\nkind=\"any\"\ndevice-force=true");
     let policy = parse(&text).unwrap();
-    let pod = Caller::Tenant { namespace: None };
+    let pod = Caller::Tenant {
+        namespace: None,
+        account: None,
+    };
     let error = judge(Some(&policy), &pod, &forced(), &host).unwrap_err();
     assert!(matches!(error, PolicyError::NeverForPods { .. }), "{error}");
 }

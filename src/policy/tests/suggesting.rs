@@ -32,7 +32,10 @@ fn caller() -> impl Strategy<Value = Caller> {
     prop_oneof![
         Just(Caller::Runtime),
         Just(Caller::Person),
-        option::of("\\PC{1,12}").prop_map(|namespace| Caller::Tenant { namespace }),
+        option::of("\\PC{1,12}").prop_map(|namespace| Caller::Tenant {
+            namespace,
+            account: None
+        }),
     ]
 }
 

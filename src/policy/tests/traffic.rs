@@ -22,7 +22,10 @@ fn judged(line: &str, request: &Request) -> Result<(), PolicyError> {
 
 fn tenant_asks(line: &str, request: &Request) -> Result<(), PolicyError> {
     let policy = parse(&format!("{ALLOWED}{line}\n")).unwrap();
-    let tenant = Caller::Tenant { namespace: None };
+    let tenant = Caller::Tenant {
+        namespace: None,
+        account: None,
+    };
     judge(Some(&policy), &tenant, request, &br0()).map(drop)
 }
 

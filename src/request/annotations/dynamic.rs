@@ -8,7 +8,8 @@ use crate::request::dns::search_list;
 use crate::request::error::{RequestError, cut};
 use crate::request::keys::form::{boolean, duration};
 use crate::request::{
-    Announce, ArpProbe, Asked, Dns, Dynamic, Fallback, Hosts, IpvlanMode, Origin, Uplink,
+    Announce, ArpProbe, Asked, DhcpOptions, Dns, Dynamic, Fallback, Hosts, IfName, IpvlanMode,
+    Origin, Uplink,
 };
 
 /// Addresses, and words that stand for learned ones.
@@ -62,6 +63,7 @@ pub(super) fn read<'e>(
         "dhcp.release" => dhcp.release = Some(plain(entry, boolean(entry.value))?),
         "dhcp.keep" => dhcp.keep = Some(plain(entry, boolean(entry.value))?),
         "dhcp.fallback" => dhcp.fallback = Some(entry.ask(entry.value.parse())?),
+        "dhcp.program" => dhcp.program = Some(entry.ask(entry.value.parse())?),
         "dns" => fields.dns.servers = Some(entry.ask(entry.value.parse())?),
         "dns.search" => fields.dns.search = Some(plain(entry, search_list(entry.value))?),
         "hosts" => fields.dns.hosts = Some(plain(entry, Hosts::of_word(entry.value))?),
@@ -161,6 +163,8 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
         let why = "it needs IPv6 addresses that are written";
         return Err(conflict(ip, &other.origin, why));
     }
+    program_suits(&fields.dhcp, asks(Dynamic::Dhcp4))?;
+    program_reads(&fields.dhcp, fields.ifname.as_ref())?;
     if !asks(Dynamic::Dhcp4) {
         return match &fields.dhcp.fallback {
             Some(asked) if matches!(asked.value, Fallback::Address(_)) => {
@@ -178,8 +182,11 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
             mode: IpvlanMode::L3 | IpvlanMode::L3s,
             ..
         } => "in that mode nothing is broadcast, so that no server hears it",
-        Uplink::Ipoib { .. } => "DHCP is spoken on Ethernet only",
-        Uplink::Ipvlan { .. }
+        Uplink::Ipoib { .. } if fields.dhcp.program.is_some() => {
+            "only our own client speaks DHCP on InfiniBand"
+        }
+        Uplink::Ipoib { .. }
+        | Uplink::Ipvlan { .. }
         | Uplink::Bridge { .. }
         | Uplink::Ovs { .. }
         | Uplink::Macvlan { .. }
@@ -188,6 +195,54 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
         | Uplink::Link { .. } => return Ok(()),
     };
     Err(conflict(ip, &uplink.origin, why))
+}
+
+/// A program is told who it asks for, and nothing of how.
+fn program_suits(dhcp: &DhcpOptions, asks_for_v4: bool) -> Result<(), RequestError> {
+    let Some(program) = &dhcp.program else {
+        return Ok(());
+    };
+    let first = super::suits::shown(&program.origin);
+    if !asks_for_v4 {
+        let other = "ip=dhcp";
+        return Err(RequestError::NeedsAnother { first, other });
+    }
+    let probe = dhcp.arp.as_ref().filter(|arp| arp.value != ArpProbe::Off);
+    let untold = [
+        dhcp.vendor_class.as_ref().map(|asked| &asked.origin),
+        dhcp.user_class.as_ref().map(|asked| &asked.origin),
+        dhcp.fqdn.as_ref().map(|asked| &asked.origin),
+        dhcp.servers.as_ref().map(|asked| &asked.origin),
+        probe.map(|asked| &asked.origin),
+    ];
+    match untold.into_iter().flatten().next() {
+        Some(other) => Err(RequestError::Conflict {
+            first,
+            second: super::suits::shown(other),
+            why: "only our own client is told that",
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What begins like an option a program would take for one.
+fn program_reads(
+    dhcp: &DhcpOptions,
+    ifname: Option<&Read<'_, IfName>>,
+) -> Result<(), RequestError> {
+    let is_word = |ifname: &IfName| {
+        ifname
+            .as_str()
+            .starts_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    match (&dhcp.program, ifname) {
+        (Some(program), Some(ifname)) if !is_word(&ifname.value) => Err(RequestError::Conflict {
+            first: super::suits::shown(&program.origin),
+            second: format!("{}={}", ifname.entry.key, cut(ifname.entry.value)),
+            why: "a program could take that name for an option",
+        }),
+        (_, _) => Ok(()),
+    }
 }
 
 fn conflict(ip: &Entry<'_>, other: &Origin, why: &'static str) -> RequestError {

@@ -98,6 +98,7 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         | ValueError::TxRate(_)
         | ValueError::ClientId(_)
         | ValueError::DhcpServers(_)
+        | ValueError::DhcpProgram(_)
         | ValueError::Fallback(_)
         | ValueError::Dns(_)
         | ValueError::Mismatch(_) => None,

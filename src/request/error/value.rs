@@ -6,6 +6,7 @@ use crate::request::address::{AddressError, FormError};
 use crate::request::dad::DadError;
 use crate::request::device::{DeviceError, IpvlanModeError, MacvlanModeError};
 use crate::request::dhcp::{ClientIdError, DhcpServersError, FallbackError};
+use crate::request::dhcp_program::DhcpProgramError;
 use crate::request::dns::DnsError;
 use crate::request::ifname::IfNameError;
 use crate::request::keys::FormMismatch;
@@ -89,6 +90,9 @@ pub enum ValueError {
     /// Servers of DHCP.
     #[error(transparent)]
     DhcpServers(#[from] DhcpServersError),
+    /// A program that asks.
+    #[error(transparent)]
+    DhcpProgram(#[from] DhcpProgramError),
     /// What to do without a lease.
     #[error(transparent)]
     Fallback(#[from] FallbackError),

@@ -12,6 +12,7 @@ use crate::request::address::{AddressWithGateway, DynamicForm, is_plain_name};
 use crate::request::dad::Dad;
 use crate::request::device::{DeviceRef, MacvlanMode};
 use crate::request::dhcp::{ClientId, DhcpServers, Fallback};
+use crate::request::dhcp_program::DhcpProgram;
 use crate::request::dns::{Dns, search_list};
 use crate::request::error::{ValueError, cut};
 use crate::request::ifname::IfName;
@@ -91,6 +92,8 @@ pub enum Form {
     Domain,
     /// Servers of DHCPv4.
     DhcpServers,
+    /// The path of a DHCP client.
+    DhcpProgram,
     /// A client identifier.
     ClientId,
     /// What to do without a lease.
@@ -129,6 +132,7 @@ impl Form {
                 (_, rest) => Ok(rest.parse::<AddressWithGateway>().map(drop)?),
             },
             Self::DhcpServers => Ok(value.parse::<DhcpServers>().map(drop)?),
+            Self::DhcpProgram => Ok(value.parse::<DhcpProgram>().map(drop)?),
             Self::ClientId => Ok(value.parse::<ClientId>().map(drop)?),
             Self::Dns => Ok(value.parse::<Dns>().map(drop)?),
             Self::Fallback => Ok(value.parse::<Fallback>().map(drop)?),
@@ -192,6 +196,7 @@ impl Form {
             | Self::Neighbours
             | Self::ClientId
             | Self::DhcpServers
+            | Self::DhcpProgram
             | Self::Dns
             | Self::Fallback
             | Self::Dad => self.check(value).is_ok(),
@@ -350,6 +355,7 @@ impl fmt::Display for Form {
             Self::Dns => "auto, lease, keep or a list of addresses",
             Self::Domains => "a list of domains",
             Self::Domain => "a domain name",
+            Self::DhcpProgram => "the absolute path of a udhcpc, dhclient or dhcpcd",
             Self::DhcpServers => "a list of one to sixteen IPv4 addresses",
             Self::ClientId => "a client identifier: bytes as 01:02:…, or a text",
             Self::Fallback => "refuse, last-lease, background or ADDRESS/LENGTH[@GATEWAY]",

@@ -46,7 +46,7 @@ table! {
     Interface "metric" Form::Number(0, u32::MAX), "", "100", FIRST;
         "metric of the default route"
     Interface "default" Form::DefaultRoute, "true", "v4", FIRST;
-        "which gateways become the default route"
+        "which gateways become the default route; for pods none without it"
     Interface "mac" Form::Mac, "", "U:web", FIRST;
         "hardware address, or U:STRING to derive one; without it a stable one"
     Interface "vlan" Form::Vlan, "", "100", FIRST;
@@ -54,7 +54,7 @@ table! {
     Interface "trunk" Form::Trunk, "", "10,20-30", FIRST;
         "VLANs that reach the container tagged, by a port of a bridge"
     Interface "ifname" Form::IfName, "eth1", "lan0", FIRST;
-        "the interface's name in the container; eth<n+1> for interface n"
+        "the interface's name in the container; eth<n+1> for interface n, net<n+1> for pods"
     Interface "hostif" Form::IfName, "", "web0", FIRST;
         "name of the host's end of a bridge port"
     Interface "mtu" Form::Mtu, "", "1400", FIRST;
@@ -131,6 +131,8 @@ table! {
         "refuse a lease that nothing would renew"
     Interface "dhcp.fallback" Form::Fallback, "refuse", "last-lease", FIRST;
         "what to do without an answer: refuse, last-lease, background or ADDRESS/LENGTH"
+    Interface "dhcp.program" Form::DhcpProgram, "", "/usr/sbin/udhcpc", FIRST;
+        "the program that asks for an IPv4 lease in our own client's place, if policy lists it"
     Interface "wait" Form::Duration, "0s", "30s", FIRST;
         "how long to wait for an uplink that is absent or without carrier"
     Interface "optional" Form::Bool, "false", "true", FIRST;

@@ -97,20 +97,27 @@ fn the_markdown_table_has_a_row_for_every_field() {
 
 #[test]
 fn one_field_is_described_with_its_form_and_example() {
-    let described = text(Some("pipework.mtu"));
+    let described = text(Some("pipework.mtu")).unwrap();
     assert!(described.contains("from 68 to 65535"), "{described}");
     assert!(described.contains("example: 1400"), "{described}");
 }
 
 #[test]
 fn the_settings_are_listed_by_their_family() {
-    assert!(text(Some("sysctl.ipv4.conf")).contains("arp_ignore"));
+    assert!(
+        text(Some("sysctl.ipv4.conf"))
+            .unwrap()
+            .contains("arp_ignore")
+    );
 }
 
 #[test]
 fn an_unknown_field_is_answered_with_the_nearest() {
     assert_eq!(
         text(Some("brige")),
-        "no field is called brige; did you mean bridge\n"
+        Err("no field is called brige; did you mean bridge".to_owned())
     );
+    let unknown = text(Some("frobnicate")).unwrap_err();
+    assert!(unknown.ends_with("`pipework keys` lists them"), "{unknown}");
+    assert_eq!(suggest("dhcp"), Some("ip"));
 }

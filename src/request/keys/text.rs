@@ -27,9 +27,11 @@ pub fn markdown_table() -> String {
 
 /// What `pipework keys [FIELD]` prints: the whole list, or all about the
 /// fields that are called FIELD or begin with it.
-pub fn text(filter: Option<&str>) -> String {
+///
+/// Fails with why there is nothing to explain.
+pub fn text(filter: Option<&str>) -> Result<String, String> {
     let Some(filter) = filter else {
-        return list();
+        return Ok(list());
     };
     let name = filter.strip_prefix("pipework.").unwrap_or(filter);
     let below = format!("{name}.");
@@ -40,12 +42,12 @@ pub fn text(filter: Option<&str>) -> String {
         .map(detail)
         .collect();
     if found.is_empty() {
-        return match suggest(name) {
-            Some(field) => format!("no field is called {name}; did you mean {field}\n"),
-            None => format!("no field is called {name}\n"),
-        };
+        return Err(match suggest(name) {
+            Some(field) => format!("no field is called {name}; did you mean {field}"),
+            None => format!("no field is called {name}; `pipework keys` lists them"),
+        });
     }
-    found.join("\n")
+    Ok(found.join("\n"))
 }
 
 fn list() -> String {

@@ -15,10 +15,17 @@ use rtnetlink::packet_route::link::{
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::link_facts::LinkFacts;
+use super::object::Object;
+use super::socket::Answer;
 use super::{Rtnl, RtnlError};
 use crate::request::{IpvlanMode, MacAddr, MacvlanMode, Mtu};
 use crate::rt::{Bridge, Ifb, Ipvlan, LinkEnd, Macvlan, PortFlags, Shim, ShimKind, VethPair};
 use crate::sys::netns::Netns;
+
+/// struct ifinfomsg.
+const HEADER_BYTES: usize = 16;
+/// `IFLA_BROADCAST` (include/uapi/linux/if_link.h).
+const IFLA_BROADCAST: u16 = 2;
 
 pub(super) fn end_attributes(end: &LinkEnd) -> Vec<LinkAttribute> {
     let mut attributes = vec![
@@ -266,6 +273,19 @@ impl Rtnl {
             .get("RTM_GETLINK", RouteNetlinkMessage::GetLink(message))
             .await?;
         Ok(answer.and_then(|answer| LinkFacts::read(&answer.payload)))
+    }
+
+    /// The hardware address that everybody on the device's link hears; `None`
+    /// without such a device.
+    pub async fn broadcast_address(&self, ifindex: u32) -> Result<Option<Vec<u8>>, RtnlError> {
+        let mask = LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]);
+        let asked = RouteNetlinkMessage::GetLink(message(ifindex, vec![mask]));
+        let answer = self.get("RTM_GETLINK", asked).await?;
+        let address = |answer: Answer| {
+            let link = Object::parse(&answer.payload, HEADER_BYTES)?;
+            Some(link.value(IFLA_BROADCAST)?.to_vec())
+        };
+        Ok(answer.and_then(address))
     }
 
     /// Every device of the namespace: only for a device that is asked for by

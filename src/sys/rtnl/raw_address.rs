@@ -28,7 +28,6 @@ const IFA_FLAGS: u16 = 8;
 const IFA_RT_PRIORITY: u16 = 9;
 const IFA_PROTO: u16 = 11;
 
-const IFA_F_SECONDARY: u32 = 0x01;
 const IFA_F_NODAD: u32 = 0x02;
 const IFA_F_DADFAILED: u32 = 0x08;
 const IFA_F_DEPRECATED: u32 = 0x20;
@@ -103,12 +102,6 @@ impl RawAddress {
     fn flags(&self) -> u32 {
         let short = u32::from(self.0.byte(FLAGS));
         self.0.value_number(IFA_FLAGS).unwrap_or(short)
-    }
-
-    /// Whether it is one that the kernel makes up and changes for privacy's sake
-    /// (RFC 8981).
-    pub fn is_temporary(&self) -> bool {
-        self.is_v6() && self.flags() & IFA_F_SECONDARY != 0
     }
 
     /// Whether new connections may use it: the kernel looks for no other host

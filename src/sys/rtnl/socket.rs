@@ -25,6 +25,9 @@ use crate::deadline::Deadline;
 /// The kernel sends no larger datagram to who reads this much at once
 /// (`netlink_dump`: at most 32 KiB).
 const DATAGRAM_BYTES: usize = 1 << 15;
+/// But a device is told in one piece however long it is: with 256 virtual functions, as
+/// many as a PCI bus has functions, of some 250 bytes each (`rtnl_fill_vfinfo`).
+const DEVICE_BYTES: usize = 1 << 17;
 /// A header is this long, and so is the least message.
 const HEADER_BYTES: usize = 16;
 
@@ -142,6 +145,11 @@ impl PromptSocket {
         bytes.extend([0; 4]);
         bytes.extend(payload);
         self.transact(&bytes, sequence, flags, deadline)
+    }
+
+    /// Makes room for a device with all of its virtual functions.
+    pub(in crate::sys) fn expect_long(&self) {
+        self.buffer.borrow_mut().reserve(DEVICE_BYTES);
     }
 
     /// Whether the list that was told last changed while the kernel told it

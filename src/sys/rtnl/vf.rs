@@ -43,6 +43,7 @@ impl Rtnl {
     ) -> Result<Option<VfSettings>, RtnlError> {
         let mask = LinkAttribute::ExtMask(vec![LinkExtentMask::Vf, LinkExtentMask::SkipStats]);
         let asked = RouteNetlinkMessage::GetLink(message(function, vec![mask]));
+        self.socket.expect_long();
         let answer = self.get("RTM_GETLINK", asked).await?;
         Ok(answer.and_then(|answer| settings_of(&answer.payload, number)))
     }

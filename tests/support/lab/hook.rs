@@ -103,6 +103,8 @@ impl Outcome {
         let text = self.stderr();
         assert_eq!(self.code(), Some(code), "{text}");
         assert!(text.starts_with("pipework: "), "{text}");
+        let said = String::from_utf8_lossy(&self.0.stdout);
+        assert!(said.is_empty(), "a refusal belongs on stderr: {said}");
         text
     }
 }

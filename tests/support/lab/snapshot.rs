@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::RECORDS;
 
 /// Fields that change without anybody's doing.
-const VOLATILE: [&str; 29] = [
+const VOLATILE: [&str; 30] = [
     "fdb_n_learned",
     "operstate",
     "tentative",
@@ -18,6 +18,7 @@ const VOLATILE: [&str; 29] = [
     "topology_change",
     "topology_change_ack",
     "qdisc",
+    "refcnt",
     "stats64",
     "stats",
     "gc_timer",
@@ -44,7 +45,26 @@ const VOLATILE: [&str; 29] = [
 /// Flags that tell of a carrier or of a state, not of a wish.
 const STATES: [&str; 4] = ["LOWER_UP", "NO-CARRIER", "M-DOWN", "linkdown"];
 
-/// Links with their addresses, routes, rules and permanent neighbours.
+/// What we or a request may set of an interface, below /proc/sys/net.
+const SETTINGS: [&str; 14] = [
+    "ipv4/conf/*/arp_announce",
+    "ipv4/conf/*/arp_filter",
+    "ipv4/conf/*/arp_ignore",
+    "ipv4/conf/*/forwarding",
+    "ipv4/conf/*/proxy_arp",
+    "ipv4/conf/*/rp_filter",
+    "ipv6/conf/*/accept_ra",
+    "ipv6/conf/*/accept_ra_defrtr",
+    "ipv6/conf/*/addr_gen_mode",
+    "ipv6/conf/*/autoconf",
+    "ipv6/conf/*/disable_ipv6",
+    "ipv6/conf/*/forwarding",
+    "ipv6/conf/*/keep_addr_on_down",
+    "ipv6/conf/*/proxy_ndp",
+];
+
+/// Links with their addresses, routes, rules, permanent neighbours, queueing
+/// disciplines and settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot(Vec<String>);
 
@@ -75,6 +95,8 @@ impl Snapshot {
         }
         assert!(!entries.is_empty(), "every namespace has lo");
         entries.extend(vlans());
+        entries.extend(disciplines());
+        entries.extend(settings());
         Self(entries)
     }
 
@@ -93,6 +115,33 @@ fn vlans() -> Vec<String> {
     let text = shown.map(|output| output.stdout).unwrap_or_default();
     let ports: Vec<Value> = serde_json::from_slice(&text).unwrap_or_default();
     ports.iter().map(|port| format!("VLANs {port}")).collect()
+}
+
+/// Queueing disciplines that somebody added: those which the kernel makes when a
+/// link comes up have no number.
+fn disciplines() -> Vec<String> {
+    let shown = Command::new("tc").args(["-j", "qdisc", "show"]).output();
+    let text = shown.map(|output| output.stdout).unwrap_or_default();
+    let found: Vec<Value> = serde_json::from_slice(&text).unwrap_or_default();
+    let added = found.into_iter().filter(|one| one["handle"] != "0:");
+    added.map(|one| format!("tc {}", steady(one))).collect()
+}
+
+/// [`SETTINGS`] of every interface, and of those to come. What the kernel lacks
+/// is not there.
+fn settings() -> Vec<String> {
+    let names = fs::read_dir("/proc/sys/net/ipv4/conf")
+        .into_iter()
+        .flatten();
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let of_name = |name: String| {
+        SETTINGS.into_iter().filter_map(move |setting| {
+            let setting = setting.replace('*', &name);
+            let value = fs::read_to_string(format!("/proc/sys/net/{setting}")).ok()?;
+            Some(format!("{setting}={}", value.trim_end()))
+        })
+    };
+    names.flat_map(of_name).collect()
 }
 
 #[track_caller]

@@ -13,6 +13,8 @@ enum Deed {
     /// The server answers the last message: with which type, for how many
     /// seconds, whether it is the right server, and the host's last octet.
     Answer(u8, u32, bool, u8),
+    /// An answer to the last message of the transaction before.
+    Late(u8),
     Clear,
     Conflict,
     LinkUp,
@@ -26,6 +28,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => (0_u32..3000).prop_map(Deed::Pass),
         12 => (prop_oneof![Just(2_u8), Just(5), Just(6)], lease, any::<bool>(), 1_u8..9)
             .prop_map(|(kind, lease, right, host)| Deed::Answer(kind, lease, right, host)),
+        2 => prop_oneof![Just(2_u8), Just(5), Just(6)].prop_map(Deed::Late),
         4 => Just(Deed::Clear),
         1 => Just(Deed::Conflict),
         1 => Just(Deed::LinkUp),
@@ -38,6 +41,10 @@ struct World {
     machine: Machine,
     now: Now,
     last: Option<Message>,
+    /// The last message of the transaction before.
+    former: Option<Message>,
+    /// What servers acknowledged, and until when at the latest.
+    acknowledged: Vec<(Ipv4Addr, Option<Now>)>,
     /// The address in use, and until when.
     address: Option<(Ipv4Addr, Option<Now>)>,
     /// When messages went out that no event from outside brought on.
@@ -46,13 +53,19 @@ struct World {
 
 impl World {
     fn act(&mut self, actions: Vec<Action>, by_timer: bool) {
+        let sends =
+            |action: &&Action| matches!(action, Action::Broadcast(_) | Action::Unicast { .. });
+        assert!(actions.iter().filter(sends).count() <= 1, "{actions:?}");
         for action in actions {
             match action {
                 Action::Broadcast(message) | Action::Unicast { message, .. } => {
                     if by_timer {
                         self.by_itself.push(self.now);
                     }
-                    self.last = Some(message);
+                    let last = self.last.replace(message);
+                    let xid = self.last.as_ref().map(|message| message.xid);
+                    let is_over = |last: &Message| Some(last.xid) != xid;
+                    self.former = last.filter(is_over).or(self.former.take());
                 }
                 Action::Probe(_) => assert!(self.address.is_none()),
                 Action::Apply(lease) => {
@@ -61,6 +74,7 @@ impl World {
                     }
                     let bound = self.machine.state().in_use().expect("a lease");
                     assert_eq!(bound.lease, lease);
+                    assert!(self.is_acknowledged(lease.address.addr(), bound.ends_at()));
                     self.address = Some((lease.address.addr(), bound.ends_at()));
                 }
                 Action::Withdraw => {
@@ -110,8 +124,34 @@ impl World {
             m.options.set(code::SERVER_ID, server.octets());
             m.options.set(code::LEASE_TIME, lease.to_be_bytes());
         });
+        if message.kind() == Some(MessageType::Ack) {
+            // The shortest that it believes in is of ten seconds.
+            let lasts = (lease < u32::MAX).then(|| secs(lease.max(10).into()));
+            let end = lasts.map(|lasts| self.now + lasts);
+            self.acknowledged.push((message.yiaddr, end));
+        }
         let actions = self.machine.on(&Event::Received(&message), self.now);
         self.act(actions, false);
+    }
+
+    /// Whether a server has given an address for that long.
+    fn is_acknowledged(&self, address: Ipv4Addr, end: Option<Now>) -> bool {
+        self.acknowledged.iter().any(|(given, until)| {
+            let is_within = until.is_none_or(|until| end.is_some_and(|end| end <= until));
+            *given == address && is_within
+        })
+    }
+
+    /// One transaction at a time: what belongs to another does nothing.
+    fn late(&mut self, kind: u8) {
+        let Some(former) = &self.former else { return };
+        let message = reply(former, MessageType::of(kind).unwrap(), |_| {});
+        if self.machine.state().xid() != Some(message.xid) {
+            let before = self.machine.state().clone();
+            let actions = self.machine.on(&Event::Received(&message), self.now);
+            assert!(actions.is_empty(), "{actions:?}");
+            assert_eq!(*self.machine.state(), before);
+        }
     }
 }
 
@@ -129,6 +169,8 @@ proptest! {
             machine: Machine::new(config, remembered, seed),
             now: secs(1),
             last: None,
+            former: None,
+            acknowledged: Vec::new(),
             address: None,
             by_itself: Vec::new(),
         };
@@ -141,6 +183,7 @@ proptest! {
                     world.pass(until);
                 }
                 Deed::Answer(kind, lease, right, host) => world.answer(kind, lease, right, host),
+                Deed::Late(kind) => world.late(kind),
                 Deed::Clear => {
                     let actions = world.machine.on(&Event::ProbeClear, world.now);
                     world.act(actions, false);

@@ -46,6 +46,20 @@ fn a_runtime_of_somebody_else_stays_beside_ours() {
 }
 
 #[test]
+fn what_a_former_run_wrote_gives_way_and_nothing_else_does() {
+    let (with, former) = Json::set("{}", &runtime()).unwrap().unwrap();
+    let moved = json!({ "path": "/usr/local/bin/pipework-runtime" });
+    let moved = Setting::new(&["runtimes", "pipework"], moved);
+    assert!(Json::set(&with, &moved).is_err());
+    let (after, _) = Json::set(&with, &moved.after(&former.value))
+        .unwrap()
+        .unwrap();
+    assert!(after.contains("/usr/local/bin/pipework-runtime"), "{after}");
+    let edited = with.replace("/usr/bin", "/opt/bin");
+    assert!(Json::set(&edited, &moved.after(&former.value)).is_err());
+}
+
+#[test]
 fn an_edit_in_between_stays() {
     let (with, set) = Json::set("{\n  \"a\": 1\n}\n", &runtime())
         .unwrap()

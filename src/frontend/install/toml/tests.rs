@@ -67,6 +67,25 @@ fn a_value_that_was_there_comes_back_with_its_comment() {
 }
 
 #[test]
+fn a_table_of_a_former_run_is_replaced_where_it_stands() {
+    let (with, former) = Toml::set(DEBIAN, &handler()).unwrap().unwrap();
+    let with = with + "\n[extra]\nx = 1\n";
+    let mut moved = handler();
+    moved.value["options"]["SystemdCgroup"] = json!(true);
+    assert!(Toml::set(&with, &moved).is_err());
+    let setting = moved.after(&former.value);
+    let (after, set) = Toml::set(&with, &setting).unwrap().unwrap();
+    assert!(after.contains("SystemdCgroup = true"), "{after}");
+    assert!(after.ends_with("\n[extra]\nx = 1\n"), "{after}");
+    let set = Set {
+        value: set.value,
+        ..former
+    };
+    let without = Toml::unset(&after, &set).unwrap();
+    assert_eq!(without, DEBIAN.to_owned() + "\n[extra]\nx = 1\n");
+}
+
+#[test]
 fn an_edit_in_between_stays() {
     let (with, set) = Toml::set(DEBIAN, &handler()).unwrap().unwrap();
     let edited = with.replace("/etc/cni/net.d", "/opt/net.d") + "\n[extra]\nx = 1\n";

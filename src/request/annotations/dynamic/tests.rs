@@ -66,3 +66,35 @@ fn what_needs_to_know_an_ipv6_address_or_leads_to_no_server_is_refused() {
     ]);
     assert!(error.contains("no router is heard"), "{error}");
 }
+
+#[test]
+fn a_program_asks_for_ipv4_and_is_told_nothing_that_only_our_client_knows() {
+    let program = ("pipework.dhcp.program", "/usr/sbin/udhcpc");
+    let dhcp = ("pipework.ip", "dhcp");
+    let request = asked(&[BRIDGE, dhcp, program]).unwrap();
+    let given = request.attachments[0].dhcp.program.as_ref().unwrap();
+    assert_eq!(given.value.to_string(), "/usr/sbin/udhcpc");
+    for other in [
+        ("pipework.dhcp.server", "10.0.0.2"),
+        ("pipework.dhcp.arp", "rfc"),
+        ("pipework.dhcp.vendor-class", "acme"),
+        ("pipework.dhcp.user-class", "lab"),
+        ("pipework.dhcp.fqdn", "web.example.net"),
+    ] {
+        let error = refused(&[BRIDGE, dhcp, program, other]);
+        assert!(error.contains("only our own client"), "{error}");
+    }
+    for other in [
+        ("pipework.dhcp.arp", "off"),
+        ("pipework.dhcp.hostname", "printer"),
+        ("pipework.dhcp.client-id", "front-door"),
+    ] {
+        asked(&[BRIDGE, dhcp, program, other]).unwrap();
+    }
+    let error = refused(&[BRIDGE, SIX, program]);
+    assert!(error.contains("ip=dhcp"), "{error}");
+    let card = ("pipework.ipoib", "ib0");
+    let error = refused(&[card, dhcp, program]);
+    assert!(error.contains("InfiniBand"), "{error}");
+    asked(&[card, dhcp]).unwrap();
+}

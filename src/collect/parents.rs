@@ -1,0 +1,43 @@
+//! NICs that a start which failed, or was killed, had brought up.
+
+use super::Collector;
+use crate::plan::Undo;
+
+impl Collector<'_> {
+    /// Brings those NICs down again that `undos` name, unless another attachment
+    /// than those of the indexes `made`, which do not come to be, has come to use
+    /// them. Called while the record of the start is there still, so that a kill in
+    /// between leaves it to the next who looks.
+    pub async fn lower_parents(&self, undos: &[Undo], made: &[u32]) {
+        for undo in undos {
+            let Undo::LowerParent { ifindex, .. } = *undo else {
+                continue;
+            };
+            if self.is_used(ifindex, made).await {
+                continue;
+            }
+            // A NIC that is gone is as good as down.
+            let _ = self.host.set_state(ifindex, false).await;
+            // A start that saw it up meanwhile does not raise it by itself.
+            if self.is_used(ifindex, made).await {
+                let _ = self.host.set_state(ifindex, true).await;
+            }
+        }
+    }
+
+    /// Whether this device, or a VLAN device on it, is the uplink of an attachment.
+    async fn is_used(&self, ifindex: u32, except: &[u32]) -> bool {
+        let records = self.store.all().into_iter().flatten();
+        let attachments = records.flat_map(|record| record.attachments);
+        let others = attachments.filter(|a| !except.contains(&a.ifindex));
+        let uplinks: Vec<u32> = others.map(|a| a.uplink_ifindex).collect();
+        let Ok(devices) = self.host.vlan_devices().await else {
+            return true;
+        };
+        let below = |uplink: u32| devices.iter().find(|link| link.ifindex == uplink)?.lower;
+        uplinks.into_iter().any(|uplink| {
+            let mut chain = std::iter::successors(Some(uplink), |device| below(*device));
+            chain.any(|device| device == ifindex)
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! What is asked for one interface of a network, by the parser of annotations, and
+//! what it is known by.
+
+use ipnet::IpNet;
+
+use super::driver::gateways;
+use super::error::DockerError;
+use super::lost;
+use crate::docker::settings::merged;
+use crate::docker::state::{Network, hash};
+use crate::error::Error;
+use crate::frontend::read;
+use crate::policy::Caller;
+use crate::request::Request;
+
+/// What is asked for one interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// What it is known by.
+    pub name: String,
+    /// Its name on the host.
+    pub link: String,
+    /// Its addresses, with their subnets' lengths.
+    pub addresses: Vec<IpNet>,
+    /// Its hardware address.
+    pub mac: Option<String>,
+    /// What its container says of it.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// What a container asks for that asks for nothing.
+    pub(super) fn sample(network: &Network) -> Self {
+        Self {
+            name: name_of(network, "0"),
+            link: link_of(network, "0"),
+            addresses: Vec::new(),
+            mac: None,
+            fields: Vec::new(),
+        }
+    }
+}
+
+/// What an interface is known by: the container's name is never told to a plugin.
+pub(super) fn name_of(network: &Network, part: &str) -> String {
+    let id = network.id.get(..12).unwrap_or(&network.id);
+    format!("docker-{id}-{part}")
+}
+
+/// The same again after a restart: monitoring follows it.
+pub(super) fn link_of(network: &Network, name: &str) -> String {
+    let hash = hash(&["link", &network.id, name]);
+    format!("pwe{}", hash.get(..10).unwrap_or(&hash))
+}
+
+/// The request for one interface of a network, by the parser of annotations.
+pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error> {
+    let mut fields = merged(&network.fields, &asked.fields);
+    let asks = fields.iter().find(|(key, _)| key == "pipework.ip");
+    if let (Some((_, way)), Some(address)) = (asks, asked.addresses.first())
+        && way != "0/0"
+    {
+        let (asked, subnet) = (way.clone(), address.trunc().to_string());
+        return Err(DockerError::TwoWays { asked, subnet }.into());
+    }
+    let mut set = |key: &str, value: String| {
+        fields.retain(|(known, _)| known != key);
+        fields.push((key.to_owned(), value));
+    };
+    set("pipework.ifname", asked.link.clone());
+    set("pipework.name", asked.name.clone());
+    if let Some(mac) = &asked.mac {
+        set("pipework.mac", mac.clone());
+    }
+    if !asked.addresses.is_empty() {
+        let addresses: Vec<String> = asked.addresses.iter().map(IpNet::to_string).collect();
+        let reachable = gateways(network).into_iter().filter(|gateway| {
+            let mut own = asked.addresses.iter();
+            own.any(|own| own.contains(gateway) && own.addr() != *gateway)
+        });
+        let reachable: Vec<String> = reachable.map(|gateway| gateway.to_string()).collect();
+        let mut text = addresses.join(",");
+        if !reachable.is_empty() {
+            text = format!("{text}@{}", reachable.join(","));
+        }
+        set("pipework.ip", text);
+    }
+    let is_learned = fields.iter().any(|(key, _)| key == "pipework.ip");
+    if !is_learned {
+        fields.push(("pipework.ip".to_owned(), "0/0".to_owned()));
+    }
+    let pairs = fields
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    // The list has keys of ours.
+    let request = read::request(pairs, &Caller::Runtime)?.unwrap_or(Request {
+        attachments: Vec::new(),
+        name: None,
+    });
+    lost::check(&request, network)?;
+    Ok(request)
+}

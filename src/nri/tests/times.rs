@@ -1,0 +1,92 @@
+//! How long who waits: a runtime for an answer, we for a runtime.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use prost::Message;
+
+use super::{Noting, PLUGIN, identity, of_pod};
+use crate::deadline::Deadline;
+use crate::nri::link::Serve;
+use crate::nri::message::{ConfigureRequest, Container, PodSandbox, Request, Status};
+use crate::nri::plugin::{Plugin, Server};
+use crate::nri::session::{serve, waits};
+
+/// Notes how long it has.
+#[derive(Default)]
+struct Timed(Mutex<Vec<Duration>>);
+
+impl Plugin for Timed {
+    fn configure(&self, _: &ConfigureRequest) {}
+
+    fn synchronize(&self, _: Vec<PodSandbox>, _: Deadline) {}
+
+    fn run_pod(&self, _: &PodSandbox, deadline: Deadline) -> Result<(), Status> {
+        self.0.lock().unwrap().push(deadline.total());
+        Ok(())
+    }
+
+    fn create_container(&self, _: &PodSandbox, _: &Container, _: Deadline) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn stop_pod(&self, _: &PodSandbox, _: Deadline) {}
+
+    fn remove_pod(&self, _: &PodSandbox, _: Deadline) {}
+}
+
+#[test]
+fn four_fifths_of_a_runtimes_patience_are_ours_whether_it_says_so_or_not() {
+    let server = Server::new(Timed::default());
+    let call = |method: &str, payload: Vec<u8>, timeout_nano| {
+        let request = Request {
+            service: PLUGIN.to_owned(),
+            method: method.to_owned(),
+            payload,
+            timeout_nano,
+        };
+        server.serve(&request).unwrap();
+    };
+    let configure = |request_timeout| {
+        let configure = ConfigureRequest {
+            request_timeout,
+            ..ConfigureRequest::default()
+        };
+        call("Configure", configure.encode_to_vec(), 0);
+    };
+    let run = |timeout_nano| call("RunPodSandbox", of_pod("web").encode_to_vec(), timeout_nano);
+    // containerd 1.7 leaves both out.
+    configure(0);
+    run(0);
+    run(-1);
+    run(1_000_000_000);
+    configure(10_000);
+    run(0);
+    run(2_000_000_000);
+    let times = server.plugin.0.lock().unwrap().clone();
+    let millis: Vec<u128> = times.iter().map(Duration::as_millis).collect();
+    assert_eq!(millis, [1600, 1600, 800, 8000, 1600]);
+}
+
+#[test]
+fn tries_to_connect_come_more_and_more_seldom_and_never_stop() {
+    let millis: Vec<u128> = waits().take(9).map(|wait| wait.as_millis()).collect();
+    assert_eq!(millis, [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+}
+
+#[test]
+fn a_connection_that_ends_within_a_frame_ends_the_calls_that_wait() {
+    let whole = [0, 0, 0, 2, 0, 0, 0, 10, 0, 0, 0, 40, 0, 0, 0, 1, 2, 0];
+    for length in [1, 8, 12, whole.len()] {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let server = Arc::new(Server::new(Noting::default()));
+        let plugin = thread::spawn(move || serve(theirs, &identity(), &server));
+        ours.write_all(&whole[..length]).unwrap();
+        drop(ours);
+        let ended = plugin.join().unwrap();
+        assert!(ended.is_err(), "{length}: {ended:?}");
+    }
+}

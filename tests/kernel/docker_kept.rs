@@ -1,0 +1,235 @@
+//! What Docker's plugin keeps: which pool is which network's, what was given back
+//! before it was killed, and containers that it must not take for ended.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use pipework::frontend::docker_plugin::{driver::Driver, sweep};
+use serde_json::{Value, json};
+
+use crate::docker_plugin::{Known, LIFE, Plugin, body_of, call, names, prepare, try_call};
+use crate::support::lab::{ip, lab};
+
+#[track_caller]
+fn asked(path: &str, body: &Value) -> Value {
+    call(path, body).unwrap_or_else(|| panic!("{path} is not answered"))
+}
+
+fn pool_of(subnet: &str) -> Value {
+    let asks = json!({ "AddressSpace": "pipework", "Pool": subnet, "SubPool": "" });
+    asked("IpamDriver.RequestPool", &asks)["PoolID"].clone()
+}
+
+/// The address that is given for an address that is asked for, or none.
+fn given(pool: &Value, address: &str) -> String {
+    let asks = json!({ "PoolID": pool, "Address": address, "Options": {} });
+    let answer = asked("IpamDriver.RequestAddress", &asks);
+    answer["Address"].as_str().unwrap().to_owned()
+}
+
+fn gateway(pool: &Value, address: &str) {
+    let kind = json!({ "RequestAddressType": "com.docker.network.gateway" });
+    let asks = json!({ "PoolID": pool, "Address": address, "Options": kind });
+    asked("IpamDriver.RequestAddress", &asks);
+}
+
+fn give_back(pool: &Value, address: &str) {
+    let bare = address.split('/').next().unwrap();
+    let asks = json!({ "PoolID": pool, "Address": bare });
+    asked("IpamDriver.ReleaseAddress", &asks);
+}
+
+fn network(id: &str, bridge: &str, aux: &Value) {
+    network_of("10.0.0.0/24", id, bridge, aux);
+}
+
+fn network_of(subnet: &str, id: &str, bridge: &str, aux: &Value) {
+    let (_, length) = subnet.split_once('/').unwrap();
+    let asks = json!({
+        "NetworkID": id,
+        "Options": { "com.docker.network.generic": { "bridge": bridge } },
+        "IPv4Data": [{
+            "AddressSpace": "pipework", "Pool": subnet, "Gateway": format!("10.0.0.1/{length}"),
+            "AuxAddresses": aux
+        }],
+    });
+    asked("NetworkDriver.CreateNetwork", &asks);
+}
+
+fn endpoint(id: &str, network: &str, address: &str) {
+    let asks = json!({
+        "NetworkID": network, "EndpointID": id, "Options": null,
+        "Interface": { "Address": address, "AddressIPv6": "", "MacAddress": "" }
+    });
+    asked("NetworkDriver.CreateEndpoint", &asks);
+}
+
+/// Which network each pool is known to be of.
+fn owners() -> BTreeMap<String, Value> {
+    let folder = "/var/lib/pipework/docker/pools";
+    let read = |name: String| {
+        let text = fs::read_to_string(format!("{folder}/{name}")).unwrap();
+        let pool: Value = serde_json::from_str(&text).unwrap();
+        (
+            pool["id"].as_str().unwrap().to_owned(),
+            pool["network"].clone(),
+        )
+    };
+    names(folder).into_iter().map(read).collect()
+}
+
+fn holder(pool: &Value, address: &str) -> String {
+    let pool = pool.as_str().unwrap();
+    fs::read_to_string(format!("/var/lib/pipework/pools/docker@{pool}/{address}"))
+        .unwrap_or_default()
+}
+
+#[test]
+fn two_networks_of_one_subnet_come_to_have_a_pool_each() {
+    lab!(|lab| {
+        let _container = prepare(lab);
+        ip("link add br1 type bridge");
+        let _plugin = Plugin::start();
+        // As two commands at once have it: no network is told of by then.
+        let (one, two) = (pool_of("10.0.0.0/24"), pool_of("10.0.0.0/24"));
+        assert_ne!(one, two);
+        for pool in [&one, &two] {
+            gateway(pool, "10.0.0.1");
+        }
+        given(&two, "10.0.0.9");
+        network("n1", "br0", &json!({}));
+        network("n2", "br1", &json!({ "printer": "10.0.0.9/24" }));
+        assert!(owners().values().all(Value::is_null), "{:?}", owners());
+        assert!(holder(&two, "10.0.0.9").contains("lasting"));
+        assert_eq!(holder(&one, "10.0.0.9"), "");
+        let first = given(&one, "");
+        endpoint("e1", "n1", &first);
+        assert_eq!(owners()[one.as_str().unwrap()], "n1");
+        // The only one that is left.
+        endpoint("e2", "n2", &given(&two, ""));
+        assert_eq!(owners()[two.as_str().unwrap()], "n2");
+        // What one gives the other may give too, and never twice itself.
+        let taken = json!({ "PoolID": one, "Address": first.split('/').next(), "Options": {} });
+        let (status, again) = try_call("IpamDriver.RequestAddress", &taken).unwrap();
+        assert_eq!(status, 500, "{again}");
+    });
+}
+
+#[test]
+fn a_pool_that_is_asked_for_again_after_a_kill_is_the_same() {
+    lab!(|lab| {
+        let _container = prepare(lab);
+        let plugin = Plugin::start();
+        let one = pool_of("10.0.0.0/24");
+        drop(plugin);
+        let plugin = Plugin::start();
+        assert_eq!(pool_of("10.0.0.0/24"), one);
+        // Another is asked for, whoever was killed.
+        assert_ne!(pool_of("10.0.1.0/24"), one);
+        gateway(&one, "10.0.0.1");
+        drop(plugin);
+        let _plugin = Plugin::start();
+        // dockerd has had the first one.
+        assert_ne!(pool_of("10.0.0.0/24"), one);
+    });
+}
+
+#[test]
+fn an_address_that_was_given_back_before_a_kill_is_given_back_once() {
+    lab!(|lab| {
+        let _container = prepare(lab);
+        let plugin = Plugin::start();
+        let pool = pool_of("10.0.0.0/29");
+        gateway(&pool, "10.0.0.1");
+        let first = given(&pool, "");
+        give_back(&pool, &first);
+        // Whoever lives has answered, and a restart finds its address again.
+        assert_eq!(given(&pool, ""), first);
+        give_back(&pool, &first);
+        drop(plugin);
+        let _plugin = Plugin::start();
+        let others: Vec<String> = (0..4).map(|_| given(&pool, "")).collect();
+        assert!(!others.contains(&first), "{first} of {others:?}");
+        // dockerd, which was not answered.
+        give_back(&pool, &first);
+        // There is no other.
+        assert_eq!(given(&pool, ""), first);
+    });
+}
+
+/// The refusal of an address.
+#[track_caller]
+fn not_given(pool: &Value, address: &str) -> String {
+    let asks = json!({ "PoolID": pool, "Address": address, "Options": {} });
+    let (status, body) = try_call("IpamDriver.RequestAddress", &asks).unwrap();
+    assert_eq!(status, 500, "{body}");
+    body["Err"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_a_killed_plugin_gave_is_nobody_elses_before_its_interface_is_made() {
+    lab!(|lab| {
+        let _container = prepare(lab);
+        let plugin = Plugin::start();
+        let pool = pool_of("10.0.0.0/29");
+        gateway(&pool, "10.0.0.1");
+        network_of("10.0.0.0/29", "n1", "br0", &json!({}));
+        assert_eq!(owners()[pool.as_str().unwrap()], "n1");
+        let made = given(&pool, "");
+        endpoint("e1", "n1", &made);
+        let awaited = given(&pool, "");
+        let bare = |address: &str| address.split('/').next().unwrap().to_owned();
+        let free = (2..7).map(|last| format!("10.0.0.{last}/29"));
+        let free: Vec<String> = free.filter(|a| ![&made, &awaited].contains(&a)).collect();
+        let asked_for = given(&pool, &bare(&free[0]));
+        drop(plugin);
+        let _plugin = Plugin::start();
+        let mut others = [given(&pool, ""), given(&pool, "")];
+        others.sort();
+        assert_eq!(others, free[1..]);
+        assert!(not_given(&pool, "").contains("nothing left"));
+        for held in [&made, &awaited] {
+            assert!(not_given(&pool, &bare(held)).contains("is held"));
+        }
+        // That was asked for by itself, perhaps of a plugin that did not answer.
+        assert_eq!(given(&pool, &bare(&asked_for)), asked_for);
+        assert!(not_given(&pool, &bare(&asked_for)).contains("is held"));
+        endpoint("e2", "n1", &awaited);
+        assert!(not_given(&pool, "").contains("nothing left"));
+    });
+}
+
+#[test]
+fn a_container_that_changed_its_mac_is_taken_for_alive_and_a_dead_one_not() {
+    lab!(|lab| {
+        let container = prepare(lab);
+        let plugin = Plugin::start();
+        let mut known = Known::default();
+        for path in &LIFE[..5] {
+            let answer = asked(path, &body_of(path, &known));
+            known.learn(path, &answer);
+        }
+        drop(plugin);
+        ip("-n web link set eth0 address 02:00:00:00:00:77");
+        let driver = Driver::open().unwrap();
+        let mut seen = BTreeMap::new();
+        for _ in 0..4 {
+            seen = sweep::look(&driver, &seen);
+        }
+        assert!(seen.is_empty(), "{seen:?}");
+        assert_eq!(names("/var/lib/pipework/docker/endpoints").len(), 1);
+        assert!(ip("-n web link").contains("eth0"));
+        // As dockerd leaves it that was killed: no name leads to the namespace.
+        ip("netns del web");
+        drop(container);
+        for look in 1..4 {
+            assert_eq!(
+                names("/var/lib/pipework/docker/endpoints").len(),
+                1,
+                "{look}"
+            );
+            seen = sweep::look(&driver, &seen);
+        }
+        assert_eq!(names("/var/lib/pipework/docker/endpoints"), [""; 0]);
+    });
+}

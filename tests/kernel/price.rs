@@ -1,0 +1,52 @@
+//! What a start costs in system calls: time is noise here, their number is not.
+
+use std::fs;
+use std::process::Command;
+
+use crate::kill::strace_works;
+use crate::support::lab::{Container, Lab, PIPEWORK, feed, lab};
+use crate::support::skip;
+
+/// A tenth more than was counted; Cargo's own build has a dynamic loader as well.
+const MOST: usize = match option_env!("PIPEWORK_BIN") {
+    Some(_) => 127,
+    None => 163,
+};
+/// One start in four also looks at records of others.
+const STARTS: usize = 6;
+
+fn calls_of_a_start(lab: &Lab, container: &Container) -> usize {
+    let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+    let state = lab.state(container, &asked).to_string();
+    let mut command = Command::new("strace");
+    command
+        .env_remove("LD_LIBRARY_PATH")
+        .args(["-qq", "-f", "-o", "/run/trace", PIPEWORK, "hook"])
+        .args(["--stage", "createRuntime"]);
+    feed(&mut command, state.as_bytes()).ok();
+    fs::read_to_string("/run/trace").unwrap().lines().count()
+}
+
+#[test]
+fn an_attachment_makes_no_more_system_calls_than_it_did() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        // Each ends before the next, which may have its address then.
+        let starts = (0..STARTS).map(|_| {
+            let container = lab.any_container();
+            let calls = calls_of_a_start(lab, &container);
+            let id = container.id.clone();
+            container.end();
+            lab.poststop(&id).ok();
+            calls
+        });
+        let least = starts.min().unwrap();
+        assert!(
+            least <= MOST,
+            "{least} system calls, and {MOST} at the most"
+        );
+    });
+}

@@ -1,0 +1,182 @@
+//! Limits of traffic to a tenth, by the kernel's own counters.
+//!
+//! What is counted is what passes while the limit's queue is never empty: a sender
+//! that a busy machine holds up says nothing of the limit. A second of traffic fits
+//! into the queue, and the bucket makes up for a tenth of a second.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::lab::{Container, Lab, lab};
+use crate::support::skip;
+use crate::traffic::needs_limits;
+
+/// Far below what any machine can do, in bits per second.
+const RATE: f64 = 1e6;
+/// How long the queue must not have been empty.
+const TIME: Duration = Duration::from_secs(3);
+/// In this time it must have been.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Datagrams from one end to an address of another, three times as many as pass,
+/// until this goes.
+struct Flood {
+    sending: Option<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    /// Nobody answers that nobody listens.
+    _receiver: UdpSocket,
+}
+
+impl Flood {
+    fn start(lab: &Lab, from: &Container, to: &Container, address: &str) -> Self {
+        let receiver = lab.inside(to, || UdpSocket::bind((address, 0)).unwrap());
+        let target = receiver.local_addr().unwrap();
+        let sender = lab.inside(from, || UdpSocket::bind("0.0.0.0:0").unwrap());
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let sending = spawn(move || {
+            let (begin, mut sent) = (Instant::now(), 0.0);
+            while !stopped.load(Ordering::Relaxed) {
+                while sent < begin.elapsed().as_secs_f64() * 3.0 * RATE / 8.0 {
+                    sender.send_to(&[0x55; 1400], target).ok();
+                    sent += 1400.0;
+                }
+                sleep(Duration::from_millis(5));
+            }
+        });
+        Self {
+            sending: Some(sending),
+            stop,
+            _receiver: receiver,
+        }
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(sending) = self.sending.take() {
+            sending.join().ok();
+        }
+    }
+}
+
+/// The limit of a device whose name begins so, as the kernel has it.
+fn limit(prefix: &str) -> Value {
+    let output = Command::new("tc").args(["-s", "-j", "qdisc"]).output();
+    let qdiscs: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    let is_it = |qdisc: &&Value| {
+        let dev = qdisc["dev"].as_str().unwrap_or_default();
+        qdisc["kind"] == "tbf" && dev.starts_with(prefix)
+    };
+    let mut qdiscs = qdiscs.as_array().unwrap().iter();
+    qdiscs.find(is_it).unwrap().clone()
+}
+
+/// Whether frames wait for it.
+fn is_full(prefix: &str) -> bool {
+    limit(prefix)["backlog"].as_u64().unwrap() > 0
+}
+
+/// Bytes that a device has received, and when that was read.
+fn received(lab: &Lab, at: &Container, device: &str) -> (Instant, u64) {
+    lab.inside(at, || {
+        loop {
+            let before = Instant::now();
+            let text = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+            let took = before.elapsed();
+            // Held up in between, it would not know when that was.
+            if took > Duration::from_millis(10) {
+                continue;
+            }
+            let mut lines = text.lines();
+            let line = lines.find_map(|line| line.trim().strip_prefix(&format!("{device}:")));
+            let bytes = line.unwrap().split_whitespace().next().unwrap();
+            return (before, bytes.parse().unwrap());
+        }
+    })
+}
+
+/// What a device receives while a limit's queue is full.
+struct Meter<'a> {
+    /// How the name of the limited device begins.
+    limit: &'a str,
+    device: (&'a Container, &'a str),
+    since: Option<(Instant, u64)>,
+    /// Bits per second, once it was full for long enough.
+    rate: Option<f64>,
+}
+
+impl<'a> Meter<'a> {
+    fn new(limit: &'a str, device: (&'a Container, &'a str)) -> Self {
+        Self {
+            limit,
+            device,
+            since: None,
+            rate: None,
+        }
+    }
+
+    fn look(&mut self, lab: &Lab) {
+        if self.rate.is_some() {
+            return;
+        }
+        if !is_full(self.limit) {
+            self.since = None;
+            return;
+        }
+        let (now, bytes) = received(lab, self.device.0, self.device.1);
+        let (since, before) = *self.since.get_or_insert((now, bytes));
+        let time = now.duration_since(since);
+        if time >= TIME {
+            self.rate = Some((bytes - before) as f64 * 8.0 / time.as_secs_f64());
+        }
+    }
+}
+
+#[test]
+fn a_limit_is_kept_to_a_tenth_in_each_direction() {
+    lab!(|lab| {
+        needs_limits!();
+        let machine = lab.lan("br0");
+        let container = lab.container("web");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24",
+            "pipework.hostif=web0",
+            "pipework.rate.in=1mbit",
+            "pipework.rate.out=1mbit",
+            "pipework.burst=20kb",
+        ];
+        lab.attach(&container, &asked).ok();
+        for prefix in ["web0", "pwi"] {
+            let options = limit(prefix)["options"].clone();
+            assert_eq!(options["rate"], 125_000, "{prefix}: {options}");
+            assert_eq!(options["burst"], 20_480, "{prefix}: {options}");
+        }
+        let _in = Flood::start(lab, &machine, &container, "10.0.0.5");
+        let _out = Flood::start(lab, &container, &machine, "10.0.0.2");
+        let mut meters = [
+            Meter::new("web0", (&container, "eth1")),
+            Meter::new("pwi", (&machine, "wire")),
+        ];
+        let give_up = Instant::now() + PATIENCE;
+        while meters.iter().any(|meter| meter.rate.is_none()) {
+            assert!(Instant::now() < give_up, "nothing waits for the limits");
+            meters.iter_mut().for_each(|meter| meter.look(lab));
+            sleep(Duration::from_millis(50));
+        }
+        for Meter { limit, rate, .. } in meters {
+            let ratio = rate.unwrap() / RATE;
+            eprintln!("{limit}: {ratio:.3} of what was asked for");
+            assert!((0.9..1.1).contains(&ratio), "{limit}: {ratio}");
+        }
+    });
+}

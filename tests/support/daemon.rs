@@ -1,0 +1,40 @@
+//! `pipework daemon` of a lab, for tests that need a lease to be kept and are not
+//! about who keeps it.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use pipework::deadline::Deadline;
+use pipework::keeper;
+
+use super::lab::PIPEWORK;
+
+/// It runs, and is killed when this goes.
+pub struct Daemon(Child);
+
+impl Daemon {
+    /// Starts one, and waits until it listens.
+    pub fn start() -> Self {
+        // It dies with the thread of the test.
+        let daemon = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", PIPEWORK, "daemon"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let daemon = Self(daemon);
+        let listens = || keeper::is_there(Deadline::after(Duration::from_secs(5)));
+        assert!((0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            listens()
+        }));
+        daemon
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
