@@ -118,10 +118,12 @@ impl Store {
     /// Writes a ledger down; an empty one needs no file.
     pub fn keep_ledger(&self, ledger: &Ledger) -> Result<(), RecordError> {
         let path = self.ledger_path(ledger.bridge);
+        let new = path.with_extension("new");
         if ledger.is_empty() {
+            // A run that was killed while it wrote left this.
+            remove(&new)?;
             return remove(&path);
         }
-        let new = path.with_extension("new");
         let bytes = serde_json::to_vec(ledger).unwrap_or_default();
         create_in_place(&new, |new| write_file(new, &bytes))?;
         fs::rename(&new, &path).map_err(|e| io_error(&path, e))

@@ -265,9 +265,7 @@ fn a_nic_that_was_down_is_down_again_after_a_start_that_was_killed() {
             let asked = ["pipework.parent=up1", "pipework.ip=10.0.0.5/24"];
             let killed = was_killed(&attach_killed_at(lab, &container, &asked, call));
             let records = Records::take();
-            let is_complete =
-                |path: &&str| [".applying", ".new"].iter().all(|end| !path.ends_with(end));
-            if !killed || records.of("attachments").iter().any(is_complete) {
+            if !killed || records.has_complete() {
                 let state = format!("call {call}, killed {killed}, {records:#?}");
                 assert!(was_raised, "never seen up at a kill; {state}");
                 return;

@@ -217,6 +217,14 @@ impl Records {
         files.map(String::as_str).collect()
     }
 
+    /// Whether an attachment's record is complete: its start has happened.
+    pub fn has_complete(&self) -> bool {
+        let is_begun = |path: &str| [".applying", ".new"].iter().any(|end| path.ends_with(end));
+        self.of("attachments")
+            .into_iter()
+            .any(|path| !is_begun(path))
+    }
+
     /// Whether there is no file at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
