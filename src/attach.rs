@@ -39,6 +39,7 @@ use crate::sys::rtnl::Rtnl;
 use crate::sys::{proc, raw};
 use finish::{abandon, await_served, finish};
 use leases::Leasing;
+pub use leases::check as check_leases;
 use look::{engine_follows, keep_bridges, look, only_of};
 pub use pod::{is_attached, release};
 use present::{end_former_life, present_record, split};

@@ -71,7 +71,7 @@ fn asks(plan: &Plan) -> impl Iterator<Item = (&PlannedStep, &LeaseAsk)> {
 /// Refuses, before anything is changed, a lease that nobody would renew, and a
 /// wait that is longer than the run, which `began` to wait for uplinks already. A
 /// client to whom nobody gave a time has what is left.
-pub(super) fn check(plan: &mut Plan, began: Instant, deadline: Deadline) -> Result<(), LeaseError> {
+pub fn check(plan: &mut Plan, began: Instant, deadline: Deadline) -> Result<(), LeaseError> {
     for planned in &mut plan.steps {
         let Step::Lease(LeaseStep::Ask(ask)) = &mut planned.step else {
             continue;

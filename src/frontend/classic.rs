@@ -23,8 +23,8 @@ use crate::error::{Error, report};
 use crate::frontend::attach::{TIME, notices, to_target};
 use crate::frontend::cli::print;
 use crate::frontend::commands::suggest;
-use crate::frontend::read;
 use crate::frontend::target::{self, Target};
+use crate::frontend::{plan, read};
 use crate::logging::{self, to_stderr};
 use crate::policy::Caller;
 use crate::sys::block_on;
@@ -110,8 +110,14 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
     // What is wrong in itself costs nobody a device.
     let asked = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()));
     read::request(asked, &Caller::Person)?;
-    if let Some(name) = name {
-        block_on(free_name(&name, attach, &host)).map_err(Error::Socket)??;
+    let leftover = match name {
+        Some(name) => block_on(leftover(&name, attach, &host)).map_err(Error::Socket)??,
+        None => None,
+    };
+    if let Some(link) = leftover {
+        // Whoever is refused has changed nothing.
+        plan::rehearse(&target, &pairs, &link, deadline)?;
+        block_on(delete(&link, &host)).map_err(Error::Socket)??;
     }
     give(attach, &target, &pairs, deadline)
 }
@@ -127,23 +133,25 @@ fn started(guest: &str, deadline: Deadline) -> Result<Target, Error> {
     }
 }
 
-/// Nothing of the host may bear the name that the end on the host will have. One
-/// that is down is what is left of somebody, and goes.
-async fn free_name(name: &str, attach: &Attach, host: &Rtnl) -> Result<(), Refusal> {
+/// What of the host bears the name that the end on the host will have, and may
+/// be deleted: one that is down is what is left of somebody.
+async fn leftover(name: &str, attach: &Attach, host: &Rtnl) -> Result<Option<LinkFacts>, Refusal> {
     let link = host.link_by_name(name).await.map_err(Refusal::kernel)?;
     let is_veth = |link: &LinkFacts| link.kind.as_deref() == Some("veth");
     match link {
-        None => Ok(()),
-        Some(link) if !link.up && is_veth(&link) => {
-            let text = format!("{name} is down and in the way, and is deleted");
-            logging::to_system_log(tracing::Level::WARN, &text);
-            let deleted = host.delete_link(link.ifindex).await;
-            deleted.map_err(Refusal::kernel)
-        }
+        None => Ok(None),
+        Some(link) if !link.up && is_veth(&link) => Ok(Some(link)),
         // Whether it is ours, and as it should be, the record will tell.
-        Some(_) if attach.ensure => Ok(()),
+        Some(_) if attach.ensure => Ok(None),
         Some(_) => Err(Refusal::Exists(name.to_owned())),
     }
+}
+
+async fn delete(link: &LinkFacts, host: &Rtnl) -> Result<(), Refusal> {
+    let text = format!("{} is down and in the way, and is deleted", link.name);
+    logging::to_system_log(tracing::Level::WARN, &text);
+    let deleted = host.delete_link(link.ifindex).await;
+    deleted.map_err(Refusal::kernel)
 }
 
 fn give(

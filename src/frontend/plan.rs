@@ -10,8 +10,9 @@ mod tests;
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::attach::check_leases;
 use crate::attach::pools::preview;
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
@@ -20,18 +21,18 @@ use crate::frontend::given::Given;
 use crate::frontend::hook::read_state;
 use crate::frontend::state::State;
 use crate::frontend::target::{self, Target};
-use crate::frontend::{attach, read};
+use crate::frontend::{attach, hook, read};
 use crate::host::container::{ContainerError, Sandbox};
 use crate::host::engine::{self, EngineName};
-use crate::host::inspect::{self, inspect};
+use crate::host::inspect::{self, InspectError, inspect};
 use crate::host::machine;
 use crate::host::view::{HostView, UplinkView, VlanView};
 use crate::logging::to_stderr;
-use crate::plan::{self, Identity, Life, Plan};
+use crate::plan::{self, Identity, Life, Plan, PlanError};
 use crate::policy::{self, Caller, POLICY_PATH, Policy};
 use crate::request::Request;
 use crate::sys::block_on;
-use crate::sys::rtnl::Rtnl;
+use crate::sys::rtnl::{LinkFacts, Rtnl};
 
 const TIME: Duration = Duration::from_secs(10);
 
@@ -40,7 +41,7 @@ struct Asker {
     caller: Caller,
     name: EngineName,
     /// Its namespace, if that may be entered.
-    sandbox: Option<Sandbox>,
+    guest: Option<Rtnl>,
 }
 
 /// Prints the plan for a container that the first word names, for the fields and
@@ -87,13 +88,13 @@ fn of_target(target: Target) -> Asker {
             name: target.name,
             ..target.sandbox.engine_name()
         },
-        sandbox: Some(target.sandbox),
+        guest: Some(target.sandbox.guest),
     }
 }
 
 fn of_state(state: &State, deadline: Deadline) -> Result<String, Error> {
-    let sandbox = match Sandbox::open(&state.id, &state.bundle, state.pid, deadline) {
-        Ok(sandbox) => Some(sandbox),
+    let guest = match Sandbox::open(&state.id, &state.bundle, state.pid, deadline) {
+        Ok(sandbox) => Some(sandbox.guest),
         Err(error @ ContainerError::HostNetwork) => return Err(error.into()),
         Err(_) => None,
     };
@@ -101,25 +102,78 @@ fn of_state(state: &State, deadline: Deadline) -> Result<String, Error> {
     let asker = Asker {
         caller: Caller::of(pairs.iter().copied()),
         name: engine::name_of(&state.id, &state.bundle),
-        sandbox,
+        guest,
     };
     plan_for(&pairs, asker)
 }
 
 fn plan_for<T: AsRef<str>>(pairs: &[(T, T)], asker: Asker) -> Result<String, Error> {
+    let is_assumed = asker.guest.is_none();
+    let policy = Policy::load(Path::new(POLICY_PATH))?;
+    let Some(judged) = judged(pairs, asker, policy.as_ref(), None)? else {
+        return Ok("nothing: no annotation begins with pipework.\n".to_owned());
+    };
+    planned(&judged.request, &judged.view, &judged.identity, is_assumed)
+}
+
+/// Fails as `pairs` would for `target`, were the host's device `leaving` gone, and
+/// with it the interface that it is the other end of. Changes nothing.
+pub(super) fn rehearse(
+    target: &Target,
+    pairs: &[(String, String)],
+    leaving: &LinkFacts,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let began = Instant::now();
+    let asker = Asker {
+        caller: Caller::Person,
+        name: EngineName {
+            name: target.name.clone(),
+            ..target.sandbox.engine_name()
+        },
+        guest: Some(target.sandbox.guest.until(deadline)),
+    };
+    let policy = hook::policy()?;
+    if let Some(Judged {
+        request,
+        view,
+        identity,
+    }) = judged(pairs, asker, policy.as_ref(), Some(leaving))?
+    {
+        let mut plan = plan_of(&request, &view, &identity)?;
+        check_leases(&mut plan, began, deadline)?;
+    }
+    Ok(())
+}
+
+/// What policy allowed, with all that a plan is made of.
+struct Judged {
+    request: Request,
+    view: HostView,
+    identity: Identity,
+}
+
+/// `None` where nothing is asked for.
+fn judged<T: AsRef<str>>(
+    pairs: &[(T, T)],
+    asker: Asker,
+    policy: Option<&Policy>,
+    leaving: Option<&LinkFacts>,
+) -> Result<Option<Judged>, Error> {
     let Asker {
         caller,
         name: named,
-        sandbox,
+        guest,
     } = asker;
     let pairs = pairs.iter().map(|(k, v)| (k.as_ref(), v.as_ref()));
     let Some(mut request) = read::request(pairs, &caller)? else {
-        return Ok("nothing: no annotation begins with pipework.\n".to_owned());
+        return Ok(None);
     };
-    let guest = sandbox.map(|sandbox| sandbox.guest);
     let mut view = block_on(view(guest.as_ref(), &request)).map_err(Error::Socket)??;
-    let policy = Policy::load(Path::new(POLICY_PATH))?;
-    view.enter(policy::judge(policy.as_ref(), &caller, &request, &view)?);
+    if let (Some(leaving), Some(guest)) = (leaving, &guest) {
+        block_on(leave(&mut view, leaving, guest)).map_err(Error::Socket)??;
+    }
+    view.enter(policy::judge(policy, &caller, &request, &view)?);
     block_on(look_at_ports(&request, &mut view)).map_err(Error::Socket)??;
     let identity = Identity {
         machine_id: machine::machine_id_if_kept().unwrap_or_default(),
@@ -133,7 +187,30 @@ fn plan_for<T: AsRef<str>>(pairs: &[(T, T)], asker: Asker) -> Result<String, Err
     for attachment in &mut request.attachments {
         preview(attachment, &identity).map_err(|error| Error::Pool(Box::new(error)))?;
     }
-    planned(&request, &view, &identity, guest.is_none())
+    Ok(Some(Judged {
+        request,
+        view,
+        identity,
+    }))
+}
+
+/// Takes the name of the interface that is the other end of `leaving` for free.
+async fn leave(view: &mut HostView, leaving: &LinkFacts, guest: &Rtnl) -> Result<(), Error> {
+    let mut free = Vec::new();
+    for (name, _) in &view.namespace.taken {
+        let link = guest.link_by_name(name.as_str()).await;
+        let link = link.map_err(InspectError::from)?;
+        let is_other_end = |link: &LinkFacts| {
+            link.peer == Some(leaving.ifindex) && leaving.peer == Some(link.ifindex)
+        };
+        if link.as_ref().is_some_and(is_other_end) {
+            free.push(name.clone());
+        }
+    }
+    view.namespace
+        .taken
+        .retain(|(name, _)| !free.contains(name));
+    Ok(())
 }
 
 /// The plan in words; `assumed`, that the namespace is new, is said.
@@ -143,13 +220,17 @@ fn planned(
     identity: &Identity,
     assumed: bool,
 ) -> Result<String, Error> {
-    let mut next = plan::LOWEST_INDEX;
-    let plan = plan::plan(request, view, identity, &mut || {
-        next += 1;
-        next
-    })?;
+    let plan = plan_of(request, view, identity)?;
     let files = plan::files_in_words(&request.attachments);
     Ok(in_words(&plan, &files, assumed))
+}
+
+fn plan_of(request: &Request, view: &HostView, identity: &Identity) -> Result<Plan, PlanError> {
+    let mut next = plan::LOWEST_INDEX;
+    plan::plan(request, view, identity, &mut || {
+        next += 1;
+        next
+    })
 }
 
 /// The host as it is, and the namespace if it may be entered.

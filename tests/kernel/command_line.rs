@@ -1,9 +1,11 @@
 //! What is typed: options in every form, words that are none, what a command says
 //! about itself, and completions as shells read them.
 
+use std::fs;
 use std::process::Command;
 
 use crate::commands::{named, pipework, stdout};
+use crate::policy;
 use crate::support::lab::{PIPEWORK, has, ip, lab};
 use crate::support::skip;
 
@@ -97,6 +99,28 @@ fn a_word_that_is_nearly_a_command_is_answered_with_it() {
             assert!(outcome.stderr().ends_with(&hint), "{}", outcome.stderr());
         }
         assert!(!pipework("foo0 web 10.0.0.5/24").stderr().contains("mean"));
+    });
+}
+
+#[test]
+fn what_policy_refuses_deletes_no_device_that_is_in_the_way() {
+    lab!(|lab| {
+        lab.bridge("br1");
+        let container = lab.container("web");
+        let (name, hostif) = (named(&container), format!("veth1pl{}", container.pid()));
+        let words = format!("br1 {name} 10.0.0.5/24");
+        pipework(&words).ok();
+        ip(&format!("link set {hostif} down"));
+        policy::write("[[rule]]\naction = \"deny\"\nuplink = [\"br1\"]\n");
+        let before = (lab.snapshot(), lab.snapshot_of(&container));
+        let text = pipework(&words).refused(1);
+        assert!(text.contains("policy"), "{text}");
+        before.0.assert_equal(&lab.snapshot(), "host");
+        let now = lab.snapshot_of(&container);
+        before.1.assert_equal(&now, "container");
+        fs::remove_file("/etc/pipework/policy.toml").unwrap();
+        pipework(&words).ok();
+        assert!(ip(&format!("link show {hostif}")).contains("state UP"));
     });
 }
 

@@ -92,6 +92,9 @@ pub struct LinkFacts {
     pub forwards: Option<bool>,
     /// `IFLA_LINK`: the device below, if it is another one in this namespace.
     pub lower: Option<u32>,
+    /// `IFLA_LINK` of one end of a pair: the index of the other one, in whatever
+    /// namespace that is.
+    pub peer: Option<u32>,
     /// `IFLA_PARENT_DEV_NAME`: the address on its bus, for PCI `0000:3b:02.0`.
     pub parent_device: Option<String>,
     /// `IFLA_PARENT_DEV_BUS_NAME`: the bus that this is on.
@@ -159,6 +162,7 @@ impl LinkFacts {
             .kind
             .as_deref()
             .is_some_and(|kind| PAIRS.contains(&kind));
+        facts.peer = facts.lower.filter(|_| is_of_a_pair);
         let is_none = facts.lower == Some(facts.ifindex) || facts.lower == Some(0);
         if lower_is_elsewhere || is_of_a_pair || is_none {
             facts.lower = None;
@@ -256,16 +260,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_end_of_a_pair_is_not_below() {
+    fn the_other_end_of_a_pair_is_its_peer_and_not_below() {
         let of_kind = |kind: &[u8; 4]| {
             let mut message = vec![0; HEADER_BYTES];
             message.extend([8, 0, 5, 0, 7, 0, 0, 0]);
             message.extend([12, 0, 18, 0, 8, 0, 1, 0]);
             message.extend(kind);
-            LinkFacts::read(&message).unwrap().lower
+            let facts = LinkFacts::read(&message).unwrap();
+            (facts.lower, facts.peer)
         };
-        assert_eq!(of_kind(b"vlan"), Some(7));
-        assert_eq!(of_kind(b"veth"), None);
+        assert_eq!(of_kind(b"vlan"), (Some(7), None));
+        assert_eq!(of_kind(b"veth"), (None, Some(7)));
     }
 
     #[test]
