@@ -92,6 +92,8 @@ mod lease_kill;
 mod loss;
 #[path = "kernel/macvlan.rs"]
 mod macvlan;
+#[path = "kernel/meant.rs"]
+mod meant;
 #[path = "kernel/neighbours.rs"]
 mod neighbours;
 #[path = "kernel/networks.rs"]

@@ -1,14 +1,16 @@
 //! The records that a person means.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::target;
+use crate::host::container::Sandbox;
 use crate::host::find::{FindError, is_drawn};
 use crate::logging::to_stderr;
 use crate::record::{DIRECTORY, Record, Store};
-use crate::reference::Reference;
+use crate::reference::{Keeper, Reference};
+use crate::sys::proc;
 
 /// Every record that can be read; of the others is told.
 pub(super) fn all(store: &Store) -> Vec<Record> {
@@ -47,7 +49,8 @@ pub(super) fn called(record: &Record) -> String {
 }
 
 /// The record of what `text` names: the name or id of a container that it knows,
-/// also one that is gone, or whatever is found on this host by it.
+/// also one that is gone unless another one of that name lives, or whatever is
+/// found on this host by it.
 pub(super) fn named(text: &str, store: &Store, deadline: Deadline) -> Result<Record, Error> {
     let records = all(store);
     let is = |r: &Reference| r.name == text || r.id == text;
@@ -61,7 +64,7 @@ pub(super) fn named(text: &str, store: &Store, deadline: Deadline) -> Result<Rec
             .collect(),
         false => exact,
     };
-    match meant.as_slice() {
+    match living_of(meant, deadline).as_slice() {
         [one] => Ok((*one).clone()),
         [] => {
             let key = target::open(text, deadline)?.sandbox.key;
@@ -72,18 +75,49 @@ pub(super) fn named(text: &str, store: &Store, deadline: Deadline) -> Result<Rec
         }
         several => Err(FindError::Ambiguous {
             name: text.to_owned(),
-            candidates: several.iter().map(|record| shown(record)).collect(),
+            candidates: several.iter().map(|r| word_of(r, &records)).collect(),
         }
         .into()),
     }
 }
 
-/// A record so that it is no other: by the container's id.
-fn shown(record: &Record) -> String {
+/// Of several, those that live, if any does: a container that was made anew is
+/// called as its former self, whose record may be there still.
+fn living_of(meant: Vec<&Record>, deadline: Deadline) -> Vec<&Record> {
+    if meant.len() < 2 {
+        return meant;
+    }
+    let (living, gone): (Vec<_>, Vec<_>) = meant.into_iter().partition(|r| lives(r, deadline));
+    match living.is_empty() {
+        true => gone,
+        false => living,
+    }
+}
+
+/// Whether a process or a path still leads to the namespace.
+fn lives(record: &Record, deadline: Deadline) -> bool {
+    let leads_there = |path: &PathBuf| {
+        let sandbox = Sandbox::open_bound("", path, deadline);
+        sandbox.is_ok_and(|sandbox| sandbox.key == record.key)
+    };
+    keeper_of(record).is_some() || record.paths.iter().any(leads_there)
+}
+
+/// A process that is in it.
+fn keeper_of(record: &Record) -> Option<Keeper> {
+    record.keepers().find(|k| proc::is_same(k.pid, k.birth))
+}
+
+/// How a record can be written so that it is no other: by the container's id, or
+/// by its process where two runtimes have one id.
+fn word_of(record: &Record, all: &[Record]) -> String {
     let id = record.references().next().map(|r| r.id.clone());
     let id = id.unwrap_or_default();
-    match called(record) == id {
-        true => id,
-        false => format!("{} ({id})", called(record)),
+    let has_it = |r: &Reference| r.id == id || r.name == id;
+    let is_alone = all.iter().filter(|r| r.references().any(has_it)).count() == 1;
+    match keeper_of(record) {
+        Some(keeper) if !is_alone => format!("pid:{}", keeper.pid),
+        Some(_) | None if is_drawn(&id) => id.get(..12).unwrap_or(&id).to_owned(),
+        Some(_) | None => id,
     }
 }

@@ -146,15 +146,19 @@ fn by_name(root: &Path, text: &str, deadline: Deadline) -> Result<Found, FindErr
             name: text.to_owned(),
             docker,
         }),
-        several => Err(FindError::Ambiguous {
-            name: text.to_owned(),
-            candidates: shown(several),
-        }),
+        several => {
+            let words = several
+                .iter()
+                .map(|group| group.word_among(&groups, root, deadline));
+            Err(FindError::Ambiguous {
+                name: text.to_owned(),
+                candidates: shown(words.collect()),
+            })
+        }
     }
 }
 
-fn shown(groups: &[&Group]) -> Vec<String> {
-    let mut candidates: Vec<String> = groups.iter().map(|group| group.shown()).collect();
+fn shown(mut candidates: Vec<String>) -> Vec<String> {
     candidates.sort();
     let surplus = candidates.len().saturating_sub(SHOWN);
     candidates.truncate(SHOWN);

@@ -142,15 +142,25 @@ impl Group {
         drawn.any(|c| c.id.starts_with(text))
     }
 
-    /// How it can be written so that it is no other: `podman:web (1f2e3d4c5b6a)`.
-    pub fn shown(&self) -> String {
+    /// How it can be written so that it is no other of `all`: by its engine and
+    /// name, its id, or its process.
+    pub fn word_among(&self, all: &[Self], root: &Path, deadline: Deadline) -> String {
         let engine = self.engine();
+        let rivals = || all.iter().filter(|group| group.engine() == engine);
+        let is_alone = |word: &str| rivals().filter(|group| group.is(word)).count() == 1;
         let name = self.names().next().unwrap_or_default();
         let id = self.0.first().map(|c| c.id.as_str()).unwrap_or_default();
-        if id == name {
+        if is_alone(name) {
             return format!("{engine}:{name}");
         }
-        format!("{engine}:{name} ({})", id.get(..12).unwrap_or(id))
+        if is_drawn(id) {
+            return format!("{engine}:{}", id.get(..12).unwrap_or(id));
+        }
+        // Two runtimes may each have a container of that id.
+        match self.resolve(root, deadline).state {
+            State::Running(pid) if !is_alone(id) => format!("pid:{pid}"),
+            State::Running(_) | State::Stopped | State::Unknown => format!("{engine}:{id}"),
+        }
     }
 
     /// All of it in one, its process looked up.
