@@ -31,6 +31,8 @@ struct Finding {
     container: String,
     ifname: String,
     drift: Drift,
+    /// Why no repair makes it good, where that is plain.
+    obstacle: Option<String>,
     /// What came of the repair: `None` when none was asked for.
     repair: Option<Result<(), String>>,
 }
@@ -111,6 +113,7 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
             let repair = repairs.then(|| repair::repair(record, &ifname, &drift, &collector));
             all.findings.push(Finding {
                 container: known::called(record),
+                obstacle: repair::obstacle(record, &ifname, &drift),
                 ifname,
                 drift,
                 repair,
@@ -151,13 +154,15 @@ fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
         container,
         ifname,
         drift,
+        obstacle,
         repair,
     } in findings
     {
-        let end = match repair {
-            None => String::new(),
-            Some(Ok(())) => ": repaired".to_owned(),
-            Some(Err(reason)) => format!(": not repaired: {reason}"),
+        let end = match (repair, obstacle) {
+            (None, None) => String::new(),
+            (None, Some(cure)) => format!(": {cure}"),
+            (Some(Ok(())), _) => ": repaired".to_owned(),
+            (Some(Err(reason)), _) => format!(": not repaired: {reason}"),
         };
         let tone = match repair {
             Some(Ok(())) => Tone::Good,
@@ -177,11 +182,18 @@ fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
             format!("{looked}, {differ}\n")
         }
     };
-    let hint = match findings.iter().any(|finding| finding.repair.is_none()) {
-        true => "--repair makes them good\n",
-        false => "",
-    };
-    text + &summary + hint
+    text + &summary + &hint(findings)
+}
+
+/// What `--repair` would do, which nobody need be told who asked for it.
+fn hint(findings: &[Finding]) -> String {
+    let unasked = findings.iter().filter(|f| f.repair.is_none());
+    let mendable = unasked.filter(|f| f.obstacle.is_none()).count();
+    match mendable {
+        0 => String::new(),
+        all if all == findings.len() => "--repair makes them good\n".to_owned(),
+        some => format!("--repair makes {some} of them good\n"),
+    }
 }
 
 /// `1 interface`, `2 interfaces`.

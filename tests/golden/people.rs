@@ -120,6 +120,26 @@ fn lists_and_findings_read_as_they_always_did() {
     });
 }
 
+#[test]
+fn what_no_repair_mends_is_told_with_what_does_as_it_always_was() {
+    lab!(|lab| {
+        let plug = |name: &str, bridge: &str| {
+            lab.bridge(bridge);
+            let container = lab.container(name);
+            let uplink = format!("pipework.bridge={bridge}");
+            lab.attach(&container, &[&uplink, "pipework.ip=10.0.0.5/24"])
+                .ok();
+            container
+        };
+        let (web, _db) = (plug("web", "br0"), plug("db", "br1"));
+        ip("link del br1");
+        assert_eq!(differs("check-uplink-gone", &said("check db")), None);
+        lab.inside(&web, || ip("addr del 10.0.0.5/24 dev eth1"));
+        assert_eq!(differs("check-some", &said("check")), None);
+        assert_eq!(differs("check-some-repair", &said("check --repair")), None);
+    });
+}
+
 /// The kernel that `doctor` is made to see, and the modules that it has: no
 /// ipvlan, no 8021q, and none of Open vSwitch.
 const RELEASE: &str = "5.10.0-lab";

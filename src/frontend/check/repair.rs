@@ -23,6 +23,31 @@ use crate::sys::rtnl::{Rtnl, RtnlError};
 /// As long as a hook has.
 const TIME: Duration = Duration::from_secs(45);
 
+/// Why a repair will not make a difference good, where that is known beforehand.
+pub fn obstacle(record: &Record, ifname: &str, drift: &Drift) -> Option<String> {
+    match drift {
+        Drift::UplinkGone { uplink } => Some(format!(
+            "make {uplink} again, then take it back and plug it in anew: pipework detach, attach"
+        )),
+        Drift::Missing => {
+            let asked = asked_for::pairs(record, ifname);
+            let unknown =
+                || "nothing says how it was asked for: plug it in anew with pipework attach";
+            asked.is_none().then(|| unknown().to_owned())
+        }
+        Drift::Gone
+        | Drift::Leased { .. }
+        | Drift::Renamed { .. }
+        | Drift::Mac { .. }
+        | Drift::Down { .. }
+        | Drift::Address { .. }
+        | Drift::Route { .. }
+        | Drift::HostDown { .. }
+        | Drift::UplinkDown { .. }
+        | Drift::Unplugged { .. } => None,
+    }
+}
+
 /// Makes one difference good, or says why it cannot be.
 pub fn repair(
     record: &Record,
@@ -30,6 +55,9 @@ pub fn repair(
     drift: &Drift,
     collector: &Collector<'_>,
 ) -> Result<(), String> {
+    if let Some(obstacle) = obstacle(record, ifname, drift) {
+        return Err(obstacle);
+    }
     let set = block_on(set(record, drift, collector)).map_err(|error| error.to_string())?;
     match set {
         Some(done) => done,
@@ -40,9 +68,6 @@ pub fn repair(
             Drift::Leased { lease, .. } => {
                 keeper::apply_again(lease).map_err(|error| error.to_string())
             }
-            Drift::UplinkGone { uplink } => Err(format!(
-                "make {uplink} again, then take it back and plug it in anew: pipework detach, attach"
-            )),
             Drift::Renamed { .. }
             | Drift::Mac { .. }
             | Drift::Down { .. }
@@ -50,6 +75,7 @@ pub fn repair(
             | Drift::Route { .. }
             | Drift::HostDown { .. }
             | Drift::UplinkDown { .. }
+            | Drift::UplinkGone { .. }
             | Drift::Unplugged { .. } => Err("its namespace is gone".to_owned()),
         },
     }
@@ -113,8 +139,8 @@ fn collect(record: &Record, collector: &Collector<'_>) -> Result<(), String> {
 fn plug_in_anew(record: &Record, ifname: &str) -> Result<(), String> {
     let reference = record.references().next();
     let reference = reference.ok_or("no container refers to it any more")?;
-    let (pairs, caller) = asked_for::pairs(record, ifname)
-        .ok_or("nothing says how it was asked for: plug it in anew with pipework attach")?;
+    let (pairs, caller) =
+        asked_for::pairs(record, ifname).ok_or("nothing says how it was asked for")?;
     let deadline = Deadline::after(TIME);
     let bundle = Path::new(&reference.bundle);
     let sandbox = match record.paths.first().filter(|_| reference.is_bound()) {
