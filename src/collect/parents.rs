@@ -4,16 +4,16 @@ use super::Collector;
 use crate::plan::Undo;
 
 impl Collector<'_> {
-    /// Brings those NICs down again that `undos` name, unless another attachment
-    /// than those of the indexes `made`, which do not come to be, has come to use
-    /// them. Called while the record of the start is there still, so that a kill in
+    /// Brings those NICs down again that `undos` name, unless the host, or another
+    /// attachment than those of the indexes `made`, which do not come to be, has come
+    /// to use them. Called while the record of the start is there still, so that a kill in
     /// between leaves it to the next who looks.
     pub async fn lower_parents(&self, undos: &[Undo], made: &[u32]) {
         for undo in undos {
             let Undo::LowerParent { ifindex, .. } = *undo else {
                 continue;
             };
-            if self.is_used(ifindex, made).await {
+            if self.is_the_hosts(ifindex).await || self.is_used(ifindex, made).await {
                 continue;
             }
             // A NIC that is gone is as good as down.
@@ -22,6 +22,19 @@ impl Collector<'_> {
             if self.is_used(ifindex, made).await {
                 let _ = self.host.set_state(ifindex, true).await;
             }
+        }
+    }
+
+    /// Whether somebody has given this device an address or made it a port, who then
+    /// reaches the host by it; so it is where that cannot be seen.
+    async fn is_the_hosts(&self, ifindex: u32) -> bool {
+        match self.host.link_by_index(ifindex).await {
+            Ok(Some(link)) if link.controller.is_none() => {
+                let has_address = self.host.has_global_address(ifindex).await;
+                has_address.unwrap_or(true)
+            }
+            Ok(None) => false,
+            Ok(Some(_)) | Err(_) => true,
         }
     }
 

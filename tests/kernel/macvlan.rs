@@ -1,5 +1,9 @@
 //! Children of a network card: modes, restarts, and what a parent refuses.
 
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 
@@ -118,8 +122,7 @@ fn a_parent_that_is_down_comes_up() {
         let container = lab.any_container();
         let annotations = ["pipework.parent=up0", "pipework.ip=10.0.0.5/24"];
         lab.attach(&container, &annotations).ok();
-        let flags = ip_json("link show up0")[0]["flags"].to_string();
-        assert!(flags.contains("\"UP\""), "{flags}");
+        assert!(is_up("up0"));
     });
 }
 
@@ -137,6 +140,77 @@ fn a_parent_that_was_down_is_down_again_after_a_refusal() {
         ];
         lab.attach(&container, &annotations).refused(16);
         before.assert_equal(&lab.snapshot(), "host");
+    });
+}
+
+fn is_up(nic: &str) -> bool {
+    let flags = ip_json(&format!("link show {nic}"))[0]["flags"].to_string();
+    flags.contains("\"UP\"")
+}
+
+/// A start is killed that has brought `up0` up, and its container; then `change` is
+/// made, and what the start left is cleared up.
+fn after_a_killed_start(lab: &Lab, change: impl Fn()) {
+    let _machine = lab.nic("up0");
+    ip("link set up0 down");
+    let container = lab.container("web");
+    let asked = [
+        "pipework.parent=up0",
+        // Nobody answers.
+        "pipework.ip=dhcp",
+        "pipework.dhcp.keep=false",
+        "pipework.dhcp.timeout=40s",
+    ];
+    let mut start = lab.begin(&container, &asked);
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_up("up0") {
+        assert!(Instant::now() < end, "up0 never came up");
+        sleep(Duration::from_millis(5));
+    }
+    start.kill().unwrap();
+    start.wait().unwrap();
+    container.end();
+    change();
+    lab.gc().ok();
+    assert!(Records::take().is_empty(), "{:?}", Records::take());
+}
+
+#[test]
+fn a_parent_that_a_killed_start_brought_up_goes_down_again() {
+    lab!(|lab| {
+        needs_macvlan!();
+        after_a_killed_start(lab, || {});
+        assert!(!is_up("up0"));
+    });
+}
+
+#[test]
+fn a_parent_that_a_killed_start_brought_up_stays_where_the_host_has_an_address_on_it() {
+    lab!(|lab| {
+        needs_macvlan!();
+        after_a_killed_start(lab, || {
+            ip("addr add 10.0.0.9/24 dev up0");
+        });
+        assert!(is_up("up0"));
+    });
+}
+
+#[test]
+fn a_parent_that_a_killed_start_brought_up_stays_where_the_host_made_it_a_port() {
+    lab!(|lab| {
+        needs_macvlan!();
+        lab.bridge("br9");
+        after_a_killed_start(lab, || {
+            // No bridge takes what has a macvlan, which goes a little after its
+            // namespace has.
+            let end = Instant::now() + Duration::from_secs(30);
+            let words = ["link", "set", "up0", "master", "br9"];
+            while !Command::new("ip").args(words).status().unwrap().success() {
+                assert!(Instant::now() < end, "up0 has a macvlan still");
+                sleep(Duration::from_millis(20));
+            }
+        });
+        assert!(is_up("up0"));
     });
 }
 

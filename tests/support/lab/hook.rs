@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -26,6 +26,22 @@ impl Lab {
     pub fn attach(&self, container: &Container, annotations: &[&str]) -> Outcome {
         let state = self.state(container, annotations);
         hook(&["--stage", "createRuntime"], state.to_string().as_bytes())
+    }
+
+    /// Begins what [`Lab::attach`] does; who kills it waits for it.
+    pub fn begin(&self, container: &Container, annotations: &[&str]) -> Child {
+        let state = self.state(container, annotations).to_string();
+        let mut hook = Command::new(PIPEWORK);
+        hook.args(["hook", "--stage", "createRuntime"]);
+        let null = || Stdio::null();
+        let hook = hook.stdin(Stdio::piped()).stdout(null()).stderr(null());
+        let mut hook = hook.spawn().unwrap();
+        hook.stdin
+            .take()
+            .unwrap()
+            .write_all(state.as_bytes())
+            .unwrap();
+        hook
     }
 
     /// Runs `pipework hook --stage poststop` for the container called `id`.
