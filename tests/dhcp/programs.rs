@@ -171,9 +171,9 @@ fn a_program_that_is_late_is_killed_with_all_that_it_started() {
         );
         let (host, container) = (lab.snapshot(), lab.container("web"));
         let guest = lab.snapshot_of(&container);
-        let all = alone(&[&asked, "pipework.dhcp.timeout=2s"]);
+        let all = alone(&[&asked, "pipework.dhcp.timeout=10s"]);
         let text = lab.attach(&container, &all).refused(22);
-        assert!(text.contains("it had none within 2 s"), "{text}");
+        assert!(text.contains("it had none within 10 s"), "{text}");
         assert!(told.has_run());
         assert_eq!(marked(&mark), 0);
         assert_eq!(lab.snapshot(), host);
@@ -193,13 +193,14 @@ fn a_program_ends_with_a_start_that_is_killed() {
             &format!("echo > {pipe}; exec setpriv --reuid 65534 --clear-groups sleep {mark}"),
         );
         let container = lab.container("web");
-        let asked = alone(&[&asked, "pipework.dhcp.timeout=30s"]);
-        let state = lab.state(&container, &asked).to_string();
-        let mut start = Command::new("timeout");
-        start.args(["--signal=KILL", "3", PIPEWORK]);
-        start.args(["hook", "--stage", "createRuntime"]);
-        feed(&mut start, state.as_bytes());
-        assert!(told.has_run(), "never started");
+        let mut start = lab.begin(&container, &alone(&[&asked, "pipework.dhcp.timeout=40s"]));
+        let end = Instant::now() + Duration::from_secs(30);
+        while !told.has_run() {
+            assert!(Instant::now() < end, "never started");
+            sleep(Duration::from_millis(20));
+        }
+        start.kill().unwrap();
+        start.wait().unwrap();
         let end = Instant::now() + Duration::from_secs(30);
         while marked(&mark) > 0 {
             assert!(Instant::now() < end, "it outlives the start");
