@@ -21,7 +21,7 @@
     clippy::indexing_slicing
 )]
 
-#[path = "../nri/rounds.rs"]
+#[path = "../shared/rounds.rs"]
 mod rounds;
 mod sniffer;
 #[path = "../../tests/support/mod.rs"]

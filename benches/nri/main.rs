@@ -1,6 +1,6 @@
 //! What the plugin adds to a pod: the time of an event beyond the attachment
 //! itself, a hundred pods at once against as many of the fewest netlink messages,
-//! and the memory that pods cost.
+//! and the memory of a plugin that has pods.
 //!
 //!     cargo bench --bench nri -- [ROUNDS]
 //!
@@ -9,9 +9,9 @@
 //! measurement of it, which a scrape tells. *floor* is floor.c, a process per pod.
 //!
 //! It fails when an event takes more than 0.5 ms beyond its attachment, a hundred
-//! pods take more than 1.25 times the floor's time, or 500 pods cost more than
-//! 10 MiB; `--quick`, on a machine that does other things meanwhile, when it is
-//! fifty times as much.
+//! pods take more than 1.25 times the floor's time, or the plugin is more than 10 MiB
+//! large with 500 pods; `--quick`, on a machine that does other things meanwhile, when
+//! either takes fifty times as long, and with 50 pods.
 
 // A bench fails by panicking.
 #![allow(
@@ -24,6 +24,7 @@
 #[allow(dead_code)]
 #[path = "../../tests/nri/mock.rs"]
 mod mock;
+#[path = "../shared/rounds.rs"]
 mod rounds;
 #[path = "../../tests/support/mod.rs"]
 mod support;
