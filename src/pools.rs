@@ -142,7 +142,7 @@ impl Pools {
         deadline: Deadline,
     ) -> Result<(IpNet, Option<IpAddr>), PoolError> {
         let pool = Locked::enter(&self.root, ask.pool, deadline)?;
-        let (range, address) = choose::choose(&pool, &pool.addresses()?, ask, is_gone)?;
+        let (range, address) = choose::choose(&pool, || pool.addresses(), ask, is_gone)?;
         pool.give(address, ask.owner, ask.holder)?;
         Ok((net(address, range), range.gateway()))
     }
@@ -151,13 +151,13 @@ impl Pools {
     /// who may not see the files has them taken for absent.
     pub fn preview(&self, ask: Ask<'_>) -> Result<(IpNet, Option<IpAddr>), PoolError> {
         let pool = Locked::peek(&self.root, ask.pool);
-        let used = match pool.addresses() {
+        let used = || match pool.addresses() {
             Err(PoolError::Io { source, .. }) if source.kind() == PermissionDenied => {
-                BTreeSet::new()
+                Ok(BTreeSet::new())
             }
-            used => used?,
+            used => used,
         };
-        let (range, address) = choose::choose(&pool, &used, ask, &|_| false)?;
+        let (range, address) = choose::choose(&pool, used, ask, &|_| false)?;
         Ok((net(address, range), range.gateway()))
     }
 

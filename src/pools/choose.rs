@@ -14,11 +14,12 @@ use crate::rt::Claim;
 /// looked through, and a subnet of IPv6 is never full.
 const MOST_REMEMBERED: usize = 4096;
 
-/// The address, and the range that it is of, where `used` have files. Nothing is
+/// The address, and the range that it is of. Which ones have files says `used`,
+/// which is asked only where the owner cannot have its own again. Nothing is
 /// written.
 pub(super) fn choose<'r>(
     pool: &Locked,
-    used: &BTreeSet<IpAddr>,
+    used: impl FnOnce() -> Result<BTreeSet<IpAddr>, PoolError>,
     ask: Ask<'r>,
     is_gone: IsGone<'_>,
 ) -> Result<(&'r PoolRange, IpAddr), PoolError> {
@@ -38,6 +39,7 @@ pub(super) fn choose<'r>(
     {
         return Ok((*range, address));
     }
+    let used = &used()?;
     if used.len() < MOST_REMEMBERED
         && let Some(found) = never_given(ask, used)
     {

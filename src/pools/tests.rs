@@ -68,6 +68,21 @@ impl Lan {
         given.map(|(net, _)| net.addr())
     }
 
+    /// What is chosen where the pool cannot be listed.
+    fn chosen_blind(&self, name: &str, cookie: u64) -> Result<IpAddr, PoolError> {
+        let (owner, holder) = (owner(name), life(cookie));
+        let ask = Ask {
+            pool: &self.pool,
+            ranges: &[&self.range],
+            owner: &owner,
+            holder: &holder,
+            avoid: &[],
+        };
+        let pool = Locked::peek(&self.pools.root, &self.pool);
+        let none = || Err(PoolError::TooMany(self.pools.root.clone()));
+        choose::choose(&pool, none, ask, &|_| true).map(|(_, address)| address)
+    }
+
     fn given(&self, name: &str, cookie: u64) -> IpAddr {
         self.asked(name, cookie, &|_| false).unwrap()
     }
@@ -194,6 +209,15 @@ fn a_folder_that_cannot_be_listed_is_an_error_and_not_empty() {
         avoid: &[],
     });
     assert!(matches!(given, Err(PoolError::Io { .. })), "{given:?}");
+}
+
+#[test]
+fn an_owner_has_its_address_again_although_there_are_too_many_to_look_at() {
+    let lan = Lan::of("10.0.0.0/24");
+    let address = lan.given("web", 1);
+    assert_eq!(lan.chosen_blind("web", 2).unwrap(), address);
+    let refused = lan.chosen_blind("db", 3);
+    assert!(matches!(refused, Err(PoolError::TooMany(_))), "{refused:?}");
 }
 
 #[test]
