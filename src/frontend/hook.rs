@@ -300,21 +300,12 @@ pub(super) fn tell(error: &Error, state: Option<&State>) -> String {
 
 /// The name that people know the container by.
 fn name_of(state: &State) -> String {
-    let mut annotations = state.annotations();
-    let given = annotations.find(|(key, _)| is_key_of_name(key));
+    let mut all = state.annotations();
+    let given = all.find(|(key, _)| annotations::names_the_container(key));
     match given.map(|(_, name)| name.trim()) {
         // Whatever it is, somebody will look at it on a terminal.
         Some(name) => name.chars().filter(|c| !c.is_control()).take(253).collect(),
         None => engine::name_of(&state.id, &state.bundle).name,
-    }
-}
-
-/// `pipework.name`, or the same with the number of an interface.
-fn is_key_of_name(key: &str) -> bool {
-    let field = key.strip_prefix("pipework.").unwrap_or_default();
-    match field.split_once('.') {
-        Some((number, field)) => field == "name" && number.bytes().all(|b| b.is_ascii_digit()),
-        None => field == "name",
     }
 }
 
@@ -324,6 +315,22 @@ mod tests {
 
     use super::*;
     use crate::attach::UNDO_TIME;
+
+    #[test]
+    fn a_container_is_called_what_any_of_its_interfaces_is_given_as_name() {
+        let named = |key: &str| {
+            let text = format!(
+                r#"{{"id": "c", "status": "creating", "bundle": "/none", "annotations": {{"{key}": "web"}}}}"#
+            );
+            name_of(&serde_json::from_str(&text).unwrap()) == "web"
+        };
+        for key in ["pipework.name", "pipework.1.name", "pipework.lan.name"] {
+            assert!(named(key), "{key}");
+        }
+        for key in ["name", "pipework.lan.ifname", "io.podman.name"] {
+            assert!(!named(key), "{key}");
+        }
+    }
 
     #[test]
     fn our_own_deadlines_end_before_those_of_the_installed_hooks() {

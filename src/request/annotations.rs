@@ -41,6 +41,12 @@ pub fn is_ours(key: &str) -> bool {
     key.starts_with(PREFIX)
 }
 
+/// Does this annotation say what the container is called? Of whichever of its
+/// interfaces it stands.
+pub fn names_the_container(key: &str) -> bool {
+    is_ours(key) && key::parse(key).is_ok_and(|parts| parts.field.stem() == "name")
+}
+
 /// What the annotations ask for where no network is defined; `None` when none
 /// of them is ours.
 pub fn parse<'a>(
