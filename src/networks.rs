@@ -10,7 +10,7 @@ mod file;
 use std::path::{Path, PathBuf};
 
 use crate::request::annotations::check_profile;
-use crate::request::{NetworkName, Profile, RequestError};
+use crate::request::{NetworkName, Profile, RequestError, near};
 use crate::trust::{self, FileError};
 
 /// Where the networks are.
@@ -114,12 +114,9 @@ pub fn names(directory: &Path) -> Vec<NetworkName> {
 
 /// The network that is called most like this one.
 fn similar(directory: &Path, wanted: &NetworkName) -> Option<NetworkName> {
-    let most = (wanted.as_str().len() / 3).clamp(1, 3);
-    let distance = |name: &NetworkName| strsim::osa_distance(name.as_str(), wanted.as_str());
-    let names = names(directory).into_iter();
-    let near = names.map(|name| (distance(&name), name));
-    let near = near.filter(|(distance, _)| *distance <= most);
-    near.min().map(|(_, name)| name)
+    let names = names(directory);
+    let meant = near(wanted.as_str(), names.iter().map(NetworkName::as_str))?;
+    names.iter().find(|name| name.as_str() == meant).cloned()
 }
 
 #[cfg(test)]

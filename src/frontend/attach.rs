@@ -48,10 +48,16 @@ pub fn run(given: &Given) -> Option<u8> {
 pub(super) fn pairs<'a>(words: impl Iterator<Item = &'a str>) -> Option<Vec<(String, String)>> {
     words
         .map(|word| {
-            let (key, value) = word.split_once('=')?;
-            Some((full_key(key), value.to_owned()))
+            let (key, value) = split(word)?;
+            Some((full_key(&key), value))
         })
         .collect()
+}
+
+/// The same with the key as it is written.
+pub(super) fn split(word: &str) -> Option<(String, String)> {
+    let (key, value) = word.split_once('=')?;
+    Some((key.to_owned(), value.to_owned()))
 }
 
 fn full_key(key: &str) -> String {

@@ -7,7 +7,7 @@
 use crate::error::ExitCode;
 use crate::frontend::commands::{self, Command, help, named, usage_of};
 use crate::frontend::completions::completions;
-use crate::frontend::given::Given;
+use crate::frontend::given::{Fault, Given};
 use crate::frontend::{
     attach, check, classic, daemon, detach, docker_plugin, doctor, gc, graph, hook, install,
     leases, list, networks, nri, plan, runtime, uplink, why,
@@ -62,10 +62,11 @@ fn run_command(name: &str, rest: &[&str]) -> u8 {
     };
     match Given::read(command, rest) {
         Ok(given) if given.wants_help => print(&command.usage()),
-        Ok(given) => {
-            done(name, &given).unwrap_or_else(|| usage(&unclear(command, &given), &command.usage()))
-        }
-        Err(fault) => usage(&format!("pipework: {fault}\n"), &command.usage()),
+        Ok(given) => done(name, &given).unwrap_or_else(|| match given.fault(command) {
+            Some(fault) => wrong(&fault, command),
+            None => usage("", &command.usage()),
+        }),
+        Err(fault) => wrong(&fault, command),
     }
 }
 
@@ -115,21 +116,8 @@ fn explain(field: Option<&str>) -> u8 {
     }
 }
 
-/// Which words a command cannot do with; nothing where there are none, and its
-/// usage shows what it lacks.
-fn unclear(command: &Command, given: &Given) -> String {
-    let words = given.words();
-    let fields = words.get(1..).unwrap_or_default();
-    if words.is_empty() {
-        String::new()
-    } else if !command.arguments.contains("FIELD=VALUE") {
-        let (name, words) = (command.name, words.join(" "));
-        format!("pipework: {name} does not take these words: {words}\n")
-    } else if let Some(word) = fields.iter().find(|word| !word.contains('=')) {
-        format!("pipework: {word} is no FIELD=VALUE\n")
-    } else {
-        "pipework: no field is given; `pipework keys` lists them\n".to_owned()
-    }
+fn wrong(fault: &Fault, command: &Command) -> u8 {
+    usage(&format!("pipework: {fault}\n"), &command.usage())
 }
 
 /// Says what is wrong, and how it is meant.

@@ -3,6 +3,7 @@
 
 mod table;
 
+use crate::request::near;
 pub use table::{COMMANDS, UPLINK};
 
 /// The width of options in the help of one command, in characters.
@@ -161,17 +162,6 @@ a beginning of its id; ENGINE:NAME; pid:N; netns:NAME; the path of a network nam
 /// The command that was most likely meant by a word that is none.
 pub fn suggest(word: &str) -> Option<&'static str> {
     near(word, COMMANDS.iter().map(|command| command.name))
-}
-
-/// The one of `names` that was most likely meant: one slip in a short one, more
-/// in a longer one.
-pub(super) fn near(word: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let most = (word.len() / 3).clamp(1, 2);
-    names
-        .map(|name| (strsim::osa_distance(name, word), name))
-        .filter(|(distance, name)| *distance <= most && *distance * 2 < name.len())
-        .min()
-        .map(|(_, name)| name)
 }
 
 /// `--help`.

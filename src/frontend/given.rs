@@ -6,7 +6,8 @@
 
 use lexopt::{Arg, Parser};
 
-use super::commands::{Command, Opt, Value, near};
+use super::commands::{Command, Opt, Value};
+use crate::request::near;
 
 /// The words behind a command.
 #[derive(Debug, Default)]
@@ -66,7 +67,46 @@ pub enum Fault {
         /// What it is.
         value: String,
     },
+    /// Each is fine without the other.
+    #[error("{first} does not go together with {second}")]
+    Together {
+        /// An option.
+        first: &'static str,
+        /// Another one, or a word.
+        second: String,
+    },
+    /// An option of some of a command's words, and none of them stands there.
+    #[error("{option} is for {wanted} alone")]
+    Needs {
+        /// The option.
+        option: &'static str,
+        /// The words.
+        wanted: &'static str,
+    },
+    /// A field lacks its value.
+    #[error("{0} is no FIELD=VALUE")]
+    NoField(String),
+    /// Fields are needed.
+    #[error("no field is given; `pipework keys` lists them")]
+    NoFields,
+    /// The command has no such words, or not so many.
+    #[error("{command} does not take these words: {words}")]
+    Words {
+        /// The command.
+        command: &'static str,
+        /// As they were written.
+        words: String,
+    },
 }
+
+/// Options of a command that contradict each other, or any word.
+const APART: [(&str, &str, Option<&str>); 5] = [
+    ("install", "--nri", Some("--runtime")),
+    ("install", "--undo", Some("--verify")),
+    ("detach", "--all", None),
+    ("leases", "--json", None),
+    ("keys", "--markdown", None),
+];
 
 impl Given {
     /// Reads the words behind `command`.
@@ -95,6 +135,49 @@ impl Given {
             let value = value_of(option, &mut parser)?;
             given.options.push((option.name, value));
         }
+    }
+
+    /// Why `command` does not take what is given although each of it is known; `None`
+    /// where it lacks something, which its usage shows.
+    pub fn fault(&self, command: &'static Command) -> Option<Fault> {
+        let words = self.words();
+        let takes_fields = command.arguments.contains("FIELD=VALUE");
+        let fields = words.get(1..).unwrap_or_default().iter().copied();
+        let mut fields = fields.chain(self.values("--annotation"));
+        if let Some(fault) = self.contradiction(command) {
+            Some(fault)
+        } else if takes_fields && let Some(word) = fields.find(|word| !word.contains('=')) {
+            Some(Fault::NoField(word.to_owned()))
+        } else if words.is_empty() {
+            None
+        } else if takes_fields {
+            Some(Fault::NoFields)
+        } else {
+            Some(Fault::Words {
+                command: command.name,
+                words: words.join(" "),
+            })
+        }
+    }
+
+    fn contradiction(&self, command: &Command) -> Option<Fault> {
+        let words = self.words();
+        let of_it = APART.iter().filter(|(name, ..)| *name == command.name);
+        let mut given = of_it.filter(|(_, first, _)| self.has(first));
+        let together = given.find_map(|(_, first, second)| {
+            let second = match second {
+                Some(option) => self.has(option).then_some(*option),
+                None => words.first().copied(),
+            };
+            let second = second?.to_owned();
+            Some(Fault::Together { first, second })
+        });
+        let is_dockers = words.iter().any(|word| ["docker", "all"].contains(word));
+        let lacks = self.has("--set-as-default") && !words.is_empty() && !is_dockers;
+        together.or(lacks.then_some(Fault::Needs {
+            option: "--set-as-default",
+            wanted: "docker",
+        }))
     }
 
     /// Whether an option was written.

@@ -55,10 +55,8 @@ pub fn run(given: &Given) -> Option<u8> {
     };
     let mut pairs = attach::pairs(fields.iter().copied())?;
     // As they are: a key of somebody else tells who asks.
-    pairs.extend(given.values("--annotation").map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (key.to_owned(), value.to_owned())
-    }));
+    let annotations: Option<Vec<_>> = given.values("--annotation").map(attach::split).collect();
+    pairs.extend(annotations?);
     let deadline = Deadline::after(TIME);
     let done = match (container, pairs.is_empty()) {
         (Some(_), true) => return None,

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::NetworkError;
 use crate::request::keys::{self, Scope};
 use crate::request::network::{Open, Profile, ProfileField};
-use crate::request::{NetworkName, PoolRange};
+use crate::request::{NetworkName, PoolRange, near};
 use crate::trust::text::{self, position};
 
 /// Fields whose lists are separated by `;` in an annotation.
@@ -136,10 +136,8 @@ impl Reader<'_> {
 /// Fails for what is no field, or none of a network.
 fn is_field_of_networks(name: &str) -> Result<(), String> {
     let Some(key) = keys::lookup(name) else {
-        let words = keys::suggest(name).into_iter();
-        let own = ["open", "pool"];
-        let own = own.into_iter().find(|w| strsim::osa_distance(w, name) == 1);
-        let meant = words.chain(own).next();
+        let own = || near(name, ["open", "pool"].into_iter());
+        let meant = keys::suggest(name).or_else(own);
         let meant = meant.map_or(String::new(), |word| format!("; did you mean {word}"));
         return Err(format!("{name:?} is no field of an annotation{meant}"));
     };
@@ -225,12 +223,8 @@ fn range(table: &DeTable<'_>, place: &Spanned<DeValue<'_>>) -> Result<PoolRange,
             "range" => ranges = list(value)?,
             "exclude" => excluded = list(value)?,
             other => {
-                let near = OF_POOL
-                    .iter()
-                    .map(|word| (strsim::osa_distance(word, other), word));
-                let near = near.filter(|(distance, _)| *distance <= 2).min();
-                let meant =
-                    near.map_or(String::new(), |(_, word)| format!("; did you mean {word}"));
+                let meant = near(other, OF_POOL.iter().copied());
+                let meant = meant.map_or(String::new(), |word| format!("; did you mean {word}"));
                 let what = format!("{other:?} is none of {}{meant}", OF_POOL.join(", "));
                 return Err(fault(key, what));
             }

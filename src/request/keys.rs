@@ -9,6 +9,7 @@ mod later;
 mod now;
 mod text;
 
+use super::near::near;
 pub use form::{Form, FormMismatch};
 pub use text::{markdown_table, text};
 
@@ -119,14 +120,8 @@ pub fn suggest(name: &str) -> Option<&'static str> {
     if let Some((_, field)) = OTHER_WORDS.iter().find(|(word, _)| *word == wanted) {
         return Some(field);
     }
-    // One slip in a short name, more in a longer one.
-    let most = (wanted.len() / 3).clamp(1, 3);
-    all()
-        .filter(|key| !key.is_open())
-        .map(|key| (strsim::osa_distance(key.name, &wanted), key.name))
-        .filter(|(distance, field)| *distance <= most && *distance < field.len())
-        .min()
-        .map(|(_, field)| field)
+    let names = all().filter(|key| !key.is_open()).map(|key| key.name);
+    near(&wanted, names)
 }
 
 /// Builds a table of [`Key`]s; an empty default stands for none.

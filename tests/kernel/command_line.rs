@@ -9,6 +9,49 @@ use crate::policy;
 use crate::support::lab::{PIPEWORK, has, ip, lab};
 use crate::support::skip;
 
+#[track_caller]
+fn assert_refused(words: &str, said: &str) {
+    let outcome = pipework(words);
+    let text = outcome.stderr();
+    assert_eq!(outcome.code(), Some(2), "{words}: {text}");
+    assert!(text.starts_with(said), "{words}: {text}");
+    assert!(outcome.0.stdout.is_empty(), "{words}");
+}
+
+#[test]
+fn words_that_contradict_each_other_or_lack_their_value_are_named() {
+    lab!(|_lab| {
+        for (words, said) in [
+            (
+                "install containerd --nri --runtime",
+                "pipework: --nri does not go together with --runtime\nusage: pipework install",
+            ),
+            (
+                "install docker --undo --verify",
+                "pipework: --undo does not go together with --verify\nusage: pipework install",
+            ),
+            (
+                "install podman --set-as-default",
+                "pipework: --set-as-default is for docker alone\nusage: pipework install",
+            ),
+            (
+                "detach web --all",
+                "pipework: --all does not go together with web\nusage: pipework detach",
+            ),
+            (
+                "attach web --annotation bad",
+                "pipework: bad is no FIELD=VALUE\nusage: pipework attach",
+            ),
+            (
+                "plan --annotation bad",
+                "pipework: bad is no FIELD=VALUE\nusage: pipework plan",
+            ),
+        ] {
+            assert_refused(words, said);
+        }
+    });
+}
+
 #[test]
 fn a_command_with_words_that_it_does_not_have_says_which_and_how_it_is_called() {
     lab!(|_lab| {
@@ -77,11 +120,7 @@ fn a_command_with_words_that_it_does_not_have_says_which_and_how_it_is_called() 
             ),
             ("why", "usage: pipework why"),
         ] {
-            let outcome = pipework(words);
-            let text = outcome.stderr();
-            assert_eq!(outcome.code(), Some(2), "{words}: {text}");
-            assert!(text.starts_with(said), "{words}: {text}");
-            assert!(outcome.0.stdout.is_empty(), "{words}");
+            assert_refused(words, said);
         }
     });
 }
