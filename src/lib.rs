@@ -25,6 +25,7 @@ pub mod dhcp;
 pub mod docker;
 pub mod error;
 pub mod frontend;
+pub mod gate;
 pub mod hint;
 pub mod host;
 pub mod keeper;

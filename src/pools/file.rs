@@ -6,7 +6,6 @@ use std::io::{self, ErrorKind, Write as _};
 use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -16,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::PoolError;
 use crate::deadline::Deadline;
+use crate::gate::{Gate, Pass};
 use crate::rt::{Claim, Holder, Owner, PoolName};
 use crate::sys::clock::seconds_since_1970;
 
@@ -48,50 +48,12 @@ pub(super) struct Locked {
     gives: bool,
     // Before the turn: who comes next finds the lock free.
     _lock: Option<Flock<File>>,
-    _turn: Option<Turn>,
+    _turn: Option<Pass<'static>>,
 }
 
 /// One thread of this process at a time asks for the lock of a pool. The others
 /// are woken here; who waits for the lock itself has to ask again and again.
-#[derive(Debug)]
-struct Turn(&'static Gate);
-
-#[derive(Debug)]
-struct Gate {
-    is_taken: Mutex<bool>,
-    freed: Condvar,
-}
-
-/// Pools share them, by a number that their names add up to.
-static GATES: [Gate; 16] = [const {
-    Gate {
-        is_taken: Mutex::new(false),
-        freed: Condvar::new(),
-    }
-}; 16];
-
-impl Turn {
-    /// Waits until nobody else has it; `None` if that is not before the deadline.
-    fn wait(pool: &PoolName, deadline: Deadline) -> Option<Self> {
-        let sum: usize = pool.as_str().bytes().map(usize::from).sum();
-        let gate = GATES.get(sum % GATES.len())?;
-        let is_taken = gate.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut is_taken, _) = gate
-            .freed
-            .wait_timeout_while(is_taken, deadline.remaining(), |is_taken| *is_taken)
-            .unwrap_or_else(PoisonError::into_inner);
-        // Not `then_some`: what it would drop takes the gate from who has it.
-        (!std::mem::replace(&mut *is_taken, true)).then(|| Self(gate))
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let Self(gate) = self;
-        *gate.is_taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        gate.freed.notify_one();
-    }
-}
+static ASKING: Gate = Gate::new();
 
 fn digest(owner: &Owner) -> [u8; 16] {
     let Owner {
@@ -127,7 +89,9 @@ impl Locked {
         deadline: Deadline,
     ) -> Result<Self, PoolError> {
         let locked = || PoolError::Locked { pool: pool.clone() };
-        let turn = Turn::wait(pool, deadline).ok_or_else(locked)?;
+        let turn = ASKING
+            .enter_until(pool.as_str(), deadline)
+            .ok_or_else(locked)?;
         let directory = root.join(pool.as_str());
         let io = |path: &Path| {
             let path = path.to_owned();

@@ -16,6 +16,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             // The protocol of dockerd's plugins.
             "docker",
             "error",
+            // Who works on which of Docker's.
+            "gate",
             "hint",
             "host",
             "keeper",
@@ -146,7 +148,15 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     // An address is held for as long as a record speaks of it.
     (
         "pools",
-        &["deadline", "record", "reference", "request", "rt", "sys"],
+        &[
+            "deadline",
+            "gate",
+            "record",
+            "reference",
+            "request",
+            "rt",
+            "sys",
+        ],
     ),
     ("trust", &[]),
     // A lease that is kept is a client's configuration and state.
@@ -196,6 +206,7 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rt", &["request"]),
     ("reference", &[]),
     ("deadline", &[]),
+    ("gate", &["deadline"]),
     ("logging", &[]),
     (
         "error",

@@ -4,10 +4,9 @@
 //! Whatever is answered was written down before. A call may come again, since
 //! dockerd repeats what was not answered; then it is answered the same.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
 use serde_json::Value;
@@ -22,9 +21,10 @@ use crate::docker::message::{
     OfAddress, OfEndpoint, OfNetwork, ReleasePool, RequestPool,
 };
 use crate::docker::settings::{Settings, usual_prefix};
-use crate::docker::state::{DIRECTORY, Network, State, Subnet};
+use crate::docker::state::{DIRECTORY, Network, PoolFile, State, Subnet};
 use crate::error::Error;
 use crate::frontend::telling;
+use crate::gate::{Gate, Pass};
 
 /// Who answers dockerd.
 #[derive(Debug)]
@@ -33,7 +33,9 @@ pub struct Driver {
     pub(super) state: State,
     /// Whose addresses are given by this process.
     pub(super) givers: ipam::Giver,
-    busy: Busy,
+    /// Endpoints and networks: dockerd may repeat a call while the first is still at
+    /// work.
+    busy: Gate,
     /// Held while a name or a pool is chosen, until it is written down.
     choosing: Mutex<()>,
 }
@@ -49,7 +51,7 @@ impl Driver {
         Ok(Self {
             state: State::open(folder)?,
             givers: ipam::Giver::start(),
-            busy: Busy::default(),
+            busy: Gate::new(),
             choosing: Mutex::default(),
         })
     }
@@ -66,12 +68,12 @@ impl Driver {
     }
 
     /// Waits until nobody else works on an endpoint or a network.
-    pub(super) fn enter<'a>(&'a self, id: &'a str) -> Turn<'a> {
+    pub(super) fn enter(&self, id: &str) -> Pass<'_> {
         self.busy.enter(id)
     }
 
     /// The same, but not for longer than `deadline`; then there is no turn.
-    pub(super) fn enter_until<'a>(&'a self, id: &'a str, deadline: Deadline) -> Option<Turn<'a>> {
+    pub(super) fn enter_until(&self, id: &str, deadline: Deadline) -> Option<Pass<'_>> {
         self.busy.enter_until(id, deadline)
     }
 
@@ -205,8 +207,13 @@ impl Plugin for Driver {
     }
 
     fn release_pool(&self, asked: &ReleasePool) -> Result<(), Refusal> {
-        let _choosing = self.choosing();
-        or_refused(self.givers.release_pool(&self.state, asked))
+        let forgotten = {
+            let _choosing = self.choosing();
+            self.state.forget::<PoolFile>(&asked.pool)
+        };
+        or_refused(forgotten.map_err(DockerError::from))?;
+        // Its files may be locked for a while, and nobody chooses it any more.
+        or_refused(ipam::end(&asked.pool))
     }
 
     fn request_address(&self, asked: &OfAddress) -> Result<GivenAddress, Refusal> {
@@ -215,52 +222,6 @@ impl Plugin for Driver {
 
     fn release_address(&self, asked: &OfAddress) -> Result<(), Refusal> {
         or_refused(self.givers.release_address(asked))
-    }
-}
-
-/// What is being worked on now: dockerd may repeat a call while the first is
-/// still at work.
-#[derive(Debug, Default)]
-struct Busy {
-    ids: Mutex<BTreeSet<String>>,
-    freed: Condvar,
-}
-
-/// A turn at one id, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Turn<'a> {
-    busy: &'a Busy,
-    id: &'a str,
-}
-
-impl Busy {
-    fn enter<'a>(&'a self, id: &'a str) -> Turn<'a> {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        while !ids.insert(id.to_owned()) {
-            ids = self.freed.wait(ids).unwrap_or_else(PoisonError::into_inner);
-        }
-        Turn { busy: self, id }
-    }
-
-    fn enter_until<'a>(&'a self, id: &'a str, deadline: Deadline) -> Option<Turn<'a>> {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        while !ids.insert(id.to_owned()) {
-            if deadline.has_passed() {
-                return None;
-            }
-            let waited = self.freed.wait_timeout(ids, deadline.remaining());
-            (ids, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        Some(Turn { busy: self, id })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut ids = self.busy.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.remove(self.id);
-        drop(ids);
-        self.busy.freed.notify_all();
     }
 }
 

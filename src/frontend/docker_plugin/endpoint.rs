@@ -190,8 +190,13 @@ fn rival<'o>(
     // Of a name that somebody chose it is not known: the other may be about to begin.
     let may_begin = is_chosen && other.sandbox.is_none() && place::is_of_now(other);
     match may_begin || !place::is_dead(other) {
-        true => Err(DockerError::NameTaken {
-            name: other.name.clone(),
+        true => Err(match other.addresses.first() {
+            Some(address) if !is_chosen => DockerError::AddressTaken {
+                address: address.addr(),
+            },
+            Some(_) | None => DockerError::NameTaken {
+                name: other.name.clone(),
+            },
         }),
         false => Ok(Some(other)),
     }

@@ -1,6 +1,7 @@
 //! Why a call of dockerd is refused, or the plugin does not run.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::docker::settings::SettingsError;
@@ -58,6 +59,12 @@ pub enum DockerError {
     NameTaken {
         /// The name.
         name: String,
+    },
+    /// An address is given anew while the interface that had it has not ended.
+    #[error("another container still has {address}")]
+    AddressTaken {
+        /// The address.
+        address: IpAddr,
     },
     /// Another call has not come to its end.
     #[error("{name} is still being made or ended")]
@@ -148,6 +155,10 @@ impl DockerError {
             Self::Settings(error) => (Request, error.hint()),
             Self::TwoWays { .. } => (Request, hint("add --ipam-driver null, or leave ip out")),
             Self::NameTaken { .. } => (Request, hint("give each a name of its own")),
+            Self::AddressTaken { .. } => (
+                Request,
+                hint("end it first: docker network inspect shows who is there"),
+            ),
             Self::Route { .. } => (Request, hint("write DESTINATION via ROUTER")),
             Self::State(StateError::Newer { .. }) => {
                 (Record, hint("install the release that wrote it"))

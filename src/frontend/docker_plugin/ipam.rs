@@ -16,7 +16,7 @@ use super::endpoint::TIME;
 use super::error::DockerError;
 use super::released::{self, REPEATED_FOR, Released};
 use crate::deadline::Deadline;
-use crate::docker::message::{GivenAddress, GivenPool, OfAddress, ReleasePool, RequestPool};
+use crate::docker::message::{GivenAddress, GivenPool, OfAddress, RequestPool};
 use crate::docker::state::{Endpoint, PoolFile, State};
 use crate::error::Error;
 use crate::pools::{Ask, PoolError, Pools};
@@ -77,6 +77,12 @@ pub(super) fn lasting(what: &str) -> Holder {
     Holder::Lasting {
         id: what.to_owned(),
     }
+}
+
+/// Ends the pool called `id` with all that is in it.
+pub(super) fn end(id: &str) -> Result<(), Error> {
+    let ended = Pools::of_this_host().end(&name_of(id)?, Deadline::after(TIME));
+    ended.map_err(pool_error)
 }
 
 impl Giver {
@@ -145,16 +151,6 @@ impl Giver {
         };
         let mut pools = state.all::<PoolFile>().into_iter().flatten();
         pools.find(|pool| is_it(pool) && is_unused(pool))
-    }
-
-    pub(super) fn release_pool(&self, state: &State, asked: &ReleasePool) -> Result<(), Error> {
-        let name = name_of(&asked.pool)?;
-        let ended = Pools::of_this_host().end(&name, Deadline::after(TIME));
-        ended.map_err(pool_error)?;
-        state
-            .forget::<PoolFile>(&asked.pool)
-            .map_err(DockerError::from)?;
-        Ok(())
     }
 
     pub(super) fn request_address(

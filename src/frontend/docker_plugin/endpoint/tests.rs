@@ -99,6 +99,24 @@ fn the_file_on_which_a_namespace_was_mounted_is_no_container() {
 }
 
 #[test]
+fn an_address_that_a_living_container_has_is_refused_to_another() {
+    let folder = Folder::new("address");
+    let driver = Driver::at(&folder.0).unwrap();
+    let addresses = ["10.0.0.5/24".parse().unwrap()];
+    let with = (&Settings::default(), addresses.as_slice());
+    let mut first = begin(&driver, &network(), &asked("first"), with).unwrap();
+    // As if it were in a container; loopback is everywhere.
+    first.sandbox = Some(PathBuf::from("/proc/self/ns/net"));
+    first.ifindex = 1;
+    driver.state.write(&first).unwrap();
+    let second = begin(&driver, &network(), &asked("second"), with);
+    assert_eq!(
+        second.unwrap_err().to_string(),
+        "another container still has 10.0.0.5"
+    );
+}
+
+#[test]
 fn a_name_that_a_living_container_has_is_refused_to_another() {
     let folder = Folder::new("name");
     let driver = Driver::at(&folder.0).unwrap();
