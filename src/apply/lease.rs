@@ -33,8 +33,8 @@ pub enum LeaseError {
         /// How long the run goes on.
         left: Duration,
     },
-    /// Its hardware is no Ethernet.
-    #[error("{ifname} is no Ethernet, and DHCP is spoken on Ethernet only")]
+    /// Its hardware address is nobody's own.
+    #[error("{ifname} has a hardware address that no client can have")]
     Hardware {
         /// The interface.
         ifname: IfName,

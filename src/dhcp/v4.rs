@@ -71,7 +71,7 @@ pub struct Config {
 
 impl Config {
     /// A client that says who it is and nothing else, probes nothing and listens to
-    /// every server.
+    /// every server: what tests begin with. A container's is the plan's.
     pub fn new(hardware: Hardware, client_id: Vec<u8>) -> Self {
         Self {
             hardware,

@@ -4,9 +4,9 @@
 //! Whatever ends us, it ends: the first process of its PID namespace is ourselves
 //! by another name ([`keep`]), which reads from a pipe that only we can write to,
 //! and goes at its end. What the kernel offers instead (PR_SET_PDEATHSIG) is lost
-//! when a program changes its user. It has a mount namespace too, where /run is
-//! its own, what it writes there nobody else sees, and no other file can be written
-//! to. No environment, no standard streams, no shell; what it has to say another program
+//! when a program changes its user. It has a mount namespace too: but for /run and
+//! dhcpcd's folders, which go with it, and /proc, it can write to no file. No
+//! environment, no standard streams, no shell; what it has to say another program
 //! says for it, ourselves by the name `reporter`, into a pipe.
 
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -61,18 +61,10 @@ pub struct Launch {
     pub patience: Duration,
 }
 
-/// A running program; dropped, it and all that it started is killed.
+/// A running program; dropped, also on its way to who no longer waits for it, it and
+/// all that it started is killed.
 #[derive(Debug)]
 pub struct Program {
-    running: Running,
-    /// The thread that it lives with ends when this goes.
-    _alive: Sender<()>,
-}
-
-/// Its process, which ends wherever this is dropped, also on its way to who no longer
-/// waits for it.
-#[derive(Debug)]
-struct Running {
     child: Child,
     pidfd: OwnedFd,
     pipe: File,
@@ -88,13 +80,9 @@ impl Program {
         // program for its own.
         raw::default_signal(Signal::SIGCHLD)?;
         let patience = launch.patience;
-        let (alive, until_gone) = channel();
         let (told, started) = channel();
-        let live = move || {
-            // Where nobody waits any more it ends as its standard input does.
-            let _ = told.send(begin(&launch));
-            live_until(&until_gone);
-        };
+        // What nobody waits for any more is dropped here.
+        let live = move || drop(told.send(begin(&launch)));
         let thread = thread::Builder::new().name("program".to_owned());
         // A thread begins in the namespace that its maker is in.
         netns.inside(home, || thread.spawn(live))??;
@@ -102,22 +90,18 @@ impl Program {
             RecvTimeoutError::Timeout => io::ErrorKind::TimedOut,
             RecvTimeoutError::Disconnected => io::ErrorKind::BrokenPipe,
         };
-        let running = started.recv_timeout(patience).map_err(none)??;
-        Ok(Self {
-            running,
-            _alive: alive,
-        })
+        started.recv_timeout(patience).map_err(none)?
     }
 
     /// What to poll for reading: reports, and its end.
     pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.running.pipe.as_fd(), self.running.pidfd.as_fd()]
+        [self.pipe.as_fd(), self.pidfd.as_fd()]
     }
 
     /// Fills `buffer` with reports, and returns how many bytes; none when there
     /// is nothing to read.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.running.pipe.read(buffer) {
+        match self.pipe.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             other => other,
         }
@@ -125,11 +109,11 @@ impl Program {
 
     /// How it ended, if it has.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.running.child.try_wait()
+        self.child.try_wait()
     }
 }
 
-impl Drop for Running {
+impl Drop for Program {
     fn drop(&mut self) {
         end(&mut self.child);
     }
@@ -165,11 +149,6 @@ pub fn keep(words: &[OsString]) -> u8 {
         .unwrap_or(FAILED)
 }
 
-fn live_until(gone: &Receiver<()>) {
-    // Nothing is ever sent: it ends when the other side goes.
-    let _ = gone.recv();
-}
-
 /// Where `path` leads to, if nobody but root can have put anything else there.
 fn trusted(path: &Path) -> io::Result<PathBuf> {
     let found = fs::canonicalize(path)?;
@@ -198,7 +177,7 @@ fn trusted(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Leaves every namespace but that of the network, and starts the program.
-fn begin(launch: &Launch) -> io::Result<Running> {
+fn begin(launch: &Launch) -> io::Result<Program> {
     let path = trusted(&launch.path)?;
     netns::leave_mounts_and_processes()?;
     let none = None::<&str>;
@@ -240,7 +219,7 @@ fn begin(launch: &Launch) -> io::Result<Running> {
     let mut child = command.spawn()?;
     let pid = i32::try_from(child.id()).unwrap_or_default();
     match raw::pidfd_open(pid) {
-        Ok(pidfd) => Ok(Running { child, pidfd, pipe }),
+        Ok(pidfd) => Ok(Program { child, pidfd, pipe }),
         Err(error) => {
             end(&mut child);
             Err(error)

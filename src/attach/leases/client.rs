@@ -241,7 +241,7 @@ impl Leasing<'_> {
             // it would answer in vain.
             let _ = self.kernel.host.settle_carrier(&ask.uplink_name);
         }
-        let client = match (&ask.client, last) {
+        match (&ask.client, last) {
             (LeaseClient::V4 { config, .. }, Last::V4(last)) => {
                 self.client4(ask, config, Some(last))
             }
@@ -250,15 +250,11 @@ impl Leasing<'_> {
             }
             (LeaseClient::V6 { config, .. }, last) => {
                 six::await_link_local(self, ask).await?;
-                six::client(self, ask, config, last).map(|client| Client::V6(Box::new(client)))
+                let client = six::client(self, ask, config, last);
+                let client = client.map_err(|source| broken(ask, source))?;
+                Ok(Client::V6(Box::new(client)))
             }
-        };
-        client.map_err(|source| match source.kind() {
-            std::io::ErrorKind::Unsupported => LeaseError::Hardware {
-                ifname: ask.ifname.clone(),
-            },
-            _ => broken(ask, source),
-        })
+        }
     }
 
     fn client4(
@@ -266,21 +262,25 @@ impl Leasing<'_> {
         ask: &LeaseAsk,
         config: &Config,
         last: Option<&Remembered>,
-    ) -> std::io::Result<Client> {
+    ) -> Result<Client, LeaseError> {
         let (netns, home) = (self.kernel.netns, self.kernel.home);
         if let Some(program) = &ask.program {
             let of = (config, &ask.ifname);
             let patience = ask.timeout.min(self.kernel.deadline.remaining());
             let times = (clock::since_boot(), patience);
-            let client = program::Client::start(program, of, (netns, home), times)?;
+            let client = program::Client::start(program, of, (netns, home), times);
+            let client = client.map_err(|source| broken(ask, source))?;
             return Ok(Client::Program(Box::new(client)));
         }
         let [seed, spread] = random();
         let last = last.map(|last| last.for_client(clock::seconds_since_1970()));
         let machine = Machine::new(config.clone(), last, seed);
         let client = io::Client::new(machine, config.hardware, ask.arp, spread);
-        let mut client = client.ok_or(std::io::ErrorKind::Unsupported)?;
-        client.listen(io::open(config.hardware, (netns, home), ask.ifindex)?);
+        let mut client = client.ok_or_else(|| LeaseError::Hardware {
+            ifname: ask.ifname.clone(),
+        })?;
+        let socket = io::open(config.hardware, (netns, home), ask.ifindex);
+        client.listen(socket.map_err(|source| broken(ask, source))?);
         Ok(Client::V4(Box::new(client)))
     }
 
