@@ -7,8 +7,7 @@
 //! The namespace itself is only held open for a lease that is given back at the
 //! end.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::client::Client;
@@ -25,7 +24,6 @@ use crate::record::{Kept, RecordError};
 use crate::reference::{Keeper, LeaseId, NamespaceKey, Reference};
 use crate::sys::block_on;
 use crate::sys::clock::since_boot;
-use crate::sys::netns::Netns;
 use crate::sys::proc::{self, Process};
 use crate::sys::rtnl::Rtnl;
 
@@ -200,7 +198,11 @@ impl Daemon {
     }
 
     /// Every process that needs a namespace, and the paths to it.
-    fn keepers(&self, key: &NamespaceKey, more: &[Keeper]) -> (Vec<Keeper>, Vec<PathBuf>) {
+    pub(super) fn keepers(
+        &self,
+        key: &NamespaceKey,
+        more: &[Keeper],
+    ) -> (Vec<Keeper>, Vec<PathBuf>) {
         let known = self.store.read(key).unwrap_or_default();
         let record = known.complete.or(known.applying);
         let mut keepers = more.to_vec();
@@ -361,34 +363,5 @@ impl Daemon {
             }
         }
         waits
-    }
-
-    /// A namespace, by a process in it or a path to it.
-    pub(super) fn open(&self, key: &NamespaceKey, more: &[Keeper]) -> io::Result<Netns> {
-        let known = self.store.read(key).unwrap_or_default();
-        if let Some(lent) = known.complete.and_then(|record| record.lent) {
-            // Where it is not there yet, a while is waited.
-            let there = lent
-                .path
-                .and_then(|path| self.open_with(&path, lent.cookie));
-            return there.ok_or_else(|| io::ErrorKind::NotFound.into());
-        }
-        let (keepers, paths) = self.keepers(key, more);
-        let alive = keepers
-            .iter()
-            .filter(|keeper| proc::is_same(keeper.pid, keeper.birth));
-        let by_process = alive.map(|keeper| PathBuf::from(format!("/proc/{}/ns/net", keeper.pid)));
-        let mut paths = by_process.chain(paths);
-        let found = paths.find_map(|path| self.open_if_it_is(&path, key));
-        found.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn open_if_it_is(&self, path: &Path, key: &NamespaceKey) -> Option<Netns> {
-        self.open_with(path, key.cookie)
-    }
-
-    fn open_with(&self, path: &Path, cookie: u64) -> Option<Netns> {
-        let netns = Netns::open(path).ok()?;
-        (netns.cookie(&self.home).ok()? == cookie).then_some(netns)
     }
 }

@@ -3,8 +3,8 @@
 //! The hook gets a lease, writes it down and names it to the daemon; from then
 //! on the daemon renews it. `protocol` is what is said between the two, `ask`
 //! the side of hooks and commands; `daemon` is the loop, `serve` answers, `hold`
-//! takes leases on and ends them, `held` is one of them, `renew` does what is due, `client` has the
-//! sockets for it, `names` the files of its container, `turns` says who may ask
+//! takes leases on and ends them, `held` is one of them, `open` finds its namespace,
+//! `renew` does what is due, `client` has the sockets for it, `names` the files of its container, `turns` says who may ask
 //! servers now, `policy` keeps the last that could be read.
 
 mod announce;
@@ -17,6 +17,7 @@ mod give_back;
 mod held;
 mod hold;
 mod names;
+mod open;
 mod policy;
 pub mod protocol;
 mod reach;

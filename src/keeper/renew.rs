@@ -304,9 +304,14 @@ impl Daemon {
                 held.client.release(netns, &self.home, &ifname),
                 held.client6.release(netns, &self.home, &held.kept),
             ),
-            Err(error) => {
-                tracing::debug!(%ifname, %error, "an interface that has a lease is gone");
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::debug!(%ifname, "an interface that has a lease is gone");
                 (false, false)
+            }
+            Err(error) => {
+                return Err(Refusal::Failed {
+                    reason: error.to_string(),
+                });
             }
         };
         if !four {
