@@ -10,6 +10,9 @@ use super::RecordError;
 use super::codec::read_bytes;
 use super::store::{Store, create_in_place, hash, io_error, remove, write_file};
 
+/// Digits of a place's name. Others are of earlier releases, which nobody drops.
+const DIGITS: usize = 3;
+
 /// What went wrong with a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -26,7 +29,8 @@ pub struct Report {
 impl Store {
     fn report_path(&self, name: &str) -> std::path::PathBuf {
         let place = hash(&["report", name]);
-        self.path("reports").join(place.get(..3).unwrap_or("000"))
+        self.path("reports")
+            .join(place.get(..DIGITS).unwrap_or("000"))
     }
 
     /// Keeps the last report about a container.
@@ -52,6 +56,9 @@ impl Store {
         let mut reports: Vec<Report> = Vec::new();
         for entry in fs::read_dir(self.path("reports")).into_iter().flatten() {
             let Ok(entry) = entry else { continue };
+            if entry.file_name().len() != DIGITS {
+                continue;
+            }
             let bytes = read_bytes(&entry.path())?.unwrap_or_default();
             reports.extend(serde_json::from_slice::<Report>(&bytes));
         }
@@ -82,6 +89,13 @@ mod tests {
         assert_eq!(kept[0].id, "c8999");
         store.drop_report("web8999").unwrap();
         assert_ne!(store.reports().unwrap()[0].id, "c8999");
+        let folder = root.join("reports");
+        fs::write(
+            folder.join("ab"),
+            r#"{"id":"c","name":"old","at":9999,"text":""}"#,
+        )
+        .unwrap();
+        assert_ne!(store.reports().unwrap()[0].id, "c");
         fs::remove_dir_all(root).unwrap();
     }
 }
