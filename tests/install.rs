@@ -76,6 +76,8 @@ on_every_suite! {
         nri_is_switched_on_where_it_is_off_and_off_again
         the_plugin_is_required_from_2_2_on_where_it_is_a_service_of_the_host
         a_runtime_of_our_name_hands_annotations_on
+        by_our_runtime_a_container_is_tried_once_containerd_has_read_of_it
+        by_nri_it_says_that_no_pod_was_tried
         a_container_of_its_own_client_has_our_runtime
         who_is_told_to_is_restarted_once_and_only_where_something_changed;
     docker:
@@ -85,5 +87,6 @@ on_every_suite! {
     podman:
         one_command_and_one_run_put_a_container_on_the_lan
         a_program_from_anywhere_is_put_where_hooks_find_it
-        a_container_of_our_own_program_verifies_it;
+        a_container_of_our_own_program_verifies_it
+        a_policy_that_refuses_the_trial_is_named_with_the_rule_that_allows_it;
 }

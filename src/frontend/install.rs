@@ -58,6 +58,8 @@ pub fn run(given: &Given) -> Option<u8> {
     for error in &failures {
         let mut text = format!("pipework: {error}");
         if let Some(hint) = error.hint() {
+            // A rule of the policy has several lines.
+            let hint = hint.replace('\n', "\n    ");
             text.push_str(&format!("\n  hint: {hint}"));
         }
         to_stderr(&text);
@@ -197,7 +199,7 @@ fn install_one(
         print(&format!("  try: {line}\n"));
     }
     match options.verifies {
-        true => verify::verify(runtime.target, path, program, deadline),
+        true => verify::verify(*target, options.way, path, program, deadline),
         false => Ok(()),
     }
 }

@@ -95,13 +95,66 @@ pub fn a_runtime_of_our_name_hands_annotations_on(world: &World) {
     assert_as(&before, world);
 }
 
+#[track_caller]
+fn start(world: &World) {
+    let line = "echo $$ >/tmp/containerd.pid; exec containerd >>/tmp/containerd.log 2>&1";
+    drop(world.spawn(&["sh", "-c", line]));
+    let is_up = crate::lan::eventually(|| world.sh("ctr version").status.success());
+    assert!(is_up, "{}", world.sh("tail /tmp/containerd.log").stdout);
+}
+
+pub fn by_our_runtime_a_container_is_tried_once_containerd_has_read_of_it(world: &World) {
+    let before = files(world);
+    assert_refused(
+        install(world, "containerd --runtime --verify"),
+        "containerd is not verified: it does not run",
+    );
+    install(world, "containerd --undo").ok();
+    start(world);
+    assert_refused(
+        install(world, "containerd --runtime --verify"),
+        "it runs since before its settings were written",
+    );
+    world
+        .sh("kill $(cat /tmp/containerd.pid); while pidof containerd; do sleep 0.05; done")
+        .ok();
+    start(world);
+    let done = install(world, "containerd --runtime --verify");
+    let is_static = !done.stderr.contains("needs libraries");
+    install(world, "containerd --undo").ok();
+    assert_as(&before, world);
+    if !is_static {
+        skip!("the program under test is not static");
+    }
+    let said = done.ok();
+    assert!(said.contains("verified: a container had"), "{said}");
+    world
+        .sh("! ip link show brpwverify && ctr container ls -q | wc -l | grep -qx 0")
+        .ok();
+}
+
+pub fn by_nri_it_says_that_no_pod_was_tried(world: &World) {
+    assert_refused(
+        install(world, "containerd --verify"),
+        "nobody answers at /run/nri/nri.sock",
+    );
+    start(world);
+    let said = install(world, "containerd --verify").ok();
+    assert!(said.contains("our plugin is not connected yet"), "{said}");
+    drop(world.spawn(&["sh", "-c", "exec pipework nri >/tmp/nri.log 2>&1"]));
+    let is_connected = crate::lan::eventually(|| {
+        let said = install(world, "containerd --verify").ok();
+        said.contains("our plugin is connected; no pod was tried")
+    });
+    assert!(is_connected, "{}", world.sh("cat /tmp/nri.log").stdout);
+    install(world, "containerd --undo").ok();
+}
+
 pub fn a_container_of_its_own_client_has_our_runtime(world: &World) {
     // nerdctl is not in Debian: the same words by containerd's own client.
     world.sh("ln -s /bin/true /usr/local/bin/nerdctl").ok();
     let before = files(world);
-    drop(world.spawn(&["sh", "-c", "exec containerd >/tmp/containerd.log 2>&1"]));
-    let is_up = crate::lan::eventually(|| world.sh("ctr version").status.success());
-    assert!(is_up, "{}", world.sh("tail /tmp/containerd.log").stdout);
+    start(world);
     // Nothing of its own says that it calls us, so that is written down.
     let said = install(world, "nerdctl").ok();
     assert!(said.contains("noted that it calls"), "{said}");

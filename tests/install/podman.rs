@@ -3,7 +3,7 @@
 use crate::lan::{ASK, assert_complete, import_image, podman};
 use crate::support::skip;
 use crate::support::world::World;
-use crate::{assert_as, files, install};
+use crate::{assert_as, assert_refused, files, install};
 
 const HOOK: &str = "/usr/share/containers/oci/hooks.d/80-pipework-createruntime.json";
 
@@ -91,7 +91,7 @@ pub fn a_program_from_anywhere_is_put_where_hooks_find_it(world: &World) {
     world.sh("rm -r /srv/hooks.d/* /usr/bin/pipework").ok();
     assert_as(&before, world);
     world.write("/usr/local/bin/pipework", "#!/bin/sh\n");
-    crate::assert_refused(
+    assert_refused(
         world.sh("/opt/pipework install podman"),
         "/usr/local/bin/pipework is another program",
     );
@@ -115,7 +115,7 @@ pub fn a_container_of_our_own_program_verifies_it(world: &World) {
     world.sh("chmod 755 /usr/bin/podman").ok();
     let ended = world.sh("pipework install podman --verify & \
              for i in $(seq 600); do [ -s /tmp/trying ] && break; sleep 0.05; done; kill $!; wait $!");
-    crate::assert_refused(ended, "ended by SIGTERM");
+    assert_refused(ended, "ended by SIGTERM");
     world
         .sh(
             "! kill -0 $(cat /tmp/trying) && ! ip link show brpwverify && \
@@ -134,4 +134,28 @@ pub fn a_container_of_our_own_program_verifies_it(world: &World) {
     world.sh("! ip link show brpwverify").ok();
     install(world, "podman --undo").ok();
     assert_as(&before, world);
+}
+
+pub fn a_policy_that_refuses_the_trial_is_named_with_the_rule_that_allows_it(world: &World) {
+    let policy = "/etc/pipework/policy.toml";
+    world.write(policy, "");
+    let refused = install(world, "podman --verify");
+    if refused.stderr.contains("needs libraries") {
+        skip!("the program under test is not static");
+    }
+    let (_, rule) = refused.stderr.split_once("[[rule]]").unwrap();
+    let rule = format!("[[rule]]{rule}");
+    assert!(rule.contains("uplink = [\"brpwverify\"]"), "{rule}");
+    assert_refused(refused, "podman is not verified: eth1: no rule in");
+    world.sh("! ip link show brpwverify").ok();
+    world.write(policy, &rule);
+    let said = install(world, "podman --verify").ok();
+    assert!(said.contains("verified: a container had"), "{said}");
+    // A rule that denies comes before it, and no rule is proposed.
+    world.write(
+        policy,
+        &format!("[[rule]]\naction = \"deny\"\nkind = \"bridge\"\n{rule}"),
+    );
+    assert_refused(install(world, "podman --verify"), "the deny rule at");
+    install(world, "podman --undo").ok();
 }

@@ -16,7 +16,8 @@ use super::target::Target;
 use crate::deadline::Deadline;
 use crate::frontend::doctor::runtimes::NRI_PLUGIN;
 
-const SETTINGS: &str = "/etc/containerd/config.toml";
+/// Where it is told.
+pub(super) const SETTINGS: &str = "/etc/containerd/config.toml";
 /// What is read besides, where the settings import it.
 const DROP_IN: &str = "/etc/containerd/conf.d/50-pipework.toml";
 /// The name of our runtime, for a RuntimeClass.

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 
 use super::target::Target;
+use crate::policy::PolicyError;
 
 /// Why it was not done. Nothing has been changed by then, or all of it was taken
 /// back; but once the settings are written they stay, and what follows them may
 /// fail on its own: a restart, a reload ([`Self::Program`]) or a trial
-/// ([`Self::Unverified`]).
+/// ([`Self::Unverified`], [`Self::Refused`]).
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InstallError {
     /// A file or folder cannot be read or written.
@@ -90,6 +91,14 @@ pub(super) enum InstallError {
         /// Why not.
         what: String,
     },
+    /// No container was tried: it would have been refused.
+    #[error("{} is not verified: {source}", target.word())]
+    Refused {
+        /// The runtime.
+        target: Target,
+        /// Why policy refuses a trial's interface.
+        source: Box<PolicyError>,
+    },
     /// Somebody wanted it to end while something was tried, which was taken away.
     #[error("ended by {0}; what was installed by then stays")]
     Interrupted(Signal),
@@ -153,6 +162,7 @@ impl InstallError {
             Self::Program { what, .. } if what.contains("exit code: ") => {
                 Some("the report is in the log: journalctl -t pipework".to_owned())
             }
+            Self::Refused { source, .. } => source.hint(),
             Self::Both { first, second } => first.hint().or_else(|| second.hint()),
             Self::NotRoot => Some("sudo pipework install ...".to_owned()),
             Self::Io { .. }
@@ -163,6 +173,14 @@ impl InstallError {
             | Self::Interrupted(_)
             | Self::Stays { .. }
             | Self::Later(_) => None,
+        }
+    }
+
+    /// What a trial that cannot be made is told by.
+    pub fn unverified(target: Target, what: &str) -> Self {
+        Self::Unverified {
+            target,
+            what: what.to_owned(),
         }
     }
 

@@ -2,6 +2,8 @@
 //! and which ends well once its interface is there. It is plugged into a bridge of
 //! its own that leads nowhere, so that it needs no image, card or address.
 
+mod before;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use super::containerd::Way;
 use super::docker;
 use super::error::InstallError;
 use super::interrupt::Interrupts;
@@ -20,6 +23,7 @@ use super::target::Target;
 use crate::deadline::Deadline;
 use crate::frontend::cli::print;
 use crate::frontend::doctor::runtimes::NRI_SOCKETS;
+use crate::frontend::nri::lock::is_served;
 use crate::request::{IfName, MacAddr};
 use crate::rt::Bridge;
 use crate::sys::block_on;
@@ -37,25 +41,22 @@ const WAIT: [&str; 6] = ["/pipework", "--wait", "-i", "eth1", "--timeout", "10"]
 /// One of the blocks that tar(5) is made of, in bytes.
 const BLOCK: usize = 512;
 
-/// Runs one where the runtime is up.
+/// Runs one where the runtime is up. A runtime that is told of us by NRI (`way`, and
+/// CRI-O) has containers in pods alone, which take more than a program: of those it is
+/// said what is there.
 pub(super) fn verify(
     target: Target,
+    way: Way,
     path: &Path,
     program: &Program,
     deadline: Deadline,
 ) -> Result<(), InstallError> {
-    let failed = |what: &str| InstallError::Unverified {
-        target,
-        what: what.to_owned(),
-    };
-    if matches!(target, Target::Containerd | Target::Crio) {
-        let mut sockets = NRI_SOCKETS.iter();
-        if !sockets.any(|socket| UnixStream::connect(socket).is_ok()) {
-            return Err(failed("nobody answers at /run/nri/nri.sock"));
-        }
-        print("  verified: it speaks NRI\n");
-        return Ok(());
+    match (target, way) {
+        (Target::Crio, _) | (Target::Containerd, Way::Nri) => return nri(target),
+        (Target::Containerd, Way::Runtime) => before::containerd_has_read()?,
+        (Target::Podman | Target::Docker | Target::Nerdctl | Target::Program, _) => {}
     }
+    let failed = |what: &str| InstallError::unverified(target, what);
     let bytes = fs::read(&program.path).map_err(InstallError::io("reading", &program.path))?;
     if is_dynamic(&bytes) {
         return Err(failed(
@@ -68,17 +69,31 @@ pub(super) fn verify(
         interrupts: Some(&interrupts),
     };
     let bridge = TestBridge::make(deadline);
-    let ran = match target {
+    let ran = before::permitted(target, deadline).and_then(|()| match target {
         Target::Podman => podman(path, &bytes, until),
         Target::Docker if docker::knows_us(deadline) != Some(true) => Err(failed(
             "dockerd does not run, or has not read its settings: --reload",
         )),
         Target::Docker => on_docker(&bytes, until),
-        Target::Nerdctl => on_containerd(program, &bytes, until),
-        Target::Containerd | Target::Crio | Target::Program => Ok(()),
-    };
+        Target::Nerdctl | Target::Containerd => on_containerd(target, program, &bytes, until),
+        Target::Crio | Target::Program => Ok(()),
+    });
     InstallError::both(ran, bridge.remove())?;
     print("  verified: a container had its interface before its first instruction\n");
+    Ok(())
+}
+
+/// Says whether the runtime has plugins, and us among them.
+fn nri(target: Target) -> Result<(), InstallError> {
+    let mut sockets = NRI_SOCKETS.iter();
+    if !sockets.any(|socket| UnixStream::connect(socket).is_ok()) {
+        let what = "nobody answers at /run/nri/nri.sock";
+        return Err(InstallError::unverified(target, what));
+    }
+    print(match is_served() {
+        true => "  verified: NRI is on, and our plugin is connected; no pod was tried\n",
+        false => "  verified: NRI is on; our plugin is not connected yet\n",
+    });
     Ok(())
 }
 
@@ -145,10 +160,15 @@ fn on_docker(bytes: &[u8], until: Until<'_>) -> Result<(), InstallError> {
     InstallError::both(InstallError::both(ran, ended), removed)
 }
 
-/// nerdctl tells containerd to call our runtime; so does its own client.
-fn on_containerd(program: &Program, bytes: &[u8], until: Until<'_>) -> Result<(), InstallError> {
-    let target = Target::Containerd;
-    let ctr = find("ctr").ok_or(InstallError::NotThere { target })?;
+/// nerdctl and CRI tell containerd to call our runtime; so does its own client.
+fn on_containerd(
+    target: Target,
+    program: &Program,
+    bytes: &[u8],
+    until: Until<'_>,
+) -> Result<(), InstallError> {
+    let none = || InstallError::unverified(target, "there is no ctr, containerd's own client");
+    let ctr = find("ctr").ok_or_else(none)?;
     let root = Root::make(bytes)?;
     let ([bridge, ip], name) = (annotations(), name());
     let runtime = program.runtime.display().to_string();
