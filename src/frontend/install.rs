@@ -178,9 +178,8 @@ fn install_one(
     let steps: Vec<Step> = own.into_iter().chain(theirs).collect();
     carry_out(&steps, manifest, options)?;
     let is_new = target.has_no_settings() && !manifest.has_caller(*target);
-    if is_new && !options.is_dry {
-        manifest.set_caller(*target, Calls::Us)?;
-        print("  noted that it calls pipework-runtime: it has no settings for that\n");
+    if is_new {
+        note(manifest, *target, Calls::Us, options)?;
     } else if steps.is_empty() {
         print("  nothing to change\n");
     }
@@ -202,6 +201,26 @@ fn install_one(
         true => verify::verify(*target, options.way, path, program, deadline),
         false => Ok(()),
     }
+}
+
+/// Notes whether a runtime without settings calls our program.
+fn note(
+    manifest: &mut Manifest,
+    target: Target,
+    calls: Calls,
+    options: &Options,
+) -> Result<(), InstallError> {
+    let said = match calls {
+        Calls::Us => "that it calls pipework-runtime: it has no settings for that",
+        Calls::NobodyOfOurs => "that it does not call pipework-runtime any more",
+    };
+    if options.is_dry {
+        print(&format!("  would note {said}\n"));
+        return Ok(());
+    }
+    manifest.set_caller(target, calls)?;
+    print(&format!("  noted {said}\n"));
+    Ok(())
 }
 
 /// All of it or nothing.
@@ -261,12 +280,11 @@ fn take_out(options: &Options) -> Result<Vec<InstallError>, InstallError> {
             }
             print(&format!("{}\n", target.word()));
             carry_out(&steps, &mut manifest, options)?;
+            if is_caller {
+                note(&mut manifest, *target, Calls::NobodyOfOurs, options)?;
+            }
             if options.is_dry {
                 return Ok(());
-            }
-            if is_caller {
-                manifest.set_caller(*target, Calls::NobodyOfOurs)?;
-                print("  noted that it does not call pipework-runtime any more\n");
             }
             reload(*target, Mode::Undo, options, Deadline::after(TIME))
         });

@@ -156,6 +156,8 @@ pub fn a_container_of_its_own_client_has_our_runtime(world: &World) {
     let before = files(world);
     start(world);
     // Nothing of its own says that it calls us, so that is written down.
+    let said = install(world, "nerdctl --dry-run").ok();
+    assert!(said.contains("would note that it calls"), "{said}");
     let said = install(world, "nerdctl").ok();
     assert!(said.contains("noted that it calls"), "{said}");
     let known = world.sh("cat /var/lib/pipework/install/manifest.json").ok();
@@ -166,6 +168,8 @@ pub fn a_container_of_its_own_client_has_our_runtime(world: &World) {
     assert_eq!(other, "", "{other}");
     let done = install(world, "nerdctl --verify");
     let is_static = !done.stderr.contains("needs libraries");
+    let said = install(world, "nerdctl --undo --dry-run").ok();
+    assert!(said.contains("would note that it does not"), "{said}");
     install(world, "nerdctl --undo").ok();
     assert_as(&before, world);
     if !is_static {
