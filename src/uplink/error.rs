@@ -268,6 +268,7 @@ impl UplinkError {
             ),
             Self::Unknown(_) => "pipework uplink list".to_owned(),
             Self::WhichOne(_) => "name the bridge".to_owned(),
+            Self::TooLate(_) => "pipework uplink list tells when it is gone; then add it anew".to_owned(),
             Self::Refused { step: _, errno, .. } => return errno.and_then(hint_for),
             Self::Record(error) => return crate::hint::for_record(error),
             Self::NoDevice(_)
@@ -277,7 +278,6 @@ impl UplinkError {
             | Self::BridgeIsAPort { .. }
             | Self::NoName { .. }
             | Self::NothingToConfirm
-            | Self::TooLate(_)
             | Self::Guard(_)
             | Self::Io(_)
             | Self::Ovs(_)

@@ -38,9 +38,8 @@ const ARM_TIME: Duration = Duration::from_secs(5);
 const OTHERS_TIME: Duration = Duration::from_secs(3);
 /// How often it looks at the record.
 const PAUSE: Duration = Duration::from_millis(300);
-/// How often it tries to go back where something is left, and how long between.
-const ATTEMPTS: u32 = 10;
-const ATTEMPT_PAUSE: Duration = Duration::from_secs(2);
+/// How often it does so at least, however often that has failed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// Roots of the hierarchies by which a service manager ends a login: cgroup v2,
 /// or the two that stand for it beside v1.
 const CGROUP_ROOTS: [&str; 3] = [
@@ -115,7 +114,8 @@ fn on_guard(store: &Store, id: &UplinkId) -> Result<(), UplinkError> {
     let record = store.uplink::<UplinkRecord>(id)?;
     let record = record.ok_or_else(|| UplinkError::Unknown(id.as_str().to_owned()))?;
     say_armed().map_err(UplinkError::Guard)?;
-    wait(store, id, record.serial)
+    wait(store, id, record.serial);
+    Ok(())
 }
 
 /// Out of reach of the terminal and of whoever started us.
@@ -141,45 +141,54 @@ fn say_armed() -> io::Result<()> {
     Ok(dup2_stdout(null)?)
 }
 
-fn wait(store: &Store, id: &UplinkId, serial: u32) -> Result<(), UplinkError> {
-    let mut attempts = 0;
+/// Until nothing is left to guard. Whatever goes wrong meanwhile, it tries again:
+/// one that gives up may leave a host that nobody reaches.
+fn wait(store: &Store, id: &UplinkId, serial: u32) {
+    let mut failures = 0;
     loop {
-        let record = store.uplink::<UplinkRecord>(id)?;
-        let Some(record) = record.filter(|record| record.serial == serial) else {
-            return Ok(());
-        };
-        let now = seconds_since_boot();
-        if record.is_overdue(now) {
-            match go_back(store, id) {
-                Ok(true) => return Ok(()),
-                // Somebody is at work on uplinks, maybe on this one.
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::error!("going back to {}: {error}", record.nic.name);
-                    attempts += 1;
-                    if attempts >= ATTEMPTS {
-                        return Err(error);
-                    }
-                    thread::sleep(ATTEMPT_PAUSE);
-                }
+        match is_done(store, id, serial) {
+            Ok(true) => return,
+            Ok(false) => failures = 0,
+            Err(error) => {
+                tracing::error!("guarding uplink {}: {error}", id.as_str());
+                failures += 1;
             }
-        } else if record.left(now).is_none() {
-            return Ok(());
         }
-        thread::sleep(PAUSE);
+        thread::sleep(pause_after(failures));
     }
 }
 
-/// Takes one uplink back if it is overdue and nobody is at work on it; true when
-/// nothing is left to do.
-pub fn go_back(store: &Store, id: &UplinkId) -> Result<bool, UplinkError> {
+/// How long to rest after so many attempts in a row that had no success.
+fn pause_after(failures: u32) -> Duration {
+    let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures));
+    pause.min(LONGEST_PAUSE)
+}
+
+/// Goes back where that is due; whether the uplink is confirmed, or no more. What
+/// was overdue may be found confirmed, or made and unconfirmed, once nobody is at
+/// work on it: what it is then, the next look tells.
+fn is_done(store: &Store, id: &UplinkId, serial: u32) -> Result<bool, UplinkError> {
+    let record = store.uplink::<UplinkRecord>(id)?;
+    let Some(record) = record.filter(|record| record.serial == serial) else {
+        return Ok(true);
+    };
+    let now = seconds_since_boot();
+    if !record.is_overdue(now) {
+        return Ok(record.left(now).is_none());
+    }
+    go_back(store, id)?;
+    Ok(false)
+}
+
+/// Takes one uplink back if it is overdue and nobody is at work on uplinks.
+pub fn go_back(store: &Store, id: &UplinkId) -> Result<(), UplinkError> {
     let Some(_lock) = store.try_lock_uplinks()? else {
-        return Ok(false);
+        return Ok(());
     };
     // What was read before the lock may have changed.
     let record = store.uplink::<UplinkRecord>(id)?;
     let Some(record) = record.filter(|record| record.is_overdue(seconds_since_boot())) else {
-        return Ok(true);
+        return Ok(());
     };
     let (bridge, nic) = (record.bridge.device.name.clone(), record.nic.name.clone());
     let host = Host::open(store.clone(), Deadline::after(Duration::from_secs(60)))?;
@@ -195,7 +204,7 @@ pub fn go_back(store: &Store, id: &UplinkId) -> Result<bool, UplinkError> {
     tracing::warn!(
         "{nic} has its place back from {bridge}: nobody confirmed in time, or the change was broken off"
     );
-    Ok(true)
+    Ok(())
 }
 
 /// Cgroups that we made for ourselves.
@@ -238,5 +247,17 @@ fn sweep(root: &Path) {
         if name.to_string_lossy().starts_with(CGROUP_PREFIX) {
             let _ = fs::remove_dir(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_rests_longer_after_each_failure_and_never_for_long() {
+        let pauses: Vec<_> = (0..40).map(pause_after).collect();
+        assert!(pauses.is_sorted());
+        assert_eq!((pauses[0], pauses[39]), (PAUSE, LONGEST_PAUSE));
     }
 }

@@ -106,6 +106,10 @@ pub fn confirm(host: &Host, bridge: Option<&IfName>) -> Result<String, UplinkErr
         let others = waiting.into_iter().map(|k| k.record.bridge.device.name);
         return Err(UplinkError::WhichOne(others.chain([name]).collect()));
     }
+    if known.record.is_overdue(seconds_since_boot()) {
+        // Whoever goes back may have begun to, as far as anybody was told.
+        return Err(UplinkError::TooLate(name));
+    }
     known.record.phase = Phase::Confirmed;
     host.store.keep_uplink(&known.id, &known.record)?;
     Ok(name)

@@ -62,7 +62,7 @@ impl Drop for Guards {
 
 /// Waits for something that must happen within ten seconds.
 #[track_caller]
-pub fn wait_for(what: &str, happened: impl Fn() -> bool) {
+pub fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !happened() {
         assert!(Instant::now() < end, "waiting for {what}");
