@@ -182,7 +182,8 @@ async fn make_vlan_device(device: &VlanDevice, host: &Rtnl) -> Result<(), Cause>
 }
 
 /// Removes a VLAN device of ours, unless the host has come to use it itself: it
-/// has an address, or is a port of a bridge.
+/// has an address, is a port of a bridge, or carries a device. Of devices in other
+/// namespaces the kernel says nothing here.
 async fn remove_vlan_device(
     ifindex: u32,
     is_it: impl Fn(&LinkFacts) -> bool,
@@ -193,6 +194,11 @@ async fn remove_vlan_device(
         return Ok(());
     };
     if link.controller.is_some() || host.has_global_address(ifindex).await? {
+        return Ok(());
+    }
+    // The kernel would delete what it carries along with it.
+    let links = host.links().await?;
+    if links.iter().any(|other| other.lower == Some(ifindex)) {
         return Ok(());
     }
     Ok(gone_is_fine(host.delete_link(ifindex).await)?)

@@ -2,12 +2,12 @@
 //!
 //! One that exists is used, whatever its name, and left. A missing one is a
 //! shared object: made for its first user, removed with the last. Its index
-//! says whose it is. Pure: reads the view, never the host.
+//! says whose it is, also to who asks for it by its name. Pure: reads the view, never the host.
 
 use super::error::VlanPlanError;
 use super::shared::{SharedObject, User, index_of};
 use super::{PlanError, Planner, Step};
-use crate::host::view::{DeviceView, VlanDeviceView, VlanView};
+use crate::host::view::{DeviceKind, DeviceView, VlanDeviceView, VlanView};
 use crate::request::{Asked, Attachment, IfName, MacAddr, VlanId};
 
 /// What children are made on: a NIC, or the device for one of its VLANs.
@@ -38,20 +38,16 @@ impl Parent {
             mac: device.mac,
             mtu: device.mtu,
             down,
-            shared: None,
+            shared: own_vlan(device),
         }
     }
 
     /// The device that exists for a VLAN of `nic`.
-    fn present(nic: &DeviceView, vlan: VlanId, device: &DeviceView) -> Self {
+    fn present(nic: &DeviceView, device: &DeviceView) -> Self {
         let mut parent = Self::of(device);
         if !nic.up {
             // A device cannot be up while what it is on is down.
             parent.down.insert(0, (nic.ifindex, nic.name.clone()));
-        }
-        if device.ifindex == index_of("vlan", nic.ifindex, vlan.get().into()) {
-            let name = device.name.clone();
-            parent.shared = Some(object(nic, vlan, name));
         }
         parent
     }
@@ -59,24 +55,36 @@ impl Parent {
     /// The device that will be made for a VLAN of `nic`, which has the NIC's
     /// MAC and MTU (`vlan_newlink`, `vlan_dev_init`).
     fn missing(nic: &DeviceView, vlan: VlanId, name: IfName) -> Self {
-        let object = object(nic, vlan, name.clone());
+        let ifindex = index_of("vlan", nic.ifindex, vlan.get().into());
         Self {
-            ifindex: index_of("vlan", nic.ifindex, vlan.get().into()),
-            name,
-            shared: Some(object),
+            ifindex,
+            name: name.clone(),
+            shared: Some(SharedObject::VlanDevice {
+                ifindex,
+                name,
+                parent: nic.ifindex,
+                parent_name: nic.name.clone(),
+                vlan,
+            }),
             ..Self::of(nic)
         }
     }
 }
 
-fn object(nic: &DeviceView, vlan: VlanId, name: IfName) -> SharedObject {
-    SharedObject::VlanDevice {
-        ifindex: index_of("vlan", nic.ifindex, vlan.get().into()),
-        name,
+/// The shared object that `device` is, if it is a VLAN device of ours.
+fn own_vlan(device: &DeviceView) -> Option<SharedObject> {
+    let (DeviceKind::Vlan(tag), Some(nic)) = (&device.kind, device.lower.first()) else {
+        return None;
+    };
+    let vlan = VlanId::try_from(*tag).ok()?;
+    let is_ours = device.ifindex == index_of("vlan", nic.ifindex, vlan.get().into());
+    is_ours.then(|| SharedObject::VlanDevice {
+        ifindex: device.ifindex,
+        name: device.name.clone(),
         parent: nic.ifindex,
         parent_name: nic.name.clone(),
         vlan,
-    }
+    })
 }
 
 /// What children of `nic` are made on for this attachment.
@@ -111,7 +119,7 @@ pub(super) fn parent(
         VlanDeviceView {
             present: Some(device),
             ..
-        } => Ok(Parent::present(nic, *vlan, device)),
+        } => Ok(Parent::present(nic, device)),
         VlanDeviceView {
             name,
             in_the_way: Some(other),

@@ -60,6 +60,44 @@ fn two_interfaces_of_one_container_share_it_too() {
 }
 
 #[test]
+fn who_asks_for_the_device_by_its_name_uses_it_too() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = cable_in_vlan_100(lab);
+        let before = lab.snapshot();
+        let first = lab.any_container();
+        lab.attach(&first, &ASKED[..2]).ok();
+        let second = lab.any_container();
+        lab.attach(&second, &["pipework.parent=up0.100", ASKED[2]])
+            .ok();
+        first.end();
+        lab.poststop("c0").ok();
+        assert!(pings(lab, &second), "the second one has its interface");
+        second.end();
+        lab.poststop("c1").ok();
+        before.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn a_device_that_carries_one_of_the_hosts_stays() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let container = lab.any_container();
+        lab.attach(&container, &ASKED[..2]).ok();
+        ip("link add own0 link up0.100 type macvlan mode bridge");
+        container.end();
+        lab.poststop("c0").ok();
+        assert!(link("own0").is_some(), "the administrator's is there");
+        assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
 fn what_goes_with_its_nic_is_gone() {
     lab!(|lab| {
         needs_8021q!();
