@@ -37,27 +37,53 @@ impl SharedError {
     }
 }
 
-/// Refuses an ipvlan mode that is not the one of those who are on the NIC.
-pub(super) fn check_mode(object: &SharedObject, user: &User, store: &Store) -> Result<(), Cause> {
+/// Refuses an ipvlan mode that is not the one of those who are on the NIC: of
+/// containers by our records, of the host by the kernel.
+pub(super) async fn check_mode(
+    object: &SharedObject,
+    user: &User,
+    host: &Rtnl,
+    store: &Store,
+) -> Result<(), Cause> {
     let SharedObject::IpvlanMode {
-        parent_name, mode, ..
+        parent,
+        parent_name,
+        mode,
     } = object
     else {
         return Ok(());
     };
+    let present = match used_mode(object, user, store)? {
+        Some(present) => Some(present),
+        None => {
+            let devices = host.ipvlan_devices().await?;
+            // The kernel keeps one mode for all on one device.
+            let on_it = devices.iter().find(|link| link.lower == Some(*parent));
+            on_it.and_then(|link| link.ipvlan_mode)
+        }
+    };
+    match present.filter(|present| present != mode) {
+        None => Ok(()),
+        Some(present) => Err(Cause::Shared(SharedError::IpvlanMode {
+            parent: parent_name.clone(),
+            present,
+        })),
+    }
+}
+
+/// The mode that others of our records use.
+fn used_mode(
+    object: &SharedObject,
+    user: &User,
+    store: &Store,
+) -> Result<Option<IpvlanMode>, Cause> {
     let key = object.key();
-    let Some(SharedObject::IpvlanMode { mode: present, .. }) = store.object(&key)? else {
-        return Ok(());
+    let Some(SharedObject::IpvlanMode { mode, .. }) = store.object(&key)? else {
+        return Ok(None);
     };
     let own = user.to_string();
     let is_used = store.users(&key)?.iter().any(|other| *other != own);
-    if *mode == present || !is_used {
-        return Ok(());
-    }
-    Err(Cause::Shared(SharedError::IpvlanMode {
-        parent: parent_name.clone(),
-        present,
-    }))
+    Ok(is_used.then_some(mode))
 }
 
 fn is_it(link: &LinkFacts, shim: &Shim) -> bool {

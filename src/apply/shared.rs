@@ -25,7 +25,7 @@ pub async fn acquire(
     deadline: Deadline,
 ) -> Result<(), Cause> {
     let _lock = store.lock_object(object, deadline)?;
-    host_access::check_mode(object, user, store)?;
+    host_access::check_mode(object, user, host, store).await?;
     store.use_object(object, user)?;
     if let Err(cause) = make(object, host, store).await {
         leave(object, user, host, store).await?;

@@ -171,6 +171,26 @@ fn another_mode_on_the_same_nic_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_mode_that_would_change_an_ipvlan_of_the_hosts_is_refused() {
+    lab!(|lab| {
+        needs_ipvlan!();
+        let _machine = lab.nic("up0");
+        ip("link add own0 link up0 type ipvlan mode l3");
+        let container = lab.container("web");
+        let text = lab.attach(&container, &[UP0, IPVLAN]).refused(16);
+        assert!(
+            text.contains("up0 has ipvlan children in mode l3"),
+            "{text}"
+        );
+        let own = ip_json("-d link show own0");
+        assert_eq!(own[0]["linkinfo"]["info_data"]["mode"], "l3");
+        lab.attach(&container, &[UP0, IPVLAN, "pipework.mode=l3"])
+            .ok();
+        assert_eq!(mode_of(lab, &container), "l3");
+    });
+}
+
+#[test]
 fn a_macvlan_and_an_ipvlan_on_one_nic_are_refused_with_who_is_there() {
     lab!(|lab| {
         needs_ipvlan!();

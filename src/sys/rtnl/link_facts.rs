@@ -6,7 +6,7 @@
 use nix::libc;
 use rtnetlink::packet_core::{NlaBuffer, NlasIterator};
 
-use crate::request::VlanId;
+use crate::request::{IpvlanMode, VlanId};
 use crate::rt::PortRole;
 
 /// `IFLA_PARENT_DEV_NAME` (include/uapi/linux/if_link.h).
@@ -36,6 +36,8 @@ const IFLA_BR_VLAN_DEFAULT_PVID: u16 = 39;
 const IFLA_VLAN_ID: u16 = 1;
 /// `IFLA_VLAN_PROTOCOL`, in network byte order.
 const IFLA_VLAN_PROTOCOL: u16 = 5;
+/// `IFLA_IPVLAN_MODE`, of an ipvlan device's `IFLA_INFO_DATA`.
+const IFLA_IPVLAN_MODE: u16 = 1;
 /// `ETH_P_8021Q`.
 const ETH_P_8021Q: [u8; 2] = [0x81, 0x00];
 /// What the alias of every port that we make begins with.
@@ -64,6 +66,8 @@ pub struct LinkFacts {
     pub vlan: Option<u16>,
     /// Its tag is one of IEEE 802.1Q, and not an outer one of 802.1ad.
     pub is_8021q: bool,
+    /// Of an ipvlan device: its mode, which is that of all on the same one.
+    pub ipvlan_mode: Option<IpvlanMode>,
     /// Of a bridge: whether it filters by VLAN, where the kernel can.
     pub vlan_filtering: Option<bool>,
     /// Of a bridge: the VLAN of a new port; 0 is none.
@@ -230,8 +234,19 @@ impl LinkFacts {
                 let protocol = |value: &[u8]| Some(value == ETH_P_8021Q);
                 self.is_8021q = nested(data, IFLA_VLAN_PROTOCOL, protocol).unwrap_or(false);
             }
+            Some("ipvlan") => self.ipvlan_mode = nested(data, IFLA_IPVLAN_MODE, ipvlan_mode),
             _ => {}
         }
+    }
+}
+
+/// include/uapi/linux/if_link.h, `enum ipvlan_mode`.
+fn ipvlan_mode(value: &[u8]) -> Option<IpvlanMode> {
+    match u16_of(value)? {
+        0 => Some(IpvlanMode::L2),
+        1 => Some(IpvlanMode::L3),
+        2 => Some(IpvlanMode::L3s),
+        _ => None,
     }
 }
 

@@ -53,14 +53,24 @@ impl Rtnl {
     /// The VLAN devices of the namespace, as the kernel filters them: only for
     /// who is the first to use a VLAN, and for clean-up.
     pub async fn vlan_devices(&self) -> Result<Vec<LinkFacts>, RtnlError> {
-        let kind = LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Vlan)]);
+        let devices = self.of_kind(InfoKind::Vlan).await?;
+        // A kernel that has not loaded the module yet does not filter.
+        Ok(devices.into_iter().filter(|l| l.vlan.is_some()).collect())
+    }
+
+    /// The ipvlan devices of the namespace; those of containers are in theirs.
+    pub async fn ipvlan_devices(&self) -> Result<Vec<LinkFacts>, RtnlError> {
+        let devices = self.of_kind(InfoKind::IpVlan).await?;
+        let is_one = |link: &LinkFacts| link.ipvlan_mode.is_some();
+        Ok(devices.into_iter().filter(is_one).collect())
+    }
+
+    async fn of_kind(&self, kind: InfoKind) -> Result<Vec<LinkFacts>, RtnlError> {
+        let kind = LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]);
         let mask = LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]);
         let filter = RouteNetlinkMessage::GetLink(message(0, vec![kind, mask]));
         let answers = self.dump("RTM_GETLINK", filter).await?;
-        let devices = answers
-            .into_iter()
-            .filter_map(|answer| LinkFacts::read(&answer.payload));
-        // A kernel that has not loaded the module yet does not filter.
-        Ok(devices.filter(|link| link.vlan.is_some()).collect())
+        let read = |answer: super::Answer| LinkFacts::read(&answer.payload);
+        Ok(answers.into_iter().filter_map(read).collect())
     }
 }
