@@ -7,14 +7,22 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::lock::Lock;
+use super::shared::is_being_written;
 use super::store::{Store, create_in_place, hash, io_error, remove, write_file};
 use super::{RecordError, VERSION};
+use crate::deadline::Deadline;
+use crate::plan::ObjectKey;
 use crate::reference::NamespaceKey;
 use crate::request::DeviceRef;
 use crate::rt::NicId;
+
+/// How long others may take to read and write one claim, on a machine that is busy.
+const LOCK_TIME: Duration = Duration::from_secs(10);
 
 /// A NIC that is away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,38 +76,28 @@ impl Store {
         self.path("nics").join(hash(&parts))
     }
 
-    /// Claims a NIC; who has it, if another run of this boot does.
-    pub fn claim_nic(&self, claim: &NicClaim) -> Result<Option<NicClaim>, RecordError> {
-        let path = self.nic_path(&claim.id);
-        let new = path.with_extension(format!("{:x}", claim.claim));
-        let bytes = serde_json::to_vec(claim).unwrap_or_default();
-        create_in_place(&new, |new| write_file(new, &bytes))?;
-        let claimed = self.link_claim(&new, &path, claim);
-        remove(&new)?;
-        claimed
+    /// Keeps others from its claim, for as long as it takes to read and write one.
+    fn lock_nic(&self, id: &NicId) -> Result<Lock, RecordError> {
+        let path = self.nic_path(id);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let key = ObjectKey(format!("nic {name}"));
+        self.lock_key(&key, Deadline::after(LOCK_TIME))
     }
 
-    /// A link to a file that is whole appears at once, and only if there is none.
-    fn link_claim(
-        &self,
-        new: &PathBuf,
-        path: &PathBuf,
-        claim: &NicClaim,
-    ) -> Result<Option<NicClaim>, RecordError> {
-        loop {
-            match fs::hard_link(new, path) {
-                Ok(()) => return Ok(None),
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(io_error(path, e)),
-            }
-            match read(path)? {
-                Some(holder) if holder.claim == claim.claim => return Ok(None),
-                Some(holder) if holder.key.boot_id == claim.key.boot_id => return Ok(Some(holder)),
-                // Of a boot that is over: every NIC is where it belongs.
-                Some(_) => remove(path)?,
-                None => {}
-            }
+    /// Claims a NIC; who has it, if another run of this boot does. In a former boot
+    /// nobody has: every NIC is where it belongs.
+    pub fn claim_nic(&self, claim: &NicClaim) -> Result<Option<NicClaim>, RecordError> {
+        let _lock = self.lock_nic(&claim.id)?;
+        let path = self.nic_path(&claim.id);
+        let holder = read(&path)?.filter(|holder| holder.key.boot_id == claim.key.boot_id);
+        if let Some(holder) = holder {
+            return Ok((holder.claim != claim.claim).then_some(holder));
         }
+        let new = path.with_extension(format!("{:x}.{}.new", claim.claim, std::process::id()));
+        let bytes = serde_json::to_vec(claim).unwrap_or_default();
+        create_in_place(&new, |new| write_file(new, &bytes))?;
+        fs::rename(&new, &path).map_err(|e| io_error(&path, e))?;
+        Ok(None)
     }
 
     /// Whether the NIC is claimed by `claim`, in this boot.
@@ -115,6 +113,7 @@ impl Store {
 
     /// Ends the claim of `claim`, unless it is another's by now.
     pub fn release_nic(&self, id: &NicId, claim: u32) -> Result<(), RecordError> {
+        let _lock = self.lock_nic(id)?;
         let path = self.nic_path(id);
         match read(&path)? {
             Some(holder) if holder.claim == claim => remove(&path),
@@ -124,26 +123,34 @@ impl Store {
 
     /// Every NIC that is away.
     pub fn nic_claims(&self) -> Result<Vec<NicClaim>, RecordError> {
-        let directory = self.path("nics");
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(io_error(&directory, e)),
-        };
         let mut claims = Vec::new();
-        for entry in entries.flatten() {
+        for path in self.nic_files()? {
             // What has an extension is being written, or never was whole.
-            if entry.path().extension().is_none() {
-                claims.extend(read(&entry.path())?);
+            if path.extension().is_none() {
+                claims.extend(read(&path)?);
             }
         }
         claims.sort_by(|a: &NicClaim, b| a.name.cmp(&b.name));
         Ok(claims)
     }
 
-    /// Removes claims that lead to no record: what a kill in the wrong moment
-    /// has left, or a reboot with a /run that stays.
+    fn nic_files(&self) -> Result<Vec<PathBuf>, RecordError> {
+        let directory = self.path("nics");
+        match fs::read_dir(&directory) {
+            Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(io_error(&directory, e)),
+        }
+    }
+
+    /// Removes claims that lead to no record, and those that were never whole: what
+    /// a kill in the wrong moment has left, or a reboot with a /run that stays.
     pub fn sweep_nic_claims(&self) -> Result<(), RecordError> {
+        for path in self.nic_files()? {
+            if path.extension().is_some() && !is_being_written(&path) {
+                remove(&path)?;
+            }
+        }
         for claim in self.nic_claims()? {
             self.sweep_nic_claim(&claim)?;
         }
@@ -231,6 +238,43 @@ mod tests {
         assert_eq!(store.claim_nic(&claim(2, "now")).unwrap(), None);
         store.sweep_nic_claims().unwrap();
         assert_eq!(store.nic_claims().unwrap(), []);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn of_many_who_come_upon_a_claim_of_a_former_boot_one_has_the_nic() {
+        let (store, root) = store("rivals");
+        for round in 0..50 {
+            store.claim_nic(&claim(1, "before")).unwrap();
+            let claims = (2..10).map(|number| claim(number, "now"));
+            let runs: Vec<_> = claims
+                .map(|claim| {
+                    let store = store.clone();
+                    std::thread::spawn(move || store.claim_nic(&claim).unwrap())
+                })
+                .collect();
+            let held: Vec<_> = runs.into_iter().map(|run| run.join().unwrap()).collect();
+            let winners = held.iter().filter(|holder| holder.is_none()).count();
+            assert_eq!(winners, 1, "round {round}");
+            let winner = held.into_iter().flatten().next().unwrap();
+            store.release_nic(&winner.id, winner.claim).unwrap();
+        }
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_claim_that_was_never_whole_is_swept_unless_it_is_being_written() {
+        let (store, root) = store("cut");
+        store.claim_nic(&claim(1, "boot")).unwrap();
+        let path = store.nic_path(&claim(1, "boot").id);
+        let own = path.with_extension(format!("5.{}.new", std::process::id()));
+        // Pids end far below (`PID_MAX_LIMIT`).
+        let dead = path.with_extension("5.4194305.new");
+        for new in [&own, &dead] {
+            fs::write(new, "{").unwrap();
+        }
+        store.sweep_nic_claims().unwrap();
+        assert!(own.exists() && !dead.exists());
         fs::remove_dir_all(root).unwrap();
     }
 

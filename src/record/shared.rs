@@ -94,7 +94,7 @@ impl Store {
 }
 
 /// Whether the process lives whose number is in the name.
-fn is_being_written(new: &Path) -> bool {
+pub(super) fn is_being_written(new: &Path) -> bool {
     let stem = new.file_stem().map(Path::new);
     let pid = stem.and_then(Path::extension).and_then(OsStr::to_str);
     let pid = pid.and_then(|pid| pid.parse::<u32>().ok());
