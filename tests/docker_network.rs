@@ -49,11 +49,13 @@ on_every_suite! {
         services_are_on_the_lan_over_up_restart_scale_and_down;
     leases:
         a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again
+        a_lease_of_both_families_is_shown_kept_the_same_again_and_given_back
         without_a_server_or_a_keeper_docker_says_so
         a_named_network_gives_an_address_of_its_pool;
     life:
         the_plugin_may_be_killed_and_started_at_any_time
         dockerd_may_be_killed_while_containers_live_on
+        without_live_restore_dockerd_brings_containers_back_as_they_were
         after_a_reboot_containers_are_back_and_lasting_addresses_were_never_free
         fifty_that_come_and_go_leave_nothing_and_twenty_start_at_once;
     static_pool:

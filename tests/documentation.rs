@@ -13,6 +13,8 @@
 
 #[path = "documentation/hints.rs"]
 mod hints;
+#[path = "documentation/notes.rs"]
+mod notes;
 #[path = "documentation/pods.rs"]
 mod pods;
 #[path = "layering/table.rs"]

@@ -66,6 +66,37 @@ fn ours(world: &World) -> String {
         .stdout
 }
 
+/// What an engine keeps of a container that our runtime has: its folder.
+fn of_an_engine(world: &World) -> &'static str {
+    let task = "/run/containerd/io.containerd.runtime.v2.task/moby/0123456789abcdef";
+    let note = format!("mkdir -p {task} && echo pipework-runtime > {task}/runtime");
+    world.sh(&note).ok();
+    task
+}
+
+/// The scripts of the .rpm, called as rpm calls them, under a container with a lease:
+/// an upgrade passes, a removal does not, and what the administrator wrote stays.
+fn scripts_of_rpm_spare_a_lease(world: &World) {
+    for name in ["postinst", "prerm", "postrm"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/package");
+        world.install(&from.join(name), &format!("/opt/{name}"));
+    }
+    world
+        .sh("mkdir -p /etc/pipework && touch /etc/pipework/kept")
+        .ok();
+    // How many there will be: of the new one and of the old one, in rpm's order.
+    for call in ["postinst 2", "prerm 1", "postrm 1"] {
+        world.sh(&format!("/opt/{call}")).ok();
+    }
+    let refused = world.sh("/opt/prerm 0");
+    assert!(!refused.status.success());
+    assert!(refused.stderr.contains("web"), "{}", refused.stderr);
+    world.sh("/opt/postrm 0").ok();
+    world
+        .sh("pipework list | grep -q web && rm -r /etc/pipework/kept")
+        .ok();
+}
+
 /// Two releases of the .deb, on this machine.
 fn debs(folder: &Path) -> Result<[PathBuf; 2], Skip> {
     let world = workshop()?;
@@ -114,6 +145,16 @@ fn a_package_of_rpm_comes_and_goes() {
     rpm("-U --nodeps /out/*-2.*.rpm");
     assert!(rpm("-q pipework").contains("-2"), "it is not the second");
     assert_eq!(rpm("-V --nodeps pipework"), "");
+    let note = of_an_engine(&world);
+    let refused = world.sh("rpm -e pipework");
+    assert!(!refused.status.success(), "it was removed");
+    assert!(
+        refused.stderr.contains("0123456789ab\n"),
+        "{}",
+        refused.stderr
+    );
+    world.sh("pipework version").ok();
+    world.sh(&format!("rm -r {note}")).ok();
     rpm("-e pipework");
     assert_eq!(ours(&world), before);
 }
@@ -159,15 +200,15 @@ fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
     assert_eq!(address(&leases()), address(&kept));
     let seen = world.sh("podman exec web /bin/look").ok();
     assert!(seen.contains("addr eth1 10.0.0.1"), "{seen}");
+    scripts_of_rpm_spare_a_lease(&world);
+    assert_eq!(address(&leases()), address(&kept));
     // Removed it would leave the container alone.
     let refused = world.sh("dpkg -r pipework");
     assert!(!refused.status.success());
     assert!(refused.stderr.contains("web"), "{}", refused.stderr);
     world.sh("pipework version && podman rm -f -t 0 web").ok();
     // Nor one whose engine calls our runtime, whatever it asks for.
-    let task = "/run/containerd/io.containerd.runtime.v2.task/moby/0123456789abcdef";
-    let note = format!("mkdir -p {task} && echo pipework-runtime > {task}/runtime");
-    world.sh(&note).ok();
+    let task = of_an_engine(&world);
     let refused = world.sh("dpkg -r pipework");
     assert!(!refused.status.success());
     assert!(

@@ -16,7 +16,11 @@ const DNSMASQ: &str = "ip netns exec server dnsmasq --no-daemon --conf-file=/dev
 
 fn serve(lan: &Lan) {
     lan.sh(SERVER).ok();
-    lan.run_in_background("dnsmasq", DNSMASQ);
+    serve_by(lan, DNSMASQ);
+}
+
+fn serve_by(lan: &Lan, server: &str) {
+    lan.run_in_background("dnsmasq", server);
     lan.run_in_background("daemon", "pipework daemon");
     assert!(eventually(|| lan
         .sh("test -S /run/pipework/daemon.sock")
@@ -87,6 +91,59 @@ pub fn a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again(lan: &La
         lan.said("dnsmasq")
     );
     lan.assert_no_endpoint();
+    assert!(eventually(|| leases(lan).is_empty()), "{:?}", leases(lan));
+    lan.docker("network rm home").ok();
+}
+
+pub fn a_lease_of_both_families_is_shown_kept_the_same_again_and_given_back(lan: &Lan) {
+    lan.sh(SERVER).ok();
+    lan.sh("ip -n server addr add fd00:66::2/64 dev lan0 nodad")
+        .ok();
+    let six = "--enable-ra --dhcp-range=fd00:66::100,fd00:66::1ff,64,1h";
+    serve_by(lan, &format!("{DNSMASQ} {six}"));
+    lan.docker(
+        "network create -d pipework -o bridge=br0 -o ip=dhcp,dhcp6 -o dhcp.release=true \
+         --ipam-driver null home",
+    )
+    .ok();
+    lan.docker("run -d --name web --network home bb /bin/look stay")
+        .ok();
+    let address = || {
+        let known = lan.inspect("web", "home");
+        let address = known["GlobalIPv6Address"].as_str().unwrap().to_owned();
+        assert!(address.starts_with("fd00:66::1"), "{known}");
+        assert!(known["IPAddress"].as_str().unwrap().starts_with("10.0.0.1"));
+        address
+    };
+    let six = address();
+    // dockerd gives it for ever, the lease does not.
+    let has_lifetime = || {
+        let shown = lan
+            .docker("exec web /bin/busybox ip -6 addr show eth0 scope global")
+            .ok();
+        shown.contains(&format!("{six}/128")) && !shown.contains("forever")
+    };
+    assert!(eventually(has_lifetime), "{}", lan.plugin_log());
+    let routes = || lan.docker("exec web /bin/busybox ip -6 route").ok();
+    assert!(routes().contains("default via fe80::"), "{}", routes());
+    lan.sh(&format!("ip netns exec server ping -6 -c 1 -W 5 {six}"))
+        .ok();
+    assert!(!lan.sh("ip addr").ok().contains(&six));
+    lan.docker("restart -t 1 web").ok();
+    assert_eq!(address(), six);
+    assert!(eventually(has_lifetime), "{}", lan.plugin_log());
+    lan.docker("rm -f web").ok();
+    // By both protocols.
+    let releases = |is_four: bool| {
+        let said = lan.said("dnsmasq");
+        let mut lines = said.lines().filter(|line| line.contains("DHCPRELEASE"));
+        lines.any(|line| line.contains("10.0.0.1") == is_four)
+    };
+    assert!(
+        eventually(|| releases(true) && releases(false)),
+        "{}",
+        lan.said("dnsmasq")
+    );
     assert!(eventually(|| leases(lan).is_empty()), "{:?}", leases(lan));
     lan.docker("network rm home").ok();
 }

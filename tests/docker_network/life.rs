@@ -45,6 +45,51 @@ pub fn dockerd_may_be_killed_while_containers_live_on(lan: &Lan) {
     lan.docker("network rm lan").ok();
 }
 
+pub fn without_live_restore_dockerd_brings_containers_back_as_they_were(lan: &Lan) {
+    lan.end("TERM");
+    lan.sh("sed -i '/live-restore/d' /etc/docker/daemon.json")
+        .ok();
+    lan.start();
+    lan.docker(&format!(
+        "network create {ON_BR0} --ipam-driver pipework lan"
+    ))
+    .ok();
+    let run = "run -d --stop-timeout 1 --network lan";
+    for own in [
+        "--restart always --name fixed --ip 10.0.0.5",
+        "--restart always --name pooled",
+        "--name once",
+    ] {
+        lan.docker(&format!("{run} {own} bb /bin/look stay")).ok();
+    }
+    let look = || [lan.look("fixed"), lan.look("pooled")];
+    let seen = look();
+    let is_back = || {
+        let runs = |name: &str| {
+            lan.docker(&format!("exec {name} /bin/look"))
+                .status
+                .success()
+        };
+        runs("fixed") && runs("pooled")
+    };
+    let said = || lan.sh("tail -n 30 /tmp/dockerd.log").stdout;
+    // Told to end, it ends its containers first; killed, it does that when it starts.
+    for signal in ["TERM", "KILL"] {
+        lan.end(signal);
+        if signal == "TERM" {
+            lan.assert_no_endpoint();
+        }
+        lan.start();
+        assert!(eventually(is_back), "{signal}: {}", said());
+        assert_eq!(look(), seen, "{signal}");
+        assert_eq!(lan.kept("endpoints").len(), 2, "{signal}");
+        let running = lan.docker("ps --format '{{.Names}}'").ok();
+        assert!(!running.contains("once"), "{running}");
+    }
+    lan.docker("rm -f fixed pooled once").ok();
+    lan.docker("network rm lan").ok();
+}
+
 pub fn fifty_that_come_and_go_leave_nothing_and_twenty_start_at_once(lan: &Lan) {
     lan.docker(&format!(
         "network create {ON_BR0} --ipam-driver pipework --ip-range 10.0.0.128/27 lan"
