@@ -7,6 +7,7 @@
 mod finish;
 mod leases;
 mod look;
+mod macs;
 mod names;
 mod nics;
 mod pod;
@@ -41,6 +42,7 @@ use finish::{abandon, await_served, finish};
 use leases::Leasing;
 pub use leases::check as check_leases;
 use look::{engine_follows, keep_bridges, look, only_of};
+use macs::Rival;
 pub use pod::{is_attached, release};
 use present::{end_former_life, present_record, split};
 pub use unplug::unplug;
@@ -108,14 +110,14 @@ pub async fn attach(
     view.namespace.engine_follows = engine_follows(config.as_ref(), sandbox, &kernel)?;
     // A person has the route that was asked for, as with pipework.
     view.namespace.engine_connects = *caller == Caller::Runtime && identity.engine == DOCKER;
-    nics::find_holder(&wanted, &view, store)?;
+    let held = nics::find_holder(&mut wanted, &mut view, store)?;
     nics::note_users(&mut view, store);
     let mut fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     let at = (&collector, &kernel);
     let (chosen, unserved) =
         pools::choose(&mut wanted, &mut view, &mut fingerprints, &identity, at).await?;
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
-    plan.notices.extend(unserved);
+    plan.notices.extend(held.into_iter().chain(unserved));
     let names = names::write_files(&mut plan, &wanted, sandbox, config.as_ref(), &kernel).await?;
     leases::check(&mut plan, began, deadline)?;
 
@@ -124,9 +126,10 @@ pub async fn attach(
     record.note_vlans(&wanted.attachments);
     record.share(&shared, &reference);
     remember_path(&mut record, sandbox, config.as_ref());
-    begin(&record, &plan, &collector, sandbox).await?;
+    let rivals = begin(&record, &plan, &collector, sandbox).await?;
 
-    let mut left_out = match apply::apply(&plan, &kernel).await {
+    let left_out = macs::leave_out(rivals, &plan, &kernel).await;
+    let mut left_out = match apply::apply(&plan, left_out, &kernel).await {
         Ok(left_out) => left_out,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
@@ -159,21 +162,22 @@ pub async fn attach(
     Ok(attached)
 }
 
-/// Writes down what is about to be made, and what of it is nobody else's.
+/// Writes down what is about to be made, and what of it is nobody else's. What
+/// is somebody's all the same, and optional, comes back.
 async fn begin(
     record: &Record,
     plan: &Plan,
     collector: &Collector<'_>,
     sandbox: &Sandbox,
-) -> Result<(), Error> {
+) -> Result<Vec<Rival>, Error> {
     let store = collector.store;
     store.begin(record)?;
-    let claimed = claim_macs(plan, collector, sandbox).await;
-    if let Err(error) = claimed.and_then(|()| keep_bridges(plan, store, sandbox)) {
+    let claimed = macs::claim(plan, collector, sandbox).await;
+    let begun = claimed.and_then(|rivals| keep_bridges(plan, store, sandbox).map(|()| rivals));
+    if begun.is_err() {
         store.abandon(record)?;
-        return Err(error);
     }
-    Ok(())
+    begun
 }
 
 /// Keeps the path to the namespace, where it was given by one.
@@ -310,39 +314,6 @@ fn random_index() -> u32 {
     }
     const HIGHEST: u32 = i32::MAX as u32;
     LOWEST_INDEX + u32::from_ne_bytes(bytes) % (HIGHEST - LOWEST_INDEX)
-}
-
-/// A stable MAC is that of one live container per uplink: a second one of the
-/// same name would take the first one's frames.
-async fn claim_macs(
-    plan: &Plan,
-    collector: &Collector<'_>,
-    sandbox: &Sandbox,
-) -> Result<(), Error> {
-    let store = collector.store;
-    for interface in plan.interfaces.iter().filter(|i| i.mac_is_stable) {
-        let (uplink, mac) = (interface.uplink, interface.mac);
-        // Whoever has it may be dead, and another start may be faster than we
-        // are at taking it over; three are not.
-        let mut rival = store.claim_mac(uplink, mac, &sandbox.key)?;
-        for _ in 0..3 {
-            let Some(holder) = rival else { break };
-            let _ = collector.reap_waiting(&holder).await;
-            let known = store.read(&holder)?;
-            if let Some(record) = known.complete.or(known.applying) {
-                let holder = record.references().next().map(|r| r.name.clone());
-                let holder = holder.unwrap_or_default();
-                return Err(Error::MacInUse { holder, mac });
-            }
-            store.release_mac(uplink, mac, &holder)?;
-            rival = store.claim_mac(uplink, mac, &sandbox.key)?;
-        }
-        if let Some(other) = rival {
-            let holder = format!("a container in namespace {}", other.cookie);
-            return Err(Error::MacInUse { holder, mac });
-        }
-    }
-    Ok(())
 }
 
 /// Looks at a few records of others, so that what nobody told us of goes too.

@@ -12,7 +12,7 @@ mod tests;
 
 use std::fmt::Write as _;
 
-use crate::apply::{ApplyError, Cause, LeaseError};
+use crate::apply::{ApplyError, Cause, LeaseError, MacInUse};
 use crate::collect::CollectError;
 use crate::frontend::docker_plugin::error::DockerError;
 use crate::frontend::hook::StateError;
@@ -28,7 +28,7 @@ use crate::plan::PlanError;
 use crate::policy::PolicyError;
 use crate::pools::PoolError;
 use crate::record::RecordError;
-use crate::request::{IfName, MacAddr, RequestError};
+use crate::request::{IfName, RequestError};
 use crate::uplink::error::{Class, UplinkError};
 
 pub use code::ExitCode;
@@ -72,13 +72,8 @@ pub enum Error {
     #[error("keeping the record: {0}")]
     Record(#[from] RecordError),
     /// A container with the same stable MAC is live on that uplink.
-    #[error("{holder} is live on the same uplink with the same stable MAC {mac}")]
-    MacInUse {
-        /// Name of the container that has it.
-        holder: String,
-        /// The address.
-        mac: MacAddr,
-    },
+    #[error(transparent)]
+    MacInUse(#[from] MacInUse),
     /// The kernel refused a step.
     #[error(transparent)]
     Apply(Box<ApplyError>),
@@ -219,7 +214,7 @@ impl Error {
             | Self::Plan(_)
             | Self::SandboxNotAttached { .. }
             | Self::NicHeld { .. }
-            | Self::MacInUse { .. }
+            | Self::MacInUse(_)
             | Self::MachineId(_)
             | Self::Daemon(
                 DaemonError::Another | DaemonError::Listen(_) | DaemonError::Kernel { .. },
@@ -253,6 +248,7 @@ impl Error {
                 Cause::Slaac(error) => error.hint(),
                 Cause::Lease(error) => error.hint(),
                 Cause::Pool(error) => error.hint(),
+                Cause::MacInUse(error) => Some(error.hint()),
                 Cause::Rtnl(_)
                 | Cause::Sysctl(_)
                 | Cause::Record(_)
@@ -265,9 +261,7 @@ impl Error {
             Self::Lease(error) => error.hint(),
             Self::Pool(error) => error.hint(),
             Self::Record(error) => hint::for_record(error),
-            Self::MacInUse { .. } => Some(
-                "two containers of one name: give one of them pipework.name or pipework.mac".to_owned(),
-            ),
+            Self::MacInUse(error) => Some(error.hint()),
             Self::Docker(error) => error.hint(),
             Self::Uplink(error) => error.hint(),
             Self::CrioPod => Some(
@@ -348,7 +342,7 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::SandboxNotAttached { .. }
         | Error::SharedDiffers { .. }
         | Error::NicHeld { .. }
-        | Error::MacInUse { .. }
+        | Error::MacInUse(_)
         | Error::MachineId(_)
         | Error::Daemon(_)
         | Error::Nri(_)

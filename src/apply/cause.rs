@@ -6,6 +6,7 @@ use super::{LeaseError, NicError, ProbeError, SharedError, SlaacError, ovs};
 use crate::config::ConfigError;
 use crate::pools::PoolError;
 use crate::record::RecordError;
+use crate::request::MacAddr;
 use crate::sys::files::FileFault;
 use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::rtnl::{Refusal, RtnlError};
@@ -49,12 +50,32 @@ pub enum Cause {
     /// An address is another container's.
     #[error(transparent)]
     Pool(#[from] Box<PoolError>),
+    /// The interface's MAC is another container's.
+    #[error(transparent)]
+    MacInUse(#[from] MacInUse),
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
         /// How long the run was allowed.
         total: Duration,
     },
+}
+
+/// A container with the same stable MAC is live on that uplink.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{holder} is live on the same uplink with the same stable MAC {mac}")]
+pub struct MacInUse {
+    /// Name of the container that has it.
+    pub holder: String,
+    /// The address.
+    pub mac: MacAddr,
+}
+
+impl MacInUse {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        "two containers of one name: give one of them pipework.name or pipework.mac".to_owned()
+    }
 }
 
 impl Cause {
@@ -74,6 +95,7 @@ impl Cause {
             | Self::Slaac(_)
             | Self::Lease(_)
             | Self::Pool(_)
+            | Self::MacInUse(_)
             | Self::Deadline { .. } => None,
         }
     }
@@ -94,6 +116,7 @@ impl Cause {
             | Self::Slaac(_)
             | Self::Lease(_)
             | Self::Pool(_)
+            | Self::MacInUse(_)
             | Self::Deadline { .. } => false,
         }
     }
@@ -115,6 +138,7 @@ impl Cause {
             | Self::Slaac(_)
             | Self::Lease(_)
             | Self::Pool(_)
+            | Self::MacInUse(_)
             | Self::Deadline { .. } => None,
         }
     }

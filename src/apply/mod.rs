@@ -36,7 +36,7 @@ use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl};
 use crate::sys::{self, proc, sysctl};
 
-pub use cause::Cause;
+pub use cause::{Cause, MacInUse};
 pub use host_access::SharedError;
 pub use in_the_way::InTheWay;
 pub use lease::{LeaseError, carry_out};
@@ -128,13 +128,16 @@ pub struct LeftOut {
     pub error: ApplyError,
 }
 
-/// Applies the whole plan, or nothing of it.
+/// Applies the whole plan, or nothing of it, but for what is left out already.
 ///
-/// Optional interfaces that could not be made are returned; the others are
+/// Optional interfaces that could not be made are returned too; the others are
 /// there. On an error everything is taken back that can be.
-pub async fn apply(plan: &Plan, kernel: &Kernel<'_>) -> Result<Vec<LeftOut>, ApplyError> {
+pub async fn apply(
+    plan: &Plan,
+    mut left_out: Vec<LeftOut>,
+    kernel: &Kernel<'_>,
+) -> Result<Vec<LeftOut>, ApplyError> {
     let mut done: Vec<&PlannedStep> = Vec::with_capacity(plan.steps.len());
-    let mut left_out: Vec<LeftOut> = Vec::new();
     for planned in &plan.steps {
         if planned
             .interface

@@ -52,18 +52,47 @@ pub(super) async fn end_former_owners(
     Ok(())
 }
 
-/// Who has a device that is asked for and not on the host.
-pub(super) fn find_holder(request: &Request, view: &HostView, store: &Store) -> Result<(), Error> {
-    for (attachment, seen) in request.attachments.iter().zip(&view.uplinks) {
-        if let (UplinkView::Absent, Some(device)) = (&seen.uplink, device_of(attachment)) {
-            let parents = parents_of(device);
-            let claims = store.nic_claims()?;
-            if let Some(claim) = claims.iter().find(|c| c.is_meant_by(device, &parents)) {
-                return Err(held(claim));
+/// Who has a device that is asked for and not on the host. An optional interface
+/// that is without it goes from `wanted`, with its view; the notice about it
+/// comes back.
+pub(super) fn find_holder(
+    wanted: &mut Request,
+    view: &mut HostView,
+    store: &Store,
+) -> Result<Vec<String>, Error> {
+    let mut notices = Vec::new();
+    let mut place = 0;
+    while let (Some(attachment), Some(seen)) =
+        (wanted.attachments.get(place), view.uplinks.get(place))
+    {
+        match holder_of(attachment, &seen.uplink, store)? {
+            None => place += 1,
+            Some(error) if attachment.is_optional() => {
+                let ifname = &attachment.ifname.value;
+                notices.push(format!(
+                    "{ifname} is left out, because it is optional: {error}"
+                ));
+                wanted.attachments.remove(place);
+                view.uplinks.remove(place);
             }
+            Some(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(notices)
+}
+
+fn holder_of(
+    attachment: &Attachment,
+    uplink: &UplinkView,
+    store: &Store,
+) -> Result<Option<Error>, RecordError> {
+    let (UplinkView::Absent, Some(device)) = (uplink, device_of(attachment)) else {
+        return Ok(None);
+    };
+    let parents = parents_of(device);
+    let claims = store.nic_claims()?;
+    let claim = claims.iter().find(|c| c.is_meant_by(device, &parents));
+    Ok(claim.map(held))
 }
 
 fn held(claim: &NicClaim) -> Error {

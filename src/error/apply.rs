@@ -27,6 +27,7 @@ impl ApplyError {
             | Cause::Slaac(_)
             | Cause::Lease(_)
             | Cause::Pool(_)
+            | Cause::MacInUse(_)
             | Cause::Config(_) => false,
         }
     }
@@ -47,6 +48,7 @@ impl ApplyError {
             | Cause::Config(_)
             | Cause::Nic(_)
             | Cause::File(_)
+            | Cause::MacInUse(_)
             | Cause::Deadline { .. } => false,
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::{Error, ExitCode};
-use crate::apply::{ApplyError, Cause, LeaseError, Left, SlaacError};
+use crate::apply::{ApplyError, Cause, LeaseError, Left, MacInUse, SlaacError};
 use crate::collect::CollectError;
 use crate::frontend::hook::StateError;
 use crate::frontend::nri::NriError;
@@ -150,10 +150,11 @@ fn a_host_that_does_not_suit_is_one_code() {
                 holder: "web".to_owned(),
                 since: "noon".to_owned(),
             },
-            Error::MacInUse {
+            MacInUse {
                 holder: "web".to_owned(),
                 mac: "02:00:00:00:00:05".parse().unwrap(),
-            },
+            }
+            .into(),
             Error::MachineId(broken()),
             DaemonError::Another.into(),
             NriError::Another.into(),

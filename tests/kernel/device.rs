@@ -222,6 +222,13 @@ fn a_nic_that_is_away_is_refused_with_its_holder_by_whatever_name() {
             let said = format!("{} is in container web since 2", nic.name);
             assert!(report.contains(&said), "{asked}: {report}");
         }
+        let optional = [&device(&nic), "pipework.optional=true"];
+        let told = vm.attach(&other, &optional).ok().stderr();
+        let said = format!(
+            "eth1 is left out, because it is optional: {} is in",
+            nic.name
+        );
+        assert!(told.contains(&said), "{told}");
         guest.assert_equal(&vm.snapshot_of(&other), "the other container");
         holder.end();
         vm.attach(&other, &[&device(&nic)]).ok();

@@ -119,6 +119,22 @@ fn a_written_address_of_another_container_is_refused_and_named() {
 }
 
 #[test]
+fn an_optional_interface_whose_mac_is_another_ones_gives_its_address_back() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.199");
+        let named = [ASKED[0], "pipework.name=web"];
+        let first = lab.container("first");
+        lab.attach(&first, &named).ok();
+        let before = held();
+        let optional = [named[0], named[1], "pipework.optional=true"];
+        let second = lab.container("second");
+        let text = lab.attach(&second, &optional).ok().stderr();
+        assert!(text.contains("is live on the same uplink"), "{text}");
+        assert_eq!(before, held());
+    });
+}
+
+#[test]
 fn a_start_that_fails_gives_its_address_back() {
     lab!(|lab| {
         furnish(lab, "10.0.0.100-10.0.0.100");

@@ -164,3 +164,42 @@ fn optional_does_not_excuse_a_bad_value() {
         before.assert_unchanged(lab, &container);
     });
 }
+
+#[test]
+fn an_optional_interface_whose_stable_mac_is_live_is_left_out() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let named = ["pipework.bridge=br0", "pipework.name=web"];
+        let first = lab.container("first");
+        lab.attach(&first, &named).ok();
+        let before = (lab.snapshot_of(&first), Records::take());
+        let asked = [
+            "pipework.eth1.bridge=br0",
+            "pipework.eth1.ip=10.0.0.8/24@10.0.0.1",
+            "pipework.eth1.optional=true",
+            "pipework.eth2.bridge=br0",
+            "pipework.eth2.ip=10.0.0.9/24",
+            named[1],
+        ];
+        let second = lab.container("second");
+        let text = lab.attach(&second, &asked).ok().stderr();
+        for said in [
+            "an optional interface was left out",
+            "web is live on the same uplink with the same stable MAC",
+        ] {
+            assert!(text.contains(said), "{text}");
+        }
+        assert_eq!(links(lab, &second), ["eth2", "lo"]);
+        second.end();
+        lab.poststop("second").ok();
+        before.0.assert_equal(&lab.snapshot_of(&first), "the first");
+        before.1.assert_equal(&Records::take(), "store");
+        // The MAC is still the first one's: who needs the interface is refused.
+        let third = lab.container("third");
+        lab.attach(&third, &named).refused(19);
+        let alone = [named[0], named[1], "pipework.optional=true"];
+        lab.attach(&third, &alone).ok();
+        assert_eq!(links(lab, &third), ["lo"]);
+        before.1.assert_equal(&Records::take(), "store");
+    });
+}
