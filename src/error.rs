@@ -204,6 +204,7 @@ impl Error {
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),
             Self::Record(RecordError::Locked { .. }) => ExitCode::Deadline,
+            Self::Inspect(error) if error.is_deadline() => ExitCode::Deadline,
             Self::Record(_)
             | Self::Daemon(DaemonError::Record(_))
             | Self::Nri(NriError::Record(_) | NriError::Lock(_)) => ExitCode::Record,

@@ -127,7 +127,7 @@ impl Cause {
             Self::Rtnl(RtnlError::Refused(refusal)) | Self::Sysctl(refusal) => {
                 refusal.kernel_says.as_deref()
             }
-            Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
+            Self::Rtnl(RtnlError::TimedOut { .. } | RtnlError::Broken { .. })
             | Self::Record(_)
             | Self::Shared(_)
             | Self::Probe(_)

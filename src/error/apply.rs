@@ -16,7 +16,7 @@ impl ApplyError {
             Cause::Ovs(OvsError::SwitchSlow { .. } | OvsError::Database(OvsdbError::TimedOut)) => {
                 true
             }
-            Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Closed { .. })
+            Cause::Rtnl(RtnlError::Refused(_) | RtnlError::Broken { .. })
             | Cause::Sysctl(_)
             | Cause::Record(_)
             | Cause::Shared(_)

@@ -182,6 +182,7 @@ fn time_that_ran_out_is_one_code_wherever_it_did() {
         vec![
             locked().into(),
             refused(out_of_time()).into(),
+            InspectError::Kernel(waiting.clone()).into(),
             refused(waiting.into()).into(),
             refused(locked().into()).into(),
             refused(slow.into()).into(),

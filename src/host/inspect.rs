@@ -59,6 +59,13 @@ pub enum InspectError {
     },
 }
 
+impl InspectError {
+    /// Whether it was time that ran out.
+    pub fn is_deadline(&self) -> bool {
+        matches!(self, Self::Kernel(RtnlError::TimedOut { .. }))
+    }
+}
+
 /// Looks at what `attachments` touch: on the host by `host`, and in the
 /// container's namespace by `guest` if it can be entered.
 pub async fn inspect(

@@ -104,7 +104,7 @@ impl Genl {
                 .collect()),
             Ok(Exchange::Refused(error)) => Err(refusal(operation, &error)),
             Ok(Exchange::TimedOut) => Err(RtnlError::TimedOut { operation }),
-            Err(_) => Err(RtnlError::Closed { operation }),
+            Err(error) => Err(RtnlError::broken(operation, &error)),
         }
     }
 }

@@ -134,17 +134,17 @@ fn dump(
     message: &[u8],
     deadline: Deadline,
 ) -> Result<Vec<Vec<u8>>, RtnlError> {
-    let closed = |_: io::Error| RtnlError::Closed { operation };
+    let broken = |error: io::Error| RtnlError::broken(operation, &error);
     let socket = match PromptSocket::open_for(NETLINK_NETFILTER) {
         Ok(socket) => socket,
         Err(error) if error.raw_os_error() == Some(nix::libc::EPROTONOSUPPORT) => {
             return Ok(Vec::new());
         }
-        Err(error) => return Err(closed(error)),
+        Err(error) => return Err(broken(error)),
     };
     let flags = NLM_F_REQUEST | NLM_F_DUMP;
     let sent = socket.exchange_bytes(request, message, flags, deadline);
-    match sent.map_err(closed)? {
+    match sent.map_err(broken)? {
         Exchange::Answered(answers) => Ok(answers.into_iter().map(|it| it.payload).collect()),
         Exchange::Refused(error) if error.raw_code() == -nix::libc::EINVAL => Ok(Vec::new()),
         Exchange::Refused(error) => Err(refusal(operation, &error)),

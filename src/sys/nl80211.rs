@@ -75,9 +75,7 @@ impl Nl80211 {
     }
 
     fn with(genl: io::Result<Genl>) -> Result<Option<Self>, RtnlError> {
-        let genl = genl.map_err(|_| RtnlError::Closed {
-            operation: "CTRL_CMD_GETFAMILY",
-        })?;
+        let genl = genl.map_err(|error| RtnlError::broken("CTRL_CMD_GETFAMILY", &error))?;
         let family = genl.family("nl80211")?;
         Ok(family.map(|family| Self { genl, family }))
     }

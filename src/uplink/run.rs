@@ -61,7 +61,7 @@ impl StepError {
     pub fn kernel_says(&self) -> Option<String> {
         match self {
             Self::Kernel(RtnlError::Refused(refusal)) => refusal.kernel_says.clone(),
-            Self::Kernel(RtnlError::TimedOut { .. } | RtnlError::Closed { .. })
+            Self::Kernel(RtnlError::TimedOut { .. } | RtnlError::Broken { .. })
             | Self::Setting { .. }
             | Self::Ovs(_)
             | Self::NoCarrier

@@ -70,11 +70,13 @@ pub enum RtnlError {
         /// The message that was sent.
         operation: &'static str,
     },
-    /// The socket broke.
-    #[error("{operation}: the netlink socket is closed")]
-    Closed {
+    /// It could not be sent, or its answer could not be read.
+    #[error("{operation}: the netlink socket: {reason}")]
+    Broken {
         /// The message that was to be sent.
         operation: &'static str,
+        /// Why not.
+        reason: String,
     },
 }
 
@@ -101,8 +103,14 @@ impl RtnlError {
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Refused(refusal) => Some(refusal.errno),
-            Self::TimedOut { .. } | Self::Closed { .. } => None,
+            Self::TimedOut { .. } | Self::Broken { .. } => None,
         }
+    }
+
+    /// What failed before the kernel had a say.
+    pub(in crate::sys) fn broken(operation: &'static str, error: &io::Error) -> Self {
+        let reason = error.to_string();
+        Self::Broken { operation, reason }
     }
 }
 
@@ -207,7 +215,7 @@ impl Rtnl {
             Ok(Exchange::Answered(answers)) => Ok(answers),
             Ok(Exchange::Refused(error)) => Err(refusal(operation, &error)),
             Ok(Exchange::TimedOut) => Err(RtnlError::TimedOut { operation }),
-            Err(_) => Err(RtnlError::Closed { operation }),
+            Err(error) => Err(RtnlError::broken(operation, &error)),
         }
     }
 }
@@ -250,7 +258,25 @@ fn extended_text(payload: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+
     use super::*;
+    use crate::sys::block_on;
+
+    #[test]
+    fn a_message_that_cannot_be_sent_says_why() {
+        let rtnl = Rtnl::open(Deadline::after(Duration::from_secs(10))).unwrap();
+        let mut message = LinkMessage::default();
+        // More than any socket takes at once, so that the kernel sees nothing of it.
+        let alias = LinkAttribute::IfAlias("x".repeat(250));
+        message.attributes = vec![alias; 100_000];
+        let asked = rtnl.get("RTM_GETLINK", RouteNetlinkMessage::GetLink(message));
+        let error = block_on(asked).unwrap().unwrap_err();
+        let said = "RTM_GETLINK: the netlink socket: Message too long (os error 90)";
+        assert_eq!(error.to_string(), said);
+    }
 
     #[test]
     fn the_text_of_an_extended_acknowledgement_is_found_behind_other_attributes() {

@@ -103,7 +103,7 @@ impl Rtnl {
             Ok(Exchange::Answered(answers)) => Ok(answers),
             Ok(Exchange::Refused(error)) => Err(refusal(name, &error)),
             Ok(Exchange::TimedOut) => Err(RtnlError::TimedOut { operation: name }),
-            Err(_) => Err(RtnlError::Closed { operation: name }),
+            Err(error) => Err(RtnlError::broken(name, &error)),
         }
     }
 }

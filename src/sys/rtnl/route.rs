@@ -106,8 +106,9 @@ impl Rtnl {
     pub async fn restore_route(&self, raw: &[u8]) -> Result<(), RtnlError> {
         const OPERATION: &str = "RTM_NEWROUTE";
         let Ok(mut message) = RouteMessage::parse(raw) else {
-            return Err(RtnlError::Closed {
+            return Err(RtnlError::Broken {
                 operation: OPERATION,
+                reason: "what was kept of it is no route".to_owned(),
             });
         };
         // Flags such as `linkdown` tell of a state and are refused as a wish.
