@@ -9,7 +9,6 @@
 mod tests;
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::attach::check_leases;
@@ -27,9 +26,9 @@ use crate::host::engine::{self, EngineName};
 use crate::host::inspect::{self, InspectError, inspect};
 use crate::host::machine;
 use crate::host::view::{HostView, UplinkView, VlanView};
-use crate::logging::to_stderr;
+use crate::logging::{self, to_stderr};
 use crate::plan::{self, Identity, Life, Plan, PlanError};
-use crate::policy::{self, Caller, POLICY_PATH, Policy};
+use crate::policy::{self, Caller};
 use crate::request::Request;
 use crate::sys::block_on;
 use crate::sys::rtnl::{LinkFacts, Rtnl};
@@ -57,6 +56,8 @@ pub fn run(given: &Given) -> Option<u8> {
     // As they are: a key of somebody else tells who asks.
     let annotations: Option<Vec<_>> = given.values("--annotation").map(attach::split).collect();
     pairs.extend(annotations?);
+    // A policy or a network that is broken is told as the hook tells it.
+    logging::start();
     let deadline = Deadline::after(TIME);
     let done = match (container, pairs.is_empty()) {
         (Some(_), true) => return None,
@@ -107,8 +108,7 @@ fn of_state(state: &State, deadline: Deadline) -> Result<String, Error> {
 
 fn plan_for<T: AsRef<str>>(pairs: &[(T, T)], asker: Asker) -> Result<String, Error> {
     let is_assumed = asker.guest.is_none();
-    let policy = Policy::load(Path::new(POLICY_PATH))?;
-    let Some(judged) = judged(pairs, asker, policy.as_ref(), None)? else {
+    let Some(judged) = judged(pairs, asker, None)? else {
         return Ok("nothing: no annotation begins with pipework.\n".to_owned());
     };
     planned(&judged.request, &judged.view, &judged.identity, is_assumed)
@@ -131,12 +131,11 @@ pub(super) fn rehearse(
         },
         guest: Some(target.sandbox.guest.until(deadline)),
     };
-    let policy = hook::policy()?;
     if let Some(Judged {
         request,
         view,
         identity,
-    }) = judged(pairs, asker, policy.as_ref(), Some(leaving))?
+    }) = judged(pairs, asker, Some(leaving))?
     {
         let mut plan = plan_of(&request, &view, &identity)?;
         check_leases(&mut plan, began, deadline)?;
@@ -155,7 +154,6 @@ struct Judged {
 fn judged<T: AsRef<str>>(
     pairs: &[(T, T)],
     asker: Asker,
-    policy: Option<&Policy>,
     leaving: Option<&LinkFacts>,
 ) -> Result<Option<Judged>, Error> {
     let Asker {
@@ -171,7 +169,8 @@ fn judged<T: AsRef<str>>(
     if let (Some(leaving), Some(guest)) = (leaving, &guest) {
         block_on(leave(&mut view, leaving, guest)).map_err(Error::Socket)??;
     }
-    view.enter(policy::judge(policy, &caller, &request, &view)?);
+    let policy = hook::policy()?;
+    view.enter(policy::judge(policy.as_ref(), &caller, &request, &view)?);
     block_on(look_at_ports(&request, &mut view)).map_err(Error::Socket)??;
     let identity = Identity {
         machine_id: machine::machine_id_if_kept().unwrap_or_default(),

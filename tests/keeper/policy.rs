@@ -1,10 +1,11 @@
 //! A policy that somebody broke.
 
 use std::fs;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use crate::process::{Daemon, within};
-use crate::support::lab::{RECORDS, lab};
+use crate::support::lab::{PIPEWORK, RECORDS, lab};
 
 const FILE: &str = "/etc/pipework/policy.toml";
 const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
@@ -56,6 +57,46 @@ fn a_policy_that_breaks_counts_as_it_was_while_the_daemon_runs() {
         lab.attach(&lab.any_container(), &ASKED).refused(12);
         fs::remove_file(FILE).unwrap();
         lab.attach(&lab.any_container(), &ASKED).ok();
+    });
+}
+
+/// What `pipework plan` says of [`ASKED`].
+fn planned() -> Output {
+    let mut command = Command::new(PIPEWORK);
+    command.arg("plan");
+    for annotation in ASKED {
+        command.args(["--annotation", annotation]);
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn plan_judges_by_a_policy_that_breaks_as_the_hook_does() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let outcome = |name: &str| {
+            let Output { status, stderr, .. } = planned();
+            let said = String::from_utf8(stderr).unwrap();
+            let hook = lab.attach(&lab.any_container(), &ASKED);
+            assert_eq!(
+                status.code(),
+                hook.code(),
+                "{name}: {said}{}",
+                hook.stderr()
+            );
+            (status.code().unwrap(), said)
+        };
+        assert_eq!(outcome("no file").0, 0);
+        write(&rule("10.0.0.0/24"));
+        assert_eq!(outcome("a rule that allows it").0, 0);
+        let daemon = Daemon::start();
+        within("the daemon has read it", || known() == rule("10.0.0.0/24"));
+        write("[[rule]\n");
+        let (code, said) = outcome("broken while the daemon runs");
+        assert_eq!(code, 0);
+        assert!(said.contains("what it said before still counts"), "{said}");
+        daemon.kill();
+        assert_eq!(outcome("broken without a daemon").0, 12);
     });
 }
 
