@@ -1,15 +1,8 @@
 //! VLANs of a NIC: the device that is made once and shared, and whose it is.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use pipework::deadline::Deadline;
-use pipework::request::VlanId;
-use pipework::rt::LinkEnd;
-use pipework::sys::block_on;
-use pipework::sys::netns::Netns;
-use pipework::sys::rtnl::Rtnl;
 use serde_json::Value;
 
 use crate::macvlan::needs_macvlan;
@@ -245,41 +238,6 @@ fn the_device_and_its_children_have_the_mtu_of_the_nic() {
         let above = [ASKED[0], ASKED[1], "pipework.mtu=1500"];
         let text = lab.attach(&lab.any_container(), &above).refused(19);
         assert!(text.contains("1400"), "{text}");
-    });
-}
-
-#[test]
-fn a_vlan_device_can_be_born_in_a_container_and_goes_with_it() {
-    lab!(|lab| {
-        needs_8021q!();
-        let _machine = cable_in_vlan_100(lab);
-        let container = lab.any_container();
-        let before = lab.snapshot();
-        // The namespace of this thread, which is not that of the process.
-        let home = Netns::open(Path::new("/proc/thread-self/ns/net")).unwrap();
-        let path = format!("/proc/{}/ns/net", container.pid());
-        let guest = Netns::open(Path::new(&path)).unwrap();
-        let deadline = Deadline::after(Duration::from_secs(60));
-        let end = LinkEnd {
-            ifindex: 1 << 21,
-            name: "eth1".parse().unwrap(),
-            mac: "02:00:00:00:00:07".parse().unwrap(),
-            mtu: "1400".parse().unwrap(),
-            txqlen: None,
-        };
-        let nic = ip_json("link show up0")[0]["ifindex"].as_u64().unwrap();
-        let vlan = VlanId::try_from(100).unwrap();
-        block_on(async {
-            let host = Rtnl::open(deadline).unwrap();
-            let made = host.create_vlan_in(&guest, &end, nic as u32, vlan);
-            made.await.unwrap();
-            let inside = Rtnl::open_in(&guest, &home, deadline).unwrap();
-            inside.set_state(end.ifindex, true).await.unwrap();
-        })
-        .unwrap();
-        before.assert_equal(&lab.snapshot(), "nothing of it is on the host");
-        lab.inside(&container, || ip("addr add 10.0.0.5/24 dev eth1"));
-        assert!(pings(lab, &container));
     });
 }
 

@@ -7,13 +7,11 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoVlan, LinkAttribute, LinkExtentMask, LinkInfo,
 };
-use std::os::fd::{AsFd, AsRawFd};
 
-use super::link::{end_attributes, info, message, with_state};
+use super::link::{info, message, with_state};
 use super::{LinkFacts, Rtnl, RtnlError};
 use crate::request::VlanId;
-use crate::rt::{LinkEnd, VlanDevice};
-use crate::sys::netns::Netns;
+use crate::rt::VlanDevice;
 
 fn vlan_info(vlan: VlanId) -> LinkAttribute {
     let tag = vec![InfoVlan::Id(vlan.get())];
@@ -32,22 +30,6 @@ impl Rtnl {
         ];
         self.create(with_state(message(new.ifindex, attributes), true))
             .await
-    }
-
-    /// Makes a VLAN device of `parent` inside `guest`, down: it is nobody
-    /// else's, and goes with that namespace.
-    pub async fn create_vlan_in(
-        &self,
-        guest: &Netns,
-        end: &LinkEnd,
-        parent: u32,
-        vlan: VlanId,
-    ) -> Result<(), RtnlError> {
-        let mut attributes = end_attributes(end);
-        attributes.push(LinkAttribute::Link(parent));
-        attributes.push(LinkAttribute::NetNsFd(guest.as_fd().as_raw_fd()));
-        attributes.push(vlan_info(vlan));
-        self.create(message(end.ifindex, attributes)).await
     }
 
     /// The VLAN devices of the namespace, as the kernel filters them: only for
