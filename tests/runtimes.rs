@@ -81,6 +81,7 @@ on_every_suite! {
         a_restart_keeps_address_mac_and_host_interface_name
         a_container_that_always_restarts_is_attached_each_time
         a_killed_container_starts_again_with_the_same_identity
+        a_container_made_anew_under_its_name_is_who_it_was
         a_forced_removal_leaves_nothing
         twenty_restarts_leave_nothing_behind;
     names:

@@ -93,6 +93,41 @@ fn an_ipv6_address_can_be_bound_right_after_the_hook() {
 }
 
 #[test]
+fn an_ipv6_address_is_there_where_the_namespace_has_none_by_default() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = lab.container("web");
+        // As with `--sysctl net.ipv6.conf.default.disable_ipv6=1`.
+        let default = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+        lab.inside(&container, || fs::write(default, "1").unwrap());
+        let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24,fd00::5/64"];
+        lab.attach(&container, &asked).ok();
+        lab.inside(&container, || TcpListener::bind("[fd00::5]:80").unwrap());
+        let mut found = addresses(lab, &container);
+        found.sort();
+        assert_eq!(found, ["10.0.0.5/24 brd 10.0.0.255", "fd00::5/64"]);
+        let kept = lab.inside(&container, || fs::read_to_string(default).unwrap());
+        assert_eq!(kept, "1\n", "what others get is not ours to change");
+    });
+}
+
+#[test]
+fn loopback_is_up_in_a_namespace_where_nobody_did_anything() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.bare_container("web");
+        let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+        lab.attach(&container, &asked).ok();
+        let flags = show(lab, &container, "lo")["flags"].to_string();
+        assert!(flags.contains("\"UP\""), "{flags}");
+        lab.inside(&container, || {
+            TcpListener::bind("127.0.0.1:80").unwrap();
+            TcpListener::bind("[::1]:80").unwrap();
+        });
+    });
+}
+
+#[test]
 fn a_router_advertisement_gives_no_default_route_unless_it_is_asked_for() {
     lab!(|lab| {
         let machine = lab.lan("br0");

@@ -1,14 +1,18 @@
 //! The end of a container, whoever tells of it, in whatever order.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use pipework::record::Store;
 use serde_json::Value;
 
 use crate::kill::strace_works;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Container, Lab, PIPEWORK, RECORDS, feed, hook, ip, ip_json, lab};
+use crate::support::lab::{
+    Container, Lab, PIPEWORK, RECORDS, bundle_of, feed, hook, ip, ip_json, lab,
+};
 use crate::support::skip;
 
 const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
@@ -88,6 +92,46 @@ fn poststop_with_nonsense_on_stdin_exits_with_success() {
     lab!(|_lab| {
         // youki never deletes a container whose poststop fails.
         hook(&["--stage", "poststop"], b"nonsense").ok();
+    });
+}
+
+#[test]
+fn poststop_exits_with_success_where_the_store_cannot_be_opened() {
+    lab!(|lab| {
+        let told = || {
+            let said = lab.poststop("web");
+            assert!(said.ok().stderr().contains(RECORDS), "{}", said.stderr());
+        };
+        fs::write(RECORDS, "a file in its place").unwrap();
+        told();
+        fs::remove_file(RECORDS).unwrap();
+        fs::create_dir(RECORDS).unwrap();
+        // What others can write to is not believed.
+        fs::set_permissions(RECORDS, Permissions::from_mode(0o777)).unwrap();
+        told();
+    });
+}
+
+#[test]
+fn poststop_exits_with_success_where_another_run_holds_the_lock_until_its_deadline() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        attached(lab).end();
+        let store = Store::open(Path::new(RECORDS)).unwrap();
+        let bundle = bundle_of("web").display().to_string();
+        let key = store.namespace_of("web", &bundle).unwrap().unwrap();
+        let lock = store.try_lock_namespace(&key).unwrap().unwrap();
+        let said = lab.poststop("web");
+        let said = said.ok().stderr();
+        assert!(
+            said.contains("what the container left behind stays for now"),
+            "{said}"
+        );
+        assert_eq!(ours("br0"), 0, "the kernel took the interface");
+        assert_eq!(Records::take().of("attachments").len(), 1);
+        drop(lock);
+        lab.poststop("web").ok();
+        assert!(Records::take().is_empty());
     });
 }
 

@@ -1,7 +1,9 @@
 //! The life of a podman container: run, create, start, restart, kill, remove.
 
+use serde_json::json;
+
 use crate::lan::{
-    ASK, DEFAULT, RUNTIMES, assert_complete, assert_nothing_left, eventually, host_links,
+    ASK, DEFAULT, REQUEST, RUNTIMES, assert_complete, assert_nothing_left, eventually, host_links,
     import_image, looks, podman,
 };
 use crate::support::world::World;
@@ -98,6 +100,61 @@ pub fn a_killed_container_starts_again_with_the_same_identity(world: &World) {
         assert_eq!(host_links(world), link);
         remove(world, runtime);
     }
+}
+
+pub fn a_container_made_anew_under_its_name_is_who_it_was(world: &World) {
+    import_image(world);
+    for runtime in RUNTIMES {
+        let former = identity(world, runtime);
+        let again = identity(world, runtime);
+        assert_ne!(former.id, again.id, "it is another container for podman");
+        assert_eq!(former.mac, again.mac);
+        assert_eq!(former.links, again.links);
+        assert_eq!(former.aliases, again.aliases);
+        assert_eq!(former.aliases, "pipework:web/eth1\n");
+        // Whoever is not started by the monitor finds the name in the storage.
+        assert!(
+            again.foretold.contains(&again.mac),
+            "{}: {}",
+            again.mac,
+            again.foretold
+        );
+    }
+}
+
+/// Who a container called `web` is to the network, and to podman.
+struct Identity {
+    id: String,
+    mac: String,
+    links: Vec<String>,
+    aliases: String,
+    /// What `pipework plan` says of its state.
+    foretold: String,
+}
+
+/// Makes the container, looks at it, and removes it.
+fn identity(world: &World, runtime: &str) -> Identity {
+    start(world, runtime, "");
+    let inspected = |what: &str| {
+        let said = world.sh(&format!("podman inspect -f '{{{{{what}}}}}' web"));
+        said.ok().trim().to_owned()
+    };
+    let state = json!({
+        "ociVersion": "1.0.2", "id": inspected(".Id"), "status": "creating",
+        "bundle": inspected(".StaticDir"), "annotations": { REQUEST[0].0: REQUEST[0].1 },
+    });
+    let links = host_links(world);
+    let seen = Identity {
+        id: inspected(".Id"),
+        mac: assert_complete(&looks(world, "web", 1)[0]),
+        aliases: world
+            .sh(&format!("cat /sys/class/net/{}/ifalias", links[0]))
+            .ok(),
+        links,
+        foretold: world.sh(&format!("echo '{state}' | pipework plan")).ok(),
+    };
+    remove(world, runtime);
+    seen
 }
 
 pub fn a_forced_removal_leaves_nothing(world: &World) {
