@@ -45,6 +45,19 @@ fn an_uplink_that_never_comes_is_refused_when_the_time_is_over() {
 }
 
 #[test]
+fn a_wait_that_is_longer_than_a_start_lasts_is_refused_with_the_numbers() {
+    lab!(|lab| {
+        let container = lab.container("web");
+        for addressing in ["pipework.ip=10.0.0.5/24", "pipework.ip=dhcp"] {
+            let asked = ["pipework.parent=nic9", addressing, "pipework.wait=10m"];
+            let text = lab.attach(&container, &asked).refused(22);
+            let said = "eth1 may wait 600 s, and this run has only 4";
+            assert!(text.contains(said), "{text}");
+        }
+    });
+}
+
+#[test]
 fn a_carrier_that_comes_late_is_waited_for_before_a_server_is_asked() {
     lab!(|lab| {
         let machine = lab.cable("nic0");

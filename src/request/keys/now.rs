@@ -122,7 +122,7 @@ table! {
     Interface "dhcp.server" Form::DhcpServers, "", "10.0.0.2", FIRST;
         "the only servers of DHCPv4 that are listened to"
     Interface "dhcp.timeout" Form::Duration, "20s", "10s", FIRST;
-        "how long to wait for a lease"
+        "how long to wait for a lease; more than a start has left, 45 s in all, is refused"
     Interface "dhcp.arp" Form::Words(&ArpProbe::WORDS), "fast", "rfc", FIRST;
         "probe of an offered address"
     Interface "dhcp.release" Form::Bool, "false", "true", FIRST;
@@ -134,7 +134,7 @@ table! {
     Interface "dhcp.program" Form::DhcpProgram, "", "/usr/sbin/udhcpc", FIRST;
         "the program that asks for an IPv4 lease in our own client's place, if policy lists it"
     Interface "wait" Form::Duration, "0s", "30s", FIRST;
-        "how long to wait for an uplink that is absent or without carrier"
+        "how long to wait for an uplink that is absent or without carrier; more than a start has left, 45 s in all, is refused"
     Interface "optional" Form::Bool, "false", "true", FIRST;
         "start without this interface when it cannot be made"
     Interface "ovs.iface-id" Form::Text(255), "", "port-1", FIRST;
