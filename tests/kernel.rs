@@ -52,6 +52,8 @@ mod device_traffic;
 mod docker_exchanges;
 #[path = "kernel/docker_kept.rs"]
 mod docker_kept;
+#[path = "kernel/docker_kinds.rs"]
+mod docker_kinds;
 #[path = "kernel/docker_plugin.rs"]
 mod docker_plugin;
 #[path = "kernel/doctor.rs"]

@@ -295,11 +295,26 @@ impl Settings {
     }
 }
 
-/// The fields of a network, as those of one container in it have them.
+/// The fields of a network, as those of one container in it have them: who is plugged
+/// into something of its own, as a card, is not plugged into what the network has.
 pub fn merged(network: &[(String, String)], own: &[(String, String)]) -> Vec<(String, String)> {
-    let is_own = |key: &String| own.iter().any(|(other, _)| other == key);
-    let others = network.iter().filter(|(key, _)| !is_own(key));
+    let has = |is_it: &dyn Fn(&String) -> bool| own.iter().any(|(key, _)| is_it(key));
+    let has_plug = has(&|key| is_plug(key));
+    let is_replaced =
+        |key: &String| has(&|other| other == key) || (has_plug && (is_plug(key) || is_manner(key)));
+    let others = network.iter().filter(|(key, _)| !is_replaced(key));
     others.chain(own).cloned().collect()
+}
+
+/// Whether a key says what an interface is plugged into.
+fn is_plug(key: &str) -> bool {
+    let name = key.strip_prefix(PREFIX);
+    keys::uplinks().any(|uplink| name == Some(uplink))
+}
+
+/// Whether a key says how, which holds for that alone.
+fn is_manner(key: &str) -> bool {
+    matches!(key.strip_prefix(PREFIX), Some("type" | "mode"))
 }
 
 fn field(name: &str, value: &str) -> (String, String) {

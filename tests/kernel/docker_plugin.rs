@@ -82,7 +82,7 @@ impl Plugin {
     /// Has strace end it when a thread calls `name` for the `count`th time.
     // Whoever called this waits for it.
     #[allow(clippy::zombie_processes)]
-    fn end_at(&self, (name, count): (&str, usize)) -> Child {
+    pub fn end_at(&self, (name, count): (&str, usize)) -> Child {
         let pid = self.0.id();
         let strace = Command::new("strace")
             .env_remove("LD_LIBRARY_PATH")
@@ -269,6 +269,12 @@ pub fn prepare(lab: &Lab) -> Container {
     let container = lab.container("web");
     ip("link add br0 type bridge");
     ip("link set br0 up");
+    name_namespaces(&container);
+    container
+}
+
+/// Gives names to the namespaces of a container and of the host, as dockerd does.
+pub fn name_namespaces(container: &Container) {
     fs::create_dir_all("/run/netns").unwrap();
     let pid = container.pid().to_string();
     for (name, pid) in [("web", pid.as_str()), ("home", "self")] {
@@ -278,7 +284,6 @@ pub fn prepare(lab: &Lab) -> Container {
             &format!("--bind /proc/{pid}/ns/net /run/netns/{name}"),
         );
     }
-    container
 }
 
 /// Lives in which `victim` is killed in each of its system calls; at least so often

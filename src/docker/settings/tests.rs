@@ -107,3 +107,19 @@ fn one_container_says_better_than_its_network() {
     let both = [pair("pipework.bridge", "br0"), pair("pipework.mtu", "1300")];
     assert_eq!(merged(&network, &own), both);
 }
+
+#[test]
+fn one_container_has_a_card_in_place_of_what_its_network_is_plugged_into() {
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let network = [
+        pair("pipework.parent", "eth0"),
+        pair("pipework.type", "ipvlan"),
+        pair("pipework.mtu", "1400"),
+    ];
+    let own = [pair("pipework.device", "eth5")];
+    let both = [
+        pair("pipework.mtu", "1400"),
+        pair("pipework.device", "eth5"),
+    ];
+    assert_eq!(merged(&network, &own), both);
+}

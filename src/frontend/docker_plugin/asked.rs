@@ -7,7 +7,7 @@ use super::driver::gateways;
 use super::error::DockerError;
 use super::lost;
 use crate::docker::settings::merged;
-use crate::docker::state::{Network, hash};
+use crate::docker::state::{Network, Subnet, hash};
 use crate::error::Error;
 use crate::frontend::read;
 use crate::policy::Caller;
@@ -29,12 +29,19 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// What a container asks for that asks for nothing.
+    /// What a container asks for that asks for nothing, with an address of each subnet.
     pub(super) fn sample(network: &Network) -> Self {
+        let an_address = |own: &Subnet| {
+            // The first of an IPv6 subnet is its routers' (RFC 4291 §2.6.1).
+            let no_host = [own.gateway, Some(own.subnet.network())];
+            let mut hosts = own.subnet.hosts();
+            let host = hosts.find(|host| !no_host.contains(&Some(*host)))?;
+            IpNet::new(host, own.subnet.prefix_len()).ok()
+        };
         Self {
             name: name_of(network, "0"),
             link: link_of(network, "0"),
-            addresses: Vec::new(),
+            addresses: network.subnets.iter().filter_map(an_address).collect(),
             mac: None,
             fields: Vec::new(),
         }
@@ -51,6 +58,24 @@ pub(super) fn name_of(network: &Network, part: &str) -> String {
 pub(super) fn link_of(network: &Network, name: &str) -> String {
     let hash = hash(&["link", &network.id, name]);
     format!("pwe{}", hash.get(..10).unwrap_or(&hash))
+}
+
+/// Where there is no gateway there is no default route either: who asks for none has
+/// that already, and must not be told of a gateway that is missing.
+fn without_needless_default(fields: &mut Vec<(String, String)>) {
+    let may_have_one = |(key, value): &(String, String)| {
+        key == "pipework.net" || (key == "pipework.ip" && value != "0/0" && !is_plain(value))
+    };
+    if !fields.iter().any(may_have_one) {
+        fields
+            .retain(|(key, value)| (key.as_str(), value.as_str()) != ("pipework.default", "false"));
+    }
+}
+
+/// Whether these are addresses, and no gateway among them.
+fn is_plain(addresses: &str) -> bool {
+    let mut each = addresses.split(',');
+    each.all(|address| address.trim().parse::<IpNet>().is_ok())
 }
 
 /// The request for one interface of a network, by the parser of annotations.
@@ -85,10 +110,11 @@ pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error
         }
         set("pipework.ip", text);
     }
-    let is_learned = fields.iter().any(|(key, _)| key == "pipework.ip");
-    if !is_learned {
+    let has_addresses = fields.iter().any(|(key, _)| key == "pipework.ip");
+    if !has_addresses {
         fields.push(("pipework.ip".to_owned(), "0/0".to_owned()));
     }
+    without_needless_default(&mut fields);
     let pairs = fields
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()));
