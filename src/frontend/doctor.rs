@@ -12,6 +12,7 @@ pub(in crate::frontend) mod hooks;
 pub(in crate::frontend) mod host;
 mod kernel;
 mod ovs;
+mod package;
 mod records;
 mod rp_filter;
 pub(in crate::frontend) mod runtimes;

@@ -32,3 +32,4 @@ pub use ask::{
 pub use daemon::{DaemonError, Setup, run};
 pub use give_back::give_back;
 pub use policy::{last_network, last_policy};
+pub use protocol::SOCKET;

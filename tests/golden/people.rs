@@ -173,6 +173,13 @@ fn findings_about_the_machine_read_as_they_always_did() {
             &format!("/usr/lib/modules/{RELEASE}/modules.dep"),
             &list.concat(),
         );
+        // Says of what is no module whether it is there.
+        write(
+            &format!("/usr/lib/modules/{RELEASE}/config"),
+            "# CONFIG_BRIDGE_VLAN_FILTERING is not set\n",
+        );
+        fs::remove_file("/etc/os-release").ok();
+        write("/etc/os-release", "ID=ubuntu\nID_LIKE=debian\n");
         run("mount", "-t tmpfs tmpfs /sys/module");
         write("/run/osrelease", RELEASE);
         run("mount", "--bind /run/osrelease /proc/sys/kernel/osrelease");

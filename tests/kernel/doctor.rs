@@ -11,13 +11,13 @@ use crate::support::lab::{Lab, Outcome, PIPEWORK, has, ip, lab, run};
 use crate::support::ovs::ovs;
 use crate::support::skip;
 
-fn doctor(words: &str) -> Outcome {
+pub fn doctor(words: &str) -> Outcome {
     let words = words.split_whitespace();
     let mut command = Command::new(PIPEWORK);
     Outcome(command.arg("doctor").args(words).output().unwrap())
 }
 
-fn stdout(outcome: &Outcome) -> String {
+pub fn stdout(outcome: &Outcome) -> String {
     String::from_utf8_lossy(&outcome.0.stdout).into_owned()
 }
 

@@ -1,10 +1,13 @@
-//! `pipework doctor` about what a kernel lacks and what stands behind a card.
+//! `pipework doctor` about what a kernel lacks, what stands behind a card, and a
+//! daemon that will be needed.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::doctor::{is_well, told};
+use crate::doctor::{doctor, is_well, stdout, told};
+use crate::support::daemon::Daemon;
 use crate::support::lab::{has, lab, run};
 use crate::support::skip;
 use crate::support::vm::vm;
@@ -57,6 +60,73 @@ fn a_part_that_the_kernel_lacks_is_named_with_who_needs_it() {
         assert!(text.starts_with("ipvlan: "), "{text}");
         assert!(text.contains("type=ipvlan"), "{text}");
         assert!(text.contains("CONFIG_IPVLAN"), "{text}");
+    });
+}
+
+#[test]
+fn the_module_of_infiniband_is_missed_only_where_there_is_a_card() {
+    lab!(|_lab| {
+        let is_loaded = Path::new("/sys/module/ib_ipoib").exists();
+        if is_loaded || Path::new("/sys/class/infiniband").exists() || !without_ipvlan() {
+            skip!("the kernel has InfiniBand, or what it has cannot be covered");
+        }
+        let said = || stdout(&doctor("modules"));
+        assert!(!said().contains("ib_ipoib"), "{}", said());
+        run("mount", "-t tmpfs tmpfs /sys/class");
+        fs::create_dir_all("/sys/class/infiniband/mlx5_0").unwrap();
+        assert!(said().contains("ib_ipoib"), "{}", said());
+    });
+}
+
+#[test]
+fn a_bridge_that_cannot_filter_by_vlan_is_a_note() {
+    lab!(|lab| {
+        let words = ["link", "add", "probe0", "type", "bridge"];
+        let filters = Command::new("ip")
+            .args(words)
+            .args(["vlan_filtering", "1"])
+            .output()
+            .unwrap();
+        lab.bridge("br0");
+        let said = stdout(&doctor("modules"));
+        let is_told = said.contains("VLAN filtering of bridges: the kernel lacks it");
+        assert_ne!(is_told, filters.status.success(), "{said}");
+    });
+}
+
+/// A network whose containers have leases, and what more its file says.
+fn network_of_leases(more: &str) {
+    fs::create_dir_all("/etc/pipework/networks.d").unwrap();
+    let file = format!("bridge = \"br0\"\nip = \"dhcp\"\n{more}");
+    fs::write("/etc/pipework/networks.d/lan.toml", file).unwrap();
+}
+
+#[test]
+fn a_network_of_leases_that_nobody_would_renew_is_a_warning() {
+    lab!(|_lab| {
+        assert!(is_well("daemon"));
+        network_of_leases("");
+        let text = told("daemon", 1, "warning");
+        assert!(text.contains("who is in lan has leases"), "{text}");
+        network_of_leases("dhcp.keep = false\n");
+        assert!(is_well("daemon"));
+        network_of_leases("");
+        let _daemon = Daemon::start();
+        assert!(is_well("daemon"));
+    });
+}
+
+#[test]
+fn a_socket_that_is_enabled_and_that_nobody_listens_at_is_a_warning() {
+    lab!(|_lab| {
+        let wants = "/etc/systemd/system/sockets.target.wants";
+        fs::create_dir_all(wants).unwrap();
+        let unit = "/usr/lib/systemd/system/pipework.socket";
+        symlink(unit, format!("{wants}/pipework.socket")).unwrap();
+        let text = told("daemon", 1, "warning");
+        assert!(text.contains("is enabled, and nobody listens"), "{text}");
+        let _daemon = Daemon::start();
+        assert!(is_well("daemon"));
     });
 }
 

@@ -11,8 +11,10 @@ use std::path::Path;
 
 use super::finding::{Finding, Severity};
 use super::host::{Host, bytes, text};
+use super::package;
 use crate::sys::ovsdb;
 use crate::sys::proc::read_short;
+use crate::sys::rtnl::LinkFacts;
 
 /// The oldest kernel that has what we rely on.
 const OLDEST: (u32, u32) = (5, 14);
@@ -90,6 +92,23 @@ const PARTS: &[Part] = &[
 /// Asked for where Open vSwitch is installed.
 const OPEN_VSWITCH: Part = basic(part("openvswitch", "ovs_vport_add", "OPENVSWITCH", "ovs="));
 
+/// Asked for where there is an InfiniBand card.
+const IPOIB: Part = part(
+    "ib_ipoib",
+    "ipoib_setup_common",
+    "INFINIBAND_IPOIB",
+    "ipoib=",
+);
+/// Where cards for InfiniBand are listed.
+const INFINIBAND: &str = "/sys/class/infiniband";
+/// A part of the bridge that is no module of its own.
+const FILTERING: Part = part(
+    "VLAN filtering of bridges",
+    "br_vlan_filter_toggle",
+    "BRIDGE_VLAN_FILTERING",
+    "vlan= and trunk= on a Linux bridge",
+);
+
 /// Whether the kernel is old enough to be unknown to us.
 pub fn version(_: &Host) -> Vec<Finding> {
     let release = release();
@@ -116,10 +135,20 @@ fn number(release: &str) -> Option<(u32, u32)> {
 }
 
 /// What the kernel lacks.
-pub fn modules(_: &Host) -> Vec<Finding> {
+pub fn modules(host: &Host) -> Vec<Finding> {
     let release = release();
+    let mut findings = missing(&release);
+    if !filters_by_vlan(&release, &host.links) {
+        // No package has it: it is part of the bridge.
+        findings.push(lack(&FILTERING, None));
+    }
+    findings
+}
+
+/// The modules that there are none of.
+fn missing(release: &str) -> Vec<Finding> {
     let has_modules = Path::new("/proc/modules").exists();
-    let known = Known::read(&release);
+    let known = Known::read(release);
     if known.is_gone && has_modules {
         let cause =
             format!("the modules of the kernel that runs, {release}, are not there any more");
@@ -127,6 +156,7 @@ pub fn modules(_: &Host) -> Vec<Finding> {
         return vec![Finding::new(Severity::Warning, "/lib/modules", cause, cure)];
     }
     let more = ovsdb::is_installed().then_some(&OPEN_VSWITCH);
+    let more = more.into_iter().chain(has_infiniband().then_some(&IPOIB));
     let missing = PARTS.iter().chain(more).filter(|part| !known.has(part));
     let missing: Vec<&Part> = missing.collect();
     // In a container, or where whoever booted the kernel brought no modules along.
@@ -137,19 +167,50 @@ pub fn modules(_: &Host) -> Vec<Finding> {
         let cure = "run it where the modules of the kernel are to be seen";
         return vec![Finding::new(Severity::Unseen, "/lib/modules", cause, cure)];
     }
-    missing
-        .into_iter()
-        .map(|part| {
-            let Part {
-                needed_for, option, ..
-            } = part;
-            let cause = format!("the kernel lacks it, and {needed_for} cannot do without");
-            let cure = format!(
-                "apt-get install linux-modules-extra-{release}, or a kernel with CONFIG_{option}"
-            );
-            Finding::new(part.severity, part.module, cause, cure)
-        })
-        .collect()
+    let package = package::command(release);
+    let lack = |part| lack(part, package.as_deref());
+    missing.into_iter().map(lack).collect()
+}
+
+/// `package` is a command that may bring it.
+fn lack(part: &Part, package: Option<&str>) -> Finding {
+    let Part {
+        needed_for, option, ..
+    } = part;
+    let cause = format!("the kernel lacks it, and {needed_for} cannot do without");
+    let kernel = format!("a kernel with CONFIG_{option}");
+    let cure = match package {
+        Some(package) => format!("{package}; or {kernel}"),
+        None => kernel,
+    };
+    Finding::new(part.severity, part.module, cause, cure)
+}
+
+fn has_infiniband() -> bool {
+    std::fs::read_dir(INFINIBAND).is_ok_and(|mut cards| cards.next().is_some())
+}
+
+/// Whether its bridges can filter; so long as nothing says that they cannot.
+fn filters_by_vlan(release: &str, links: &[LinkFacts]) -> bool {
+    let option = FILTERING.option;
+    let config = format!("/boot/config-{release}");
+    let beside = format!("/lib/modules/{release}/config");
+    for config in [text(config), text(beside)] {
+        if config.contains(&format!("CONFIG_{option}=y")) {
+            return true;
+        }
+        if config.contains(&format!("# CONFIG_{option} is not set")) {
+            return false;
+        }
+    }
+    let mut bridges = links.iter().filter(|l| l.kind.as_deref() == Some("bridge"));
+    if let Some(bridge) = bridges.next() {
+        return bridge.vlan_filtering.is_some();
+    }
+    // A bridge that is not loaded yet has no functions.
+    let wanted = ["br_dev_setup", FILTERING.function];
+    let found = functions(wanted.into());
+    !found.contains("br_dev_setup") || found.contains(FILTERING.function)
 }
 
 /// Whether the kernel has the module `name` already, so that to ask it for what
@@ -180,7 +241,7 @@ impl Known {
             listed.extend(text(folder.join(list)).lines().filter_map(module_of));
         }
         let others = std::fs::read_dir("/lib/modules").is_ok_and(|mut all| all.next().is_some());
-        let parts = PARTS.iter().chain([&OPEN_VSWITCH]);
+        let parts = PARTS.iter().chain([&OPEN_VSWITCH, &IPOIB]);
         // Where there are lists they are complete.
         let functions = match listed.is_empty() {
             true => functions(parts.map(|part| part.function).collect()),

@@ -1,19 +1,26 @@
 //! What we wrote down: records that nobody owns or can read, leases that nobody
 //! keeps, containers that did not start.
 
+use std::path::Path;
+
 use super::files::has_systemd_units;
 use super::finding::{Finding, Severity};
-use super::host::Host;
-use crate::frontend::known;
+use super::host::{Host, text};
+use crate::frontend::{known, read};
 use crate::hint;
-use crate::keeper;
+use crate::keeper::{self, SOCKET};
+use crate::networks;
+use crate::policy::Caller;
 use crate::record::Record;
 use crate::reference::Reference;
+use crate::request::{Asked, Dynamic, NetworkName};
 use crate::sys::clock::{since_boot, utc};
 use crate::sys::proc;
 
 /// Most of one kind that are told one by one.
 const MOST: usize = 5;
+/// What `systemctl enable pipework.socket` makes.
+const ENABLED: &str = "/etc/systemd/system/sockets.target.wants/pipework.socket";
 
 /// The records.
 pub fn check(host: &Host) -> Vec<Finding> {
@@ -85,7 +92,11 @@ pub fn daemon(host: &Host) -> Vec<Finding> {
     }
     let kept: Vec<_> = kept.iter().flatten().collect();
     // Only who has something to keep is asked: a socket starts the daemon.
-    if kept.is_empty() || keeper::is_there(host.deadline) {
+    if kept.is_empty() {
+        findings.extend(wanted_daemon());
+        return findings;
+    }
+    if keeper::is_there(host.deadline) {
         return findings;
     }
     let ends = kept.iter().filter_map(|kept| {
@@ -100,10 +111,65 @@ pub fn daemon(host: &Host) -> Vec<Finding> {
         "{} to be renewed, and nobody does{first}",
         Finding::count(kept.len(), "lease")
     );
-    let cure = match has_systemd_units() {
+    findings.push(Finding::new(
+        Severity::Error,
+        "daemon",
+        cause,
+        start_daemon(),
+    ));
+    findings
+}
+
+fn start_daemon() -> &'static str {
+    match has_systemd_units() {
         true => "systemctl enable --now pipework.socket",
         false => "run `pipework daemon` as a service",
+    }
+}
+
+/// A daemon that will be needed, and that is not there. Nobody is asked: a socket
+/// would start it.
+fn wanted_daemon() -> Option<Finding> {
+    if is_listened_at(SOCKET) {
+        return None;
+    }
+    let names = networks::names(Path::new(networks::DIRECTORY)).into_iter();
+    let names = names.filter(leases).take(MOST);
+    let names: Vec<String> = names.map(|name| name.to_string()).collect();
+    let cause = match names.is_empty() {
+        false => format!(
+            "who is in {} has leases, and nobody would renew them: no container starts there",
+            names.join(", ")
+        ),
+        true if Path::new(ENABLED).is_symlink() => {
+            format!(
+                "pipework.socket is enabled, and nobody listens at {}",
+                SOCKET
+            )
+        }
+        true => return None,
     };
-    findings.push(Finding::new(Severity::Error, "daemon", cause, cure));
-    findings
+    let (severity, cure) = (Severity::Warning, start_daemon());
+    Some(Finding::new(severity, "daemon", cause, cure))
+}
+
+/// Whether a network gives its containers leases that have to be renewed.
+fn leases(name: &NetworkName) -> bool {
+    let pair = ("pipework.net", name.as_str());
+    let request = read::request([pair], &Caller::Person).ok().flatten();
+    let is_dhcp = |asked: &Asked<Dynamic>| match asked.value {
+        Dynamic::Dhcp4 | Dynamic::Dhcp6 => true,
+        Dynamic::Slaac => false,
+    };
+    let mut all = request.iter().flat_map(|request| &request.attachments);
+    all.any(|a| a.addressing.dynamic.iter().any(is_dhcp) && a.dhcp.keeps())
+}
+
+/// Whether somebody listens at the path, as /proc/net/unix has it (proc_net(5)):
+/// the fourth word is `__SO_ACCEPTCON`, the last one is the path.
+fn is_listened_at(path: &str) -> bool {
+    text("/proc/net/unix").lines().any(|line| {
+        let mut words = line.split_ascii_whitespace();
+        words.nth(3) == Some("00010000") && words.next_back() == Some(path)
+    })
 }
