@@ -15,6 +15,15 @@ pub enum Paint {
     Coloured,
 }
 
+/// Whether it is a terminal on which what was written can be written over.
+pub fn is_screen(stream: &impl IsTerminal) -> bool {
+    !is_dumb() && stream.is_terminal()
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
 /// What a text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -51,8 +60,7 @@ impl Paint {
 
     fn of_environment() -> Self {
         let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let term = std::env::var_os("TERM").unwrap_or_default();
-        match is_unwanted || term.is_empty() || term == "dumb" {
+        match is_unwanted || is_dumb() {
             true => Self::Plain,
             false => Self::Coloured,
         }

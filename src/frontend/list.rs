@@ -1,13 +1,12 @@
 //! `pipework list`: who has what, read from the records.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, report};
 use crate::frontend::cli::print;
-use crate::frontend::colour::{Paint, Tone};
+use crate::frontend::colour::{Paint, Tone, is_screen};
 use crate::frontend::columns::columns;
 use crate::frontend::given::Given;
 use crate::frontend::{known, why};
@@ -66,8 +65,8 @@ fn show(text: Result<String, Error>, watches: bool) -> u8 {
         Ok(text) => {
             // From the top of a terminal that is cleared; elsewhere one below the
             // other.
-            let is_terminal = watches && std::io::stdout().is_terminal();
-            let clear = if is_terminal { "\x1b[H\x1b[2J" } else { "" };
+            let is_screen = watches && is_screen(&std::io::stdout());
+            let clear = if is_screen { "\x1b[H\x1b[2J" } else { "" };
             print(&format!("{clear}{text}"))
         }
         Err(error) => {

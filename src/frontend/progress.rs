@@ -3,10 +3,12 @@
 //! On stderr, on one line that is written over and gone at the end. Not where
 //! stderr is no terminal or `TERM` is `dumb`: a log is no place for it.
 
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use crate::frontend::colour::is_screen;
 
 /// How long something may take before a word is said.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -23,8 +25,7 @@ pub struct Progress {
 impl Progress {
     /// Shows `what` as soon as it takes a while, with the time that it has taken.
     pub fn show(what: String) -> Self {
-        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        if is_dumb || !std::io::stderr().is_terminal() {
+        if !is_screen(&std::io::stderr()) {
             return Self {
                 ended: None,
                 shown: None,
