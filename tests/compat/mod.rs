@@ -21,6 +21,7 @@
 //! | 47 | what stays of a container that died | `bridge::a_bridge_of_ours_stays_when_its_last_port_goes` |
 
 mod direct;
+mod faults;
 mod run;
 mod table;
 

@@ -27,11 +27,13 @@ pub struct Case {
     pub guest: Vec<Look>,
     /// The same on the host.
     pub host: Vec<Look>,
+    /// What `bridge` says on the host.
+    pub bridge: Vec<Look>,
     /// Nothing has changed.
     pub unchanged: bool,
 }
 
-/// What a command of `ip` says.
+/// What a command of `ip` or `bridge` says.
 #[derive(Debug, Clone)]
 pub struct Look {
     /// Its words.
@@ -82,6 +84,7 @@ pub fn cases() -> Vec<Case> {
             "stderr" => case.stderr.push(text),
             "silent" => case.silent = true,
             "guest" => case.guest.push(Look::parse(rest)),
+            "bridge" => case.bridge.push(Look::parse(rest)),
             "host" => case.host.push(Look::parse(rest)),
             "unchanged" => case.unchanged = true,
             other => panic!("table.txt has no {other}"),

@@ -129,16 +129,18 @@ fn code_of(error: &Error) -> u8 {
     let is_kernels = match error {
         Error::Apply(error) => !error.is_address_in_use() && !error.is_deadline(),
         Error::Plan(error) => matches!(**error, PlanError::NameTaken { .. }),
-        Error::Request(error) => is_mac(error),
+        Error::Request(error) => is_refused_by_ip(error),
         _ => false,
     };
     if is_kernels { KERNEL } else { OWN }
 }
 
-/// A MAC that no interface can have.
-fn is_mac(error: &RequestError) -> bool {
+/// A MAC that no interface can have, or the name that each namespace has already.
+fn is_refused_by_ip(error: &RequestError) -> bool {
     match error {
-        RequestError::Value { key, .. } => key == "pipework.mac",
+        RequestError::Value { key, value, .. } => {
+            key == "pipework.mac" || (key == "pipework.ifname" && value == "lo")
+        }
         _ => false,
     }
 }

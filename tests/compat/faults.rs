@@ -1,0 +1,76 @@
+//! What of a run is not as its row says, wherever the container is.
+
+use super::table::{Case, Look};
+
+/// What a program said, and what it ended with.
+pub struct Said {
+    /// The exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// All of its standard output.
+    pub stdout: String,
+    /// All of its standard error.
+    pub stderr: String,
+}
+
+/// Where one looks, and with what.
+#[derive(Clone, Copy)]
+pub enum Sight {
+    /// In the container, with `ip`.
+    Guest,
+    /// On the host.
+    Host,
+    /// There too, with `bridge`.
+    Bridge,
+}
+
+/// Everything that is not as the row says. `pid` is the container's process, and
+/// `look` runs a command, or fails with what it says.
+pub fn faults(
+    case: &Case,
+    said: &Said,
+    pid: &str,
+    look: &dyn Fn(Sight, &str) -> Result<String, String>,
+) -> Vec<String> {
+    let filled = |text: &str| text.replace("{pid}", pid);
+    let mut faults = Vec::new();
+    if said.code != Some(case.code) {
+        faults.push(format!("code {:?}", said.code));
+    }
+    let streams = [
+        ("stdout", &said.stdout, &case.stdout),
+        ("stderr", &said.stderr, &case.stderr),
+    ];
+    for (stream, said, wanted) in streams {
+        let missing = wanted.iter().find(|line| !said.contains(&filled(line)));
+        faults.extend(missing.map(|line| format!("{stream} lacks {line}")));
+        if case.silent && !said.is_empty() {
+            faults.push(format!("{stream} says {said}"));
+        }
+    }
+    let looks = [
+        (Sight::Host, &case.host),
+        (Sight::Bridge, &case.bridge),
+        (Sight::Guest, &case.guest),
+    ];
+    for (sight, looks) in looks {
+        faults.extend(looks.iter().filter_map(|wanted| {
+            let wanted = Look {
+                command: filled(&wanted.command),
+                text: filled(&wanted.text),
+                there: wanted.there,
+            };
+            not_so(&wanted, look(sight, &wanted.command))
+        }));
+    }
+    faults
+}
+
+fn not_so(look: &Look, said: Result<String, String>) -> Option<String> {
+    let command = &look.command;
+    match said {
+        Ok(said) => {
+            (said.contains(&look.text) != look.there).then(|| format!("{command} says {said}"))
+        }
+        Err(why) => Some(format!("{command} fails: {why}")),
+    }
+}
