@@ -15,6 +15,10 @@
 
 #[path = "runtimes/bare.rs"]
 mod bare;
+#[path = "runtimes/compat.rs"]
+mod compat;
+#[path = "compat/faults.rs"]
+mod faults;
 #[path = "runtimes/find.rs"]
 mod find;
 #[path = "runtimes/lan.rs"]
@@ -38,6 +42,8 @@ mod quadlet;
 #[path = "runtimes/refusals.rs"]
 mod refusals;
 mod support;
+#[path = "compat/table.rs"]
+mod table;
 #[path = "runtimes/vswitch.rs"]
 mod vswitch;
 #[path = "runtimes/walk.rs"]
@@ -68,6 +74,10 @@ on_every_suite! {
         a_created_container_that_is_deleted_leaves_nothing
         a_killed_container_that_is_deleted_leaves_nothing
         a_container_created_again_has_the_same_mac_and_host_interface;
+    compat:
+        containers_of_crun_are_given_what_the_script_gave_them
+        containers_of_runc_are_given_what_the_script_gave_them
+        containers_of_podman_are_given_what_the_script_gave_them;
     find:
         podmans_containers_are_found_and_plugged_in_while_they_run
         containers_of_bare_runtimes_are_found_by_their_id;

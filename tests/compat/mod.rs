@@ -2,6 +2,9 @@
 //! against containers of a lab with this program, and with any other that
 //! `$PIPEWORK_CLASSIC` names, for example the script itself.
 //!
+//! What needs no network card and no server is run against containers of crun, runc
+//! and podman as well (tests/runtimes/compat.rs).
+//!
 //! Where the script and ours are meant to differ (`new fix`), the other program
 //! is only looked at: what it does is printed. Cases that are no command line are
 //! elsewhere:
