@@ -43,7 +43,7 @@ use leases::Leasing;
 pub use leases::check as check_leases;
 use look::{engine_follows, keep_bridges, look, only_of};
 use macs::Rival;
-pub use pod::{is_attached, release};
+pub use pod::{has_pods_interfaces, is_attached, release};
 use present::{end_former_life, present_record, split};
 pub use unplug::unplug;
 

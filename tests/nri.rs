@@ -20,6 +20,8 @@ mod definition;
 mod events;
 #[path = "nri/files.rs"]
 mod files;
+#[path = "nri/former.rs"]
+mod former;
 #[path = "nri/image.rs"]
 mod image;
 #[path = "nri/late.rs"]

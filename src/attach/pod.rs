@@ -2,28 +2,34 @@
 //! has its interfaces already, and its end.
 
 use super::leases::end_leases;
-use super::{Context, reference_of};
+use super::reference_of;
 use crate::collect::{CollectError, Collector, Fate};
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::host::container::{POD_BUNDLE, Sandbox};
 use crate::host::inspect::InspectError;
-use crate::record::Known;
+use crate::policy::Caller;
+use crate::record::{AttachmentRecord, Known, Record, Store};
 use crate::reference::Reference;
 use crate::request::{Attachment, Request};
+use crate::sys::rtnl::Rtnl;
 
 /// Whether `sandbox` has all that `request` asks for since an earlier run; then
 /// it refers to that by its present first process from now on.
 ///
-/// One that the hook has attached has what the hook gave it. What it was made
-/// for is not compared: the annotations of a pod are those that it began with,
-/// while a later release may read more from them.
+/// What the hook has attached counts as well. What an interface was made for is
+/// not compared: the annotations of a pod are those that it began with, while a
+/// later release may read more from them.
+///
+/// Without a request, which is one that cannot be read any more, it has what it
+/// was once given by who attaches pods.
 pub async fn is_attached(
     sandbox: &Sandbox,
-    request: &Request,
-    context: &Context<'_>,
+    request: Option<&Request>,
+    store: &Store,
+    deadline: Deadline,
 ) -> Result<bool, Error> {
-    let store = context.store;
-    let _namespace = store.lock_namespace(&sandbox.key, context.deadline)?;
+    let _namespace = store.lock_namespace(&sandbox.key, deadline)?;
     let Known {
         complete: Some(mut record),
         applying: None,
@@ -31,35 +37,76 @@ pub async fn is_attached(
     else {
         return Ok(false);
     };
-    let is_hooks = |r: &Reference| r.id == sandbox.id && r.bundle != POD_BUNDLE;
-    if record.references().any(is_hooks) {
-        return Ok(true);
-    }
-    let guest = sandbox.guest.until(context.deadline);
-    let Some(former) = reference_of(&record, &sandbox.id, POD_BUNDLE) else {
+    let is_pods = |r: &Reference| r.id == sandbox.id;
+    let of_pod = |a: &&AttachmentRecord| a.references.iter().any(is_pods);
+    let Some(needed) = needed(&record, request, of_pod) else {
         return Ok(false);
     };
-    let is_needed = |a: &&Attachment| !a.is_optional();
-    for Attachment { ifname, .. } in request.attachments.iter().filter(is_needed) {
-        let mut present = record.attachments.iter();
-        let present = present.find(|a| a.ifname == ifname.value && a.references.contains(&former));
-        let link = match present {
-            Some(present) => guest.link_by_index(present.ifindex).await,
-            None => Ok(None),
-        };
-        let link = link.map_err(|e| Error::from(InspectError::from(e)))?;
-        if link.is_none() {
-            return Ok(false);
-        }
+    if !are_there(&needed, &sandbox.guest.until(deadline)).await? {
+        return Ok(false);
     }
-    if former.init != sandbox.init {
-        let ifnames: Vec<_> = record
-            .attachments
-            .iter()
-            .map(|a| a.ifname.clone())
-            .collect();
+    if let Some(former) = reference_of(&record, &sandbox.id, POD_BUNDLE)
+        && former.init != sandbox.init
+    {
+        let own = record.attachments.iter();
+        let own = own.filter(|a| a.references.contains(&former));
+        let ifnames: Vec<_> = own.map(|a| a.ifname.clone()).collect();
         record.share(&ifnames, &sandbox.reference(&former.name));
         store.rewrite(&record)?;
+    }
+    Ok(true)
+}
+
+/// Whether the namespace of `sandbox`, a container of a pod, has what its pod was
+/// given: for who cannot read any more what that was to be.
+pub async fn has_pods_interfaces(
+    sandbox: &Sandbox,
+    store: &Store,
+    deadline: Deadline,
+) -> Result<bool, Error> {
+    let Some(record) = store.read(&sandbox.key)?.complete else {
+        return Ok(false);
+    };
+    match needed(&record, None, |_| true) {
+        Some(needed) => are_there(&needed, &sandbox.guest.until(deadline)).await,
+        None => Ok(false),
+    }
+}
+
+/// What must be there of the interfaces that are a pod's; `None` where one that is
+/// asked for was never made, or none was at all.
+fn needed(
+    record: &Record,
+    request: Option<&Request>,
+    of_pod: impl Fn(&&AttachmentRecord) -> bool,
+) -> Option<Vec<u32>> {
+    let own: Vec<&AttachmentRecord> = record.attachments.iter().filter(of_pod).collect();
+    // What a person plugged in says nothing of what the pod was given.
+    let given = own.iter().filter(|a| a.caller != Some(Caller::Person));
+    let given: Vec<u32> = given.map(|a| a.ifindex).collect();
+    let Some(request) = request else {
+        return Some(given).filter(|given| !given.is_empty());
+    };
+    let asked = request.attachments.iter().filter(|a| !a.is_optional());
+    let needed: Option<Vec<u32>> = asked.map(|asked| index_of(&own, asked)).collect();
+    // What is optional may have been left out, but not untried.
+    needed.filter(|needed| !needed.is_empty() || !given.is_empty())
+}
+
+fn index_of(own: &[&AttachmentRecord], asked: &Attachment) -> Option<u32> {
+    let present = own.iter().find(|a| a.ifname == asked.ifname.value);
+    present.map(|present| present.ifindex)
+}
+
+async fn are_there(indices: &[u32], guest: &Rtnl) -> Result<bool, Error> {
+    for index in indices {
+        let link = guest.link_by_index(*index).await;
+        if link
+            .map_err(|e| Error::from(InspectError::from(e)))?
+            .is_none()
+        {
+            return Ok(false);
+        }
     }
     Ok(true)
 }

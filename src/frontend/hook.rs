@@ -16,7 +16,7 @@ use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd;
 
-use crate::attach::{Context, attach, detach, verify};
+use crate::attach::{Context, attach, detach, has_pods_interfaces, verify};
 use crate::collect::NIC_PATIENCE;
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -234,8 +234,12 @@ pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     if caller == Caller::CrioPod {
         return Err(Error::CrioPod);
     }
-    let Some(request) = read::request(state.annotations(), &caller)? else {
-        return Ok(());
+    let request = match read::request(state.annotations(), &caller) {
+        Ok(Some(request)) => request,
+        Ok(None) => return Ok(()),
+        // Its network may have been deleted since its pod was attached.
+        Err(_) if is_container_of_pod(state) && has_its_pods(state, deadline) => return Ok(()),
+        Err(error) => return Err(error),
     };
     let sandbox = Sandbox::open(&state.id, &state.bundle, state.pid, deadline)?;
     let store = Store::open(Path::new(DIRECTORY))?;
@@ -254,6 +258,18 @@ pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let _ = store.drop_report(&attached.name);
     telling::log(&attached.name, &attached);
     Ok(())
+}
+
+/// Whether a container of a pod has what its pod was given.
+fn has_its_pods(state: &State, deadline: Deadline) -> bool {
+    let Ok(sandbox) = Sandbox::open(&state.id, &state.bundle, state.pid, deadline) else {
+        return false;
+    };
+    let Ok(store) = Store::open(Path::new(DIRECTORY)) else {
+        return false;
+    };
+    let has = block_on(has_pods_interfaces(&sandbox, &store, deadline));
+    has.is_ok_and(|has| has.unwrap_or_default())
 }
 
 /// The policy; if the file is broken, the one that a running daemon read before.

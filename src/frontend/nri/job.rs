@@ -40,6 +40,24 @@ pub struct Held {
 }
 
 impl Held {
+    fn of(sandbox: &Sandbox, pod: &Pod) -> Self {
+        Self {
+            init: sandbox.init,
+            netns: pod.netns.clone(),
+            inode: sandbox.netns.inode(),
+        }
+    }
+
+    /// What a pod has that was attached before, for who cannot read any more what
+    /// it asks for: its network may have been deleted since.
+    pub fn from_record(told: &PodSandbox, deadline: Deadline) -> Option<Self> {
+        let pod = pod_of(told);
+        let store = Store::open(Path::new(DIRECTORY)).ok()?;
+        let sandbox = Sandbox::open_pod(&told.id, pod.clone(), deadline).ok()?;
+        let attached = block_on(is_attached(&sandbox, None, &store, deadline)).ok()?;
+        attached.ok()?.then(|| Self::of(&sandbox, &pod))
+    }
+
     /// Whether the pod is gone, although nobody said so: its first process, or
     /// where it has none the path to its namespace.
     pub fn is_gone(&self) -> bool {
@@ -84,6 +102,15 @@ pub fn name_of(pod: &PodSandbox) -> String {
     }
 }
 
+fn pod_of(told: &PodSandbox) -> Pod {
+    Pod {
+        name: name_of(told),
+        hostname: told.name.clone(),
+        netns: told.network_namespace().map(PathBuf::from),
+        pid: i32::try_from(told.pid).ok().filter(|pid| *pid > 0),
+    }
+}
+
 /// Whether anything can be attached to: a pod that was stopped has neither.
 pub fn is_there(pod: &PodSandbox) -> bool {
     let path = pod.network_namespace().map(Path::new);
@@ -107,12 +134,7 @@ impl Job {
         };
         Ok(Some(Self {
             told: pod.clone(),
-            pod: Pod {
-                name: name_of(pod),
-                hostname: pod.name.clone(),
-                netns: pod.network_namespace().map(PathBuf::from),
-                pid: i32::try_from(pod.pid).ok().filter(|pid| *pid > 0),
-            },
+            pod: pod_of(pod),
             request,
             caller,
             is_late: false,
@@ -190,13 +212,9 @@ impl Job {
             caller: &self.caller,
             deadline,
         };
-        let held = Held {
-            init: sandbox.init,
-            netns: self.pod.netns.clone(),
-            inode: sandbox.netns.inode(),
-        };
+        let held = Held::of(&sandbox, &self.pod);
         let attached = block_on(async {
-            if is_attached(&sandbox, &self.request, &context).await? {
+            if is_attached(&sandbox, Some(&self.request), &store, deadline).await? {
                 return Ok(None);
             }
             let caller = self.caller(policy.as_deref(), proxy, deadline);

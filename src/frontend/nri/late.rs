@@ -99,6 +99,7 @@ impl Pod {
         let job = match Job::of(&self.told, &runtime, &node.known) {
             Ok(Some(job)) => job.late(),
             Ok(None) => return true,
+            Err(_) if node.adopt(&self.told, Deadline::after(TURN)) => return true,
             Err(error) => {
                 let last = self.last.take();
                 let name = job::name_of(&self.told);

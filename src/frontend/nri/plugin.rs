@@ -36,12 +36,17 @@ impl Pods {
         Self(Arc::new(Node::new(told)))
     }
 
-    fn job(&self, pod: &PodSandbox) -> Result<Option<Job>, String> {
+    /// What is to be done for a pod; `None` where that is nothing, or was done.
+    fn job(&self, pod: &PodSandbox, deadline: Deadline) -> Result<Option<Job>, String> {
         let runtime = lock(&self.0.runtime).clone();
-        Job::of(pod, &runtime, &self.0.known).map_err(|error| {
-            self.0.told.metrics.failed(error.exit_code());
-            job::tell(&job::name_of(pod), &error)
-        })
+        match Job::of(pod, &runtime, &self.0.known) {
+            Ok(job) => Ok(job),
+            Err(_) if self.0.adopt(pod, deadline.sooner(BUDGET)) => Ok(None),
+            Err(error) => {
+                self.0.told.metrics.failed(error.exit_code());
+                Err(job::tell(&job::name_of(pod), &error))
+            }
+        }
     }
 
     /// Attaches pods that were there before us, one after the other.
@@ -123,7 +128,7 @@ impl Plugin for Pods {
     }
 
     fn run_pod(&self, pod: &PodSandbox, deadline: Deadline) -> Result<(), Status> {
-        let outcome = match self.job(pod) {
+        let outcome = match self.job(pod, deadline) {
             Ok(None) => return Ok(()),
             Ok(Some(job)) => {
                 let is_slow = job.is_slow();
@@ -161,7 +166,7 @@ impl Plugin for Pods {
         if self.0.is_attached(&pod.id) {
             return Ok(());
         }
-        let Some(job) = self.job(pod).map_err(refusal)? else {
+        let Some(job) = self.job(pod, deadline).map_err(refusal)? else {
             return Ok(());
         };
         let wait = match self.0.is_first_to_wait(&pod.id) {

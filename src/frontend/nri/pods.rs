@@ -19,6 +19,7 @@ use super::lock::Serving;
 use super::runtime::Runtime;
 use super::turns::Turns;
 use crate::deadline::Deadline;
+use crate::nri::message::PodSandbox;
 
 /// A try has this much, also when nobody waits for it.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -145,6 +146,21 @@ impl Node {
             Stage::Refused(text) => Outcome::Refused(text.clone()),
             Stage::New | Stage::Working => Outcome::Pending(state.last.clone()),
         }
+    }
+
+    /// Takes a pod for attached that has been since an earlier run, where it cannot
+    /// be read any more what it asks for. Whether it has.
+    pub fn adopt(&self, told: &PodSandbox, wait: Deadline) -> bool {
+        let Some(held) = Held::from_record(told, wait) else {
+            return false;
+        };
+        let entry = self.entry(&told.id);
+        let mut state = lock(&entry.state);
+        match state.stage {
+            Stage::New | Stage::Refused(_) => state.stage = Stage::Attached(held),
+            Stage::Working | Stage::Attached(_) => {}
+        }
+        true
     }
 
     fn begin(self: &Arc<Self>, entry: &Arc<Entry>, state: &mut State, job: Job, wait: Deadline) {

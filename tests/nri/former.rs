@@ -1,0 +1,119 @@
+//! Pods that have something already when the plugin looks: from a person's hand,
+//! or from a plugin that could still read what they ask for.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::mock::{CONTAINERD, POLICY, Runtime, has, pod, ports, records, said};
+use crate::node::within;
+use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, hook, lab};
+
+const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
+const LAN: [&str; 2] = ["pipework.net=lan", "pipework.ip=10.0.0.5/24"];
+const NETWORK: &str = "/etc/pipework/networks.d/lan.toml";
+const SOON: Duration = Duration::from_secs(20);
+
+/// Writes down what containerd keeps of the pod `shop/NAME` in `container`.
+fn as_task(container: &Container) {
+    let id = format!("id-of-{}", container.id);
+    let bundle = format!("/run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}");
+    fs::create_dir_all(&bundle).unwrap();
+    let config = json!({"annotations": {
+        "io.kubernetes.cri.sandbox-namespace": "shop",
+        "io.kubernetes.cri.sandbox-name": container.id,
+    }});
+    fs::write(format!("{bundle}/config.json"), config.to_string()).unwrap();
+    fs::write(format!("{bundle}/init.pid"), container.pid().to_string()).unwrap();
+}
+
+fn attach(container: &Container, fields: &str) {
+    let mut command = Command::new(PIPEWORK);
+    command.arg("attach").arg(format!("shop/{}", container.id));
+    let said = command.args(fields.split(' ')).output().unwrap();
+    Outcome(said).ok();
+}
+
+fn define_lan() {
+    let rule =
+        "\n[[rule]]\ncaller = [\"namespace:shop\"]\nnetwork = [\"lan\"]\ncidr = [\"10.0.0.5\"]\n";
+    fs::write("/etc/pipework/policy.toml", format!("{POLICY}{rule}")).unwrap();
+    fs::create_dir_all("/etc/pipework/networks.d").unwrap();
+    fs::write(NETWORK, "bridge = \"br0\"\n").unwrap();
+}
+
+/// The hook for a container in the namespace of a pod.
+fn verified(lab: &Lab, of: &Container, asked: &[&str]) -> Outcome {
+    let mut state = lab.state(of, asked);
+    state["id"] = json!("a-container");
+    state["annotations"]["io.kubernetes.cri.sandbox-namespace"] = json!("shop");
+    state["annotations"]["io.kubernetes.cri.container-type"] = json!("container");
+    hook(&["--stage", "createRuntime"], state.to_string().as_bytes())
+}
+
+#[test]
+fn what_a_person_plugged_in_is_not_taken_for_what_the_pod_asks_for() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let web = lab.container("web");
+        as_task(&web);
+        attach(&web, "bridge=br0 ifname=eth5 ip=10.0.0.7/24");
+        let asks = pod(&web, &ASK);
+        let runtime = Runtime::start(CONTAINERD, &[&asks]);
+        within("it has both", SOON, || has(lab, &web, "net1"));
+        assert_eq!(runtime.create(&asks).0, None);
+        // And the next plugin leaves both as they are.
+        drop(runtime);
+        let runtime = Runtime::start(CONTAINERD, &[&asks]);
+        assert_eq!(runtime.create(&asks).0, None);
+        assert!(has(lab, &web, "net1") && has(lab, &web, "eth5"));
+        assert_eq!((ports(), records()), (2, 1));
+        web.end();
+        runtime.stop(&asks);
+        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
+    });
+}
+
+#[test]
+fn an_attached_pod_whose_network_was_deleted_goes_on_under_the_next_plugin() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let (web, new) = (lab.container("web"), lab.container("new"));
+        let (asks, fresh) = (pod(&web, &LAN), pod(&new, &LAN));
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        define_lan();
+        runtime.run(&asks).unwrap();
+        assert!(has(lab, &web, "net1"), "{}", said());
+        drop(runtime);
+        fs::remove_file(NETWORK).unwrap();
+        // Whether its runtime tells of it when it connects or not.
+        for told in [vec![&asks], vec![]] {
+            let runtime = Runtime::start(CONTAINERD, &told);
+            assert_eq!(runtime.create(&asks).0, None);
+            runtime.run(&asks).unwrap();
+            // One that was never attached is refused as before, and so is one in
+            // which a person has plugged in something else.
+            let (refused, _) = runtime.create(&fresh);
+            assert!(refused.unwrap().contains("no network is called lan"));
+            assert_eq!((ports(), records()), (1, 1));
+        }
+        verified(lab, &web, &LAN).ok();
+        verified(lab, &new, &LAN).refused(10);
+        as_task(&new);
+        fs::remove_file("/etc/pipework/policy.toml").unwrap();
+        attach(&new, "bridge=br0 ifname=eth5 ip=10.0.0.7/24");
+        verified(lab, &new, &LAN).refused(10);
+        let runtime = Runtime::start(CONTAINERD, &[&asks, &fresh]);
+        let (refused, _) = runtime.create(&fresh);
+        assert!(refused.unwrap().contains("no network is called lan"));
+        web.end();
+        new.end();
+        runtime.stop(&asks);
+        runtime.stop(&fresh);
+        // What only a person gave it is found by who sweeps.
+        lab.gc().ok();
+        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
+    });
+}
