@@ -10,6 +10,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "nri/addresses.rs"]
+mod addresses;
 #[path = "nri/cri.rs"]
 mod cri;
 #[path = "nri/crowd.rs"]

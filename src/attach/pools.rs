@@ -6,7 +6,7 @@ use crate::collect::Collector;
 use crate::error::Error;
 use crate::host::inspect::InspectError;
 use crate::host::view::HostView;
-use crate::plan::{Identity, holder_of, owner_of, pool_of};
+use crate::plan::{self, Identity, LOWEST_INDEX, Step, holder_of, holds, owner_of};
 use crate::pools::{self, Ask, PoolError, Pools};
 use crate::reference::NamespaceKey;
 use crate::request::{Asked, Attachment, PoolRange, Request};
@@ -36,6 +36,41 @@ impl Drop for Chosen {
     }
 }
 
+/// An interface's surroundings, from which its plan follows.
+struct Seen<'a> {
+    view: &'a HostView,
+    place: usize,
+    identity: &'a Identity,
+}
+
+impl Seen<'_> {
+    /// What the interface would hold: in which pools is decided by its plan. One
+    /// that cannot be planned holds nothing, and whoever plans it says why.
+    fn claims(&self, attachment: &Attachment) -> Vec<Claim> {
+        if !holds(attachment) {
+            return Vec::new();
+        }
+        let alone = Request {
+            attachments: vec![attachment.clone()],
+            name: None,
+        };
+        let uplink = self.view.uplinks.get(self.place);
+        let view = HostView {
+            uplinks: uplink.cloned().into_iter().collect(),
+            ..self.view.clone()
+        };
+        let mut indices = LOWEST_INDEX..;
+        let mut index = || indices.next().unwrap_or(LOWEST_INDEX);
+        let plan = plan::plan(&alone, &view, self.identity, &mut index);
+        let steps = plan.map(|plan| plan.steps).unwrap_or_default();
+        let claims = steps.into_iter().filter_map(|planned| match planned.step {
+            Step::Hold(claim) => Some(claim),
+            _ => None,
+        });
+        claims.collect()
+    }
+}
+
 /// Gives every interface that asks for it an address of each family of its
 /// pool. An optional one for which none is left goes from `wanted`, with its
 /// view and its fingerprint; the notice about it comes back.
@@ -55,8 +90,13 @@ pub(super) async fn choose(
     let mut place = 0;
     while let Some(attachment) = wanted.attachments.get_mut(place) {
         let is_optional = attachment.is_optional();
-        end_dead_holders(attachment, collector).await;
-        match one(attachment, identity, at, &mut chosen).await {
+        let seen = Seen {
+            view,
+            place,
+            identity,
+        };
+        end_dead_holders(&seen.claims(attachment), collector).await;
+        match one(attachment, &seen, at, &mut chosen).await {
             Ok(()) => place += 1,
             Err(Error::Pool(error)) if is_optional => {
                 let ifname = attachment.ifname.value.clone();
@@ -75,10 +115,11 @@ pub(super) async fn choose(
 
 async fn one(
     attachment: &mut Attachment,
-    identity: &Identity,
+    seen: &Seen<'_>,
     (collector, kernel): (&Collector<'_>, &Kernel<'_>),
     chosen: &mut Chosen,
 ) -> Result<(), Error> {
+    let identity = seen.identity;
     let Some(Asked { value, origin }) = attachment.addressing.pool.clone() else {
         return Ok(());
     };
@@ -123,9 +164,29 @@ async fn one(
                 avoid.push(net.addr());
                 continue;
             }
-            chosen.claims.push(claim);
-            enter(attachment, net, gateway, &origin);
-            break;
+            let mut with = attachment.clone();
+            enter(&mut with, net, gateway, &origin);
+            let mut others = seen.claims(&with);
+            others.retain(|other| other.address == net.addr() && other.pool != name);
+            end_dead_holders(&others, collector).await;
+            chosen.claims.push(claim.clone());
+            match others.iter().try_for_each(|other| {
+                pools.claim(other, &is_gone, kernel.deadline)?;
+                chosen.claims.push(other.clone());
+                Ok(())
+            }) {
+                // Somebody else has said it himself.
+                Err(PoolError::Held(_)) => {
+                    chosen.claims.retain(|held| *held != claim);
+                    let _ = pools.release(&claim, kernel.deadline);
+                    avoid.push(net.addr());
+                }
+                Err(error) => return Err(Error::Pool(Box::new(error))),
+                Ok(()) => {
+                    *attachment = with;
+                    break;
+                }
+            }
         }
     }
     Ok(())
@@ -182,15 +243,14 @@ pub fn preview(attachment: &mut Attachment, identity: &Identity) -> Result<(), P
     Ok(())
 }
 
-/// Ends dead containers that hold addresses which are written.
-async fn end_dead_holders(attachment: &Attachment, collector: &Collector<'_>) {
-    let Some(pool) = pool_of(attachment) else {
-        return;
-    };
-    for asked in &attachment.addressing.addresses {
-        let address = asked.value.addr();
+/// Ends dead containers that hold what is wanted.
+async fn end_dead_holders(wanted: &[Claim], collector: &Collector<'_>) {
+    for claim in wanted {
         // Where that cannot be read, claiming the address says so.
-        if let Ok(Some(holder)) = Pools::of_this_host().holder_of(&pool, address) {
+        let holder = Pools::of_this_host().holder_of(&claim.pool, claim.address);
+        if let Ok(Some(holder)) = holder
+            && holder != claim.holder
+        {
             end(&holder, collector).await;
         }
     }

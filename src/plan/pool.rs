@@ -2,19 +2,32 @@
 //! those of pods, so that no two containers of a host have the same.
 
 use super::{Planner, Step};
-use crate::request::{Asked, Attachment};
+use crate::request::{Asked, Attachment, IfName};
 use crate::rt::{Claim, Holder, Owner, PoolName};
 
 use super::names::Identity;
 
-/// The pool that an interface's addresses are held in; `None` where nobody
-/// minds.
-pub fn pool_of(attachment: &Attachment) -> Option<PoolName> {
+/// The pools that an interface's addresses are held in. Those of a network are
+/// held on its uplink as well: another network may have the same one, and who
+/// names none has the uplink's. A dummy is a wire that nobody else is on.
+fn pools_of(attachment: &Attachment, uplink: &IfName) -> Vec<PoolName> {
     let addressing = &attachment.addressing;
+    let vlan = attachment.vlan.as_ref().map(|asked| asked.value.get());
+    let of_uplink = || PoolName::of_uplink(uplink, vlan);
     let of_pool = addressing.pool.as_ref().map(|pool| &pool.value.network);
     let of_network = attachment.network.as_ref().map(|asked| &asked.value);
-    let network = of_pool.or(of_network);
-    network.map(PoolName::of_network)
+    match of_pool.or(of_network).map(PoolName::of_network) {
+        Some(network) if *uplink == IfName::dummy() => vec![network],
+        Some(network) => vec![network, of_uplink()],
+        None if addressing.held => vec![of_uplink()],
+        None => Vec::new(),
+    }
+}
+
+/// Whether anybody minds who else has the addresses of an interface.
+pub fn holds(attachment: &Attachment) -> bool {
+    let addressing = &attachment.addressing;
+    addressing.held || addressing.pool.is_some() || attachment.network.is_some()
 }
 
 /// Whose the addresses of an interface are.
@@ -42,14 +55,11 @@ impl Planner<'_> {
         let Some(interface) = self.plan.interfaces.last() else {
             return;
         };
-        let vlan = attachment.vlan.as_ref().map(|asked| asked.value.get());
-        let pool = match pool_of(attachment) {
-            Some(pool) => pool,
-            None if attachment.addressing.held => PoolName::of_uplink(&interface.uplink_name, vlan),
-            None => return,
-        };
+        let pools = pools_of(attachment, &interface.uplink_name);
         let place = self.current();
-        for (n, Asked { value, origin }) in attachment.addressing.addresses.iter().enumerate() {
+        let addresses = attachment.addressing.addresses.iter();
+        let both = addresses.flat_map(|asked| pools.iter().map(move |pool| (asked, pool)));
+        for (n, (Asked { value, origin }, pool)) in both.enumerate() {
             let step = Step::Hold(Claim {
                 pool: pool.clone(),
                 address: value.addr(),

@@ -135,6 +135,42 @@ fn an_optional_interface_whose_mac_is_another_ones_gives_its_address_back() {
 }
 
 #[test]
+fn two_networks_on_one_uplink_never_give_or_take_the_same_address() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.101");
+        write("other", "bridge = \"br0\"\n");
+        let written = |network: &str, address: &str| {
+            let network = format!("pipework.net={network}");
+            [network, format!("pipework.ip={address}/24")]
+        };
+        let attach = |id: &str, asked: &[String]| {
+            let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+            let container = lab.container(id);
+            (lab.attach(&container, &asked), container)
+        };
+        let (said, first) = attach("first", &written("other", "10.0.0.100"));
+        said.ok();
+        let text = attach("second", &written("lan", "10.0.0.100"))
+            .0
+            .refused(21);
+        assert!(text.contains("is held by first/eth1"), "{text}");
+        // What is given is what is left.
+        let third = lab.container("third");
+        lab.attach(&third, &ASKED).ok();
+        assert_eq!(addresses(lab, &third, "eth1"), ["10.0.0.101/24"]);
+        let text = attach("fourth", &written("other", "10.0.0.101"))
+            .0
+            .refused(21);
+        assert!(text.contains("is held by third/eth1"), "{text}");
+        lab.attach(&lab.container("fifth"), &ASKED).refused(22);
+        // Who has died holds nothing, in whichever of them he was.
+        drop(first);
+        let (said, _second) = attach("second", &written("lan", "10.0.0.100"));
+        said.ok();
+    });
+}
+
+#[test]
 fn a_start_that_fails_gives_its_address_back() {
     lab!(|lab| {
         furnish(lab, "10.0.0.100-10.0.0.100");
