@@ -6,13 +6,15 @@
 //! started with the name; podman's storage has it as well. Bare runc and crun
 //! have no other name than the id that their user chose.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::bundle::Config;
+use super::bundle::{self, Config};
 use super::find::files;
 use crate::sys::proc;
 
@@ -25,6 +27,14 @@ const ANCESTORS: usize = 4;
 const MOBY: &str = "moby";
 /// What [`EngineName::engine`] says of Docker's containers.
 pub const DOCKER: &str = "docker";
+/// The same of Kubernetes' pods.
+pub const KUBERNETES: &str = "kubernetes";
+/// The name of CRI's namespace in containerd.
+const CRI: &str = "k8s.io";
+/// Annotations that containerd writes, over whatever a pod says: its namespace.
+pub const POD_NAMESPACE: &str = "io.kubernetes.cri.sandbox-namespace";
+/// And its name in there.
+pub const POD: &str = "io.kubernetes.cri.sandbox-name";
 /// What Docker mounts from there.
 const DOCKERS_MOUNTS: [&str; 3] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
 /// What Docker keeps of a container is some 10 KiB.
@@ -55,12 +65,15 @@ pub fn name_of(id: &str, bundle: &Path) -> EngineName {
             is_id: false,
         };
     }
-    let of_docker = |bundle: &Path| bundle.parent()?.file_name().map(|name| name == MOBY);
-    if of_docker(bundle).unwrap_or_default()
-        && let Some(name) = name_by_docker(id, bundle)
-    {
+    let space = bundle.parent().and_then(Path::file_name);
+    let (engine, name) = match space.and_then(OsStr::to_str) {
+        Some(MOBY) => (DOCKER, name_by_docker(id, bundle)),
+        Some(CRI) => (KUBERNETES, name_of_pod(bundle)),
+        Some(_) | None => ("oci", None),
+    };
+    if let Some(name) = name {
         return EngineName {
-            engine: DOCKER,
+            engine,
             name,
             is_id: false,
         };
@@ -160,6 +173,21 @@ fn name_by_docker(id: &str, bundle: &Path) -> Option<String> {
     let own: DockersOwn = serde_json::from_slice(&bytes).ok()?;
     let name = own.name.trim_start_matches('/');
     (own.id == id && !name.is_empty()).then(|| name.to_owned())
+}
+
+/// A container's annotations.
+#[derive(Deserialize)]
+struct Annotated {
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+/// `shop/web`, as the plugin calls it: the same when the pod is made anew, and
+/// whoever attaches it.
+fn name_of_pod(bundle: &Path) -> Option<String> {
+    let Annotated { annotations } = bundle::read(bundle)?;
+    let named = |key| annotations.get(key).filter(|name| !name.is_empty());
+    Some(format!("{}/{}", named(POD_NAMESPACE)?, named(POD)?))
 }
 
 #[cfg(test)]

@@ -5,21 +5,27 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use pipework::nri::message::PodSandbox;
 use serde_json::json;
 
 use crate::mock::{CONTAINERD, POLICY, Runtime, has, pod, ports, records, said};
 use crate::node::within;
-use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, hook, lab};
+use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, hook, ip_json, lab};
 
 const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
 const LAN: [&str; 2] = ["pipework.net=lan", "pipework.ip=10.0.0.5/24"];
 const NETWORK: &str = "/etc/pipework/networks.d/lan.toml";
 const SOON: Duration = Duration::from_secs(20);
 
+/// Where containerd has what belongs to a pod.
+fn bundle(of: &Container) -> String {
+    let tasks = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
+    format!("{tasks}/id-of-{}", of.id)
+}
+
 /// Writes down what containerd keeps of the pod `shop/NAME` in `container`.
 fn as_task(container: &Container) {
-    let id = format!("id-of-{}", container.id);
-    let bundle = format!("/run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}");
+    let bundle = bundle(container);
     fs::create_dir_all(&bundle).unwrap();
     let config = json!({"annotations": {
         "io.kubernetes.cri.sandbox-namespace": "shop",
@@ -27,6 +33,22 @@ fn as_task(container: &Container) {
     }});
     fs::write(format!("{bundle}/config.json"), config.to_string()).unwrap();
     fs::write(format!("{bundle}/init.pid"), container.pid().to_string()).unwrap();
+}
+
+/// The hook for the pod `shop/NAME` itself.
+fn told(lab: &Lab, of: &Container, stage: &str, status: &str) {
+    let mut state = lab.state(of, &ASK);
+    state["id"] = json!(format!("id-of-{}", of.id));
+    state["status"] = json!(status);
+    state["bundle"] = json!(bundle(of));
+    state["annotations"]["io.kubernetes.cri.sandbox-namespace"] = json!("shop");
+    state["annotations"]["io.kubernetes.cri.container-type"] = json!("sandbox");
+    hook(&["--stage", stage], state.to_string().as_bytes()).ok();
+}
+
+fn mac(lab: &Lab, of: &Container) -> String {
+    let links = lab.inside(of, || ip_json("link show net1"));
+    links[0]["address"].as_str().unwrap().to_owned()
 }
 
 fn attach(container: &Container, fields: &str) {
@@ -114,6 +136,33 @@ fn an_attached_pod_whose_network_was_deleted_goes_on_under_the_next_plugin() {
         runtime.stop(&fresh);
         // What only a person gave it is found by who sweeps.
         lab.gc().ok();
+        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
+    });
+}
+
+#[test]
+fn a_pod_that_is_made_anew_is_the_same_whether_the_hook_or_the_plugin_attaches_it() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        fs::create_dir_all("/etc/pipework").unwrap();
+        fs::write("/etc/pipework/policy.toml", POLICY).unwrap();
+        let mut web = lab.container("web");
+        as_task(&web);
+        told(lab, &web, "createRuntime", "creating");
+        let first = mac(lab, &web);
+        web.kill();
+        told(lab, &web, "poststop", "stopped");
+        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
+        let again = lab.container("web");
+        let asks = PodSandbox {
+            id: "another".to_owned(),
+            ..pod(&again, &ASK)
+        };
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        runtime.run(&asks).unwrap();
+        assert_eq!(mac(lab, &again), first);
+        again.end();
+        runtime.stop(&asks);
         within("nothing is left", SOON, || (ports(), records()) == (0, 0));
     });
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Candidate, Engine, State, files, oci};
+use crate::host::engine::{POD, POD_NAMESPACE};
 
 /// `state` of each one's configuration, with the folder of its tasks.
 const TASKS: [&str; 5] = [
@@ -30,8 +31,6 @@ const STATES: [&str; 3] = [
 /// Docker's namespace there.
 const MOBY: &str = "moby";
 const NERDCTL_NAME: &str = "nerdctl/name";
-const POD_NAMESPACE: &str = "io.kubernetes.cri.sandbox-namespace";
-const POD: &str = "io.kubernetes.cri.sandbox-name";
 const CONTAINER: &str = "io.kubernetes.cri.container-name";
 
 #[derive(Deserialize)]
