@@ -285,6 +285,7 @@ fn open<'a>(
         ovs: OvsSession::default(),
         routers: Routers::default(),
         deadline,
+        ending: sandbox.ending.as_ref(),
     })
 }
 

@@ -33,6 +33,12 @@ pub enum LeaseError {
         /// How long the run goes on.
         left: Duration,
     },
+    /// Who would have had it has ended.
+    #[error("its container ended while {ifname} was waited for")]
+    Ended {
+        /// The interface.
+        ifname: IfName,
+    },
     /// Its hardware address is nobody's own.
     #[error("{ifname} has a hardware address that no client can have")]
     Hardware {
@@ -167,6 +173,7 @@ impl LeaseError {
             Self::Nak { .. } | Self::InUse { .. } | Self::Refused6 { .. } => true,
             Self::NoKeeper { .. }
             | Self::TooLong { .. }
+            | Self::Ended { .. }
             | Self::Hardware { .. }
             | Self::NoCarrier { .. }
             | Self::NoOffer { .. }
@@ -225,7 +232,7 @@ impl LeaseError {
             Self::Program { program, .. } => Some(format!(
                 "without pipework.dhcp.program={program} our own client asks, and says how far it got"
             )),
-            Self::Hardware { .. } | Self::Link { .. } => None,
+            Self::Ended { .. } | Self::Hardware { .. } | Self::Link { .. } => None,
         }
     }
 }

@@ -30,8 +30,9 @@ use crate::plan::{Plan, PlannedStep, Step, Undo};
 use crate::pools::{self, Pools};
 use crate::record::Store;
 use crate::reference::NamespaceKey;
-use crate::request::Origin;
+use crate::request::{IfName, Origin};
 use crate::rt::{Claim, Holder};
+use crate::sys::ending::Ending;
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl};
 use crate::sys::{self, proc, sysctl};
@@ -74,9 +75,21 @@ pub struct Kernel<'a> {
     pub routers: Routers,
     /// When the run must have ended.
     pub deadline: Deadline,
+    /// Says that what it is for has ended before.
+    pub ending: Option<&'a Ending>,
 }
 
 impl Kernel<'_> {
+    /// Fails once nobody waits any more for what `ifname` is made for.
+    pub fn check_ending(&self, ifname: &IfName) -> Result<(), LeaseError> {
+        match self.ending.is_some_and(Ending::has_come) {
+            true => Err(LeaseError::Ended {
+                ifname: ifname.clone(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// Both sides, for taking back.
     pub fn sides(&self) -> Sides<'_> {
         Sides {

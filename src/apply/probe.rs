@@ -20,6 +20,8 @@ use crate::sys::{self, arp, filter, ndisc};
 const MOST_PROBES: u32 = 3;
 /// ... and each time this long is left for the answer.
 const ANSWER_TIME: Duration = Duration::from_millis(200);
+/// How long it is listened before somebody looks whether that is for nothing.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// A NIC that has just been brought up needs a few seconds for its carrier.
 const CARRIER_TIME: Duration = Duration::from_secs(5);
 /// Longest frame that matters.
@@ -72,7 +74,7 @@ pub(super) async fn probe(asked: &Probe, kernel: &Kernel<'_>) -> Result<(), Caus
     };
     let socket = socket.map_err(ProbeError::from)?;
     let time = asked.time.min(kernel.deadline.remaining());
-    Ok(ask(&socket, asked, time)?)
+    ask(&socket, asked, time, kernel)
 }
 
 /// Waits until frames pass: a carrier, and a bridge that has learned enough.
@@ -103,18 +105,26 @@ async fn wait_for_the_way(asked: &Probe, kernel: &Kernel<'_>) -> Result<(), Caus
                 total: kernel.deadline.total(),
             });
         }
+        kernel.check_ending(&asked.device).map_err(Box::new)?;
         sys::pause(Duration::from_millis(5)).await;
     }
 }
 
-fn ask(socket: &PacketSocket, asked: &Probe, time: Duration) -> Result<(), ProbeError> {
+fn ask(
+    socket: &PacketSocket,
+    asked: &Probe,
+    time: Duration,
+    kernel: &Kernel<'_>,
+) -> Result<(), Cause> {
     let begin = Instant::now();
     for address in &asked.addresses {
         if let IpAddr::V6(address) = address {
             // Advertisements go to all nodes, and the question of another who
             // wants the address to its group.
-            socket.join(ndisc::group_mac(ndisc::ALL_NODES))?;
-            socket.join(ndisc::group_mac(ndisc::solicited_node(*address)))?;
+            let groups = [ndisc::ALL_NODES, ndisc::solicited_node(*address)];
+            for group in groups.map(ndisc::group_mac) {
+                socket.join(group).map_err(ProbeError::from)?;
+            }
         }
     }
     let probes = probes_within(time);
@@ -124,9 +134,13 @@ fn ask(socket: &PacketSocket, asked: &Probe, time: Duration) -> Result<(), Probe
                 IpAddr::V4(address) => arp::probe(asked.mac, *address),
                 IpAddr::V6(address) => ndisc::probe(asked.mac, *address),
             };
-            socket.send(&frame)?;
+            socket.send(&frame).map_err(ProbeError::from)?;
         }
-        listen(socket, asked, begin + time * round / probes)?;
+        let end = begin + time * round / probes;
+        while Instant::now() < end {
+            kernel.check_ending(&asked.device).map_err(Box::new)?;
+            listen(socket, asked, end.min(Instant::now() + LONGEST_PAUSE))?;
+        }
     }
     Ok(())
 }

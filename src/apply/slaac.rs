@@ -219,6 +219,7 @@ pub(super) async fn once(step: &SlaacStep, kernel: &Kernel<'_>) -> Result<(), Ca
                 if waited >= time {
                     return Err(kernel.routers.why_not(*ifindex, ifname, waited).into());
                 }
+                kernel.check_ending(ifname).map_err(Box::new)?;
                 let is_long = waited > Duration::from_secs(1);
                 sys::pause(if is_long { LONG_PAUSE } else { PAUSE }).await;
             }

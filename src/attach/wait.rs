@@ -45,6 +45,7 @@ pub(super) async fn for_uplinks(
         let waits = !is_made && may_wait(attachment);
         let mut pause = PAUSE;
         while waits && began.elapsed() < wanted {
+            kernel.check_ending(&attachment.ifname.value)?;
             let one = std::slice::from_ref(attachment);
             let view = inspect(one, &kernel.host, None).await?;
             let is_absent = |view: &crate::host::view::AttachmentView| {
@@ -79,7 +80,8 @@ pub(super) async fn for_carriers(
         let Some(interface) = interface.filter(|_| !asks) else {
             continue;
         };
-        while began.elapsed() < patience(attachment) && !kernel.deadline.has_passed() {
+        let goes_on = || !kernel.deadline.has_passed() && kernel.check_ending(ifname).is_ok();
+        while began.elapsed() < patience(attachment) && goes_on() {
             match kernel.guest.link_by_index(interface.ifindex).await {
                 Ok(Some(link)) if !link.carrier => {}
                 Ok(Some(_) | None) | Err(_) => break,

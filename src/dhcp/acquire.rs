@@ -2,7 +2,7 @@
 //! thread, one poll(2) over all of their sockets.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,6 +14,7 @@ use super::v6;
 use super::v6::lease::Information;
 use crate::request::MacAddr;
 use crate::sys::clock;
+use crate::sys::ending::Ending;
 
 /// A client of either family.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub enum Progress {
 pub enum NoLease {
     /// Its time was over; this is how far it got.
     TimedOut(Progress),
+    /// Nobody needs it any more.
+    Ended,
     /// Its socket broke: the interface is gone.
     Link(io::Error),
 }
@@ -154,11 +157,15 @@ impl Client {
     }
 }
 
-/// Starts all clients and serves them until each has a lease or none.
+/// Starts all clients and serves them until each has a lease or none, which it has
+/// also once `ending` has come.
 ///
 /// The results are in the order of the clients. Fails when the kernel refuses
 /// to wait.
-pub fn acquire(clients: &mut [Acquiring]) -> io::Result<Vec<Result<Got, NoLease>>> {
+pub fn acquire(
+    clients: &mut [Acquiring],
+    ending: Option<&Ending>,
+) -> io::Result<Vec<Result<Got, NoLease>>> {
     let mut results: Vec<Option<Result<Got, NoLease>>> = Vec::new();
     let now = clock::since_boot();
     for acquiring in clients.iter_mut() {
@@ -172,10 +179,15 @@ pub fn acquire(clients: &mut [Acquiring]) -> io::Result<Vec<Result<Got, NoLease>
                 *result = served(acquiring, now);
             }
         }
+        if ending.is_some_and(Ending::has_come) {
+            for (acquiring, result) in clients.iter_mut().zip(&mut results) {
+                result.get_or_insert_with(|| Err(given_up(acquiring, NoLease::Ended)));
+            }
+        }
         if results.iter().all(Option::is_some) {
             return Ok(results.into_iter().flatten().collect());
         }
-        wait(clients, &results)?;
+        wait(clients, &results, ending)?;
     }
 }
 
@@ -190,15 +202,24 @@ fn served(acquiring: &mut Acquiring, now: Now) -> Option<Result<Got, NoLease>> {
     if *until > now {
         return None;
     }
-    // While the others wait on it would come to a lease that nobody takes.
-    if let Client::Program(program) = client {
+    let why = NoLease::TimedOut(client.progress());
+    Some(Err(given_up(acquiring, why)))
+}
+
+/// While the others wait on it would come to a lease that nobody takes.
+fn given_up(acquiring: &mut Acquiring, why: NoLease) -> NoLease {
+    if let Client::Program(program) = &mut acquiring.client {
         program.end();
     }
-    Some(Err(NoLease::TimedOut(client.progress())))
+    why
 }
 
 /// Waits until one of the clients that have no result has something to do.
-fn wait<T>(clients: &[Acquiring], results: &[Option<T>]) -> io::Result<()> {
+fn wait<T>(
+    clients: &[Acquiring],
+    results: &[Option<T>],
+    ending: Option<&Ending>,
+) -> io::Result<()> {
     let waiting = clients.iter().zip(results).filter(|(_, r)| r.is_none());
     let waiting: Vec<&Acquiring> = waiting.map(|(acquiring, _)| acquiring).collect();
     let due = waiting
@@ -208,6 +229,7 @@ fn wait<T>(clients: &[Acquiring], results: &[Option<T>]) -> io::Result<()> {
     let descriptors: Vec<BorrowedFd<'_>> = waiting
         .iter()
         .flat_map(|acquiring| acquiring.client.descriptors())
+        .chain(ending.map(AsFd::as_fd))
         .collect();
     let mut set: Vec<PollFd<'_>> = descriptors
         .iter()

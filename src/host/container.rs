@@ -13,6 +13,7 @@ use super::engine::{self, EngineName};
 use super::hostname;
 use crate::deadline::Deadline;
 use crate::reference::{Keeper, NamespaceKey, Reference};
+use crate::sys::ending::Ending;
 use crate::sys::netns::Netns;
 use crate::sys::proc::{self, Process};
 use crate::sys::rtnl::Rtnl;
@@ -117,6 +118,8 @@ pub struct Sandbox {
     pub pod: Option<Pod>,
     /// The path that it was named by, where it was.
     pub path: Option<PathBuf>,
+    /// Says that it has ended, where somebody hears of that while it is waited for.
+    pub ending: Option<Ending>,
 }
 
 impl Sandbox {
@@ -232,6 +235,7 @@ impl Sandbox {
             key: NamespaceKey { boot_id, cookie },
             pod: None,
             path: None,
+            ending: None,
         })
     }
 
@@ -239,7 +243,7 @@ impl Sandbox {
     pub fn engine_name(&self) -> EngineName {
         match &self.pod {
             Some(pod) => EngineName {
-                engine: "kubernetes",
+                engine: engine::KUBERNETES,
                 name: pod.name.clone(),
                 is_id: false,
             },

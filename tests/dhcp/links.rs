@@ -140,7 +140,7 @@ fn what_is_said_on_infiniband_goes_by_a_socket_that_writes_no_header() {
         client.listen(io::open(hardware, (&netns, &home), ifindex).unwrap());
         let until = since_boot() + Duration::from_secs(10);
         let client = Client::V4(Box::new(client));
-        let got = acquire(&mut [Acquiring { client, until }]).unwrap();
+        let got = acquire(&mut [Acquiring { client, until }], None).unwrap();
         let Ok(Got::V4(bound)) = &got[0] else {
             panic!("{got:?}: {:?}", server.heard());
         };

@@ -93,6 +93,7 @@ pub fn with_plan<T>(
             ovs: OvsSession::default(),
             routers: Routers::default(),
             deadline: looking,
+            ending: None,
         };
         let plan = plan_of(&kernel, asked).await;
         kernel.deadline = Deadline::after(time);

@@ -110,7 +110,7 @@ pub(super) async fn ask_all(
             acquiring.until = now + ready.ask.timeout;
         }
     }
-    let results = acquire(&mut running);
+    let results = acquire(&mut running, leasing.kernel.ending);
     drop(turns);
     let mut results: Vec<Option<Result<Got, NoLease>>> = match results {
         Ok(results) => results.into_iter().map(Some).collect(),
@@ -191,6 +191,10 @@ fn conclude(
     let error = match (made, result) {
         (Ok(_), Some(Ok(got))) => return Ok(answer(Some(got), None)),
         (Ok(_), Some(Err(NoLease::TimedOut(progress)))) => in_words(&ask, Some(progress), unsent),
+        (Ok(_), Some(Err(NoLease::Ended))) => {
+            let ifname = ask.ifname;
+            return Err(LeaseError::Ended { ifname });
+        }
         (Ok(_), Some(Err(NoLease::Link(source)))) => broken(&ask, source),
         (Ok(_), None) => in_words(&ask, None, unsent),
         (Err(error), _) => error,
@@ -313,6 +317,7 @@ impl Leasing<'_> {
                 let ifname = ask.ifname.clone();
                 return Err(LeaseError::NoCarrier { ifname, waited });
             }
+            self.kernel.check_ending(&ask.ifname)?;
             sys::pause(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -57,6 +57,7 @@ pub(super) async fn await_link_local(
             let ifname = ask.ifname.clone();
             return Err(LeaseError::NoLinkLocal { ifname, waited });
         }
+        leasing.kernel.check_ending(&ask.ifname)?;
         sys::pause(PAUSE).await;
     }
 }
@@ -193,7 +194,7 @@ pub(super) fn inform(leasing: &Leasing<'_>, plan: &Plan, left_out: &[LeftOut]) -
         return Vec::new();
     }
     // What nobody says is not known.
-    let results = acquire(&mut clients).unwrap_or_default();
+    let results = acquire(&mut clients, leasing.kernel.ending).unwrap_or_default();
     let informed = ifnames.into_iter().zip(results);
     let informed = informed.filter_map(|(ifname, result)| match result {
         Ok(Got::Information(information)) => Some(learned(&ifname, &information)),

@@ -20,6 +20,7 @@ use crate::record::{DIRECTORY, Store};
 use crate::reference::{Keeper, NamespaceKey, Reference};
 use crate::request::{Attachment, Request};
 use crate::sys::block_on;
+use crate::sys::ending::Ending;
 use crate::sys::netns::Netns;
 use crate::sys::proc;
 
@@ -92,6 +93,8 @@ pub struct Job {
     request: Request,
     caller: Caller,
     is_late: bool,
+    /// Says that the pod was stopped, where somebody would say so.
+    pub ending: Option<Ending>,
 }
 
 /// What a pod is called: the same when it is made anew.
@@ -138,6 +141,7 @@ impl Job {
             request,
             caller,
             is_late: false,
+            ending: None,
         }))
     }
 
@@ -194,7 +198,7 @@ impl Job {
 
     /// Attaches the pod unless it is; `proxy` leads to the API server.
     pub fn run(
-        &self,
+        &mut self,
         known: &Known,
         proxy: Option<&Path>,
         deadline: Deadline,
@@ -204,7 +208,8 @@ impl Job {
             false => deadline,
         };
         let store = Store::open(Path::new(DIRECTORY))?;
-        let sandbox = Sandbox::open_pod(self.id(), self.pod.clone(), deadline)?;
+        let mut sandbox = Sandbox::open_pod(self.id(), self.pod.clone(), deadline)?;
+        sandbox.ending = self.ending.take();
         let policy = known.policy()?;
         let context = Context {
             store: &store,

@@ -68,10 +68,21 @@ impl Late {
         lock(&self.0).remove(id);
     }
 
-    /// Tries `pods`, and no others any more, one after the other.
-    pub fn begin(&self, pods: impl Iterator<Item = PodSandbox>, node: &Arc<Node>) {
-        *lock(&self.0) = pods.map(|pod| (pod.id.clone(), Pod::of(pod))).collect();
-        self.again(node);
+    /// Has `pods` tried, and no others any more, if that `is_last` of what was said
+    /// of all pods; whether it is.
+    pub fn replace(
+        &self,
+        pods: impl Iterator<Item = PodSandbox>,
+        is_last: impl Fn() -> bool,
+    ) -> bool {
+        let pods = pods.map(|pod| (pod.id.clone(), Pod::of(pod))).collect();
+        let mut known = lock(&self.0);
+        // Who comes later waits for the lock, or is seen.
+        let is_last = is_last();
+        if is_last {
+            *known = pods;
+        }
+        is_last
     }
 
     /// Tries those again that are there still.
@@ -114,5 +125,26 @@ impl Pod {
         };
         // Nobody is left to refuse it to; the report is in the log.
         node.ensure(job, Deadline::after(turn)) == Outcome::Attached
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pods(ids: &[&str]) -> Vec<PodSandbox> {
+        let pod = |id: &&str| PodSandbox {
+            id: (*id).to_owned(),
+            ..PodSandbox::default()
+        };
+        ids.iter().map(pod).collect()
+    }
+
+    #[test]
+    fn what_an_earlier_connection_said_of_all_pods_comes_too_late() {
+        let late = Late::default();
+        assert!(late.replace(pods(&["new"]).into_iter(), || true));
+        assert!(!late.replace(pods(&["old", "gone"]).into_iter(), || false));
+        assert_eq!(lock(&late.0).keys().collect::<Vec<_>>(), ["new"]);
     }
 }

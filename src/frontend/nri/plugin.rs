@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
@@ -49,15 +50,23 @@ impl Pods {
         }
     }
 
-    /// Attaches pods that were there before us, one after the other.
-    fn settle(&self, pods: &[PodSandbox]) {
+    /// Attaches pods that were there before us, one after the other, unless a later
+    /// `connection` has told of all pods since.
+    fn settle(&self, pods: &[PodSandbox], connection: u64) {
+        let is_last = || self.0.connections.load(Ordering::Acquire) == connection;
         let there: Vec<&PodSandbox> = pods.iter().filter(|pod| job::is_there(pod)).collect();
         let known: BTreeSet<&str> = there.iter().map(|pod| pod.id.as_str()).collect();
+        if !is_last() {
+            return;
+        }
         self.0.keep_only(|id| known.contains(id));
         if let Err(error) = end_others(&known) {
             tracing::warn!(%error, "what pods that are gone left behind stays for now");
         }
-        self.0.late.begin(there.into_iter().cloned(), &self.0);
+        let there = there.into_iter().cloned();
+        if self.0.late.replace(there, is_last) {
+            self.0.late.again(&self.0);
+        }
     }
 }
 
@@ -103,6 +112,7 @@ impl Plugin for Pods {
         } = runtime;
         tracing::info!(runtime_name, runtime_version, "connected to a runtime");
         *lock(&self.0.runtime) = Runtime::of(runtime);
+        self.0.connections.fetch_add(1, Ordering::AcqRel);
         self.0.serving.begin();
         self.0.told.metrics.connected();
     }
@@ -115,9 +125,10 @@ impl Plugin for Pods {
     fn synchronize(&self, pods: Vec<PodSandbox>, deadline: Deadline) {
         let (done, is_done) = sync_channel(1);
         let this = self.clone();
+        let connection = self.0.connections.load(Ordering::Acquire);
         let thread = thread::Builder::new().name("pods".to_owned());
         let thread = thread.spawn(move || {
-            this.settle(&pods);
+            this.settle(&pods, connection);
             let _ = done.try_send(());
         });
         match thread {
@@ -151,7 +162,8 @@ impl Plugin for Pods {
             _ if !lock(&self.0.runtime).cleans_up_refused_pods() => Ok(()),
             Outcome::Refused(text) => Err(refusal(text)),
             Outcome::Pending(last) => {
-                let text = last.unwrap_or_else(|| still_at_work(pod, deadline));
+                // Only what is not slow is refused here.
+                let text = last.unwrap_or_else(|| still_at_work(pod, deadline.total()));
                 Err(refusal(text))
             }
         }
@@ -170,8 +182,8 @@ impl Plugin for Pods {
             return Ok(());
         };
         let wait = match self.0.is_first_to_wait(&pod.id) {
-            // Half of the time leaves the node to others, and is more than the
-            // budget where the administrator gave plugins more.
+            // As long as its pod was waited for; half of the time where the
+            // administrator gave plugins more than that: the rest is the others'.
             true if job.is_slow() => deadline.sooner(BUDGET.max(deadline.total() / 2)),
             true => deadline,
             false => Deadline::after(Duration::ZERO),
@@ -180,7 +192,7 @@ impl Plugin for Pods {
             Outcome::Attached => Ok(()),
             Outcome::Refused(text) => Err(refusal(text)),
             Outcome::Pending(last) => {
-                let text = last.unwrap_or_else(|| still_at_work(pod, deadline));
+                let text = last.unwrap_or_else(|| still_at_work(pod, wait.total()));
                 Err(refusal(text))
             }
         }
@@ -195,11 +207,15 @@ impl Plugin for Pods {
     }
 }
 
-fn still_at_work(pod: &PodSandbox, deadline: Deadline) -> String {
+fn still_at_work(pod: &PodSandbox, waited: Duration) -> String {
+    let waited = match waited.as_millis() {
+        // Another container waits.
+        0 => "yet".to_owned(),
+        waited => format!("after {waited} ms"),
+    };
     format!(
-        "pipework: {}: its interfaces are not complete after {} ms; the work goes on, and the \
-         next try finds what came of it",
-        job::name_of(pod),
-        deadline.total().as_millis()
+        "pipework: {}: its interfaces are not complete {waited}; the work goes on, and the next \
+         try finds what came of it",
+        job::name_of(pod)
     )
 }

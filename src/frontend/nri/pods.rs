@@ -6,6 +6,7 @@
 //! for the rest, or is refused.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use super::runtime::Runtime;
 use super::turns::Turns;
 use crate::deadline::Deadline;
 use crate::nri::message::PodSandbox;
+use crate::sys::ending::{Sayer, ending};
 
 /// A try has this much, also when nobody waits for it.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -45,6 +47,9 @@ pub struct Node {
     pub told: Told,
     /// What the administrator has written.
     pub known: Known,
+    /// How many runtimes have introduced themselves: what an earlier one said of
+    /// all pods is not so any more.
+    pub connections: AtomicU64,
     ends: Ends,
     turns: Turns,
 }
@@ -60,6 +65,8 @@ struct State {
     stage: Stage,
     /// The runtime has stopped the pod: what is made of now on is taken back.
     has_ended: bool,
+    /// Ends what waits for a server, a router or a carrier.
+    sayer: Option<Sayer>,
     /// A container has waited in vain, so that the next ones need not.
     was_waited_for: bool,
     /// Why the last try was refused.
@@ -164,8 +171,13 @@ impl Node {
     }
 
     fn begin(self: &Arc<Self>, entry: &Arc<Entry>, state: &mut State, job: Job, wait: Deadline) {
-        // With time to take everything back before the runtime gives up.
-        let deadline = Deadline::after((wait.remaining() * 3 / 4).max(SHORTEST));
+        let mut job = job;
+        if job.is_slow() {
+            // Without a pipe it waits to its end, as if nobody had stopped the pod.
+            let (sayer, heard) = ending().ok().unzip();
+            state.sayer = sayer;
+            job.ending = heard;
+        }
         let (node, of_thread) = (Arc::clone(self), Arc::clone(entry));
         let last = state.last.clone();
         let thread = thread::Builder::new().name("pod".to_owned());
@@ -173,6 +185,8 @@ impl Node {
             let begin = Instant::now();
             // What waits for a server would keep its place for nothing.
             let turn = (!job.is_slow()).then(|| node.turns.wait());
+            // With time to take everything back before the runtime gives up.
+            let deadline = Deadline::after((wait.remaining() * 3 / 4).max(SHORTEST));
             let publisher = node.told.publisher.as_deref();
             let proxy = publisher.map(|publisher| publisher.proxy.as_path());
             let stage = match job.run(&node.known, proxy, deadline) {
@@ -196,6 +210,7 @@ impl Node {
             let mut state = lock(&of_thread.state);
             let has_ended = state.has_ended;
             state.stage = stage;
+            state.sayer = None;
             drop(state);
             of_thread.changed.notify_all();
             if has_ended {
@@ -216,6 +231,8 @@ impl Node {
         if let Some(entry) = pods.get(id) {
             let mut state = lock(&entry.state);
             state.has_ended = true;
+            // Who waits on would keep the pod's MAC and addresses from its successor.
+            state.sayer = None;
             // Its thread ends it, and it is known until then: a second end would
             // wait for what the thread holds.
             if matches!(state.stage, Stage::Working) {
