@@ -184,7 +184,9 @@ impl Link {
             let busy = Status::new(Code::Unavailable, "too many calls at once");
             return self.answer(stream, Err(busy));
         }
-        let name = request.method.chars().take(15).collect();
+        // A name ends at its first zero, and no thread has one.
+        let name = request.method.chars().take_while(|c| *c != '\0');
+        let name = name.take(15).collect();
         let thread = thread::Builder::new().name(name).spawn(move || {
             let answer = server.serve(&request);
             link.served.fetch_sub(1, Ordering::AcqRel);
@@ -192,7 +194,14 @@ impl Link {
                 tracing::warn!(method = request.method, %error, "an answer was lost");
             }
         });
-        thread.map(drop).map_err(LinkError::Io)
+        match thread {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.served.fetch_sub(1, Ordering::AcqRel);
+                let busy = Status::new(Code::Unavailable, format!("no thread: {error}"));
+                self.answer(stream, Err(busy))
+            }
+        }
     }
 
     fn answer(&self, stream: u32, answer: Result<Vec<u8>, Status>) -> Result<(), LinkError> {

@@ -1,10 +1,9 @@
 //! From connecting to the end of the connection, and anew: a runtime that is
 //! restarted makes its socket anew, and tells of all pods again.
 
-use std::iter;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,7 +23,10 @@ const RUNTIME: &str = "nri.pkg.api.v1alpha1.Runtime";
 const REGISTRATION_TIME: Duration = Duration::from_secs(5);
 /// Before the second try; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest.
+/// The longest where nobody listens: a runtime that has come back makes pods at once.
+const LONGEST_ABSENCE: Duration = Duration::from_millis(500);
+/// The longest where somebody listens and ends the connection. One that lasted for
+/// longer was none that failed.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// What a plugin is called.
@@ -101,10 +103,57 @@ pub fn serve<P: Plugin>(
     }
 }
 
+/// How a try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// Nobody listens.
+    Absent,
+    /// There was a connection, for this long.
+    Connected(Duration),
+}
+
+impl Tried {
+    /// Whether it was no failure.
+    fn went_well(self) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::Connected(lasted) => lasted > LONGEST_WAIT,
+        }
+    }
+}
+
 /// The waits before each try but the first.
-pub(super) fn waits() -> impl Iterator<Item = Duration> {
-    let next = |wait: &Duration| Some((*wait * 2).min(LONGEST_WAIT));
-    iter::successors(Some(FIRST_WAIT), next)
+#[derive(Debug, Default)]
+pub(super) struct Waits(Option<Duration>);
+
+impl Waits {
+    /// That before the next try.
+    pub(super) fn after(&mut self, tried: Tried) -> Duration {
+        let longest = match tried {
+            Tried::Absent => LONGEST_ABSENCE,
+            Tried::Connected(_) => LONGEST_WAIT,
+        };
+        if tried.went_well() {
+            self.0 = None;
+        }
+        let wait = self.0.map_or(FIRST_WAIT, |last| (last * 2).min(longest));
+        self.0 = Some(wait);
+        wait
+    }
+}
+
+fn try_once<P: Plugin>(
+    path: &Path,
+    identity: &Identity,
+    server: &Arc<Server<P>>,
+) -> (Tried, Result<(), LinkError>) {
+    let stream = match UnixStream::connect(path) {
+        Ok(stream) => stream,
+        Err(error) => return (Tried::Absent, Err(error.into())),
+    };
+    let begin = Instant::now();
+    let ended = serve(stream, identity, server);
+    (Tried::Connected(begin.elapsed()), ended)
 }
 
 /// Serves `server`, for as long as the way to the runtime allows; by a path that
@@ -119,13 +168,10 @@ pub fn run<P: Plugin>(
         Way::Inherited(fd) => return serve(UnixStream::from(fd), identity, server),
         Way::Path(path) => path,
     };
-    let mut later = waits();
+    let mut waits = Waits::default();
     let mut last = String::new();
     while goes_on() {
-        let begin = Instant::now();
-        let ended = UnixStream::connect(&path)
-            .map_err(LinkError::Io)
-            .and_then(|stream| serve(stream, identity, server));
+        let (tried, ended) = try_once(&path, identity, server);
         let said = match ended {
             Ok(()) => "the runtime closed the connection".to_owned(),
             Err(error) => error.to_string(),
@@ -135,11 +181,10 @@ pub fn run<P: Plugin>(
             tracing::warn!(socket = %path.display(), "{said}; connecting again");
             last = said;
         }
-        if begin.elapsed() > LONGEST_WAIT {
-            later = waits();
+        if tried.went_well() {
             last.clear();
         }
-        thread::sleep(later.next().unwrap_or(LONGEST_WAIT));
+        thread::sleep(waits.after(tried));
     }
     Ok(())
 }

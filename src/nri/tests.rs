@@ -218,6 +218,9 @@ fn what_is_unknown_is_answered_and_changes_nothing() {
         matches!(&unknown, Err(LinkError::Refused(status)) if status.code == 12),
         "{unknown:?}"
     );
+    // Nor does a name that is none of a thread's end the connection.
+    let zero = runtime.call("Post\0", &of_pod("web"));
+    assert!(matches!(&zero, Err(LinkError::Refused(status)) if status.code == 12));
     let mut later = change(Event::Unknown, "web");
     later.event = 99;
     runtime.call("StateChange", &later).unwrap();

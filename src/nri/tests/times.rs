@@ -13,7 +13,7 @@ use crate::deadline::Deadline;
 use crate::nri::link::Serve;
 use crate::nri::message::{ConfigureRequest, Container, PodSandbox, Request, Status};
 use crate::nri::plugin::{Plugin, Server};
-use crate::nri::session::{serve, waits};
+use crate::nri::session::{Tried, Waits, serve};
 
 /// Notes how long it has.
 #[derive(Default)]
@@ -73,8 +73,22 @@ fn four_fifths_of_a_runtimes_patience_are_ours_whether_it_says_so_or_not() {
 
 #[test]
 fn tries_to_connect_come_more_and_more_seldom_and_never_stop() {
-    let millis: Vec<u128> = waits().take(9).map(|wait| wait.as_millis()).collect();
-    assert_eq!(millis, [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+    let mut waits = Waits::default();
+    let mut millis = |tried: Tried, times: usize| {
+        let all = (0..times).map(|_| waits.after(tried).as_millis());
+        all.collect::<Vec<u128>>()
+    };
+    // A runtime that is back makes pods at once, so that one is looked for often.
+    let absent = millis(Tried::Absent, 5);
+    assert_eq!(absent, [100, 200, 400, 500, 500]);
+    // One that ends each connection is not.
+    let brief = millis(Tried::Connected(Duration::from_secs(1)), 5);
+    assert_eq!(brief, [1000, 2000, 4000, 5000, 5000]);
+    assert_eq!(millis(Tried::Absent, 1), [500]);
+    // After one that lasted it begins anew.
+    let lasted = Tried::Connected(Duration::from_secs(6));
+    assert_eq!(millis(lasted, 2), [100, 100]);
+    assert_eq!(millis(Tried::Absent, 2), [200, 400]);
 }
 
 #[test]
