@@ -16,6 +16,8 @@ mod addresses;
 mod cri;
 #[path = "nri/crowd.rs"]
 mod crowd;
+#[path = "nri/cut.rs"]
+mod cut;
 #[path = "nri/definition.rs"]
 mod definition;
 #[path = "nri/events.rs"]

@@ -14,10 +14,10 @@ use crate::kills::{Kills, LAST, TRACE};
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::{Records, Snapshot};
 use crate::support::lab::{
-    Container, Lab, Outcome, PIPEWORK, add_ipv6_address, bundle_of, feed, has, ip, ip_json, lab,
-    run,
+    Container, Lab, Outcome, PIPEWORK, add_ipv6_address, bundle_of, feed, ip, ip_json, lab, run,
 };
 use crate::support::skip;
+pub use crate::support::strace_works;
 use crate::traffic::needs_limits;
 
 /// Everything that changes the kernel or the store, and what stands between.
@@ -43,13 +43,6 @@ const LIMITED: [&str; 6] = [
     "pipework.spoofcheck=true",
     "pipework.isolate=true",
 ];
-
-/// Whether strace can stop a program here.
-pub fn strace_works() -> bool {
-    let mut command = Command::new("strace");
-    command.args(["-qq", "-o", "/dev/null", "true"]);
-    has("strace", "-V") && command.status().is_ok_and(|status| status.success())
-}
 
 /// Runs the hook for `asked` until it makes one of its calls: with each greater `call`
 /// a later one, by about as many as `call` has grown. strace counts each kind of call

@@ -42,6 +42,13 @@ pub fn note_skip(reason: &str) {
     }
 }
 
+/// Whether strace can stop a program here.
+pub fn strace_works() -> bool {
+    let mut command = std::process::Command::new("strace");
+    let tried = command.args(["-qq", "-o", "/dev/null", "true"]).status();
+    tried.is_ok_and(|status| status.success())
+}
+
 /// Runs `case` on a thread of its own, which bears the name of the test: the
 /// harness may run a test on the main thread, which must stay where it is.
 pub fn apart<T: Send + 'static>(case: impl FnOnce() -> T + Send + 'static) -> T {
