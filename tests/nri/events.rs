@@ -315,3 +315,23 @@ fn the_hook_and_the_plugin_never_attach_one_pod_twice() {
         assert!(has(lab, &db, "net1") && !has(lab, &db, "eth1"));
     });
 }
+
+#[test]
+fn the_hook_leaves_a_pod_of_cri_o_to_a_plugin_that_is_connected() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let web = lab.container("web");
+        let told = || {
+            let mut state = lab.state(&web, &ASK);
+            state["annotations"]["io.kubernetes.cri-o.SandboxName"] = json!("web");
+            hook(&["--stage", "createRuntime"], state.to_string().as_bytes())
+        };
+        let text = told().refused(12);
+        assert!(text.contains("CRI-O"), "{text}");
+        let runtime = Runtime::start(CRIO, &[]);
+        told().ok();
+        assert_eq!((ports(), records()), (0, 0));
+        drop(runtime);
+        told().refused(12);
+    });
+}
