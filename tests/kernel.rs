@@ -54,6 +54,8 @@ mod docker_exchanges;
 mod docker_kept;
 #[path = "kernel/docker_kinds.rs"]
 mod docker_kinds;
+#[path = "kernel/docker_leased.rs"]
+mod docker_leased;
 #[path = "kernel/docker_plugin.rs"]
 mod docker_plugin;
 #[path = "kernel/doctor.rs"]

@@ -24,6 +24,8 @@ pub const DIRECTORY: &str = "/var/lib/pipework/docker";
 const VERSION: u32 = 1;
 /// No file is longer, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
+/// How the name of a file ends that is not whole yet.
+const UNFINISHED: &str = "new";
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -225,6 +227,7 @@ impl State {
             if !meta.is_dir() || meta.uid() != ours || meta.mode() & 0o022 != 0 {
                 return Err(StateError::NotOurs { path });
             }
+            remove_unfinished(&path).map_err(at(&path))?;
         }
         Ok(Self {
             root: root.to_owned(),
@@ -243,7 +246,7 @@ impl State {
     /// Keeps `value`, on the disk when this returns.
     pub fn write<T: Kept>(&self, value: &T) -> Result<(), StateError> {
         let path = self.path::<T>(value.id());
-        let new = path.with_extension("new");
+        let new = path.with_extension(UNFINISHED);
         let versioned = Versioned {
             version: VERSION,
             value,
@@ -315,6 +318,18 @@ fn read<T: Kept>(path: &Path) -> Result<Option<T>, StateError> {
     }
     let whole: Versioned<T> = serde_json::from_slice(&bytes).map_err(unreadable)?;
     Ok(Some(whole.value))
+}
+
+/// Removes what was being written when a former plugin was killed. Whoever opens the
+/// folders is the only one that writes to them.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == UNFINISHED) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
