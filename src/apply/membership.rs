@@ -2,7 +2,7 @@
 //! needs one, taken away with the last, and only what was not there before us.
 //!
 //! Runs under the lock of the bridge's memberships. The first user lists the
-//! ports of the bridge; who finds the VLANs joined already asks the kernel
+//! ports of the bridge; who finds a port that has joined already asks the kernel
 //! nothing.
 
 use super::Cause;
@@ -35,8 +35,9 @@ impl Membership<'_> {
     /// Lets the uplink ports carry the VLANs, unless they were made to before.
     pub(super) async fn join(&self, host: &Rtnl, store: &Store) -> Result<(), Cause> {
         match store.joined(&self.object.key())? {
-            Some(_) => Ok(()),
-            None => self.refresh(host, store).await,
+            Some(ports) if !ports.is_empty() => Ok(()),
+            // There was no port then; there may be one by now.
+            Some(_) | None => self.refresh(host, store).await,
         }
     }
 

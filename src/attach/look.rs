@@ -141,7 +141,7 @@ async fn look_at_ports(
             continue;
         };
         match store.joined(&object.key())? {
-            Some(ports) if bridge.filtering == Some(true) => {
+            Some(ports) if bridge.filtering == Some(true) && !ports.is_empty() => {
                 bridge.ports = PortsView::Joined(ports);
             }
             Some(_) | None => inspect::look_at_ports(device.ifindex, bridge, host).await?,

@@ -40,6 +40,25 @@ impl Collector<'_> {
         swept
     }
 
+    /// Lets the uplink ports of a bridge carry the VLANs that its users need: there
+    /// may be one that was not there when they came.
+    pub async fn refresh_memberships(&self, ifindex: u32) -> Result<(), CollectError> {
+        for object in self.store.objects()? {
+            if matches!(&object, SharedObject::Membership { bridge, .. } if *bridge == ifindex) {
+                self.refresh_object(&object).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn refresh_object(&self, object: &SharedObject) -> Result<(), CollectError> {
+        let refreshed = refresh(object, self.sides(None, None)).await;
+        refreshed.map_err(|error| CollectError::Shared {
+            object: object.to_string(),
+            error: Box::new(error),
+        })
+    }
+
     fn used(&self) -> Result<Vec<Used>, CollectError> {
         let mut used = Vec::new();
         for object in self.store.objects()? {
@@ -68,13 +87,7 @@ impl Collector<'_> {
         if live.is_empty() {
             return Ok(Some(object.to_string()));
         }
-        match refresh(&object, self.sides(None, None)).await {
-            Ok(()) => Ok(None),
-            Err(error) => Err(CollectError::Shared {
-                object: object.to_string(),
-                error: Box::new(error),
-            }),
-        }
+        self.refresh_object(&object).await.map(|()| None)
     }
 
     async fn release(&self, object: &SharedObject, users: Vec<User>) -> Result<(), CollectError> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::deadline::Deadline;
 use crate::error::{Error, ExitCode, report};
 use crate::frontend::cli::print;
+use crate::frontend::collecting::with_collector;
 use crate::frontend::commands::{UPLINK, usage_of};
 use crate::frontend::given::Given;
 use crate::logging::{self, to_stderr};
@@ -156,13 +157,31 @@ fn settled<T>(work: impl AsyncFnOnce(&Host) -> Result<T, UplinkError>) -> Result
 
 fn add(wanted: &Wanted, mode: &Mode) -> Result<String, Error> {
     match mode {
-        Mode::Make => settled(async |host| uplink::add(host, wanted).await).map(|a| made(&a)),
+        Mode::Make => {
+            let mut added = settled(async |host| uplink::add(host, wanted).await)?;
+            added.notices.extend(carry_vlans(&added));
+            Ok(made(&added))
+        }
         Mode::Preview => settled(async |host| uplink::preview(host, wanted).await).map(|preview| {
             let notices = preview.notices.iter().map(|n| format!("note: {n}\n"));
             numbered(&preview.steps) + &notices.collect::<String>()
         }),
         Mode::Configuration(kind) => settled(async |host| uplink::facts(host, wanted).await)
             .map(|facts| snippet::text(*kind, &facts)),
+    }
+}
+
+/// Lets the new port carry the VLANs of containers that came before it; why not, if
+/// it cannot.
+fn carry_vlans(added: &Added) -> Option<String> {
+    let bridge = added.known.record.bridge.device.ifindex;
+    let told = with_collector(Deadline::after(TIME), Duration::ZERO, async |collector| {
+        collector.refresh_memberships(bridge).await
+    });
+    match told {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(error) => Some(error.to_string()),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::bridge_vlan::{
 use crate::policy;
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, ip, lab};
+use crate::uplink::{Guards, uplink};
 use crate::vlan_device::all_at_once;
 
 #[test]
@@ -90,6 +91,41 @@ fn policy_names_the_ports_that_lead_out() {
         second.end();
         lab.poststop("c1").ok();
         assert_eq!(vlans("up0"), ["1 PVID Egress Untagged"]);
+    });
+}
+
+#[test]
+fn an_uplink_that_comes_after_its_users_is_told_at_once() {
+    lab!(|lab| {
+        needs_vlan_filtering!();
+        let _guards = Guards;
+        filtering_bridge(lab);
+        policy::write(&format!("{GRANTING}uplink-ports = [\"up*\"]\n"));
+        let container = lab.any_container();
+        lab.attach(&container, &ASKED).ok();
+        let _machine = lab.cable("up0");
+        uplink("add br0 up0 --confirm-within 0").ok();
+        assert_eq!(vlans("up0"), ["1 PVID Egress Untagged", "100"]);
+        uplink("del br0").ok();
+        container.end();
+        lab.poststop("c0").ok();
+        assert!(Records::take().of("objects").is_empty());
+    });
+}
+
+#[test]
+fn a_port_that_came_after_the_first_user_is_told_by_the_next() {
+    lab!(|lab| {
+        needs_vlan_filtering!();
+        filtering_bridge(lab);
+        policy::write(&format!("{GRANTING}uplink-ports = [\"up*\"]\n"));
+        let first = lab.any_container();
+        lab.attach(&first, &ASKED).ok();
+        let _machine = lab.nic("up0");
+        ip("link set up0 master br0");
+        let second = lab.any_container();
+        lab.attach(&second, &ASKED).ok();
+        assert_eq!(vlans("up0"), ["1 PVID Egress Untagged", "100"]);
     });
 }
 
