@@ -104,14 +104,14 @@ pub async fn attach(
     wait::for_uplinks(&wanted, &kernel, began, may_wait).await?;
     nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
     let judge = |view: &HostView| policy::judge(policy, caller, request, view);
-    let (view, mut locks) = look(request, &wanted, &kernel, store, judge).await?;
+    let (view, locks) = look(request, &wanted, &kernel, store, judge).await?;
     let mut view = only_of(view, request, &wanted);
     let config = sandbox.config();
     view.namespace.engine_follows = engine_follows(config.as_ref(), sandbox, &kernel)?;
     // A person has the route that was asked for, as with pipework.
     view.namespace.engine_connects = *caller == Caller::Runtime && identity.engine == DOCKER;
     let held = nics::find_holder(&mut wanted, &mut view, store)?;
-    nics::note_users(&mut view, store);
+    nics::note_users(&mut view, &collector).await?;
     let mut fingerprints: Vec<String> = wanted.attachments.iter().map(fingerprint).collect();
     let at = (&collector, &kernel);
     let (chosen, unserved) =
@@ -133,7 +133,9 @@ pub async fn attach(
         Ok(left_out) => left_out,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
-    locks.leave_cards(&view);
+    // What was made or taken is there for all to see. Others may start on a bridge
+    // while this one waits for its lease, maybe from them.
+    drop(locks);
     wait::for_carriers(&plan, &wanted, &kernel, began).await;
     let leasing = Leasing {
         sandbox,

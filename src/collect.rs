@@ -16,12 +16,12 @@ mod release;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::apply::{Cause, Left, Sides, is_in_use, take_back};
+use crate::apply::{Cause, Left, OTHERS_TIME, Sides, is_in_use, keep_others_away, take_back};
 use crate::config::ConfigError;
 use crate::deadline::Deadline;
 use crate::host::bundle::namespace_path;
 use crate::plan::Undo;
-use crate::record::{BridgeRecord, Known, Lock, Mode, Record, RecordError, Store};
+use crate::record::{BridgeRecord, Known, Mode, Record, RecordError, Store};
 use crate::reference::{Keeper, NamespaceKey, Reference};
 pub use crate::sys::clock::seconds_since_boot;
 use crate::sys::netns::Netns;
@@ -31,9 +31,6 @@ use crate::sys::rtnl::{Rtnl, RtnlError};
 
 pub use ovs::OvsSwept;
 
-/// How long to wait for another run in a namespace that is in our way. Two runs
-/// that wait for each other both give up.
-const OTHERS_TIME: Duration = Duration::from_secs(2);
 /// How long the kernel may take to give a NIC back, once its namespace has no
 /// process any more: 3 to 20 ms, and what the NIC's driver needs.
 pub const NIC_PATIENCE: Duration = Duration::from_secs(5);
@@ -112,11 +109,16 @@ impl Collector<'_> {
         self.reap_locked(key, &[]).await
     }
 
-    /// The same, after waiting a while for a run that works on it.
+    /// The same, after waiting a while for a run that works on it, unless the
+    /// container lives: then that is its start, which may wait for a lease.
     pub async fn reap_waiting(&self, key: &NamespaceKey) -> Result<Fate, CollectError> {
-        let _lock = self
-            .store
-            .lock_namespace(key, Deadline::after(OTHERS_TIME))?;
+        let known = self.store.read(key)?;
+        let record = known.complete.or(known.applying);
+        if record.is_some_and(|record| lives(&record, key)) {
+            return self.reap(key).await;
+        }
+        let patience = self.deadline.sooner(OTHERS_TIME);
+        let _lock = self.store.lock_namespace(key, patience)?;
         self.reap_locked(key, &[]).await
     }
 
@@ -205,32 +207,13 @@ impl Collector<'_> {
             .as_ref()
             .map_or(0, |record| record.undo.len());
         undos.extend(applying.undo.iter().skip(kept).cloned());
-        let _bridges = self.lock_bridges(&mut undos)?;
+        // One that somebody is at right now is left to `reap_bridge`.
+        let _bridges = keep_others_away(&mut undos, self.store, Duration::ZERO);
         let (undone, left) = take_back(&undos, sides).await;
         self.forget_bridges(&undone).await?;
         no_left(left)?;
         self.lower_parents(&undos, &made).await;
         Ok(self.store.abandon(applying)?)
-    }
-
-    /// Keeps others from the bridges that a run made which was killed. One that
-    /// somebody is at right now is left to [`Self::reap_bridge`].
-    fn lock_bridges(&self, undos: &mut Vec<Undo>) -> Result<Vec<Lock>, CollectError> {
-        let mut locks = Vec::new();
-        for place in (0..undos.len()).rev() {
-            let Some(Undo::DeleteBridge { name, .. }) = undos.get(place) else {
-                continue;
-            };
-            let lock = match name.parse() {
-                Ok(name) => self.store.try_lock_bridge(&name)?,
-                Err(_) => None,
-            };
-            match lock {
-                Some(lock) => locks.push(lock),
-                None => drop(undos.remove(place)),
-            }
-        }
-        Ok(locks)
     }
 
     /// A bridge that was removed, or never came to be, needs no record.

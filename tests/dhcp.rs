@@ -14,6 +14,8 @@
 
 #[path = "dhcp/answers.rs"]
 mod answers;
+#[path = "dhcp/bridges.rs"]
+mod bridges;
 #[path = "dhcp/conflicts.rs"]
 mod conflicts;
 #[path = "dhcp/ends.rs"]

@@ -185,6 +185,8 @@ mod uplink_routes;
 mod uplink_traffic;
 #[path = "kernel/vf.rs"]
 mod vf;
+#[path = "kernel/vf_choice.rs"]
+mod vf_choice;
 #[path = "kernel/vlan.rs"]
 mod vlan;
 #[path = "kernel/vlan_device.rs"]

@@ -4,6 +4,7 @@
 //! applies and one loop undoes, for every kind of uplink. A step of an optional
 //! interface that is refused takes back that interface alone.
 
+mod bridges;
 mod cause;
 mod files;
 mod host_access;
@@ -37,6 +38,7 @@ use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl};
 use crate::sys::{self, proc, sysctl};
 
+pub use bridges::{OTHERS_TIME, keep_others_away};
 pub use cause::{Cause, MacInUse};
 pub use host_access::SharedError;
 pub use in_the_way::InTheWay;
@@ -141,7 +143,8 @@ pub struct LeftOut {
     pub error: ApplyError,
 }
 
-/// Applies the whole plan, or nothing of it, but for what is left out already.
+/// Applies the whole plan, or nothing of it, but for what is left out already. The
+/// caller keeps others from the bridges that it makes.
 ///
 /// Optional interfaces that could not be made are returned too; the others are
 /// there. On an error everything is taken back that can be.
@@ -174,10 +177,10 @@ pub async fn apply(
                 let savepoint: Vec<&PlannedStep> = done
                     .extract_if(.., |step| step.interface == Some(interface))
                     .collect();
-                let error = give_up(planned, cause, &savepoint, kernel).await;
+                let error = refused(planned, cause, &undos_of(&savepoint), kernel).await;
                 left_out.push(LeftOut { interface, error });
             }
-            None => return Err(give_up(planned, cause, &done, kernel).await),
+            None => return Err(refused(planned, cause, &undos_of(&done), kernel).await),
         }
     }
     Ok(left_out)
@@ -197,19 +200,30 @@ pub async fn go_on<'p>(
     Ok(())
 }
 
-/// Takes `done` back, newest first, and says what came of it.
+/// Takes `done` back, newest first, once the bridges have been left to others.
 pub async fn give_up(
     planned: &PlannedStep,
     cause: Cause,
     done: &[&PlannedStep],
     kernel: &Kernel<'_>,
 ) -> ApplyError {
-    let undos: Vec<Undo> = done
-        .iter()
-        .rev()
-        .filter_map(|planned| planned.step.undo())
-        .collect();
-    let (undone, left) = take_back_in_time(&undos, kernel).await;
+    let mut undos = undos_of(done);
+    let _bridges = keep_others_away(&mut undos, kernel.store, OTHERS_TIME);
+    refused(planned, cause, &undos, kernel).await
+}
+
+fn undos_of(done: &[&PlannedStep]) -> Vec<Undo> {
+    let newest_first = done.iter().rev();
+    newest_first.filter_map(|p| p.step.undo()).collect()
+}
+
+async fn refused(
+    planned: &PlannedStep,
+    cause: Cause,
+    undos: &[Undo],
+    kernel: &Kernel<'_>,
+) -> ApplyError {
+    let (undone, left) = in_time(undos, kernel).await;
     ApplyError {
         step: Box::new(planned.step.clone()),
         origin: planned.origin.clone(),
@@ -221,9 +235,17 @@ pub async fn give_up(
     }
 }
 
-/// Takes `undos` back with a time of its own: what is left of the run's may be
-/// nothing, and the runtime's own timeout leaves a while for this, once.
-pub async fn take_back_in_time(undos: &[Undo], kernel: &Kernel<'_>) -> (Vec<Undo>, Vec<Left>) {
+/// Takes `undos` back, once the bridges have been left to others.
+pub async fn take_back_in_time(
+    mut undos: Vec<Undo>,
+    kernel: &Kernel<'_>,
+) -> (Vec<Undo>, Vec<Left>) {
+    let _bridges = keep_others_away(&mut undos, kernel.store, OTHERS_TIME);
+    in_time(&undos, kernel).await
+}
+
+/// With a time of its own, for which the runtime's own timeout leaves a while, once.
+async fn in_time(undos: &[Undo], kernel: &Kernel<'_>) -> (Vec<Undo>, Vec<Left>) {
     let deadline = kernel.deadline.later(UNDO_TIME).sooner(UNDO_TIME);
     let (host, guest) = (kernel.host.until(deadline), kernel.guest.until(deadline));
     let sides = Sides {

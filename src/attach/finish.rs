@@ -64,7 +64,8 @@ async fn remove_unused_bridges(plan: &Plan, collector: &Collector<'_>) -> Result
     let is_bridge = |undo: &Undo| {
         undo.is_bridge() || matches!(undo, Undo::Port(PortUndo::StopFiltering { .. }))
     };
-    let bridges: Vec<Undo> = undos.into_iter().filter(is_bridge).collect();
+    let mut bridges: Vec<Undo> = undos.into_iter().filter(is_bridge).collect();
+    let _locks = apply::keep_others_away(&mut bridges, collector.store, apply::OTHERS_TIME);
     let sides = collector.sides(None, None);
     let (_, left) = apply::take_back(&bridges, sides).await;
     no_left(left)?;
@@ -82,7 +83,7 @@ pub(super) async fn finish(
     let Err(error) = complete(record, plan, left_out, collector).await else {
         return Ok(());
     };
-    let (_, left) = apply::take_back_in_time(&plan.undos(), kernel).await;
+    let (_, left) = apply::take_back_in_time(plan.undos(), kernel).await;
     // What is left needs its record.
     if left.is_empty() {
         let made: Vec<u32> = plan.interfaces.iter().map(|i| i.ifindex).collect();

@@ -1,7 +1,8 @@
 //! The look at the host, under the locks that keep bridges of ours from
-//! changing, and virtual functions from being chosen twice, until the run has
-//! ended.
+//! changing, and virtual functions from being chosen twice, until what was planned
+//! is there.
 
+use super::nics;
 use crate::apply::Kernel;
 use crate::error::Error;
 use crate::host::bundle::Config;
@@ -11,22 +12,11 @@ use crate::host::view::{AttachmentView, Grant, HostView, PortsView, UplinkView, 
 use crate::plan::{self, Plan, Step};
 use crate::policy::PolicyError;
 use crate::record::{BridgeRecord, Lock, Mode, Store};
-use crate::request::{Attachment, IfName, PhysicalRef, Request, Uplink};
+use crate::request::{Attachment, IfName, Request};
 use crate::sys::rtnl::Rtnl;
 
-/// What is kept from changing, by name.
-pub(super) struct Locks(Vec<(IfName, Mode, Lock)>);
-
-impl Locks {
-    /// Lets others choose among the virtual functions of the cards: what this run has
-    /// taken is in the container, so nobody need wait for its lease.
-    pub(super) fn leave_cards(&mut self, view: &HostView) {
-        let nics = view.uplinks.iter().filter_map(|seen| seen.nic.as_deref());
-        let cards = nics.filter_map(|nic| nic.vf.as_ref().map(|vf| &vf.function_name));
-        let cards: Vec<_> = cards.collect();
-        self.0.retain(|(name, _, _)| !cards.contains(&name));
-    }
-}
+/// What is kept from changing, by name, until this goes.
+pub(super) struct Locks(#[expect(dead_code)] Vec<(IfName, Mode, Lock)>);
 
 /// Looks at the host, and keeps bridges of ours from changing under us: one
 /// that is to be made is locked exclusively, one that we made is shared.
@@ -42,7 +32,14 @@ pub(super) async fn look(
 ) -> Result<(HostView, Locks), Error> {
     let mut locks: Vec<(IfName, Mode, Lock)> = Vec::new();
     loop {
-        let mut view = inspect(&request.attachments, &kernel.host, Some(&kernel.guest)).await?;
+        let choice = nics::choice(wanted, kernel)?;
+        let mut view = inspect(
+            &request.attachments,
+            &kernel.host,
+            Some(&kernel.guest),
+            &choice,
+        )
+        .await?;
         view.namespace.taken.retain(|(name, _)| {
             wanted
                 .attachments
@@ -81,15 +78,8 @@ fn bridges_to_lock(request: &Request, view: &HostView, store: &Store) -> Vec<(If
             needed.push((name.clone(), mode));
             continue;
         }
-        // Two starts must not choose the same free virtual function.
-        let is_free_vf = matches!(
-            attachment.uplink.value,
-            Uplink::Physical {
-                device: PhysicalRef::FreeVf(_)
-            }
-        );
+        // Two starts must not take the same virtual function, however each names it.
         let card = view.nic.as_deref().and_then(|nic| nic.vf.as_ref());
-        let card = card.filter(|_| is_free_vf);
         needed.extend(card.map(|card| (card.function_name.clone(), Mode::Exclusive)));
         let bridge = match &view.uplink {
             UplinkView::Present(device) => filtering_mode(attachment, view)

@@ -1,13 +1,17 @@
 //! NICs that are in containers: who has one that is asked for, and which of the
 //! host's are needed by containers that run.
 
+use crate::apply::Kernel;
 use crate::collect::Collector;
 use crate::error::Error;
-use crate::host::view::{HostView, NicView, UplinkView};
-use crate::record::{NicClaim, RecordError, Store};
+use crate::host::inspect::VfChoice;
+use crate::host::view::{HostView, UplinkView};
+use crate::plan::Undo;
+use crate::plan::step::NicUndo;
+use crate::record::{AttachmentRecord, NicClaim, RecordError, Store};
 use crate::reference::NamespaceKey;
 use crate::request::{Attachment, DeviceRef, PhysicalRef, Request, Uplink};
-use crate::sys::{clock, pci};
+use crate::sys::{clock, pci, proc};
 
 /// Ends what containers that are gone have of the NICs that are asked for, so
 /// that these are on the host again, and what they were, when it is looked at.
@@ -103,26 +107,80 @@ fn held(claim: &NicClaim) -> Error {
     }
 }
 
-/// The containers whose interfaces are children of a NIC that is asked for: no
-/// list of the kernel has them, they are in other namespaces.
-pub(super) fn note_users(view: &mut HostView, store: &Store) {
+/// What is known of virtual functions when some are chosen for `wanted`: those that
+/// other runs have claimed and not taken away yet, or not given back yet.
+pub(super) fn choice<'a>(wanted: &'a Request, kernel: &Kernel<'_>) -> Result<VfChoice<'a>, Error> {
+    let mut choice = VfChoice::for_all(&wanted.attachments);
+    let chooses = |attachment: &Attachment| {
+        let uplink = &attachment.uplink.value;
+        matches!(
+            uplink,
+            Uplink::Physical {
+                device: PhysicalRef::FreeVf(_)
+            }
+        )
+    };
+    if wanted.attachments.iter().any(chooses) {
+        let boot_id = proc::boot_id().unwrap_or_default();
+        let claims = kernel.store.nic_claims()?.into_iter();
+        let claims = claims.filter(|claim| claim.key.boot_id == boot_id);
+        choice.claimed = claims.map(|claim| (claim.id, claim.container)).collect();
+    }
+    Ok(choice)
+}
+
+/// The containers whose interfaces are children of a NIC that is asked for, or
+/// functions of it: no list of the kernel has them, they are in other namespaces.
+/// Those that are gone are ended first.
+pub(super) async fn note_users(
+    view: &mut HostView,
+    collector: &Collector<'_>,
+) -> Result<(), RecordError> {
     let nics = view
         .uplinks
         .iter_mut()
         .filter_map(|seen| seen.nic.as_deref_mut());
-    for NicView { home, users, .. } in nics {
-        let ifindex = home.state.ifindex;
-        for record in store.all().into_iter().flatten() {
-            let attachments = record.attachments.into_iter();
-            let of_nic = attachments.filter(|attachment| attachment.uplink_ifindex == ifindex);
-            users.extend(of_nic.flat_map(|attachment| {
-                let names = attachment.references.into_iter();
-                names.map(|reference| reference.name)
-            }));
+    for nic in nics {
+        let mut of_functions = Vec::new();
+        for attachment in living_on(nic.home.state.ifindex, collector).await? {
+            let is_handed_over = |undo: &Undo| matches!(undo, Undo::Nic(NicUndo::Fetch { .. }));
+            let names = attachment.references.into_iter().map(|r| r.name);
+            match attachment.undo.iter().any(is_handed_over) {
+                true => of_functions.extend(names),
+                false => nic.users.extend(names),
+            }
         }
-        users.sort_unstable();
-        users.dedup();
+        for names in [&mut nic.users, &mut of_functions] {
+            names.sort_unstable();
+            names.dedup();
+        }
+        if !of_functions.is_empty() {
+            let names = of_functions.join(", ");
+            nic.busy_functions.push(format!("in use by {names}"));
+        }
     }
+    Ok(())
+}
+
+/// The interfaces on a NIC of containers that are not gone.
+async fn living_on(
+    nic: u32,
+    collector: &Collector<'_>,
+) -> Result<Vec<AttachmentRecord>, RecordError> {
+    let is_on_it = |attachment: &AttachmentRecord| attachment.uplink_ifindex == nic;
+    let mut living = Vec::new();
+    for record in collector.store.all().into_iter().flatten() {
+        if !record.attachments.iter().any(is_on_it) {
+            continue;
+        }
+        if let Err(error) = collector.reap(&record.key).await {
+            tracing::warn!(%error, "a record of a container that is gone stays for now");
+        }
+        let known = collector.store.read(&record.key)?;
+        let records = known.complete.into_iter().chain(known.applying);
+        living.extend(records.flat_map(|r| r.attachments).filter(is_on_it));
+    }
+    Ok(living)
 }
 
 fn parents_of(device: &DeviceRef) -> Vec<String> {

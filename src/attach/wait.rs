@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::apply::{Kernel, LeaseError};
 use crate::error::Error;
-use crate::host::inspect::inspect;
+use crate::host::inspect::{VfChoice, inspect};
 use crate::host::view::UplinkView;
 use crate::plan::{self, Plan};
 use crate::request::{Attachment, Dynamic, Request};
@@ -47,7 +47,7 @@ pub(super) async fn for_uplinks(
         while waits && began.elapsed() < wanted {
             kernel.check_ending(&attachment.ifname.value)?;
             let one = std::slice::from_ref(attachment);
-            let view = inspect(one, &kernel.host, None).await?;
+            let view = inspect(one, &kernel.host, None, &VfChoice::for_all(one)).await?;
             let is_absent = |view: &crate::host::view::AttachmentView| {
                 view.uplink == UplinkView::Absent && view.ovs_to_make().is_none()
             };

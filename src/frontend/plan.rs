@@ -23,7 +23,7 @@ use crate::frontend::target::{self, Target};
 use crate::frontend::{attach, hook, read};
 use crate::host::container::{ContainerError, Sandbox};
 use crate::host::engine::{self, EngineName};
-use crate::host::inspect::{self, InspectError, inspect};
+use crate::host::inspect::{self, InspectError, VfChoice, inspect};
 use crate::host::machine;
 use crate::host::view::{HostView, UplinkView, VlanView};
 use crate::logging::{self, to_stderr};
@@ -233,7 +233,8 @@ fn plan_of(request: &Request, view: &HostView, identity: &Identity) -> Result<Pl
 /// The host as it is, and the namespace if it may be entered.
 async fn view(guest: Option<&Rtnl>, request: &Request) -> Result<HostView, Error> {
     let host = Rtnl::open(Deadline::after(TIME)).map_err(Error::Socket)?;
-    Ok(inspect(&request.attachments, &host, guest).await?)
+    let choice = VfChoice::for_all(&request.attachments);
+    Ok(inspect(&request.attachments, &host, guest, &choice).await?)
 }
 
 /// The ports of bridges whose VLANs are asked for.

@@ -21,6 +21,7 @@ use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
 use nic::FreeVf;
 
 pub use files::look_at_files;
+pub use nic::VfChoice;
 pub use vlan::look_at_ports;
 
 /// Devices stacked on devices: more than this is no sane host.
@@ -72,13 +73,14 @@ pub async fn inspect(
     attachments: &[Attachment],
     host: &Rtnl,
     guest: Option<&Rtnl>,
+    choice: &VfChoice<'_>,
 ) -> Result<HostView, InspectError> {
     let mut uplinks = Vec::with_capacity(attachments.len());
-    let mut functions = Vec::new();
+    let mut choice = choice.clone();
     for attachment in attachments {
-        let view = attachment_view(attachment, host, guest, &functions).await?;
+        let view = attachment_view(attachment, host, guest, &choice).await?;
         if let UplinkView::Present(device) = &view.uplink {
-            functions.push(device.ifindex);
+            choice.taken.push(device.ifindex);
         }
         uplinks.push(view);
     }
@@ -99,19 +101,18 @@ pub async fn inspect(
     })
 }
 
-/// `taken` are the devices of the attachments before this one.
 async fn attachment_view(
     attachment: &Attachment,
     host: &Rtnl,
     guest: Option<&Rtnl>,
-    taken: &[u32],
+    choice: &VfChoice<'_>,
 ) -> Result<AttachmentView, InspectError> {
     let asked = &attachment.uplink.value;
     let mut busy = None;
     let found = match asked {
         Uplink::Physical {
             device: PhysicalRef::FreeVf(card),
-        } => match nic::free_vf(card, taken, host).await? {
+        } if choice.wanted.contains(attachment) => match nic::free_vf(card, choice, host).await? {
             FreeVf::Found(link) => Some(link),
             FreeVf::None(card, reasons) => {
                 busy = Some(reasons);

@@ -115,6 +115,25 @@ fn a_nic_that_the_host_uses_is_taken_only_by_force_and_then_given_back_whole() {
 }
 
 #[test]
+fn a_container_that_died_unseen_keeps_no_nic_from_another() {
+    vm!(|vm| {
+        needs_macvlan!();
+        let nic = vm.nics("virtio_net").remove(0);
+        let dead = vm.container("dead");
+        vm.attach(&dead, &[&format!("pipework.parent={}", nic.name)])
+            .ok();
+        let report = vm.attach(&vm.any_container(), &[&device(&nic)]).refused(19);
+        assert!(report.contains("dead"), "{report}");
+        dead.end();
+        let container = vm.container("web");
+        vm.attach(&container, &[&device(&nic)]).ok();
+        container.end();
+        vm.poststop("web").ok();
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+#[test]
 fn a_nic_with_devices_on_it_is_refused_with_their_names() {
     vm!(|vm| {
         needs_macvlan!();

@@ -4,8 +4,14 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use pipework::collect::{Collector, Fate};
+use pipework::deadline::Deadline;
 use pipework::record::Store;
+use pipework::sys::block_on;
+use pipework::sys::netns::Netns;
+use pipework::sys::rtnl::Rtnl;
 use serde_json::Value;
 
 use crate::kill::strace_works;
@@ -288,4 +294,31 @@ fn records_read_by_a_start(lab: &Lab, other: &Container) -> usize {
         line.contains("/attachments/") && line.contains("O_RDONLY") && !line.contains("O_DIRECTORY")
     });
     reads.count()
+}
+
+#[test]
+fn a_start_that_lives_is_not_waited_for_and_one_that_is_gone_is() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.container("web");
+        lab.attach(&container, &["pipework.bridge=br0"]).ok();
+        let store = Store::open(Path::new(RECORDS)).unwrap();
+        let key = store.all().remove(0).unwrap().key;
+        let deadline = Deadline::after(Duration::from_secs(60));
+        // As a start does that waits for a lease.
+        let _start = store.lock_namespace(&key, deadline).unwrap();
+        let host = Rtnl::open(deadline).unwrap();
+        let home = Netns::own().unwrap();
+        let collector = Collector {
+            store: &store,
+            host: &host,
+            home: &home,
+            deadline,
+            patience: Duration::ZERO,
+        };
+        let reap = || block_on(collector.reap_waiting(&key)).unwrap();
+        assert_eq!(reap().unwrap(), Fate::Busy);
+        container.end();
+        assert!(reap().is_err(), "whoever ends it may be done in a moment");
+    });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pipework::apply::{Kernel, OvsSession, Routers, apply};
 use pipework::deadline::Deadline;
-use pipework::host::inspect::inspect;
+use pipework::host::inspect::{VfChoice, inspect};
 use pipework::plan::{self, Identity, LOWEST_INDEX, Life, Plan, PlannedStep, Step};
 use pipework::record::Store;
 use pipework::request::{Origin, annotations};
@@ -35,7 +35,9 @@ fn refused() -> Step {
 async fn plan_of(kernel: &Kernel<'_>, asked: &[&str]) -> Plan {
     let pairs = asked.iter().map(|pair| pair.split_once('=').unwrap());
     let request = annotations::parse(pairs).unwrap().unwrap();
-    let seen = inspect(&request.attachments, &kernel.host, Some(&kernel.guest));
+    let choice = VfChoice::for_all(&request.attachments);
+    let guest = Some(&kernel.guest);
+    let seen = inspect(&request.attachments, &kernel.host, guest, &choice);
     let view = seen.await.unwrap();
     let identity = Identity {
         machine_id: "m".to_owned(),

@@ -16,7 +16,7 @@ use crate::support::skip;
 use crate::support::vm::{Nic, Vm, vm};
 
 /// The first card with so many virtual functions, up.
-fn card(vm: &Vm, functions: u32) -> Nic {
+pub fn card(vm: &Vm, functions: u32) -> Nic {
     let card = vm.nics("igb").remove(0);
     let count = functions.to_string();
     ip(&format!("link set {} up", card.name));
@@ -33,7 +33,7 @@ fn card(vm: &Vm, functions: u32) -> Nic {
 }
 
 /// The name of a virtual function that is on the host.
-fn name_of(card: &Nic, number: u32) -> Option<String> {
+pub fn name_of(card: &Nic, number: u32) -> Option<String> {
     let net = card.device.join(format!("virtfn{number}/net"));
     let entry = fs::read_dir(net).ok()?.next()?.ok()?;
     Some(entry.file_name().to_string_lossy().into_owned())
@@ -56,7 +56,7 @@ fn told(card: &Nic, number: usize) -> Value {
     ip_json(&format!("link show {}", card.name))[0]["vfinfo_list"][number].clone()
 }
 
-fn pf(card: &Nic) -> String {
+pub fn pf(card: &Nic) -> String {
     format!("pipework.device=pf:{}", card.name)
 }
 

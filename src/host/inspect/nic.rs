@@ -6,8 +6,8 @@
 
 use super::{InspectError, by_reference, name_of};
 use crate::host::view::{BusyFunctions, NicView, RadioView, VfView};
-use crate::request::{DeviceRef, PciAddress, Uplink};
-use crate::rt::VfAddress;
+use crate::request::{Attachment, DeviceRef, PciAddress, Uplink};
+use crate::rt::{NicId, VfAddress};
 use crate::sys::nl80211::{self, Nl80211, Radio};
 use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, NicHome, Rtnl, id_of, only_one};
@@ -24,6 +24,36 @@ pub enum FreeVf {
     None(LinkFacts, BusyFunctions),
     /// There is no such card.
     NoCard,
+}
+
+/// For whom a free virtual function is looked for, and which of those that seem
+/// free are not.
+#[derive(Debug, Clone)]
+pub struct VfChoice<'a> {
+    /// The interfaces that are to be made: one that is there has its own.
+    pub wanted: &'a [Attachment],
+    /// What other runs have claimed, and for which container.
+    pub claimed: Vec<(NicId, String)>,
+    /// The devices of the attachments before this one.
+    pub(super) taken: Vec<u32>,
+}
+
+impl<'a> VfChoice<'a> {
+    /// For all of these, where nothing is claimed.
+    pub fn for_all(wanted: &'a [Attachment]) -> Self {
+        Self {
+            wanted,
+            claimed: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// Who has claimed a device that is still on the host.
+    fn holder(&self, link: &LinkFacts) -> Option<&str> {
+        let is_it = |id: &NicId| id.may_be(link.parent_device.as_deref(), link.permanent_mac);
+        let mut claims = self.claimed.iter();
+        claims.find_map(|(id, holder)| is_it(id).then_some(holder.as_str()))
+    }
 }
 
 /// What `link` is to the host; `None` when it has just gone.
@@ -159,9 +189,13 @@ fn away_or_used(function: PciAddress, links: &[LinkFacts]) -> Result<&LinkFacts,
 }
 
 /// The lowest virtual function of the card `card` that is free: on the host,
-/// without an address, a port of nothing and not below anything. `taken` are
-/// those that this request has already.
-pub async fn free_vf(card: &DeviceRef, taken: &[u32], host: &Rtnl) -> Result<FreeVf, InspectError> {
+/// without an address, a port of nothing, not below anything, and nobody else's
+/// choice.
+pub async fn free_vf(
+    card: &DeviceRef,
+    choice: &VfChoice<'_>,
+    host: &Rtnl,
+) -> Result<FreeVf, InspectError> {
     let Some(card) = by_reference(card, host).await? else {
         return Ok(FreeVf::NoCard);
     };
@@ -175,8 +209,12 @@ pub async fn free_vf(card: &DeviceRef, taken: &[u32], host: &Rtnl) -> Result<Fre
     for (number, function) in functions.into_iter().enumerate() {
         let reason = match away_or_used(function, &links) {
             Err(reason) => reason,
-            Ok(link) if taken.contains(&link.ifindex) => {
+            Ok(link) if choice.taken.contains(&link.ifindex) => {
                 format!("({}) is another interface of this container", link.name)
+            }
+            Ok(link) if choice.holder(link).is_some() => {
+                let holder = choice.holder(link).unwrap_or_default();
+                format!("({}) is claimed by {holder}", link.name)
             }
             Ok(link) if host.has_global_address(link.ifindex).await? => {
                 format!("({}) has an address", link.name)

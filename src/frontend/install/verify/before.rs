@@ -15,7 +15,7 @@ use crate::frontend::install::containerd::SETTINGS;
 use crate::frontend::install::error::InstallError;
 use crate::frontend::install::target::Target;
 use crate::frontend::{hook, read};
-use crate::host::inspect::inspect;
+use crate::host::inspect::{VfChoice, inspect};
 use crate::policy::{self, Caller};
 use crate::sys::rtnl::Rtnl;
 use crate::sys::{block_on, proc};
@@ -42,7 +42,8 @@ pub(super) fn permitted(target: Target, deadline: Deadline) -> Result<(), Instal
     let Ok(host) = Rtnl::open(deadline) else {
         return Ok(());
     };
-    let Ok(Ok(view)) = block_on(inspect(&request.attachments, &host, None)) else {
+    let choice = VfChoice::for_all(&request.attachments);
+    let Ok(Ok(view)) = block_on(inspect(&request.attachments, &host, None, &choice)) else {
         return Ok(());
     };
     let judged = policy::judge(policy.as_ref(), &Caller::Runtime, &request, &view);
