@@ -48,14 +48,24 @@ const LIMITED: [&str; 6] = [
 /// a later one, by about as many as `call` has grown. strace counts each kind of call
 /// by itself, so where the last run was killed says how many of each come before.
 pub fn attach_killed_at(lab: &Lab, container: &Container, asked: &[&str], call: usize) -> Outcome {
+    attach_killed_in(CALLS, lab, container, (asked, call))
+}
+
+/// The same for other `calls`.
+pub fn attach_killed_in(
+    calls: &str,
+    lab: &Lab,
+    container: &Container,
+    (asked, call): (&[&str], usize),
+) -> Outcome {
     let state = lab.state(container, asked).to_string();
     let (last, made) = Kills::known(asked, call);
     let mut command = Command::new("strace");
     command
         // Cargo's makes the loader look in many places first.
         .env_remove("LD_LIBRARY_PATH")
-        .args(["-qq", "-o", TRACE, "-e", &format!("trace={CALLS}")]);
-    for name in CALLS.split(',').map(str::trim) {
+        .args(["-qq", "-o", TRACE, "-e", &format!("trace={calls}")]);
+    for name in calls.split(',').map(str::trim) {
         let next = made.get(name).copied().unwrap_or_default() + Kills::stride(name, call - last);
         command.args(["-e", &format!("inject={name}:signal=SIGKILL:when={next}")]);
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use pipework::apply::apply;
 use serde_json::json;
 
-use crate::kill::{killed_at, strace_works, was_killed};
+use crate::kill::{attach_killed_in, strace_works, was_killed};
 use crate::ovs_ends::{ASKED, Before};
 use crate::refusal::{with_plan, with_refusal_at};
-use crate::support::lab::{Container, Lab, Outcome, bundle_of, feed, lab};
+use crate::support::lab::{Lab, bundle_of, lab};
 use crate::support::ovs::{Ovs, ovs};
 use crate::support::skip;
 use crate::traffic::needs_limits;
@@ -77,7 +77,7 @@ fn a_bridge_made_for_it_is_taken_back_from_every_step() {
 
 /// What changes the kernel, the store or the database, and what waits for it.
 const CALLS: &str = "sendto,sendmsg,write,connect,read,poll,openat,rename,renameat2,\
-                     symlinkat,symlink,unlink,unlinkat,flock";
+                     symlinkat,symlink,unlink,unlinkat,fcntl";
 /// No run has so many of them.
 const MANY: usize = 600;
 const BOTH: [&str; 4] = [
@@ -86,13 +86,6 @@ const BOTH: [&str; 4] = [
     "pipework.1.ovs=ovs0",
     "pipework.1.ip=10.0.0.5/24",
 ];
-
-fn attach_killed_at(lab: &Lab, container: &Container, call: usize) -> Outcome {
-    let state = lab.state(container, &BOTH).to_string();
-    let mut command = killed_at(CALLS, call);
-    command.args(["hook", "--stage", "createRuntime"]);
-    feed(&mut command, state.as_bytes())
-}
 
 /// Kills the hook in every fourth call, from `first`; then the container, and
 /// `pipework gc` clears up.
@@ -104,7 +97,7 @@ fn at_every_fourth_call(lab: &Lab, ovs: &Ovs, first: usize) {
     let before = Before::take(lab, ovs);
     for call in (first..MANY).step_by(4) {
         let container = lab.container("web");
-        let killed = was_killed(&attach_killed_at(lab, &container, call));
+        let killed = was_killed(&attach_killed_in(CALLS, lab, &container, (&BOTH, call)));
         container.end();
         lab.gc().ok();
         // A start that had success leaves its bridge for a while.

@@ -14,7 +14,9 @@ use crate::vlan::needs_8021q;
 /// Calls by which the kernel, the store and the guard are reached. strace counts
 /// each of them by itself.
 const SEND: &str = "sendto";
-const OTHERS: [&str; 5] = ["write", "rename", "flock", "vfork", "clone3"];
+const OTHERS: [&str; 5] = ["write", "rename", "fcntl", "vfork", "clone3"];
+/// By one of which the guard is started.
+const STARTS: [&str; 2] = ["vfork", "clone3"];
 
 fn traced(options: &[&str], arguments: &str) -> Outcome {
     let mut command = Command::new("strace");
@@ -83,6 +85,7 @@ fn at_calls<T: PartialEq + std::fmt::Debug>(lab: &Lab, change: &Change, seen: im
     for call in change.calls {
         prepare(arguments, words);
         let count = count(call, arguments);
+        assert!(count >= change.first || STARTS.contains(call), "{call}");
         for number in (change.first..=count).step_by(change.step) {
             let what = format!("{call} {number} of {count}, {arguments}");
             prepare(arguments, words);
