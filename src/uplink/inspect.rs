@@ -154,13 +154,10 @@ async fn vlan_of(
     {
         return Ok(VlanView::There(Box::new(view)));
     }
-    let long = format!("{}.{}", nic.link.name, vlan.get());
-    let short = format!("vlan{}", vlan.get());
-    let name = if long.parse::<IfName>().is_ok() {
-        long
-    } else {
-        short
-    };
+    let on: Result<IfName, _> = nic.link.name.parse();
+    let on = on.map_err(|_| UplinkError::UnusableName(nic.link.name.clone()))?;
+    // As containers call it, who may use it too.
+    let name = vlan.device_on(&on).to_string();
     if rtnl.link_by_name(&name).await?.is_some() {
         return Ok(VlanView::Taken { name });
     }

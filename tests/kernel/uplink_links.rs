@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use pipework::request::VlanId;
+
 use crate::support::lab::{Container, Lab, ip, ip_json, lab, run};
 use crate::support::skip;
 use crate::support::vm::vm;
@@ -49,6 +51,23 @@ fn pings(address: &str) -> bool {
 /// Whether the kernel can make VLANs of eth0.
 fn has_vlans() -> bool {
     has("link eth0 type vlan id 7")
+}
+
+#[test]
+fn a_vlan_device_is_called_as_containers_call_it() {
+    lab!(|lab| {
+        for nic in ["eth0", "enp130s0f1np1"] {
+            let _machine = lab.cable(nic);
+            let vlan = VlanId::try_from(4000).unwrap();
+            let name = vlan.device_on(&nic.parse().unwrap());
+            let arguments = format!("add br100 {nic} --vlan 4000 --dry-run");
+            let said = printed(&uplink(&arguments));
+            assert!(
+                said.contains(&format!("make {name} a port of br100")),
+                "{said}"
+            );
+        }
+    });
 }
 
 #[test]

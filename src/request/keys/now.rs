@@ -25,7 +25,7 @@ table! {
         "a network that the administrator has defined, which says what it is plugged into"
     Interface "type" Form::Type, "", "macvlan", FIRST;
         "the kind of interface, where the uplink allows several"
-    Interface "mode" Form::Mode, "bridge", "private", FIRST;
+    Interface "mode" Form::Mode, "bridge; l2", "private", FIRST;
         "how the children of one network card reach each other"
     Interface "ip" Form::Ip, "0/0", "10.0.0.5/24@10.0.0.1", FIRST;
         "addresses and gateways; 0/0 for none"
