@@ -1,7 +1,7 @@
 //! A port of Open vSwitch: the whole hook, against the database's own time and
 //! against `ovs-vsctl add-port`, in turns, in one run.
 //!
-//!     cargo bench --bench ovs -- [ROUNDS] [PORTS…]
+//!     cargo bench --bench ovs -- [ROUNDS] [PORTS…] [--assert]
 //!
 //! For each number of ports that the bridge has already, medians in
 //! milliseconds: *txn* is the transaction alone, *raw* the same with the wait for
@@ -11,6 +11,10 @@
 //! every port of its own accord; *vsctl* is `ovs-vsctl add-port` for a device
 //! that is there; *hook* the start of a container, all of it; *bridge* the same
 //! start on a Linux bridge without ports.
+//!
+//! What Open vSwitch adds to a start, *hook* without *bridge*, is compared with *raw*
+//! and *vsctl*, beside many ports *hook* with *floor*. Only `--assert` makes it an exit status, because a busy machine proves
+//! nothing.
 
 // A bench fails by panicking.
 #![allow(
@@ -40,7 +44,17 @@ use support::ovs::{Ovs, SOCKET, ovs};
 /// What `ovs-vswitchd` does of its own accord after a change is over by then.
 const REST: Duration = Duration::from_millis(150);
 
+/// The most that Open vSwitch may add to a start on a bridge without ports, of what
+/// a raw transaction takes until it is served.
+const OF_RAW: f64 = 1.3;
+/// The same of `ovs-vsctl add-port`.
+const OF_VSCTL: f64 = 1.0 / 3.0;
+/// The most that a start may take beside many ports, of a raw transaction for a
+/// pair that was just made.
+const BESIDE_MANY: f64 = 1.3;
+
 fn main() {
+    let asserts = std::env::args().any(|argument| argument == "--assert");
     let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
     let rounds = numbers.first().copied().unwrap_or(20);
     let steps = match numbers.get(1..) {
@@ -58,6 +72,7 @@ fn main() {
             "ports", "txn", "raw", "floor", "vsctl", "hook", "bridge"
         );
         let mut ports = 0;
+        let mut held = true;
         for step in steps {
             add_ports(&ovs, &far, ports..step);
             ports = step;
@@ -75,8 +90,28 @@ fn main() {
             println!(
                 "{ports:>6} {txn:>8.2} {raw:>8.2} {floor:>8.2} {vsctl:>8.2} {hook:>8.2} {bridge:>8.2}"
             );
+            held &= holds(ports, [raw, floor, vsctl, hook, bridge]);
         }
+        assert!(held || !asserts, "a limit is not held");
     });
+}
+
+/// Says of each limit whether it is held; whether all are.
+fn holds(ports: usize, [raw, floor, vsctl, hook, bridge]: [f64; 5]) -> bool {
+    let limits = match ports {
+        0 => vec![
+            ("added, of raw", (hook - bridge) / raw, OF_RAW),
+            ("added, of vsctl", (hook - bridge) / vsctl, OF_VSCTL),
+        ],
+        _ => vec![("hook, of raw", hook / floor, BESIDE_MANY)],
+    };
+    let mut all = true;
+    for (what, factor, limit) in limits {
+        let verdict = if factor <= limit { "held" } else { "MISSED" };
+        println!("       {what}: {factor:.2}, at most {limit:.2}: {verdict}");
+        all &= factor <= limit;
+    }
+    all
 }
 
 fn median(mut times: Vec<f64>) -> f64 {
