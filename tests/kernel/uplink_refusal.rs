@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use crate::macvlan::needs_macvlan;
-use crate::support::lab::{Lab, ip, ip_json, lab};
+use crate::support::lab::{Lab, add_ipv6_address, ip, ip_json, lab};
 use crate::uplink::{Guards, is_recorded, printed, uplink, wait_for};
 
 /// `pipework uplink ARGUMENTS` must be refused with `code`, say all of `words`,
@@ -108,7 +108,7 @@ fn a_bridge_that_would_not_carry_at_once_is_refused() {
         ip("link set br0 type bridge stp_state 1");
         refused(lab, "add br0 eth0", 19, &["spanning tree", "stp_state 0"]);
         ip("link set br0 type bridge stp_state 0");
-        ip("-6 addr add fd00::5/64 dev eth0 nodad");
+        add_ipv6_address("fd00::5", "eth0");
         fs::write("/proc/sys/net/ipv6/conf/br0/disable_ipv6", "1").unwrap();
         refused(lab, "add br0 eth0", 19, &["IPv6 is switched off on br0"]);
     });
