@@ -48,7 +48,7 @@ pub use ovs::OvsSession;
 pub use probe::ProbeError;
 pub use shared::{acquire, refresh, release};
 pub use slaac::{Routers, Said, SlaacError};
-pub use undo::{Left, Sides, is_in_use, take_back};
+pub use undo::{Left, Sides, is_in_use, take_back, take_back_in_time};
 
 /// How long a name or a MAC may stay taken by a container that has just died:
 /// the kernel dismantles its namespace in the background, within 3 to 20 ms on
@@ -223,7 +223,7 @@ async fn refused(
     undos: &[Undo],
     kernel: &Kernel<'_>,
 ) -> ApplyError {
-    let (undone, left) = in_time(undos, kernel).await;
+    let (undone, left) = undo::in_time(undos, kernel).await;
     ApplyError {
         step: Box::new(planned.step.clone()),
         origin: planned.origin.clone(),
@@ -233,28 +233,6 @@ async fn refused(
         left,
         holders: Vec::new(),
     }
-}
-
-/// Takes `undos` back, once the bridges have been left to others.
-pub async fn take_back_in_time(
-    mut undos: Vec<Undo>,
-    kernel: &Kernel<'_>,
-) -> (Vec<Undo>, Vec<Left>) {
-    let _bridges = keep_others_away(&mut undos, kernel.store, OTHERS_TIME);
-    in_time(&undos, kernel).await
-}
-
-/// With a time of its own, for which the runtime's own timeout leaves a while, once.
-async fn in_time(undos: &[Undo], kernel: &Kernel<'_>) -> (Vec<Undo>, Vec<Left>) {
-    let deadline = kernel.deadline.later(UNDO_TIME).sooner(UNDO_TIME);
-    let (host, guest) = (kernel.host.until(deadline), kernel.guest.until(deadline));
-    let sides = Sides {
-        host: &host,
-        guest: Some(&guest),
-        deadline,
-        ..kernel.sides()
-    };
-    take_back(undos, sides).await
 }
 
 /// Takes one step, again for a while where only a dying namespace is in the way.

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{Cause, files, nic, ovs, port, shared};
+use super::{
+    Cause, Kernel, OTHERS_TIME, UNDO_TIME, files, keep_others_away, nic, ovs, port, shared,
+};
 use crate::deadline::Deadline;
 use crate::plan::{Side, Undo};
 use crate::pools::Pools;
@@ -69,6 +71,28 @@ pub async fn take_back(undos: &[Undo], sides: Sides<'_>) -> (Vec<Undo>, Vec<Left
         }
     }
     (undone, left)
+}
+
+/// Takes `undos` back, once the bridges have been left to others.
+pub async fn take_back_in_time(
+    mut undos: Vec<Undo>,
+    kernel: &Kernel<'_>,
+) -> (Vec<Undo>, Vec<Left>) {
+    let _bridges = keep_others_away(&mut undos, kernel.store, OTHERS_TIME);
+    in_time(&undos, kernel).await
+}
+
+/// With a time of its own, for which the runtime's own timeout leaves a while, once.
+pub(super) async fn in_time(undos: &[Undo], kernel: &Kernel<'_>) -> (Vec<Undo>, Vec<Left>) {
+    let deadline = kernel.deadline.later(UNDO_TIME).sooner(UNDO_TIME);
+    let (host, guest) = (kernel.host.until(deadline), kernel.guest.until(deadline));
+    let sides = Sides {
+        host: &host,
+        guest: Some(&guest),
+        deadline,
+        ..kernel.sides()
+    };
+    take_back(undos, sides).await
 }
 
 async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
