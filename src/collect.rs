@@ -212,7 +212,7 @@ impl Collector<'_> {
         let (undone, left) = take_back(&undos, sides).await;
         self.forget_bridges(&undone).await?;
         no_left(left)?;
-        self.lower_parents(&undos, &made).await;
+        self.lower_parents_of_the_dead(&undos, &made).await;
         Ok(self.store.abandon(applying)?)
     }
 

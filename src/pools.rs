@@ -88,9 +88,10 @@ impl PoolError {
             Self::Exhausted { pool, .. } => Some(format!(
                 "widen its range, or end containers; pipework networks {pool} shows who has what"
             )),
-            Self::Held(_) => {
-                Some("two containers of one network cannot have one address".to_owned())
-            }
+            Self::Held(_) => Some(
+                "two containers of one network, or on one uplink, cannot have one address"
+                    .to_owned(),
+            ),
             Self::Locked { .. } | Self::TooMany(_) | Self::Io { .. } => None,
         }
     }

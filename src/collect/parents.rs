@@ -4,16 +4,16 @@ use super::Collector;
 use crate::plan::Undo;
 
 impl Collector<'_> {
-    /// Brings those NICs down again that `undos` name, unless the host, or another
-    /// attachment than those of the indexes `made`, which do not come to be, has come
-    /// to use them. Called while the record of the start is there still, so that a kill in
-    /// between leaves it to the next who looks.
+    /// Brings those NICs down again that `undos` name, unless another attachment than
+    /// those of the indexes `made`, which do not come to be, has come to use them.
+    /// Called while the record of the start is there still, so that a kill in between
+    /// leaves it to the next who looks.
     pub async fn lower_parents(&self, undos: &[Undo], made: &[u32]) {
         for undo in undos {
             let Undo::LowerParent { ifindex, .. } = *undo else {
                 continue;
             };
-            if self.is_the_hosts(ifindex).await || self.is_used(ifindex, made).await {
+            if self.is_used(ifindex, made).await {
                 continue;
             }
             // A NIC that is gone is as good as down.
@@ -21,6 +21,18 @@ impl Collector<'_> {
             // A start that saw it up meanwhile does not raise it by itself.
             if self.is_used(ifindex, made).await {
                 let _ = self.host.set_state(ifindex, true).await;
+            }
+        }
+    }
+
+    /// The same for a start that was killed some time ago, unless the host has come
+    /// to use them since.
+    pub async fn lower_parents_of_the_dead(&self, undos: &[Undo], made: &[u32]) {
+        for undo in undos {
+            if let Undo::LowerParent { ifindex, .. } = *undo
+                && !self.is_the_hosts(ifindex).await
+            {
+                self.lower_parents(std::slice::from_ref(undo), made).await;
             }
         }
     }

@@ -187,11 +187,6 @@ impl Store {
         Lock::wait(&self.path("lock"), Locked::Bridge(name), mode, deadline)
     }
 
-    /// The same, unless another run is at it now.
-    pub fn try_lock_bridge(&self, name: &IfName) -> Result<Option<Lock>, RecordError> {
-        Lock::attempt(&self.path("lock"), Locked::Bridge(name), Mode::Exclusive)
-    }
-
     /// The kernel's two numbers are the name: nothing in it is a user's.
     fn complete_path(&self, key: &NamespaceKey) -> PathBuf {
         let NamespaceKey { boot_id, cookie } = key;

@@ -76,11 +76,11 @@ impl IfName {
         Self(format!("pwi{ifindex:08x}"))
     }
 
-    /// The name of a VLAN device that we make on a NIC with a long name: `pw`,
-    /// eight hex digits and the tag, which has at most four digits.
-    pub(super) fn of_vlan(hash: [u8; 4], tag: u16) -> Self {
-        let [a, b, c, d] = hash;
-        Self(format!("pw{a:02x}{b:02x}{c:02x}{d:02x}.{tag}"))
+    /// The name of a VLAN device that we make on a NIC with a long name: two
+    /// letters, eight hex digits and the tag, which has at most four digits.
+    pub(super) fn of_vlan(letters: [char; 2], hash: [u8; 4], tag: u16) -> Self {
+        let ([x, y], [a, b, c, d]) = (letters, hash);
+        Self(format!("{x}{y}{a:02x}{b:02x}{c:02x}{d:02x}.{tag}"))
     }
 
     /// What stands for the uplink of a dummy, which has none.

@@ -63,6 +63,16 @@ impl VlanId {
     /// it, or `pwHHHHHHHH.TAG` with a hash of the NIC's name where that is
     /// longer than the kernel takes.
     pub fn device_on(self, nic: &IfName) -> IfName {
+        self.named_on(nic, ['p', 'w'])
+    }
+
+    /// The same for a device that the host keeps: `vlHHHHHHHH.TAG`, as managers of
+    /// its network leave `pw*` alone and would not set it up at the next boot.
+    pub fn host_device_on(self, nic: &IfName) -> IfName {
+        self.named_on(nic, ['v', 'l'])
+    }
+
+    fn named_on(self, nic: &IfName, letters: [char; 2]) -> IfName {
         let plain = format!("{nic}.{self}");
         if plain.len() <= MAX_LEN
             && let Ok(name) = plain.parse()
@@ -71,7 +81,7 @@ impl VlanId {
         }
         let hash = Sha256::digest(format!("pipework vlan {nic}").as_bytes());
         let [a, b, c, d, ..] = <[u8; 32]>::from(hash);
-        IfName::of_vlan([a, b, c, d], self.0)
+        IfName::of_vlan(letters, [a, b, c, d], self.0)
     }
 }
 

@@ -18,11 +18,12 @@ impl PoolName {
         Self(network.to_string())
     }
 
-    /// The addresses that containers say themselves, by an uplink and its VLAN:
-    /// nothing is given there, and nobody has what another one has.
-    pub fn of_uplink(uplink: &IfName, vlan: Option<u16>) -> Self {
-        match vlan {
-            Some(vlan) => Self(format!("uplink@{uplink}@{vlan}")),
+    /// The addresses that containers say themselves, by an uplink and what divides
+    /// it, a VLAN or a partition: nothing is given there, and nobody has what
+    /// another one has.
+    pub fn of_uplink(uplink: &IfName, part: Option<u16>) -> Self {
+        match part {
+            Some(part) => Self(format!("uplink@{uplink}@{part}")),
             None => Self(format!("uplink@{uplink}")),
         }
     }

@@ -156,8 +156,7 @@ async fn vlan_of(
     }
     let on: Result<IfName, _> = nic.link.name.parse();
     let on = on.map_err(|_| UplinkError::UnusableName(nic.link.name.clone()))?;
-    // As containers call it, who may use it too.
-    let name = vlan.device_on(&on).to_string();
+    let name = vlan.host_device_on(&on).to_string();
     if rtnl.link_by_name(&name).await?.is_some() {
         return Ok(VlanView::Taken { name });
     }

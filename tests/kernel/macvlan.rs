@@ -149,9 +149,11 @@ fn is_up(nic: &str) -> bool {
 }
 
 /// A start is killed that has brought `up0` up, and its container; then `change` is
-/// made, and what the start left is cleared up.
-fn after_a_killed_start(lab: &Lab, change: impl Fn()) {
-    let _machine = lab.nic("up0");
+/// made, and what the start left is cleared up. With the machine that comes back, up0
+/// goes.
+#[must_use]
+fn after_a_killed_start(lab: &Lab, change: impl Fn()) -> Container {
+    let machine = lab.nic("up0");
     ip("link set up0 down");
     let container = lab.container("web");
     let asked = [
@@ -173,13 +175,14 @@ fn after_a_killed_start(lab: &Lab, change: impl Fn()) {
     change();
     lab.gc().ok();
     assert!(Records::take().is_empty(), "{:?}", Records::take());
+    machine
 }
 
 #[test]
 fn a_parent_that_a_killed_start_brought_up_goes_down_again() {
     lab!(|lab| {
         needs_macvlan!();
-        after_a_killed_start(lab, || {});
+        let _machine = after_a_killed_start(lab, || {});
         assert!(!is_up("up0"));
     });
 }
@@ -188,7 +191,7 @@ fn a_parent_that_a_killed_start_brought_up_goes_down_again() {
 fn a_parent_that_a_killed_start_brought_up_stays_where_the_host_has_an_address_on_it() {
     lab!(|lab| {
         needs_macvlan!();
-        after_a_killed_start(lab, || {
+        let _machine = after_a_killed_start(lab, || {
             ip("addr add 10.0.0.9/24 dev up0");
         });
         assert!(is_up("up0"));
@@ -200,7 +203,7 @@ fn a_parent_that_a_killed_start_brought_up_stays_where_the_host_made_it_a_port()
     lab!(|lab| {
         needs_macvlan!();
         lab.bridge("br9");
-        after_a_killed_start(lab, || {
+        let _machine = after_a_killed_start(lab, || {
             // No bridge takes what has a macvlan, which goes a little after its
             // namespace has.
             let end = Instant::now() + Duration::from_secs(30);

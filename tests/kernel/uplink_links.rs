@@ -54,12 +54,13 @@ fn has_vlans() -> bool {
 }
 
 #[test]
-fn a_vlan_device_is_called_as_containers_call_it() {
+fn a_vlan_device_has_no_name_that_managers_of_the_network_leave_alone() {
     lab!(|lab| {
-        for nic in ["eth0", "enp130s0f1np1"] {
+        for (nic, begins) in [("eth0", "eth0."), ("enp130s0f1np1", "vl")] {
             let _machine = lab.cable(nic);
             let vlan = VlanId::try_from(4000).unwrap();
-            let name = vlan.device_on(&nic.parse().unwrap());
+            let name = vlan.host_device_on(&nic.parse().unwrap()).to_string();
+            assert!(name.starts_with(begins), "{name}");
             let arguments = format!("add br100 {nic} --vlan 4000 --dry-run");
             let said = printed(&uplink(&arguments));
             assert!(

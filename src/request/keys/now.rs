@@ -25,8 +25,8 @@ table! {
         "a network that the administrator has defined, which says what it is plugged into"
     Interface "type" Form::Type, "", "macvlan", FIRST;
         "the kind of interface, where the uplink allows several"
-    Interface "mode" Form::Mode, "bridge; l2", "private", FIRST;
-        "how the children of one network card reach each other"
+    Interface "mode" Form::Mode, "bridge", "private", FIRST;
+        "how the children of one network card reach each other; those of an ipvlan by l2 unless told"
     Interface "ip" Form::Ip, "0/0", "10.0.0.5/24@10.0.0.1", FIRST;
         "addresses and gateways; 0/0 for none"
     Interface "gw" Form::Gateways, "", "10.0.0.1", FIRST;
