@@ -55,32 +55,29 @@ impl Lan {
         }
     }
 
-    fn asked(&self, name: &str, cookie: u64, is_gone: IsGone<'_>) -> Result<IpAddr, PoolError> {
-        let (owner, holder) = (owner(name), life(cookie));
-        let ask = Ask {
+    /// What the interface of `name` asks for.
+    fn ask<T>(&self, name: &str, cookie: u64, then: impl FnOnce(Ask<'_>) -> T) -> T {
+        then(Ask {
             pool: &self.pool,
             ranges: &[&self.range],
-            owner: &owner,
-            holder: &holder,
+            owner: &owner(name),
+            holder: &life(cookie),
             avoid: &[],
-        };
-        let given = self.pools.request(ask, is_gone, soon());
+        })
+    }
+
+    fn asked(&self, name: &str, cookie: u64, is_gone: IsGone<'_>) -> Result<IpAddr, PoolError> {
+        let given = self.ask(name, cookie, |ask| self.pools.request(ask, is_gone, soon()));
         given.map(|(net, _)| net.addr())
     }
 
     /// What is chosen where the pool cannot be listed.
     fn chosen_blind(&self, name: &str, cookie: u64) -> Result<IpAddr, PoolError> {
-        let (owner, holder) = (owner(name), life(cookie));
-        let ask = Ask {
-            pool: &self.pool,
-            ranges: &[&self.range],
-            owner: &owner,
-            holder: &holder,
-            avoid: &[],
-        };
         let pool = Locked::peek(&self.pools.root, &self.pool);
         let none = || Err(PoolError::TooMany(self.pools.root.clone()));
-        choose::choose(&pool, none, ask, &|_| true).map(|(_, address)| address)
+        self.ask(name, cookie, |ask| {
+            choose::choose(&pool, none, ask, &|_| true).map(|(_, address)| address)
+        })
     }
 
     fn given(&self, name: &str, cookie: u64) -> IpAddr {
