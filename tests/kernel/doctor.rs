@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::lab::{Lab, Outcome, PIPEWORK, has, ip, lab, run};
 use crate::support::ovs::ovs;
 use crate::support::skip;
+use crate::support::vm::load;
 
 pub fn doctor(words: &str) -> Outcome {
     let words = words.split_whitespace();
@@ -175,6 +176,7 @@ fn a_bridge_with_spanning_tree_is_a_warning_with_its_delay() {
 fn a_chain_that_drops_what_bridges_forward_is_a_warning_until_nobody_asks_it() {
     lab!(|lab| {
         let _container = plugged_in(lab);
+        load(&["br_netfilter"]);
         let switch = "/proc/sys/net/bridge/bridge-nf-call-iptables";
         if !has("nft", "--version") || !Path::new(switch).exists() {
             skip!("no nft, or no br_netfilter");

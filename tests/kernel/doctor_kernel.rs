@@ -10,7 +10,7 @@ use crate::doctor::{doctor, is_well, stdout, told};
 use crate::support::daemon::Daemon;
 use crate::support::lab::{has, lab, run};
 use crate::support::skip;
-use crate::support::vm::vm;
+use crate::support::vm::{load, vm};
 
 /// Modules as their files are called, each with a function of it.
 const PARTS: [(&str, &str); 10] = [
@@ -133,6 +133,7 @@ fn a_socket_that_is_enabled_and_that_nobody_listens_at_is_a_warning() {
 #[test]
 fn a_filter_of_the_old_iptables_is_told_as_not_read() {
     lab!(|lab| {
+        load(&["br_netfilter", "iptable_filter"]);
         let tables = "/proc/thread-self/net/ip_tables_names";
         let switch = "/proc/sys/net/bridge/bridge-nf-call-iptables";
         let is_there = has("iptables-legacy", "--version") && Path::new(tables).exists();

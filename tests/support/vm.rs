@@ -47,9 +47,22 @@ pub struct Nic {
     pub device: PathBuf,
 }
 
+/// Whether the machine is the tests' own.
+fn is_ours() -> bool {
+    std::env::var_os("PIPEWORK_VM").is_some() && Path::new(OF_THE_MACHINE).exists()
+}
+
+/// Loads modules of the kernel, if it is; nobody else's kernel is changed.
+pub fn load(modules: &[&str]) {
+    if is_ours() {
+        let loaded = Command::new("modprobe").arg("-a").args(modules).status();
+        assert!(loaded.is_ok_and(|status| status.success()), "{modules:?}");
+    }
+}
+
 /// Runs `case` in the machine's own namespace, or says that this is not it.
 pub fn enter(case: impl FnOnce(&Vm) + Send + 'static) -> Result<(), String> {
-    if std::env::var_os("PIPEWORK_VM").is_none() || !Path::new(OF_THE_MACHINE).exists() {
+    if !is_ours() {
         return Err("needs real NICs: make test runs it in the virtual machine".to_owned());
     }
     super::apart(|| {
