@@ -129,13 +129,10 @@ pub async fn attach(
     let rivals = begin(&record, &plan, &collector, sandbox).await?;
 
     let left_out = macs::leave_out(rivals, &plan, &kernel).await;
-    let mut left_out = match apply::apply(&plan, left_out, &kernel).await {
+    let mut left_out = match apply::apply(&plan, left_out, locks, &kernel).await {
         Ok(left_out) => left_out,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
-    // What was made or taken is there for all to see. Others may start on a bridge
-    // while this one waits for its lease, maybe from them.
-    drop(locks);
     wait::for_carriers(&plan, &wanted, &kernel, began).await;
     let leasing = Leasing {
         sandbox,

@@ -6,14 +6,41 @@
 
 use std::time::Duration;
 
+use super::{ApplyError, Cause, Kernel, refused, undos_of};
 use crate::deadline::Deadline;
-use crate::plan::{OvsUndo, PortUndo, Undo};
+use crate::plan::{OvsUndo, PlannedStep, PortUndo, Undo};
 use crate::record::{Lock, Mode, Store};
 use crate::request::IfName;
 
 /// How long to wait for another run that is in our way: two that wait for each
 /// other both give up. A start takes less from its look at a bridge to its port.
 pub const OTHERS_TIME: Duration = Duration::from_secs(2);
+
+/// Takes `done` back, with the bridges of the run still its own or left to others.
+pub(super) async fn fail(
+    planned: &PlannedStep,
+    cause: Cause,
+    done: &[&PlannedStep],
+    has_bridges: bool,
+    kernel: &Kernel<'_>,
+) -> ApplyError {
+    match has_bridges {
+        true => refused(planned, cause, &undos_of(done), kernel).await,
+        false => give_up(planned, cause, done, kernel).await,
+    }
+}
+
+/// Takes `done` back, newest first, once the bridges have been left to others.
+pub async fn give_up(
+    planned: &PlannedStep,
+    cause: Cause,
+    done: &[&PlannedStep],
+    kernel: &Kernel<'_>,
+) -> ApplyError {
+    let mut undos = undos_of(done);
+    let _bridges = keep_others_away(&mut undos, kernel.store, OTHERS_TIME);
+    refused(planned, cause, &undos, kernel).await
+}
 
 /// Keeps others from the bridges that `undos` remove, or stop filtering. What is
 /// about a bridge that somebody is still at after `patience` leaves `undos`: that

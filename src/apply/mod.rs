@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::plan::step::NicStep;
-use crate::plan::{Plan, PlannedStep, Step, Undo};
+use crate::plan::{Plan, PlannedStep, SlaacStep, Step, Undo};
 use crate::pools::{self, Pools};
 use crate::record::Store;
 use crate::reference::NamespaceKey;
@@ -38,7 +38,8 @@ use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl};
 use crate::sys::{self, proc, sysctl};
 
-pub use bridges::{OTHERS_TIME, keep_others_away};
+use bridges::fail;
+pub use bridges::{OTHERS_TIME, give_up, keep_others_away};
 pub use cause::{Cause, MacInUse};
 pub use host_access::SharedError;
 pub use in_the_way::InTheWay;
@@ -143,16 +144,19 @@ pub struct LeftOut {
     pub error: ApplyError,
 }
 
-/// Applies the whole plan, or nothing of it, but for what is left out already. The
-/// caller keeps others from the bridges that it makes.
+/// Applies the whole plan, or nothing of it, but for what is left out already.
+/// `bridges` keeps others from those that it makes or changes, until all is made: who
+/// answers then may be the next container on one of them.
 ///
 /// Optional interfaces that could not be made are returned too; the others are
 /// there. On an error everything is taken back that can be.
-pub async fn apply(
+pub async fn apply<L>(
     plan: &Plan,
     mut left_out: Vec<LeftOut>,
+    bridges: L,
     kernel: &Kernel<'_>,
 ) -> Result<Vec<LeftOut>, ApplyError> {
+    let mut bridges = Some(bridges);
     let mut done: Vec<&PlannedStep> = Vec::with_capacity(plan.steps.len());
     for planned in &plan.steps {
         if planned
@@ -160,6 +164,9 @@ pub async fn apply(
             .is_some_and(|i| left_out.iter().any(|out| out.interface == i))
         {
             continue;
+        }
+        if matches!(planned.step, Step::Slaac(SlaacStep::Await { .. })) {
+            bridges = None;
         }
         let Err(cause) = run(&planned.step, kernel).await else {
             done.push(planned);
@@ -177,10 +184,10 @@ pub async fn apply(
                 let savepoint: Vec<&PlannedStep> = done
                     .extract_if(.., |step| step.interface == Some(interface))
                     .collect();
-                let error = refused(planned, cause, &undos_of(&savepoint), kernel).await;
+                let error = fail(planned, cause, &savepoint, bridges.is_some(), kernel).await;
                 left_out.push(LeftOut { interface, error });
             }
-            None => return Err(refused(planned, cause, &undos_of(&done), kernel).await),
+            None => return Err(fail(planned, cause, &done, bridges.is_some(), kernel).await),
         }
     }
     Ok(left_out)
@@ -198,18 +205,6 @@ pub async fn go_on<'p>(
             .map_err(|cause| (planned, cause))?;
     }
     Ok(())
-}
-
-/// Takes `done` back, newest first, once the bridges have been left to others.
-pub async fn give_up(
-    planned: &PlannedStep,
-    cause: Cause,
-    done: &[&PlannedStep],
-    kernel: &Kernel<'_>,
-) -> ApplyError {
-    let mut undos = undos_of(done);
-    let _bridges = keep_others_away(&mut undos, kernel.store, OTHERS_TIME);
-    refused(planned, cause, &undos, kernel).await
 }
 
 fn undos_of(done: &[&PlannedStep]) -> Vec<Undo> {

@@ -214,7 +214,7 @@ fn a_server_that_hangs_costs_no_more_than_the_deadline() {
         let time = Duration::from_secs(1);
         let begin = Instant::now();
         let error = with_plan(&container, &ASKED, time, async |plan, kernel| {
-            apply(plan, Vec::new(), kernel)
+            apply(plan, Vec::new(), (), kernel)
                 .await
                 .expect_err("nobody answers")
         });

@@ -23,14 +23,14 @@ fn refuse_each(lab: &Lab, ovs: &Ovs, asked: &[&str]) {
     let time = Duration::from_secs(600);
     with_plan(&container, asked, time, async |plan, kernel| {
         for place in 0..=plan.steps.len() {
-            let error = apply(&with_refusal_at(plan, place), Vec::new(), kernel).await;
+            let error = apply(&with_refusal_at(plan, place), Vec::new(), (), kernel).await;
             let error = error.expect_err("the kernel refuses");
             assert!(error.left.is_empty(), "{:?}", error.left);
             let what = format!("{asked:?}, step {place}");
             before.is_now(lab, ovs, &what);
             guest.assert_equal(&lab.snapshot_of(&container), &what);
         }
-        apply(plan, Vec::new(), kernel)
+        apply(plan, Vec::new(), (), kernel)
             .await
             .expect("nothing is refused");
     });

@@ -110,7 +110,7 @@ pub fn refuse_each(lab: &Lab, container: &Container, asked: &[&str]) {
     let time = Duration::from_secs(60);
     with_plan(container, asked, time, async |plan, kernel| {
         for place in 0..=plan.steps.len() {
-            let error = apply(&with_refusal_at(plan, place), Vec::new(), kernel).await;
+            let error = apply(&with_refusal_at(plan, place), Vec::new(), (), kernel).await;
             let error = error.expect_err("the kernel refuses");
             assert!(error.left.is_empty(), "{:?}", error.left);
             let what = format!("{asked:?}, step {place}");
@@ -119,7 +119,7 @@ pub fn refuse_each(lab: &Lab, container: &Container, asked: &[&str]) {
             records.assert_equal(&Records::take(), &format!("store, {what}"));
         }
         // The whole plan is one that the kernel takes.
-        apply(plan, Vec::new(), kernel)
+        apply(plan, Vec::new(), (), kernel)
             .await
             .expect("nothing is refused");
     });
@@ -133,7 +133,7 @@ fn nothing_is_done_once_the_deadline_has_passed() {
         let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
         let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
         let error = with_plan(&container, &asked, Duration::ZERO, async |plan, kernel| {
-            apply(plan, Vec::new(), kernel)
+            apply(plan, Vec::new(), (), kernel)
                 .await
                 .expect_err("no time is left")
         });
@@ -157,7 +157,7 @@ fn wherever_the_deadline_passes_nothing_is_left() {
         let mut time = Duration::from_micros(100);
         loop {
             let applied = with_plan(&container, &asked, time, async |plan, kernel| {
-                apply(plan, Vec::new(), kernel).await
+                apply(plan, Vec::new(), (), kernel).await
             });
             let Err(error) = applied else { return };
             let what = format!("{time:?}, {error}");

@@ -1,5 +1,6 @@
 //! Addresses that the kernel makes of what a router advertises.
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -110,6 +111,36 @@ fn an_address_that_is_written_stands_beside_the_one_that_is_made() {
         seen.sort();
         wanted.sort();
         assert_eq!(seen, wanted);
+    });
+}
+
+#[test]
+fn the_router_of_a_bridge_may_be_a_container_that_starts_behind_its_client() {
+    lab!(|lab| {
+        let (client, machine) = (lab.container("web"), lab.container("router"));
+        let asked = [
+            "pipework.bridge=br7",
+            "pipework.ip=slaac",
+            "pipework.dhcp.timeout=30s",
+        ];
+        let mut start = lab.begin(&client, &asked);
+        let end = Instant::now() + Duration::from_secs(30);
+        while lab
+            .inside(&client, || ip_json("link show"))
+            .as_array()
+            .unwrap()
+            .len()
+            < 2
+        {
+            assert!(Instant::now() < end, "no port");
+            sleep(Duration::from_millis(5));
+        }
+        lab.attach(&machine, &["pipework.bridge=br7", "pipework.ifname=wire"])
+            .ok();
+        let _router = Router::start(lab, &machine, 0, &[prefix("fd00:5::")]);
+        assert!(start.wait().unwrap().success());
+        let wanted = made("fd00:5::", lab, &client);
+        assert_eq!(addresses(lab, &client), [wanted]);
     });
 }
 
