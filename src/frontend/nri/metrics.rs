@@ -165,9 +165,12 @@ impl Metrics {
             "Pods that run without the interfaces that they ask for, and are tried again.",
             count(|node| node.late.count()),
         );
-        // A directory that cannot be read says nothing.
-        let leases = Store::open(Path::new(DIRECTORY)).and_then(|store| store.count_leases());
-        if let Ok(leases) = leases {
+        // A directory that cannot be read says nothing, nor does who has no node.
+        let leases = node.as_deref().and_then(|_| {
+            let store = Store::open(Path::new(DIRECTORY)).ok()?;
+            store.count_leases().ok()
+        });
+        if let Some(leases) = leases {
             text.gauge(
                 "pipework_leases",
                 "Interfaces on this host whose leases are kept.",

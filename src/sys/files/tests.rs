@@ -103,10 +103,13 @@ fn a_link_that_stays_in_the_root_is_followed() {
         return;
     };
     fs::create_dir(scratch.0.join("root/run")).unwrap();
-    scratch.write("root/run/resolv.conf", "stub\n");
+    scratch.write("root/run/resolv.conf", "nameserver 192.0.2.53\n");
     symlink("/run/resolv.conf", scratch.0.join("root/etc/resolv.conf")).unwrap();
     let place = scratch.root();
-    assert_eq!(read(RESOLV, &place).unwrap().as_deref(), Some("stub\n"));
+    assert_eq!(
+        read(RESOLV, &place).unwrap().as_deref(),
+        Some("nameserver 192.0.2.53\n")
+    );
 }
 
 #[test]
