@@ -3,7 +3,7 @@
 
 use crate::lan::{RUNTIMES, assert_nothing_left, eventually, import_image, looks, podman};
 use crate::support::world::World;
-use crate::vswitch::{start, stop};
+use crate::vswitch::{assert_answers, start, stop};
 
 const ASK: &str = "--annotation pipework.ovs=ovs0 --annotation pipework.vlan=100 \
                    --annotation pipework.ip=10.7.0.5/24@10.7.0.1";
@@ -37,11 +37,11 @@ pub fn a_container_of_podman_keeps_its_vlan_over_restarts_and_leaves_no_row(worl
             matches!(first.as_slice(), [port] if port.ends_with(" 100")),
             "{first:?}"
         );
-        world.sh("ping -c 1 -W 2 10.7.0.5").ok();
+        assert_answers(world, "10.7.0.5");
         podman(world, runtime, "restart -t 1 web").ok();
         looks(world, "web", 2);
         assert_eq!(ports(world), first);
-        world.sh("ping -c 1 -W 2 10.7.0.5").ok();
+        assert_answers(world, "10.7.0.5");
         // Nobody is told of this end before podman is.
         world
             .sh("kill -9 $(podman inspect -f '{{.State.Pid}}' web)")

@@ -35,6 +35,13 @@ pub fn start(world: &World, places: &[(u16, &str)]) {
         .ok();
 }
 
+/// Waits until something answers at an address. `ovs-vswitchd` sends packets where it
+/// sent others a moment ago, to a port that is gone too, until it has looked again.
+#[track_caller]
+pub fn assert_answers(world: &World, address: &str) {
+    world.sh(&format!("ping -c 1 -w 10 {address}")).ok();
+}
+
 /// Ends it, so that what it made is gone as well.
 pub fn stop(world: &World) {
     world
