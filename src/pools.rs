@@ -211,6 +211,14 @@ impl Pools {
         fs::remove_dir_all(&path).map_err(|source| PoolError::Io { path, source })
     }
 
+    /// The pools that have files, in no order.
+    pub fn names(&self) -> Vec<PoolName> {
+        let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
+        let name = |text: String| serde_json::from_value(serde_json::Value::String(text)).ok();
+        names.filter_map(name).collect()
+    }
+
     /// What is held in a pool, in order.
     pub fn held(&self, pool: &PoolName) -> Result<Vec<Claim>, PoolError> {
         Locked::peek(&self.root, pool).held(pool)
@@ -225,10 +233,7 @@ impl Pools {
     /// Gives back what is held for nothing any more, in all pools.
     pub fn sweep(&self, is_gone: IsGone<'_>, deadline: Deadline) -> Vec<Result<Claim, PoolError>> {
         let mut swept = Vec::new();
-        let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
-        let name = |text: String| serde_json::from_value(serde_json::Value::String(text)).ok();
-        for pool in names.filter_map(name) {
+        for pool in self.names() {
             match Locked::enter(&self.root, &pool, deadline) {
                 Ok(locked) => match sweep(&locked, &pool, is_gone) {
                     Ok(claims) => swept.extend(claims),

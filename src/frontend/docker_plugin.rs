@@ -12,6 +12,7 @@ mod endpoint;
 pub mod error;
 mod follow;
 mod ipam;
+mod left;
 mod lost;
 mod place;
 mod released;
@@ -70,6 +71,7 @@ fn serve(socket: &Path) -> Result<(), Error> {
     Store::open(Path::new(DIRECTORY))?;
     let _instance = instance()?;
     let driver = Arc::new(Driver::open()?);
+    left::end(&driver);
     let failed = |source| DockerError::Listen {
         path: socket.to_owned(),
         source,

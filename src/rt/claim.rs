@@ -33,6 +33,11 @@ impl PoolName {
         Self(format!("{engine}@{name}"))
     }
 
+    /// What an engine calls the pool; `None` where it is not one of that engine's.
+    pub fn of_engine_called(&self, engine: &str) -> Option<&str> {
+        self.0.strip_prefix(engine)?.strip_prefix('@')
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -134,6 +134,72 @@ fn a_pool_that_is_asked_for_again_after_a_kill_is_the_same() {
     });
 }
 
+/// The pools that addresses are held in, in order.
+fn held_in() -> Vec<String> {
+    let mut pools = names("/var/lib/pipework/pools");
+    pools.sort();
+    pools
+}
+
+/// Makes a network whose only pool has an address of a container.
+fn network_with_pool(network: &str, bridge: &str, subnet: &str) -> Value {
+    let pool = pool_of(subnet);
+    network_of(subnet, network, bridge, &json!({}));
+    assert_eq!(owners()[pool.as_str().unwrap()], network);
+    given(&pool, "");
+    pool
+}
+
+#[test]
+fn what_a_plugin_killed_in_the_end_of_a_pool_left_ends_with_the_next_start() {
+    lab!(|lab| {
+        let _container = prepare(lab);
+        let plugin = Plugin::start();
+        let ended = network_with_pool("n1", "br0", "10.0.0.0/24");
+        let kept = network_with_pool("n2", "br0", "10.0.1.0/24");
+        drop(plugin);
+        // A pool is forgotten before its addresses are removed.
+        let folder = "/var/lib/pipework/docker/pools";
+        for file in names(folder) {
+            let path = format!("{folder}/{file}");
+            if fs::read_to_string(&path).unwrap().contains("10.0.0.0/24") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        // Addresses of others, as those of a named network.
+        fs::create_dir("/var/lib/pipework/pools/lan").unwrap();
+        let _plugin = Plugin::start();
+        let of_kept = format!("docker@{}", kept.as_str().unwrap());
+        assert_eq!(held_in(), [of_kept, "lan".to_owned()]);
+        // dockerd, which was not answered.
+        asked("IpamDriver.ReleasePool", &json!({ "PoolID": ended }));
+        asked("IpamDriver.ReleasePool", &json!({ "PoolID": kept }));
+        assert_eq!(held_in(), ["lan"]);
+    });
+}
+
+#[test]
+fn a_pool_that_outlived_its_network_ends_with_the_next_start() {
+    lab!(|lab| {
+        let _container = prepare(lab);
+        let plugin = Plugin::start();
+        let ended = network_with_pool("n1", "br0", "10.0.0.0/24");
+        let kept = network_with_pool("n2", "br0", "10.0.1.0/24");
+        // Nobody says what network it is of.
+        let unused = pool_of("10.0.2.0/24");
+        given(&unused, "");
+        asked("NetworkDriver.DeleteNetwork", &json!({ "NetworkID": "n1" }));
+        drop(plugin);
+        let _plugin = Plugin::start();
+        let known: Vec<String> = owners().into_keys().collect();
+        let mut ours = [kept, unused].map(|pool| pool.as_str().unwrap().to_owned());
+        ours.sort();
+        assert_eq!(known, ours);
+        assert_eq!(held_in(), ours.map(|pool| format!("docker@{pool}")));
+        asked("IpamDriver.ReleasePool", &json!({ "PoolID": ended }));
+    });
+}
+
 #[test]
 fn an_address_that_was_given_back_before_a_kill_is_given_back_once() {
     lab!(|lab| {

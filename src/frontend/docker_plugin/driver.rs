@@ -213,7 +213,7 @@ impl Plugin for Driver {
         };
         or_refused(forgotten.map_err(DockerError::from))?;
         // Its files may be locked for a while, and nobody chooses it any more.
-        or_refused(ipam::end(&asked.pool))
+        or_refused(ipam::end(&asked.pool, Deadline::after(endpoint::TIME)))
     }
 
     fn request_address(&self, asked: &OfAddress) -> Result<GivenAddress, Refusal> {

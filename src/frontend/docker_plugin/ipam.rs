@@ -25,7 +25,7 @@ use crate::rt::{Claim, Holder, Owner, PoolName};
 use crate::sys::clock::seconds_since_1970;
 use crate::sys::{proc, raw};
 
-const ENGINE: &str = "docker";
+pub(super) const ENGINE: &str = "docker";
 /// An address that was asked for by itself has this at the end of its holder's id.
 const ASKED_FOR: &str = "asked";
 /// How long after the start of this process an endpoint may still come with an
@@ -80,8 +80,8 @@ pub(super) fn lasting(what: &str) -> Holder {
 }
 
 /// Ends the pool called `id` with all that is in it.
-pub(super) fn end(id: &str) -> Result<(), Error> {
-    let ended = Pools::of_this_host().end(&name_of(id)?, Deadline::after(TIME));
+pub(super) fn end(id: &str, deadline: Deadline) -> Result<(), Error> {
+    let ended = Pools::of_this_host().end(&name_of(id)?, deadline);
     ended.map_err(pool_error)
 }
 
