@@ -21,16 +21,19 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../shared/figures.rs"]
+mod figures;
 #[path = "../shared/rounds.rs"]
 mod rounds;
 mod sniffer;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use figures::{compile, median, milliseconds, print};
 use rounds::Rounds;
 use sniffer::Sniffer;
 use support::dhcp_daemons::{Kind, Server};
@@ -51,7 +54,7 @@ fn main() {
         return;
     };
     lab!(move |lab| {
-        let dora = compile();
+        let dora = compile("dora");
         run("mount", "-t tmpfs tmpfs /var/lib");
         let machine = lab.lan("br0");
         let _daemon = Ended(daemon());
@@ -109,7 +112,7 @@ fn leases(lab: &Lab, machine: &Container, dora: &Path, rounds: usize) -> Option<
     }
     println!("\na fresh lease, {rounds} rounds");
     let above = median(&rows[1].1) - median(&rows[0].1);
-    print(rows);
+    print(&rows);
     Some(above)
 }
 
@@ -126,32 +129,8 @@ fn again(lab: &Lab, machine: &Container, rounds: usize) -> Option<f64> {
     }
     println!("\nthe same container again, {rounds} rounds; its first start took {first:.0} ms");
     let again = median(&times);
-    print(vec![("pipework hook, from its first packet", times)]);
+    print(&[("pipework hook, from its first packet", times)]);
     Some(again)
-}
-
-fn median(times: &[f64]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-fn print(rows: Vec<(&str, Vec<f64>)>) {
-    println!("{:<40} {:>8} {:>8} {:>8}", "", "median", "p90", "max");
-    for (title, mut times) in rows {
-        times.sort_by(f64::total_cmp);
-        let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)];
-        println!(
-            "{title:<40} {:>8.2} {:>8.2} {:>8.2}",
-            at(50),
-            at(90),
-            at(100)
-        );
-    }
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
 }
 
 /// It repeats nothing, so it is tried again: the server may have just begun.
@@ -288,16 +267,4 @@ fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn compile() -> PathBuf {
-    let program = PathBuf::from("/run/dora");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/dora.c");
-    let done = Command::new("cc")
-        .args(["-O2", "-static", "-o"])
-        .arg(&program)
-        .arg(source)
-        .status();
-    assert!(done.unwrap().success());
-    program
 }

@@ -21,6 +21,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../shared/figures.rs"]
+mod figures;
 #[allow(dead_code)]
 #[path = "../../tests/nri/mock.rs"]
 mod mock;
@@ -32,12 +34,13 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use figures::{compile, median, milliseconds, print};
 use mock::{CONTAINERD, POLICY, Runtime, pod, records, said};
 use pipework::nri::message::PodSandbox;
 use rounds::Rounds;
@@ -56,7 +59,7 @@ fn main() {
         return;
     };
     lab!(move |lab| {
-        let floor = compile();
+        let floor = compile("floor");
         lab.bridge("br0");
         let runtime = Runtime::start_as(&["--metrics", SOCKET], CONTAINERD, &[]);
         fs::write(
@@ -115,31 +118,6 @@ fn attached() -> f64 {
     stream.read_to_string(&mut text).unwrap();
     let sum = text.lines().find_map(|line| line.strip_prefix(NAME));
     sum.unwrap().parse::<f64>().unwrap() * 1000.0
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
-}
-
-fn median(times: &[f64]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-fn print(rows: &[(&str, Vec<f64>)]) {
-    println!("{:<40} {:>8} {:>8} {:>8}", "ms", "median", "p90", "max");
-    for (title, times) in rows {
-        let mut times = times.clone();
-        times.sort_by(f64::total_cmp);
-        let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)];
-        println!(
-            "{title:<40} {:>8.2} {:>8.2} {:>8.2}",
-            at(50),
-            at(90),
-            at(100)
-        );
-    }
 }
 
 /// One pod after the other; the median of what an event takes beyond its attachment.
@@ -272,16 +250,4 @@ fn memory(lab: &Lab, runtime: &Runtime, pods: usize) -> f64 {
     let mib = kib / 1024.0;
     println!("\n{pods} pods: {mib:.1} MiB resident");
     mib
-}
-
-fn compile() -> PathBuf {
-    let program = PathBuf::from("/run/floor");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/floor.c");
-    let done = Command::new("cc")
-        .args(["-O2", "-static", "-o"])
-        .arg(&program)
-        .arg(source)
-        .status();
-    assert!(done.unwrap().success());
-    program
 }

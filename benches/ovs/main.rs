@@ -13,8 +13,8 @@
 //! start on a Linux bridge without ports.
 //!
 //! What Open vSwitch adds to a start, *hook* without *bridge*, is compared with *raw*
-//! and *vsctl*, beside many ports *hook* with *floor*. Only `--assert` makes it an exit status, because a busy machine proves
-//! nothing.
+//! and *vsctl*, beside many ports *hook* with *floor*. Only `--assert` makes it an
+//! exit status, because a busy machine proves nothing.
 
 // A bench fails by panicking.
 #![allow(
@@ -24,6 +24,9 @@
     clippy::indexing_slicing
 )]
 
+#[allow(dead_code)]
+#[path = "../shared/figures.rs"]
+mod figures;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
@@ -31,6 +34,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use figures::{median, milliseconds};
 use pipework::deadline::Deadline;
 use pipework::request::MacAddr;
 use pipework::rt::{LinkEnd, OvsOwner, OvsPort, OvsVlan, VethPair};
@@ -86,7 +90,7 @@ fn main() {
                 times[4].push(hook(lab, "pipework.ovs=ovs0"));
                 times[5].push(hook(lab, "pipework.bridge=br0"));
             }
-            let [txn, raw, floor, vsctl, hook, bridge] = times.map(median);
+            let [txn, raw, floor, vsctl, hook, bridge] = times.map(|times| median(&times));
             println!(
                 "{ports:>6} {txn:>8.2} {raw:>8.2} {floor:>8.2} {vsctl:>8.2} {hook:>8.2} {bridge:>8.2}"
             );
@@ -112,15 +116,6 @@ fn holds(ports: usize, [raw, floor, vsctl, hook, bridge]: [f64; 5]) -> bool {
         all &= factor <= limit;
     }
     all
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
 }
 
 /// Ports as those of other containers: the far ends are not on the host.

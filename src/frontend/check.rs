@@ -110,10 +110,14 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
         };
         all.looked += record.attachments.len();
         for (ifname, drift) in found {
-            let repair = repairs.then(|| repair::repair(record, &ifname, &drift, &collector));
+            let obstacle = repair::obstacle(record, &ifname, &drift);
+            let repair = repairs.then(|| match &obstacle {
+                Some(obstacle) => Err(obstacle.clone()),
+                None => repair::repair(record, &ifname, &drift, &collector),
+            });
             all.findings.push(Finding {
                 container: known::called(record),
-                obstacle: repair::obstacle(record, &ifname, &drift),
+                obstacle,
                 ifname,
                 drift,
                 repair,

@@ -45,26 +45,26 @@ pub fn run(arguments: &[String]) -> u8 {
         ["--help" | "-h" | "help"] => print(&help()),
         ["help", "--roff"] => print(&commands::synopsis()),
         ["help", command] => print(&usage_of(command)),
-        // A command with words that it does not have is no interface.
-        [command, rest @ ..] if named(command).is_some() => run_command(command, rest),
         // A runtime starts its plugins without a word.
         [] if nri::is_passed() => nri::run_passed(),
-        words => classic::run(words),
+        [first, rest @ ..] => match named(first) {
+            // With words that it does not have it is no interface.
+            Some(command) => run_command(command, rest),
+            None => classic::run(&words),
+        },
+        [] => classic::run(&words),
     }
 }
 
-fn run_command(name: &str, rest: &[&str]) -> u8 {
-    if name == "uplink" {
+fn run_command(command: &'static Command, rest: &[&str]) -> u8 {
+    if command.name == "uplink" {
         return uplink::run(rest);
     }
-    let Some(command) = named(name) else {
-        return usage("", &help());
-    };
     match Given::read(command, rest) {
         Ok(given) if given.wants_help => print(&command.usage()),
-        Ok(given) => done(name, &given).unwrap_or_else(|| match given.fault(command) {
+        Ok(given) => done(command.name, &given).unwrap_or_else(|| match given.fault(command) {
             Some(fault) => wrong(&fault, command),
-            None => usage("", &command.usage()),
+            None => refuse(&command.usage()),
         }),
         Err(fault) => wrong(&fault, command),
     }
@@ -81,10 +81,10 @@ fn done(command: &str, given: &Given) -> Option<u8> {
         ("plan", _) => plan::run(given),
         ("keys", []) if given.has("--markdown") => Some(print(&keys::markdown_table())),
         ("keys", []) => Some(explain(None)),
-        ("keys", [field]) if !given.has_options() => Some(explain(Some(field))),
+        ("keys", [field]) => Some(explain(Some(field))),
         ("networks", []) => Some(networks::run(None)),
         ("networks", [name]) => Some(networks::run(Some(name))),
-        ("doctor", _) => doctor::run(given),
+        ("doctor", _) => Some(doctor::run(given)),
         ("graph", _) => graph::run(given),
         ("install", _) => install::run(given),
         ("gc", []) => Some(gc::run()),
@@ -112,17 +112,18 @@ pub(super) fn print(text: &str) -> u8 {
 fn explain(field: Option<&str>) -> u8 {
     match keys::text(field) {
         Ok(text) => print(&text),
-        Err(unknown) => usage("", &format!("pipework: {unknown}")),
+        Err(unknown) => refuse(&format!("pipework: {unknown}")),
     }
 }
 
-fn wrong(fault: &Fault, command: &Command) -> u8 {
-    usage(&format!("pipework: {fault}\n"), &command.usage())
+/// Says what is wrong with the words behind `command`, and how it is meant.
+pub(super) fn wrong(fault: &Fault, command: &Command) -> u8 {
+    refuse(&format!("pipework: {fault}\n{}", command.usage()))
 }
 
-/// Says what is wrong, and how it is meant.
-fn usage(fault: &str, usage: &str) -> u8 {
-    to_stderr(format!("{fault}{usage}").trim_end());
+/// Says why a command line is not run.
+pub(super) fn refuse(text: &str) -> u8 {
+    to_stderr(text.trim_end());
     ExitCode::Usage as u8
 }
 

@@ -109,8 +109,18 @@ const APART: [(&str, &str, Option<&str>); 5] = [
 ];
 
 impl Given {
-    /// Reads the words behind `command`.
+    /// Reads the words behind `command`, of which none contradict each other unless
+    /// help is wanted.
     pub fn read(command: &'static Command, words: &[&str]) -> Result<Self, Fault> {
+        let given = Self::told_apart(command, words)?;
+        match given.contradiction(command) {
+            Some(fault) if !given.wants_help => Err(fault),
+            Some(_) | None => Ok(given),
+        }
+    }
+
+    /// Each of the words by itself.
+    fn told_apart(command: &'static Command, words: &[&str]) -> Result<Self, Fault> {
         let mut given = Self::default();
         let mut parser = Parser::from_args(words);
         loop {
@@ -144,9 +154,7 @@ impl Given {
         let takes_fields = command.arguments.contains("FIELD=VALUE");
         let fields = words.get(1..).unwrap_or_default().iter().copied();
         let mut fields = fields.chain(self.values("--annotation"));
-        if let Some(fault) = self.contradiction(command) {
-            Some(fault)
-        } else if takes_fields && let Some(word) = fields.find(|word| !word.contains('=')) {
+        if takes_fields && let Some(word) = fields.find(|word| !word.contains('=')) {
             Some(Fault::NoField(word.to_owned()))
         } else if words.is_empty() {
             None
@@ -317,6 +325,16 @@ mod tests {
                 "--format is svg or dot or mermaid, not png",
             ),
             ("nri", "--socket", "--socket needs a value: PATH"),
+            (
+                "install",
+                "--nri docker --runtime",
+                "--nri does not go together with --runtime",
+            ),
+            (
+                "keys",
+                "ip --markdown",
+                "--markdown does not go together with ip",
+            ),
         ] {
             assert_eq!(read(command, line).unwrap_err(), said);
         }
@@ -327,5 +345,6 @@ mod tests {
         for line in ["-h", "web --help", "--json -h"] {
             assert!(read("check", line).unwrap().wants_help, "{line}");
         }
+        assert!(read("keys", "ip --markdown -h").unwrap().wants_help);
     }
 }

@@ -47,7 +47,8 @@ const TIME: Duration = Duration::from_secs(120);
 /// dockerd reads its settings in a fraction of it.
 const RELOAD_TIME: Duration = Duration::from_secs(30);
 
-/// Tells the runtimes that the words name; `None` when they are none. Exits with 0 when all of it was done, else with 1.
+/// Tells the runtimes that the words name; `None` when they name none. Exits with 0
+/// when all of it was done, else with 1.
 pub fn run(given: &Given) -> Option<u8> {
     let options = Options::read(given)?;
     let done = match options.mode {

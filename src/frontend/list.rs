@@ -42,18 +42,17 @@ pub fn run(given: &Given) -> Option<u8> {
     if !given.words().is_empty() {
         return None;
     }
-    let has = |word: &str| given.has(word);
-    let form = match has("--json") {
+    let form = match given.has("--json") {
         true => Form::Json,
         false => Form::Table,
     };
-    let text = || match has("--failed") {
+    let text = || match given.has("--failed") {
         true => why::failed(form == Form::Json),
         false => list(form),
     };
     loop {
-        let code = show(text(), has("--watch"));
-        if code != 0 || !has("--watch") {
+        let code = show(text(), given.has("--watch"));
+        if code != 0 || !given.has("--watch") {
             return Some(code);
         }
         std::thread::sleep(EVERY);

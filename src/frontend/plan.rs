@@ -83,10 +83,7 @@ pub fn run(given: &Given) -> Option<u8> {
 fn of_target(target: Target) -> Asker {
     Asker {
         caller: Caller::Person,
-        name: EngineName {
-            name: target.name,
-            ..target.sandbox.engine_name()
-        },
+        name: target.engine_name(),
         guest: Some(target.sandbox.guest),
     }
 }
@@ -125,10 +122,7 @@ pub(super) fn rehearse(
     let began = Instant::now();
     let asker = Asker {
         caller: Caller::Person,
-        name: EngineName {
-            name: target.name.clone(),
-            ..target.sandbox.engine_name()
-        },
+        name: target.engine_name(),
         guest: Some(target.sandbox.guest.until(deadline)),
     };
     if let Some(Judged {

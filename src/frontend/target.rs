@@ -3,6 +3,7 @@
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::host::container::Sandbox;
+use crate::host::engine::EngineName;
 use crate::host::find::{Candidate, Found, State, find};
 
 /// A container that was found and can be entered.
@@ -11,6 +12,16 @@ pub(super) struct Target {
     pub sandbox: Sandbox,
     /// What it is called, over its restarts.
     pub name: String,
+}
+
+impl Target {
+    /// The name by which an engine knows it, as it is called over its restarts.
+    pub fn engine_name(&self) -> EngineName {
+        EngineName {
+            name: self.name.clone(),
+            ..self.sandbox.engine_name()
+        }
+    }
 }
 
 /// Finds and opens what `text` names.

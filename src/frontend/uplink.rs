@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
-use crate::error::{Error, ExitCode, report};
-use crate::frontend::cli::print;
+use crate::error::{Error, report};
+use crate::frontend::cli::{print, refuse, wrong};
 use crate::frontend::collecting::with_collector;
 use crate::frontend::commands::{UPLINK, usage_of};
 use crate::frontend::given::Given;
@@ -53,21 +53,21 @@ pub fn run(words: &[&str]) -> u8 {
         // The process that watches a change; nobody writes this.
         ["guard", id] => return watch(id),
         [first, rest @ ..] => (*first, rest),
-        [] => return wrong(&usage_of("uplink")),
+        [] => return refuse(&usage_of("uplink")),
     };
     let mut all = UPLINK.iter();
     let Some(command) = all.find(|c| c.name.split(' ').next_back() == Some(first)) else {
-        return wrong(&usage_of("uplink"));
+        return refuse(&usage_of("uplink"));
     };
     let given = match Given::read(command, rest) {
         Ok(given) if given.wants_help => return print(&command.usage()),
         Ok(given) => given,
-        Err(fault) => return wrong(&format!("pipework: {fault}\n{}", command.usage())),
+        Err(fault) => return wrong(&fault, command),
     };
     let outcome = match done(first, &given) {
         Ok(outcome) => outcome,
-        Err(Wrong::Words) => return wrong(&command.usage()),
-        Err(Wrong::Value(text)) => return wrong(&format!("pipework: {text}")),
+        Err(Wrong::Words) => return refuse(&command.usage()),
+        Err(Wrong::Value(text)) => return refuse(&format!("pipework: {text}")),
     };
     match outcome {
         Ok(text) => print(&text),
@@ -97,11 +97,6 @@ fn done(command: &str, given: &Given) -> Result<Result<String, Error>, Wrong> {
         }
         (_, _) => return Err(Wrong::Words),
     })
-}
-
-fn wrong(text: &str) -> u8 {
-    to_stderr(text.trim_end());
-    ExitCode::Usage as u8
 }
 
 fn named(text: &str) -> Result<IfName, Error> {
@@ -272,7 +267,7 @@ fn line(record: &UplinkRecord) -> String {
 fn watch(id: &str) -> u8 {
     logging::start();
     let Some(id) = UplinkId::parse(id) else {
-        return wrong(&usage_of("uplink"));
+        return refuse(&usage_of("uplink"));
     };
     let watched = Store::open(Path::new(DIRECTORY))
         .map_err(UplinkError::from)

@@ -4,8 +4,9 @@
 //! on the daemon renews it. `protocol` is what is said between the two, `ask`
 //! the side of hooks and commands; `daemon` is the loop, `serve` answers, `hold`
 //! takes leases on and ends them, `held` is one of them, `open` finds its namespace,
-//! `renew` does what is due, `client` has the sockets for it, `names` the files of its container, `turns` says who may ask
-//! servers now, `policy` keeps the last that could be read.
+//! `renew` does what is due, `client` has the sockets for it, `names` the files of
+//! its container, `turns` says who may ask servers now, `policy` keeps the last that
+//! could be read.
 
 mod announce;
 mod ask;

@@ -101,11 +101,8 @@ fn a_start_without_a_lease_leaves_its_bridge_to_who_is_about_to_start_on_it() {
             drop(other);
         });
         let start = lab.container("late");
-        let asked = alone(&["pipework.dhcp.timeout=1s"]);
-        let asked: Vec<&str> = ["pipework.bridge=br8"]
-            .into_iter()
-            .chain(asked.into_iter().skip(1))
-            .collect();
+        let mut asked = alone(&["pipework.dhcp.timeout=1s"]);
+        asked[0] = "pipework.bridge=br8";
         lab.attach(&start, &asked).refused(22);
         assert!(!is_there("br8"), "nobody else was there");
     });

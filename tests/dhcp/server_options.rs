@@ -7,20 +7,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::plain::{ALONE, addresses, alone, routes};
-use crate::servers::{RANGE, local, options, within};
+use crate::servers::{RANGE, local, options, server, within};
 use crate::support::daemon::Daemon;
 use crate::support::dhcp_daemons::{Kind, LEASES};
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
-use crate::support::skip;
-
-macro_rules! some {
-    ($server:expr) => {
-        match $server {
-            Some(server) => server,
-            None => skip!("there is no Debian root with DHCP servers"),
-        }
-    };
-}
 
 fn mtu(lab: &Lab, container: &Container) -> u64 {
     let link = lab.inside(container, || ip_json("link show dev eth1"));
@@ -62,7 +52,7 @@ fn kea_gives_what_is_made_use_of() {
             ]);
             text.to_string()
         });
-        let _server = some!(server);
+        let _server = server!(server);
         let container = lab.container("web");
         lab.attach(&container, &ALONE).ok();
         let routes = routes(lab, &container);
@@ -94,7 +84,7 @@ fn dnsmasq_gives_what_is_made_use_of_and_compresses_names() {
             "--dhcp-option=option:mtu,1400",
             "--dhcp-option=121,0.0.0.0/0,10.0.0.2,10.9.0.0/16,10.0.0.3",
         ];
-        let _server = some!(Kind::Dnsmasq.start(lab, &machine, &options));
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         let container = lab.container("web");
         lab.attach(&container, &ALONE).ok();
         assert_eq!(
@@ -117,9 +107,9 @@ fn of_dnsmasq_and_kea_one_gives_and_the_other_keeps_its_address() {
         let second = lab.nic("up1");
         ip("link set up1 master br0");
         lab.inside(&second, || ip("addr add 10.0.0.3/24 dev wire"));
-        let _kea = some!(Kind::Kea.start(lab, &first, &[]));
+        let _kea = server!(Kind::Kea.start(lab, &first, &[]));
         let options = ["--dhcp-range=10.0.0.200,10.0.0.210,10m", "--no-ping"];
-        let _dnsmasq = some!(Kind::Dnsmasq.start(lab, &second, &options));
+        let _dnsmasq = server!(Kind::Dnsmasq.start(lab, &second, &options));
         let container = lab.container("web");
         lab.attach(&container, &ALONE).ok();
         let address = local(lab, &container);
@@ -142,7 +132,7 @@ fn of_dnsmasq_and_kea_one_gives_and_the_other_keeps_its_address() {
 fn knows_by_duid(kind: Kind) {
     lab!(move |lab| {
         let machine = lab.lan("br0");
-        let _server = some!(kind.start(lab, &machine, options(kind)));
+        let _server = server!(kind.start(lab, &machine, options(kind)));
         let id = "pipework.dhcp.client-id=ff:00:00:00:07:00:04:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10";
         let given = |name: &str, mac: &str, id: &str| {
             let container = lab.container(name);
@@ -177,7 +167,7 @@ fn isc_knows_a_client_by_its_duid_and_association() {
 fn tells_classes_apart(kind: Kind, change: fn(&str) -> String) {
     lab!(move |lab| {
         let machine = lab.lan("br0");
-        let _server = some!(kind.start_changed(lab, &machine, change));
+        let _server = server!(kind.start_changed(lab, &machine, change));
         for (name, class, expected) in [
             ("vendor", "pipework.dhcp.vendor-class=pipework", 1400),
             ("user", "pipework.dhcp.user-class=lab", 1300),
@@ -226,7 +216,7 @@ fn a_renewal_that_kea_refuses_ends_in_another_address() {
                 text.to_string()
             }
         };
-        let server = some!(Kind::Kea.start_changed(lab, &machine, promised(json!([]))));
+        let server = server!(Kind::Kea.start_changed(lab, &machine, promised(json!([]))));
         let daemon = Daemon::start();
         let container = lab.container("web");
         let asked = ["pipework.bridge=br0", "pipework.ip=dhcp"];
@@ -234,7 +224,7 @@ fn a_renewal_that_kea_refuses_ends_in_another_address() {
         assert_eq!(local(lab, &container), "10.0.0.100");
         drop((daemon, server));
         let other = json!([{ "hw-address": "02:00:00:00:00:99", "ip-address": "10.0.0.100" }]);
-        let _server = some!(Kind::Kea.start_changed(lab, &machine, promised(other)));
+        let _server = server!(Kind::Kea.start_changed(lab, &machine, promised(other)));
         let log = || fs::read_to_string("/run/kea-dhcp4.log").unwrap();
         within("it listens", || log().contains("DHCP4_STARTED"));
         // A renewal is due by then.

@@ -10,7 +10,6 @@ use crate::support::daemon::Daemon;
 use crate::support::dhcp_daemons::{Kind, LEASES};
 use crate::support::dhcp_server::{Scripted, ordinary};
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
-use crate::support::skip;
 
 pub const RANGE: &str = "--dhcp-range=10.0.0.100,10.0.0.110,10m";
 
@@ -21,14 +20,16 @@ pub fn options(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// A server that was to be started, or the test is skipped.
 macro_rules! server {
-    ($kind:expr, $lab:expr, $machine:expr, $options:expr) => {
-        match $kind.start($lab, $machine, $options) {
+    ($started:expr) => {
+        match $started {
             Some(server) => server,
-            None => skip!("there is no Debian root with DHCP servers"),
+            None => $crate::support::skip!("there is no Debian root with DHCP servers"),
         }
     };
 }
+pub(crate) use server;
 
 pub fn local(lab: &Lab, container: &Container) -> String {
     let found = addresses(lab, container);
@@ -40,7 +41,7 @@ pub fn local(lab: &Lab, container: &Container) -> String {
 fn gives_and_knows_again(kind: Kind) {
     lab!(move |lab| {
         let machine = lab.lan("br0");
-        let _server = server!(kind, lab, &machine, options(kind));
+        let _server = server!(kind.start(lab, &machine, options(kind)));
         let mut container = lab.container("web");
         lab.attach(&container, &ALONE).ok();
         let first = local(lab, &container);
@@ -91,7 +92,7 @@ fn refuses_a_foreign_address(kind: Kind) {
         container.kill();
         lab.poststop("web").ok();
         drop(elsewhere);
-        let _server = server!(kind, lab, &machine, options(kind));
+        let _server = server!(kind.start(lab, &machine, options(kind)));
         let container = lab.container("web");
         lab.attach(&container, &ALONE).ok();
         assert!(local(lab, &container).starts_with("10.0.0.1"));
@@ -123,7 +124,7 @@ fn a_pool_without_a_free_address_is_told_as_no_offer() {
     lab!(|lab| {
         let machine = lab.lan("br0");
         let options = ["--dhcp-range=10.0.0.100,10.0.0.100,10m", "--no-ping"];
-        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         let first = lab.container("first");
         lab.attach(&first, &ALONE).ok();
         let second = lab.container("second");
@@ -146,7 +147,7 @@ fn a_server_tells_clients_apart_by_class_and_by_identifier() {
             "--dhcp-option=tag:ours,option:mtu,1400",
             "--dhcp-host=id:00:77:65:62,10.0.0.107",
         ];
-        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         let container = lab.container("web");
         let asked = alone(&[
             "pipework.dhcp.vendor-class=pipework",
@@ -165,7 +166,7 @@ fn dnsmasq_has_a_lease_back_that_was_given_back() {
         let machine = lab.lan("br0");
         ip("addr add 10.0.0.1/24 dev br0");
         let options = [RANGE, "--no-ping"];
-        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         let mut container = lab.container("web");
         lab.attach(&container, &alone(&["pipework.dhcp.release=true"]))
             .ok();
@@ -187,7 +188,7 @@ fn gives_back(kind: Kind, is_back: fn(&str) -> bool) {
     lab!(move |lab| {
         let machine = lab.lan("br0");
         ip("addr add 10.0.0.1/24 dev br0");
-        let _server = server!(kind, lab, &machine, options(kind));
+        let _server = server!(kind.start(lab, &machine, options(kind)));
         let mut container = lab.container("web");
         lab.attach(&container, &alone(&["pipework.dhcp.release=true"]))
             .ok();
@@ -227,7 +228,7 @@ fn a_bridge_that_still_listens_is_waited_for() {
     lab!(|lab| {
         let machine = lab.lan("br0");
         let options = [RANGE, "--no-ping"];
-        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         ip("link set br0 type bridge stp_state 1 forward_delay 200");
         let container = lab.container("web");
         let begin = Instant::now();
@@ -243,7 +244,7 @@ fn a_bridge_with_the_usual_delays_of_a_spanning_tree_is_waited_for() {
     lab!(|lab| {
         let machine = lab.lan("br0");
         let options = [RANGE, "--no-ping"];
-        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         ip("link set br0 type bridge stp_state 1 forward_delay 1500");
         let container = lab.container("web");
         let begin = Instant::now();
@@ -274,7 +275,7 @@ fn a_hundred_starts_at_once_all_end_in_an_address_of_their_own() {
     lab!(|lab| {
         let machine = lab.lan("br0");
         let options = ["--dhcp-range=10.0.0.50,10.0.0.250,10m", "--no-ping"];
-        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         let containers: Vec<Container> = (0..100).map(|_| lab.any_container()).collect();
         let hooks: Vec<Child> = containers.iter().map(|c| start(lab, c, &ALONE)).collect();
         for hook in hooks {
@@ -303,7 +304,7 @@ fn a_lease_is_handed_to_the_daemon_and_ends_with_its_container() {
     lab!(|lab| {
         let machine = lab.lan("br0");
         let options = [RANGE, "--no-ping"];
-        let _server = server!(Kind::Dnsmasq, lab, &machine, &options);
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         let _daemon = Daemon::start();
         let mut container = lab.container("web");
         let asked = [

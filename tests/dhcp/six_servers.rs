@@ -1,21 +1,12 @@
 //! dnsmasq, Kea and radvd for IPv6: each gives, and knows again.
 
+use crate::servers::server;
 use crate::six::{ALONE, alone, default_routes, speak_from_the_host};
 use crate::support::dhcp_daemons::{Server, dnsmasq6, kea6, radvd};
 use crate::support::dhcp6_server::{addresses6, lan6, locals6};
 use crate::support::lab::{Lab, lab};
-use crate::support::skip;
 
 const RANGE: &str = "--dhcp-range=fd00::100,fd00::1ff,64,10m";
-
-macro_rules! server {
-    ($started:expr) => {
-        match $started {
-            Some(server) => server,
-            None => skip!("there is no Debian root with DHCP servers"),
-        }
-    };
-}
 
 /// A first start, a second one of the same container, and one of another.
 fn gives_and_knows_again(lab: &Lab, _servers: &[Server]) {

@@ -1,9 +1,9 @@
 //! Servers that are listened to, and those that are not.
 
 use crate::plain::{addresses, alone, routes};
+use crate::servers::server;
 use crate::support::dhcp_daemons::Kind;
 use crate::support::lab::{Container, Lab, ip, lab};
-use crate::support::skip;
 
 /// Another server on the LAN, at 10.0.0.3, which nobody asked for and which is
 /// faster than the right one.
@@ -14,23 +14,15 @@ fn rogue(lab: &Lab) -> Container {
     machine
 }
 
-macro_rules! server {
-    ($lab:expr, $machine:expr, $options:expr) => {
-        match Kind::Dnsmasq.start($lab, $machine, $options) {
-            Some(server) => server,
-            None => skip!("there is no Debian root with DHCP servers"),
-        }
-    };
-}
-
 #[test]
 fn of_two_servers_the_one_that_is_not_listed_gives_nothing() {
     lab!(|lab| {
         let (right, wrong) = (lab.lan("br0"), rogue(lab));
         // It asks the network for 3 s whether an address is free.
-        let _right = server!(lab, &right, &["--dhcp-range=10.0.0.100,10.0.0.110,10m"]);
+        let _right =
+            server!(Kind::Dnsmasq.start(lab, &right, &["--dhcp-range=10.0.0.100,10.0.0.110,10m"]));
         let options = ["--dhcp-range=10.0.0.200,10.0.0.210,10m", "--no-ping"];
-        let _wrong = server!(lab, &wrong, &options);
+        let _wrong = server!(Kind::Dnsmasq.start(lab, &wrong, &options));
         let trusting = lab.container("trusting");
         lab.attach(&trusting, &alone(&[])).ok();
         assert_eq!(gateway(lab, &trusting), "10.0.0.3", "the faster one");
@@ -48,7 +40,7 @@ fn where_no_listed_server_is_nobody_gives_anything() {
     lab!(|lab| {
         let (_right, wrong) = (lab.lan("br0"), rogue(lab));
         let options = ["--dhcp-range=10.0.0.200,10.0.0.210,10m", "--no-ping"];
-        let _wrong = server!(lab, &wrong, &options);
+        let _wrong = server!(Kind::Dnsmasq.start(lab, &wrong, &options));
         let container = lab.container("web");
         let before = lab.snapshot_of(&container);
         let asked = alone(&["pipework.dhcp.server=10.0.0.2", "pipework.dhcp.timeout=1s"]);
@@ -68,7 +60,7 @@ fn a_server_tells_clients_apart_by_user_class_and_enters_their_domain_name() {
             "--dhcp-userclass=set:lab,lab",
             "--dhcp-option=tag:lab,option:mtu,1400",
         ];
-        let _server = server!(lab, &machine, &options);
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         let container = lab.container("web");
         let asked = alone(&[
             "pipework.dhcp.user-class=lab",

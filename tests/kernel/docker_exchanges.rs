@@ -6,21 +6,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::docker_plugin::{Plugin, names, prepare, try_call};
+use crate::docker_plugin::{Plugin, asked, names, prepare, refused};
 use crate::support::lab::{ip, lab};
-
-fn asked(path: &str, body: &Value) -> Value {
-    let (status, body) = try_call(path, body).unwrap_or_else(|| panic!("{path}: no answer"));
-    assert_eq!(status, 200, "{path}: {body}");
-    body
-}
-
-/// What a refusal says; dockerd shows it whatever was asked.
-fn refused(path: &str, body: &Value) -> String {
-    let (status, body) = try_call(path, body).unwrap_or_else(|| panic!("{path}: no answer"));
-    assert_eq!(status, 500, "{path}: {body}");
-    body["Err"].as_str().unwrap().to_owned()
-}
 
 /// An IPAM of Docker's own.
 fn network(id: &str, more: &Value, v4: &Value, v6: &Value) {

@@ -7,13 +7,8 @@ use std::fs;
 use pipework::frontend::docker_plugin::{driver::Driver, sweep};
 use serde_json::{Value, json};
 
-use crate::docker_plugin::{Known, LIFE, Plugin, body_of, call, names, prepare, try_call};
+use crate::docker_plugin::{Known, LIFE, Plugin, asked, body_of, names, prepare, refused};
 use crate::support::lab::{ip, lab};
-
-#[track_caller]
-fn asked(path: &str, body: &Value) -> Value {
-    call(path, body).unwrap_or_else(|| panic!("{path} is not answered"))
-}
 
 fn pool_of(subnet: &str) -> Value {
     let asks = json!({ "AddressSpace": "pipework", "Pool": subnet, "SubPool": "" });
@@ -110,8 +105,7 @@ fn two_networks_of_one_subnet_come_to_have_a_pool_each() {
         assert_eq!(owners()[two.as_str().unwrap()], "n2");
         // What one gives the other may give too, and never twice itself.
         let taken = json!({ "PoolID": one, "Address": first.split('/').next(), "Options": {} });
-        let (status, again) = try_call("IpamDriver.RequestAddress", &taken).unwrap();
-        assert_eq!(status, 500, "{again}");
+        refused("IpamDriver.RequestAddress", &taken);
     });
 }
 
@@ -227,9 +221,7 @@ fn an_address_that_was_given_back_before_a_kill_is_given_back_once() {
 #[track_caller]
 fn not_given(pool: &Value, address: &str) -> String {
     let asks = json!({ "PoolID": pool, "Address": address, "Options": {} });
-    let (status, body) = try_call("IpamDriver.RequestAddress", &asks).unwrap();
-    assert_eq!(status, 500, "{body}");
-    body["Err"].as_str().unwrap().to_owned()
+    refused("IpamDriver.RequestAddress", &asks)
 }
 
 #[test]

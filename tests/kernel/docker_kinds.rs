@@ -4,19 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::bridge_vlan::{filtering_bridge, needs_vlan_filtering, ours, vlans};
-use crate::docker_plugin::{Plugin, name_namespaces, names, prepare, try_call};
+use crate::docker_plugin::{Plugin, asked, name_namespaces, names, prepare};
 use crate::ipvlan::needs_ipvlan;
 use crate::support::lab::snapshot::Snapshot;
 use crate::support::lab::{ip, ip_json, lab};
 use crate::support::vm::vm;
-
-#[track_caller]
-fn asked(path: &str, body: &Value) -> Value {
-    let path = format!("NetworkDriver.{path}");
-    let (status, body) = try_call(&path, body).unwrap_or_else(|| panic!("{path}: no answer"));
-    assert_eq!(status, 200, "{path}: {body}");
-    body
-}
 
 /// A network with these options and 10.66.0.0/24, whose gateway is the first address.
 #[track_caller]
@@ -33,7 +25,7 @@ fn network_of(dockers: &Value, options: &Value) {
     let mut all = dockers.clone();
     all["com.docker.network.generic"] = options.clone();
     let asks = json!({ "NetworkID": "n1", "Options": all, "IPv4Data": v4, "IPv6Data": [] });
-    asked("CreateNetwork", &asks);
+    asked("NetworkDriver.CreateNetwork", &asks);
 }
 
 /// An interface in it with these options of its own, and what dockerd is told of it.
@@ -43,11 +35,11 @@ fn joined(options: &Value) -> Value {
     let asks = json!({
         "NetworkID": "n1", "EndpointID": "e1", "Interface": interface, "Options": options
     });
-    asked("CreateEndpoint", &asks);
+    asked("NetworkDriver.CreateEndpoint", &asks);
     let asks = json!({
         "NetworkID": "n1", "EndpointID": "e1", "SandboxKey": "/run/netns/web", "Options": {}
     });
-    asked("Join", &asks)
+    asked("NetworkDriver.Join", &asks)
 }
 
 /// The name of the interface on the host.
@@ -67,7 +59,7 @@ fn there_and_back(link: &str, while_it_is_there: impl FnOnce()) {
 
 fn end() {
     let both = json!({ "NetworkID": "n1", "EndpointID": "e1" });
-    for call in ["Leave", "DeleteEndpoint"] {
+    for call in ["NetworkDriver.Leave", "NetworkDriver.DeleteEndpoint"] {
         asked(call, &both);
     }
     assert_eq!(names("/var/lib/pipework/docker/endpoints"), [""; 0]);
@@ -76,7 +68,7 @@ fn end() {
 
 fn end_network() {
     end();
-    asked("DeleteNetwork", &json!({ "NetworkID": "n1" }));
+    asked("NetworkDriver.DeleteNetwork", &json!({ "NetworkID": "n1" }));
 }
 
 #[test]

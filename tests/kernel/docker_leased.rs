@@ -8,7 +8,7 @@ use std::time::Duration;
 use pipework::frontend::docker_plugin::{driver::Driver, sweep};
 use serde_json::{Value, json};
 
-use crate::docker_plugin::{Plugin, call, names};
+use crate::docker_plugin::{Plugin, asked, call, names};
 use crate::kill::strace_works;
 use crate::support::daemon::Daemon;
 use crate::support::dhcp_server::Scripted;
@@ -45,20 +45,15 @@ fn both() -> Value {
     json!({ "NetworkID": "n1", "EndpointID": "e1" })
 }
 
-#[track_caller]
-fn asked(path: &str, body: &Value) -> Value {
-    call(&format!("NetworkDriver.{path}"), body).unwrap_or_else(|| panic!("{path}: no answer"))
-}
-
 /// dockerd was not answered and asks again: it has one interface, with one lease.
 fn repeated(lab: &Lab) {
     let _plugin = Plugin::start();
-    let told = asked("CreateEndpoint", &endpoint());
+    let told = asked("NetworkDriver.CreateEndpoint", &endpoint());
     assert_eq!(told["Interface"]["Address"], "10.0.0.50/24", "{told}");
     // That of the interface before may stay until somebody looks.
     lab.gc().ok();
     assert_leases(1, "repeated");
-    asked("DeleteEndpoint", &both());
+    asked("NetworkDriver.DeleteEndpoint", &both());
 }
 
 /// Waits until so many leases are kept.
@@ -124,7 +119,7 @@ fn a_plugin_killed_while_it_leases_leaves_neither_lease_nor_link() {
         let _server = Scripted::ordinary(lab, &machine);
         let _daemon = Daemon::start();
         let plugin = Plugin::start();
-        asked("CreateNetwork", &network());
+        asked("NetworkDriver.CreateNetwork", &network());
         drop(plugin);
         let mut kills = 0;
         for name in CALLS {
@@ -134,7 +129,7 @@ fn a_plugin_killed_while_it_leases_leaves_neither_lease_nor_link() {
                     goes_on(lab);
                     if !was_killed {
                         let _plugin = Plugin::start();
-                        asked("DeleteEndpoint", &both());
+                        asked("NetworkDriver.DeleteEndpoint", &both());
                     }
                     assert_nothing_left(lab, &format!("killed at {name} {count}"));
                     was_killed

@@ -115,14 +115,34 @@ impl Drop for Plugin {
 }
 
 /// The answer to a call, which is no refusal; `None` where the plugin ended first.
+#[track_caller]
 pub fn call(path: &str, body: &Value) -> Option<Value> {
     let (status, body) = try_call(path, body)?;
     assert_eq!(status, 200, "{path}: {body}");
     Some(body)
 }
 
+/// The answer to a call, which comes and is no refusal.
+#[track_caller]
+pub fn asked(path: &str, body: &Value) -> Value {
+    match call(path, body) {
+        Some(answer) => answer,
+        None => panic!("{path}: no answer"),
+    }
+}
+
+/// What a refusal says; dockerd shows it whatever was asked.
+#[track_caller]
+pub fn refused(path: &str, body: &Value) -> String {
+    let Some((status, body)) = try_call(path, body) else {
+        panic!("{path}: no answer");
+    };
+    assert_eq!(status, 500, "{path}: {body}");
+    body["Err"].as_str().unwrap().to_owned()
+}
+
 /// The status of HTTP and the answer to a call.
-pub fn try_call(path: &str, body: &Value) -> Option<(u16, Value)> {
+fn try_call(path: &str, body: &Value) -> Option<(u16, Value)> {
     let mut stream = UnixStream::connect(SOCKET).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(60)))

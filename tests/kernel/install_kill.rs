@@ -4,11 +4,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output, Stdio};
 
-use crate::kill::strace_works;
-use crate::support::lab::{PIPEWORK, lab, run};
+use crate::kill::{killed, strace_works, was_killed};
+use crate::support::lab::{Outcome, PIPEWORK, lab, run};
 use crate::support::skip;
 
 const SETTINGS: &str = "/etc/docker/daemon.json";
@@ -37,18 +36,10 @@ fn install(words: &[&str]) {
 
 /// The same killed when it makes a call for the `count`th time; whether it was.
 #[track_caller]
-fn was_killed(words: &[&str], (name, count): (&str, usize)) -> bool {
-    let mut command = Command::new("strace");
-    command
-        .env_remove("LD_LIBRARY_PATH")
-        .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={name}")])
-        .args(["-e", &format!("inject={name}:signal=SIGKILL:when={count}")])
-        .args([HOME, "install", "docker"])
-        .args(words);
-    let done = output(&mut command);
-    let killed = done.status.signal() == Some(9) || done.status.code() == Some(128 + 9);
-    assert!(killed || done.status.success(), "{done:?}");
-    killed
+fn is_killed(words: &[&str], (name, count): (&str, usize)) -> bool {
+    let mut command = killed(HOME, name, count);
+    command.args(["install", "docker"]).args(words);
+    was_killed(&Outcome(output(&mut command)))
 }
 
 fn settings() -> String {
@@ -102,7 +93,7 @@ fn kill_in(words: &[&str], new: &str) -> usize {
             if words.contains(&"--undo") {
                 install(&[]);
             }
-            let killed = was_killed(words, (name, *count));
+            let is_killed = is_killed(words, (name, *count));
             let now = settings();
             assert!(now == FORMER || now == new, "{said}: {now}");
             if !words.contains(&"--undo") {
@@ -111,7 +102,7 @@ fn kill_in(words: &[&str], new: &str) -> usize {
             }
             install(&["--undo"]);
             assert_as_before(&said);
-            killed
+            is_killed
         });
         kills += killed.count();
     }

@@ -78,13 +78,18 @@ pub fn attach_killed_in(
 
 /// The program, which is killed when it makes the number `call` of `calls`.
 pub fn killed_at(calls: &str, call: usize) -> Command {
+    killed(PIPEWORK, calls, call)
+}
+
+/// The same for `program`, wherever it is.
+pub fn killed(program: &str, calls: &str, call: usize) -> Command {
     let mut command = Command::new("strace");
     command
         // Cargo's makes the loader look in many places first.
         .env_remove("LD_LIBRARY_PATH")
         .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")])
         .args(["-e", &format!("inject={calls}:signal=SIGKILL:when={call}")])
-        .arg(PIPEWORK);
+        .arg(program);
     command
 }
 

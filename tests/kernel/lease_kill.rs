@@ -50,7 +50,7 @@ fn a_start_that_is_killed_while_it_leases_leaves_nothing() {
         let network = advertised(lab);
         let _server = Scripted::ordinary(lab, &network.0);
         let (host, records) = (lab.snapshot(), Records::take());
-        for call in (3..MANY).step_by(STRIDE) {
+        for (kills, call) in (3..MANY).step_by(STRIDE).enumerate() {
             let container = lab.container("web");
             let killed = was_killed(&attach_killed_at(lab, &container, &ASKED, call));
             container.end();
@@ -59,6 +59,7 @@ fn a_start_that_is_killed_while_it_leases_leaves_nothing() {
             host.assert_equal(&lab.snapshot(), &what);
             records.assert_equal(&Records::take(), &what);
             if !killed {
+                assert!(kills > 0, "the hook was never killed");
                 return;
             }
         }

@@ -60,7 +60,7 @@ impl Drop for Guards {
     }
 }
 
-/// Waits for something that must happen within ten seconds.
+/// Waits for something that must happen within a minute.
 #[track_caller]
 pub fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);

@@ -168,7 +168,7 @@ fn a_hook_killed_in_any_call_leaves_a_radio_that_comes_back() {
         ip("addr add 10.9.0.1/24 dev wlan0");
         let before = Snapshot::take();
         // The calls before the first change are those of every NIC.
-        for call in (20..MANY).step_by(14) {
+        for (kills, call) in (20..MANY).step_by(14).enumerate() {
             let container = vm.container("web");
             let killed = was_killed(&attach_killed_at(vm, &container, &WLAN0, call));
             container.end();
@@ -177,6 +177,7 @@ fn a_hook_killed_in_any_call_leaves_a_radio_that_comes_back() {
             let records = Records::take();
             assert!(records.is_empty(), "call {call}: {records:?}");
             if !killed {
+                assert!(kills > 0, "the hook was never killed");
                 return;
             }
         }

@@ -26,10 +26,8 @@ fn host_name(config: &Config) -> Option<&str> {
 
 /// The words behind its name.
 pub(super) fn arguments(dialect: DhcpDialect, config: &Config, ifname: &IfName) -> Vec<String> {
-    let (own, reporter) = (
-        |name: &str| format!("{SCRATCH}/{name}"),
-        format!("{SCRATCH}/{REPORTER}"),
-    );
+    let own = |name: &str| format!("{SCRATCH}/{name}");
+    let reporter = own(REPORTER);
     let mut words: Vec<String> = Vec::new();
     let mut add = |all: &[&str]| words.extend(all.iter().map(|word| (*word).to_owned()));
     match dialect {

@@ -48,16 +48,13 @@ pub fn obstacle(record: &Record, ifname: &str, drift: &Drift) -> Option<String> 
     }
 }
 
-/// Makes one difference good, or says why it cannot be.
+/// Makes one difference good that has no [`obstacle`], or says why it cannot be.
 pub fn repair(
     record: &Record,
     ifname: &str,
     drift: &Drift,
     collector: &Collector<'_>,
 ) -> Result<(), String> {
-    if let Some(obstacle) = obstacle(record, ifname, drift) {
-        return Err(obstacle);
-    }
     let set = block_on(set(record, drift, collector)).map_err(|error| error.to_string())?;
     match set {
         Some(done) => done,

@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::released;
 use crate::docker::settings::SettingsError;
 use crate::docker::state::StateError;
 use crate::error::ExitCode;
@@ -125,8 +126,16 @@ pub enum DockerError {
     #[error("{} is no namespace of Docker's", .0.display())]
     Sandbox(PathBuf),
     /// What was freed cannot be noted.
-    #[error("noting which address was given back: {0}")]
-    Note(#[source] io::Error),
+    #[error(
+        "noting in {} that {address} was given back: {source}",
+        released::DIRECTORY
+    )]
+    Note {
+        /// The address.
+        address: IpAddr,
+        /// Why not.
+        source: io::Error,
+    },
     /// A thread could not be started.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),
@@ -185,7 +194,7 @@ impl DockerError {
             | Self::Scratch { .. }
             | Self::Gone { .. }
             | Self::Sandbox(_)
-            | Self::Note(_)
+            | Self::Note { .. }
             | Self::Thread(_) => (Host, None),
         }
     }

@@ -294,7 +294,7 @@ impl Giver {
         let Some(holder) = holder else {
             return Ok(());
         };
-        released::note(&pool, address).map_err(DockerError::Note)?;
+        released::note(&pool, address).map_err(|source| DockerError::Note { address, source })?;
         let claim = Claim {
             pool,
             address,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::rt::PoolName;
 
 /// A file per address; a reboot ends dockerd too.
-const DIRECTORY: &str = "/run/pipework/docker.released";
+pub(super) const DIRECTORY: &str = "/run/pipework/docker.released";
 /// dockerd gives up after 30 s (moby, pkg/plugins/client.go, `defaultTimeOut`).
 pub(super) const REPEATED_FOR: Duration = Duration::from_secs(60);
 

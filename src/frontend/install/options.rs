@@ -38,11 +38,18 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// `None` where a word is no runtime, or the options contradict each other.
+    /// `None` where no runtime is named.
     pub fn read(given: &Given) -> Option<Self> {
-        let mut options = Self {
-            targets: Vec::new(),
-            is_all: false,
+        let words = given.words();
+        let is_all = words.contains(&"all");
+        let named = |word: &&str| Target::ALL.into_iter().find(|t| t.word() == *word);
+        let targets = match is_all {
+            true => Target::ALL.to_vec(),
+            false => words.iter().filter_map(named).collect(),
+        };
+        let options = Self {
+            targets,
+            is_all,
             mode: match given.has("--undo") {
                 true => Mode::Undo,
                 false => Mode::Install,
@@ -59,23 +66,7 @@ impl Options {
                 false => Way::Nri,
             },
         };
-        if given.has("--runtime") && given.has("--nri") {
-            return None;
-        }
-        for word in given.words() {
-            match Target::ALL.into_iter().find(|t| t.word() == word) {
-                Some(target) => options.targets.push(target),
-                None if word == "all" => options.is_all = true,
-                None => return None,
-            }
-        }
-        if options.is_all {
-            options.targets = Target::ALL.to_vec();
-        }
-        let is_default_free =
-            options.default == Default::Stays || options.targets.contains(&Target::Docker);
-        let is_meant = options.mode == Mode::Install || !options.verifies;
-        (!options.targets.is_empty() && is_default_free && is_meant).then_some(options)
+        (!options.targets.is_empty()).then_some(options)
     }
 }
 

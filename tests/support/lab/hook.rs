@@ -32,15 +32,13 @@ impl Lab {
     pub fn begin(&self, container: &Container, annotations: &[&str]) -> Child {
         let state = self.state(container, annotations).to_string();
         let mut hook = Command::new(PIPEWORK);
-        hook.args(["hook", "--stage", "createRuntime"]);
-        let null = || Stdio::null();
-        let hook = hook.stdin(Stdio::piped()).stdout(null()).stderr(null());
+        hook.args(["hook", "--stage", "createRuntime"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let mut hook = hook.spawn().unwrap();
-        hook.stdin
-            .take()
-            .unwrap()
-            .write_all(state.as_bytes())
-            .unwrap();
+        let mut stdin = hook.stdin.take().unwrap();
+        stdin.write_all(state.as_bytes()).unwrap();
         hook
     }
 
