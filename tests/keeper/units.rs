@@ -69,3 +69,29 @@ fn systemd_reads_every_setting_of_our_units_and_counts_them_locked_up() {
         assert!(secured.status.success(), "{said}");
     }
 }
+
+#[test]
+fn whom_containers_need_at_boot_is_there_before_their_engine() {
+    let engines: [(&str, &[&str]); 5] = [
+        (
+            "pipework.socket",
+            &["docker.service", "containerd.service", "crio.service"],
+        ),
+        (
+            "pipework.service",
+            &["docker.service", "containerd.service", "crio.service"],
+        ),
+        ("pipework-docker.socket", &["docker.service"]),
+        ("pipework-docker.service", &["docker.service"]),
+        ("pipework-nri.service", &["kubelet.service"]),
+    ];
+    for (unit, engines) in engines {
+        let text = fs::read_to_string(format!("packaging/systemd/{unit}")).unwrap();
+        let before: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("Before="))
+            .flat_map(str::split_whitespace)
+            .collect();
+        assert_eq!(before, engines, "{unit}");
+    }
+}
