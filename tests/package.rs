@@ -1,5 +1,5 @@
 //! The packages: made in a Debian without runtimes, judged by lintian, and put into
-//! one with podman, upgraded under a lease, removed and purged.
+//! one with podman, upgraded under a lease, removed, by force too, and purged.
 
 // A test fails by panicking.
 #![allow(
@@ -9,13 +9,18 @@
     clippy::indexing_slicing
 )]
 
+#[path = "package/contents.rs"]
+mod contents;
 #[allow(dead_code)]
 #[path = "runtimes/lan.rs"]
 mod lan;
+#[path = "package/scripts.rs"]
+mod scripts;
 mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
 
 use support::skip;
@@ -97,6 +102,27 @@ fn scripts_of_rpm_spare_a_lease(world: &World) {
         .ok();
 }
 
+/// A world with podman and without us, and two releases of the .deb in /opt.
+fn world_of_podman() -> Result<World, Skip> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!(
+        "debs-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let packages = debs(&folder)?;
+    let world = World::enter("trixie")?;
+    world
+        .sh("rm -r /usr/bin/pipework /usr/share/containers/oci")
+        .ok();
+    for (package, to) in packages.iter().zip(["/opt/1.deb", "/opt/2.deb"]) {
+        world.install(package, to);
+    }
+    fs::remove_dir_all(&folder).unwrap();
+    Ok(world)
+}
+
 /// Two releases of the .deb, on this machine.
 fn debs(folder: &Path) -> Result<[PathBuf; 2], Skip> {
     let world = workshop()?;
@@ -125,6 +151,47 @@ fn lintian_has_nothing_to_say() {
     // A static program that can be put anywhere looks to it like a library.
     let said = world.sh("lintian --allow-root --suppress-tags shared-library-lacks-prerequisites --fail-on error,warning /out/*.deb");
     assert!(said.status.success(), "{}{}", said.stdout, said.stderr);
+}
+
+#[test]
+fn a_package_holds_what_the_documentation_lists() {
+    let world = match workshop() {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    make(&world, 1, "deb rpm");
+    // This Debian is without documentation, for it is small.
+    world.sh("dpkg --path-include='*' -i /out/*.deb").ok();
+    contents::assert_is_what_is_told(&world, "dpkg -L pipework");
+    world
+        .sh("dpkg -P pipework && rpm -i --nodeps /out/*.rpm")
+        .ok();
+    contents::assert_is_what_is_told(&world, "rpm -ql pipework");
+}
+
+#[test]
+fn what_an_administrator_has_disabled_stays_so_until_it_is_installed_anew() {
+    let world = match workshop() {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    make(&world, 1, "deb rpm");
+    make(&world, 2, "deb rpm");
+    let deb = scripts::Kind {
+        install: "dpkg -i /out/*-1_*.deb",
+        upgrade: "dpkg -i /out/*-2_*.deb",
+        remove: "dpkg -r pipework",
+    };
+    scripts::enable_what_was_never_disabled(&world, &deb);
+    world
+        .sh("dpkg -P pipework && [ ! -e /var/lib/pipework ]")
+        .ok();
+    let rpm = scripts::Kind {
+        install: "rpm -i --nodeps /out/*-1.*.rpm",
+        upgrade: "rpm -U --nodeps /out/*-2.*.rpm",
+        remove: "rpm -e pipework",
+    };
+    scripts::enable_what_was_never_disabled(&world, &rpm);
 }
 
 #[test]
@@ -161,21 +228,11 @@ fn a_package_of_rpm_comes_and_goes() {
 
 #[test]
 fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("debs-{}", std::process::id()));
-    let packages = debs(&folder);
-    let entered = packages.and_then(|packages| Ok((packages, World::enter("trixie")?)));
-    let ([first, second], world) = match entered {
-        Ok(entered) => entered,
+    let world = match world_of_podman() {
+        Ok(world) => world,
         Err(Skip(reason)) => skip!(reason),
     };
-    world
-        .sh("rm -r /usr/bin/pipework /usr/share/containers/oci")
-        .ok();
     let before = ours(&world);
-    world.install(&first, "/opt/1.deb");
-    world.install(&second, "/opt/2.deb");
-    fs::remove_dir_all(&folder).unwrap();
     world.sh("dpkg -i /opt/1.deb").ok();
     lan::make_bridge(&world);
     lan::import_image(&world);
@@ -225,6 +282,42 @@ fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
         .sh("! grep -q pipework /etc/docker/daemon.json; test -e /etc/pipework/policy.toml")
         .ok();
     world.sh("dpkg -P pipework").ok();
+    assert_eq!(ours(&world), before);
+}
+
+#[test]
+fn by_force_a_package_leaves_its_containers_alone() {
+    let world = match world_of_podman() {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    let before = ours(&world);
+    world.sh("dpkg -i /opt/1.deb").ok();
+    lan::make_bridge(&world);
+    lan::import_image(&world);
+    let run = format!(
+        "run -d --name web --network none {} localhost/bb:1 /bin/look stay",
+        lan::ASK
+    );
+    lan::podman(&world, "crun", &run).ok();
+    assert!(!world.sh("dpkg -r pipework").status.success());
+    world.sh("PIPEWORK_FORCE_REMOVE=1 dpkg -r pipework").ok();
+    assert!(!world.sh("pipework version").status.success());
+    lan::assert_complete(&world.sh("podman exec web /bin/look").ok());
+    // Whoever comes back knows of it, and ends what it had.
+    world.sh("dpkg -i /opt/2.deb").ok();
+    assert!(world.sh("pipework list").ok().contains("web"));
+    world.sh("podman rm -f -t 0 web").ok();
+    lan::assert_nothing_left(&world);
+    // Nor does a list that cannot be read keep it.
+    world
+        .sh("pipework version && rm /usr/bin/pipework && ln -s /bin/false /usr/bin/pipework")
+        .ok();
+    let refused = world.sh("dpkg -r pipework");
+    assert!(!refused.status.success());
+    let said = &refused.stderr;
+    assert!(said.contains("its containers are not known"), "{said}");
+    world.sh("PIPEWORK_FORCE_REMOVE=1 dpkg -P pipework").ok();
     assert_eq!(ours(&world), before);
 }
 
