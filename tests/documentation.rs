@@ -11,6 +11,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "support/config_map.rs"]
+mod config_map;
 #[path = "documentation/hints.rs"]
 mod hints;
 #[path = "documentation/notes.rs"]
@@ -27,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
+use config_map::in_config_map;
 use pipework::policy::Policy;
 use pipework::request::keys::{self, Engine};
 use serde_json::Value;
@@ -336,18 +339,6 @@ fn every_test_is_there(manual: &str, least: usize) {
     for name in named {
         assert!(known.iter().any(|known| known == name), "{name}");
     }
-}
-
-/// What a key of the ConfigMap holds, its indentation taken off.
-fn in_config_map(key: &str) -> String {
-    let manifest = read("packaging/kubernetes/configmap.yaml");
-    let (_, after) = manifest.split_once(&format!("  {key}: |\n")).unwrap();
-    let lines = after
-        .lines()
-        .take_while(|line| line.is_empty() || line.starts_with("    "));
-    lines
-        .map(|line| format!("{}\n", line.trim_start_matches("    ")))
-        .collect()
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::cri::{Mount, Namespaces, OfNode};
 use crate::node::{Node, within};
+use crate::support::config_map::in_config_map;
 use crate::support::skip;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -78,18 +79,6 @@ fn daemon(config: &str) -> OfNode {
     of
 }
 
-/// What a key of the ConfigMap holds.
-fn config(key: &str) -> String {
-    let map = read("configmap.yaml");
-    let (_, after) = map.split_once(&format!("  {key}: |\n")).unwrap();
-    let lines = after
-        .lines()
-        .take_while(|line| line.is_empty() || line.starts_with("    "));
-    lines
-        .map(|line| format!("{}\n", line.trim_start()))
-        .collect()
-}
-
 pub fn the_daemon_set_and_the_example_put_a_pod_on_the_lan(node: &Node) {
     if node.sh("ldd /usr/bin/pipework").status.success() {
         skip!("the program under test is not static");
@@ -113,8 +102,11 @@ pub fn the_daemon_set_and_the_example_put_a_pod_on_the_lan(node: &Node) {
          echo 0123456789abcdef0123456789abcdef >/etc/machine-id && rm -r /etc/pipework",
     )
     .ok();
-    node.write("/tmp/config/policy.toml", &config("policy.toml"));
-    node.write("/tmp/config/networks.d/lan.toml", &config("lan.toml"));
+    node.write("/tmp/config/policy.toml", &in_config_map("policy.toml"));
+    node.write(
+        "/tmp/config/networks.d/lan.toml",
+        &in_config_map("lan.toml"),
+    );
     let mut host = node.pod("pipework", &[]);
     let security = host.linux.as_mut().unwrap().security.as_mut().unwrap();
     security.namespaces = Some(Namespaces { network: 2, pid: 2 });

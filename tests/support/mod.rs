@@ -12,6 +12,7 @@
 )]
 
 pub mod bundle;
+pub mod config_map;
 pub mod daemon;
 pub mod dhcp6_server;
 pub mod dhcp_daemons;
