@@ -12,6 +12,8 @@ enum Deed {
     Pass(u32),
     /// The server answers the last message.
     Answer(Answer),
+    /// An answer to the last message of the exchange before.
+    Late(Answer),
     DadFailed,
     LinkUp,
     Release,
@@ -63,6 +65,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => (0_u32..4_000_000).prop_map(Deed::Pass),
         4 => (0_u32..3000).prop_map(Deed::Pass),
         16 => answers().prop_map(Deed::Answer),
+        3 => answers().prop_map(Deed::Late),
         1 => Just(Deed::DadFailed),
         1 => Just(Deed::LinkUp),
         1 => prop_oneof![20 => Just(Deed::Pass(1)), 1 => Just(Deed::Release)],
@@ -74,6 +77,8 @@ struct World {
     machine: Machine,
     now: Now,
     last: Option<Message>,
+    /// The last message of the exchange before.
+    former: Option<Message>,
     /// The address in use, and until when.
     address: Option<(Ipv6Addr, Option<Now>)>,
     /// When messages went out that no event from outside brought on.
@@ -90,7 +95,10 @@ impl World {
                     if by_timer {
                         self.by_itself.push(self.now);
                     }
-                    self.last = Some(message);
+                    let xid = message.xid;
+                    let last = self.last.replace(message);
+                    let is_over = |last: &Message| last.xid != xid;
+                    self.former = last.filter(is_over).or(self.former.take());
                 }
                 Action::Apply(lease) => {
                     if let Some((before, _)) = self.address {
@@ -134,36 +142,62 @@ impl World {
     }
 
     fn answer(&mut self, said: &Answer) {
-        let Some(last) = self.last.clone() else {
-            return;
-        };
-        let kind = match said.is_advertise {
-            true => MessageType::Advertise,
-            false => MessageType::Reply,
-        };
-        let server = if said.is_right { SERVER } else { OTHER };
-        let mut message = answer(&last, kind, server);
-        let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, said.host);
-        let options = &mut message.options;
-        match said.status {
-            Some((true, status)) => options.push(code::STATUS_CODE, status.to_be_bytes()),
-            Some((false, status)) => options.push(code::IA_NA, refusing(status)),
-            None => options.push(code::IA_NA, ia(address, said.times)),
-        }
-        if let Some(preference) = said.preference {
-            options.push(code::PREFERENCE, [preference]);
-        }
-        if said.commits {
-            options.push(code::RAPID_COMMIT, []);
-        }
+        let Some(last) = &self.last else { return };
+        let message = answer_of(last, said);
         let actions = self.machine.on(&Event::Received(&message), self.now);
         self.act(actions, false);
+    }
+
+    /// One exchange at a time: what belongs to another does nothing, whatever it
+    /// says and whoever says it.
+    fn late(&mut self, said: &Answer) {
+        let Some(former) = &self.former else { return };
+        let message = answer_of(former, said);
+        let exchange = self.machine.state().exchange();
+        if exchange.is_some_and(|exchange| exchange.xid == message.xid) {
+            return;
+        }
+        let before = (
+            self.machine.state().clone(),
+            self.machine.progress().clone(),
+        );
+        let actions = self.machine.on(&Event::Received(&message), self.now);
+        assert!(actions.is_empty(), "{actions:?}");
+        let after = (
+            self.machine.state().clone(),
+            self.machine.progress().clone(),
+        );
+        assert_eq!(after, before);
     }
 
     fn tell(&mut self, event: &Event<'_>) {
         let actions = self.machine.on(event, self.now);
         self.act(actions, false);
     }
+}
+
+/// What a server makes of a message.
+fn answer_of(to: &Message, said: &Answer) -> Message {
+    let kind = match said.is_advertise {
+        true => MessageType::Advertise,
+        false => MessageType::Reply,
+    };
+    let server = if said.is_right { SERVER } else { OTHER };
+    let mut message = answer(to, kind, server);
+    let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, said.host);
+    let options = &mut message.options;
+    match said.status {
+        Some((true, status)) => options.push(code::STATUS_CODE, status.to_be_bytes()),
+        Some((false, status)) => options.push(code::IA_NA, refusing(status)),
+        None => options.push(code::IA_NA, ia(address, said.times)),
+    }
+    if let Some(preference) = said.preference {
+        options.push(code::PREFERENCE, [preference]);
+    }
+    if said.commits {
+        options.push(code::RAPID_COMMIT, []);
+    }
+    message
 }
 
 proptest! {
@@ -181,6 +215,7 @@ proptest! {
             machine: Machine::new(config, remembered, seed),
             now: secs(1),
             last: None,
+            former: None,
             address: None,
             by_itself: Vec::new(),
         };
@@ -192,6 +227,7 @@ proptest! {
                     world.pass(until);
                 }
                 Deed::Answer(said) => world.answer(&said),
+                Deed::Late(said) => world.late(&said),
                 Deed::DadFailed => world.tell(&Event::DadFailed),
                 Deed::LinkUp => world.tell(&Event::LinkUp),
                 Deed::Release => world.tell(&Event::Release),
