@@ -297,8 +297,19 @@ mod tests {
     fn a_lease_for_ever_has_no_times_and_one_of_nothing_has_some() {
         let forever = ack(&[(code::LEASE_TIME, &[0xff; 4])]);
         assert_eq!(Lease::of(&forever).unwrap().times, None);
-        let nothing = ack(&[(code::LEASE_TIME, &[0, 0, 0, 1])]);
+        let nothing = ack(&[(code::LEASE_TIME, &[0, 0, 0, 0])]);
         assert_eq!(Lease::of(&nothing).unwrap().times.unwrap().lease, 10);
+    }
+
+    #[test]
+    fn a_lease_below_ten_seconds_is_used_as_one_of_ten() {
+        for (given, used) in [(1, 10), (9, 10), (10, 10), (11, 11)] {
+            let ack = ack(&[(code::LEASE_TIME, &u32::to_be_bytes(given))]);
+            let times = Lease::of(&ack).unwrap().times.unwrap();
+            assert_eq!((times.renewal, times.lease), (5, used), "{given}");
+        }
+        // What the server says of renewals counts all the same.
+        assert_eq!(times_of(4, 1, 3), (1, 3));
     }
 
     #[test]

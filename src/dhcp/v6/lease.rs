@@ -273,6 +273,16 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_lease_below_ten_seconds_is_used_as_one_of_ten() {
+        for (given, used) in [(1, 10), (9, 10), (10, 10), (11, 11)] {
+            let lease = Lease::of(&reply(&ia(0, 0, given, given)), 1).unwrap();
+            assert_eq!(lease.times.valid, used, "{given}");
+            assert_eq!(lease.times.preferred, given);
+            assert_eq!((lease.times.renewal, lease.times.rebinding), (5, 8));
+        }
+    }
+
+    #[test]
     fn an_association_whose_times_contradict_each_other_is_none() {
         let lease = Lease::of(&reply(&ia(300, 200, 1000, 2000)), 1);
         assert_eq!(lease, Err(Unusable::NoAssociation));
