@@ -24,6 +24,8 @@ mod ends;
 mod links;
 #[path = "dhcp/lives.rs"]
 mod lives;
+#[path = "dhcp/lost_servers.rs"]
+mod lost_servers;
 #[path = "dhcp/options.rs"]
 mod options;
 #[path = "dhcp/oracle.rs"]

@@ -26,6 +26,8 @@ mod ends;
 mod killed;
 #[path = "keeper/life.rs"]
 mod life;
+#[path = "keeper/moved.rs"]
+mod moved;
 #[path = "keeper/names.rs"]
 mod names;
 #[path = "keeper/older.rs"]

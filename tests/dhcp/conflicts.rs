@@ -1,11 +1,14 @@
 //! Addresses that another host has already.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::MessageType;
 
 use crate::plain::{addresses, alone};
+use crate::servers::{RANGE, local, server};
+use crate::support::dhcp_daemons::Kind;
 use crate::support::dhcp_server::{GIVEN, Scripted, ordinary};
 use crate::support::lab::{ip, lab};
 
@@ -59,6 +62,38 @@ fn after_a_conflict_another_address_is_taken() {
         // RFC 2131 §3.1, 5: ten seconds at least.
         assert!(begin.elapsed() >= Duration::from_secs(10));
         assert_eq!(addresses(lab, &container)[0]["local"], "10.0.0.51");
+    });
+}
+
+#[test]
+fn an_address_that_was_taken_meanwhile_is_declined_to_dnsmasq_which_gives_another() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        // It looks for other hosts by itself, unless it is told not to.
+        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &[RANGE, "--no-ping"]));
+        let mut container = lab.container("web");
+        lab.attach(&container, &alone(&[])).ok();
+        let former = local(lab, &container);
+        container.kill();
+        lab.poststop("web").ok();
+        let other = lab.nic("up1");
+        ip("link set up1 master br0");
+        lab.inside(&other, || ip(&format!("addr add {former}/24 dev wire")));
+        let container = lab.container("web");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=dhcp",
+            "pipework.dhcp.keep=false",
+        ];
+        // By INIT-REBOOT, which dnsmasq grants: it knows of nobody else.
+        lab.attach(&container, &asked).ok();
+        let log = fs::read_to_string("/run/dnsmasq.log").unwrap();
+        assert!(
+            log.contains(&format!("DHCPDECLINE(wire) {former} ")),
+            "{log}"
+        );
+        let next = local(lab, &container);
+        assert!(next.starts_with("10.0.0.1") && next != former, "{next}");
     });
 }
 

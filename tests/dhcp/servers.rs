@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::plain::{ALONE, addresses, alone, routes};
 use crate::support::daemon::Daemon;
-use crate::support::dhcp_daemons::{Kind, LEASES};
+use crate::support::dhcp_daemons::{Kind, LEASES, Server};
 use crate::support::dhcp_server::{Scripted, ordinary};
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
 
@@ -119,12 +119,22 @@ fn an_address_of_another_network_is_given_up_before_udhcpd() {
     refuses_a_foreign_address(Kind::Udhcpd);
 }
 
-#[test]
-fn a_pool_without_a_free_address_is_told_as_no_offer() {
-    lab!(|lab| {
+/// Starts dnsmasq or Kea with these addresses of 10.0.0.0/24.
+fn with_pool(kind: Kind, lab: &Lab, machine: &Container, pool: [u8; 2]) -> Option<Server> {
+    let [first, last] = pool.map(|host| format!("10.0.0.{host}"));
+    if kind == Kind::Kea {
+        let pool = format!("{first} - {last}");
+        let change = |text: &str| text.replace("10.0.0.100 - 10.0.0.110", &pool);
+        return kind.start_changed(lab, machine, change);
+    }
+    let range = format!("--dhcp-range={first},{last},10m");
+    kind.start(lab, machine, &[&range, "--no-ping"])
+}
+
+fn has_a_pool_without_a_free_address(kind: Kind) {
+    lab!(move |lab| {
         let machine = lab.lan("br0");
-        let options = ["--dhcp-range=10.0.0.100,10.0.0.100,10m", "--no-ping"];
-        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
+        let _server = server!(with_pool(kind, lab, &machine, [100, 100]));
         let first = lab.container("first");
         lab.attach(&first, &ALONE).ok();
         let second = lab.container("second");
@@ -134,6 +144,16 @@ fn a_pool_without_a_free_address_is_told_as_no_offer() {
         assert!(text.contains("no DHCP server offered eth1"), "{text}");
         assert!(text.contains("free addresses"), "{text}");
     });
+}
+
+#[test]
+fn a_pool_without_a_free_address_is_told_as_no_offer() {
+    has_a_pool_without_a_free_address(Kind::Dnsmasq);
+}
+
+#[test]
+fn a_pool_of_kea_without_a_free_address_is_told_as_no_offer() {
+    has_a_pool_without_a_free_address(Kind::Kea);
 }
 
 #[test]
@@ -270,12 +290,10 @@ fn start(lab: &Lab, container: &Container, asked: &[&str]) -> Child {
     child
 }
 
-#[test]
-fn a_hundred_starts_at_once_all_end_in_an_address_of_their_own() {
-    lab!(|lab| {
+fn gives_a_hundred_at_once(kind: Kind) {
+    lab!(move |lab| {
         let machine = lab.lan("br0");
-        let options = ["--dhcp-range=10.0.0.50,10.0.0.250,10m", "--no-ping"];
-        let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
+        let _server = server!(with_pool(kind, lab, &machine, [50, 250]));
         let containers: Vec<Container> = (0..100).map(|_| lab.any_container()).collect();
         let hooks: Vec<Child> = containers.iter().map(|c| start(lab, c, &ALONE)).collect();
         for hook in hooks {
@@ -288,6 +306,16 @@ fn a_hundred_starts_at_once_all_end_in_an_address_of_their_own() {
         found.dedup();
         assert_eq!(found.len(), 100);
     });
+}
+
+#[test]
+fn a_hundred_starts_at_once_all_end_in_an_address_of_their_own() {
+    gives_a_hundred_at_once(Kind::Dnsmasq);
+}
+
+#[test]
+fn a_hundred_starts_at_once_all_end_in_an_address_of_kea() {
+    gives_a_hundred_at_once(Kind::Kea);
 }
 
 #[track_caller]

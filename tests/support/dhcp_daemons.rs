@@ -146,6 +146,7 @@ fn launch(lab: &Lab, machine: &Container, name: &str, words: &[String]) -> Optio
             .args(words)
             .env("KEA_PIDFILE_DIR", "/run")
             .env("KEA_LOCKFILE_DIR", "none")
+            .env("KEA_DHCP_DATA_DIR", "/run")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
