@@ -137,7 +137,7 @@ async fn forget_left_out(
             .release_mac(attachment.uplink_ifindex, attachment.mac, &record.key)?;
         for reference in &attachment.references {
             if !record.references().any(|other| other == reference) {
-                collector.store.unlead(reference, &record.key)?;
+                collector.store.unlead_bundle(reference, &record.key)?;
             }
         }
     }

@@ -111,21 +111,31 @@ async fn are_there(indices: &[u32], guest: &Rtnl) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Ends what the pod `id` refers to, whatever else runs in its namespace: its
-/// runtime has ended it, and a process that it forgot shall hold no address.
+/// Ends what the pod `id` refers to, whatever else runs in its namespace and whoever
+/// gave it: its runtime has ended it, and a process that it forgot shall hold no
+/// address.
 pub async fn release(id: &str, collector: &Collector<'_>) -> Result<(), CollectError> {
     let store = collector.store;
-    let Some(key) = store.namespace_of(id, POD_BUNDLE)? else {
+    let Some(key) = store.namespace_of_pod(id, POD_BUNDLE)? else {
         return Ok(());
     };
     let _namespace = store.lock_namespace(&key, collector.deadline)?;
     let ended = store.read(&key)?.complete;
-    if let Some(mut record) = ended.clone()
-        && let Some(mine) = reference_of(&record, id, POD_BUNDLE)
-    {
-        record.drop_references(id, POD_BUNDLE);
-        store.rewrite(&record)?;
-        store.unlead(&mine, &key)?;
+    if let Some(mut record) = ended.clone() {
+        let mine: Vec<Reference> = record
+            .references()
+            .filter(|r| r.id == id)
+            .cloned()
+            .collect();
+        for reference in &mine {
+            record.drop_references(id, &reference.bundle);
+        }
+        if !mine.is_empty() {
+            store.rewrite(&record)?;
+        }
+        for reference in &mine {
+            store.unlead(reference, &key)?;
+        }
     }
     let fate = collector.end_locked(&key).await?;
     if let (Fate::Ended, Some(record)) = (fate, ended) {

@@ -20,8 +20,20 @@ impl Store {
         self.point(&path, key)
     }
 
-    /// Ends that, unless the container is in another namespace by now.
+    /// Leads from the id alone as well: who plugs something into a pod names its
+    /// bundle, which the pod's runtime does not tell of when it stops that.
+    pub fn lead_by_id(&self, id: &str, key: &NamespaceKey) -> Result<(), RecordError> {
+        self.point(&self.sharded("containers", &hash(&["id", id])), key)
+    }
+
+    /// Ends what leads from a container, unless it is in another namespace by now.
     pub fn unlead(&self, of: &Reference, key: &NamespaceKey) -> Result<(), RecordError> {
+        self.unlead_bundle(of, key)?;
+        self.unpoint(&self.sharded("containers", &hash(&["id", &of.id])), key)
+    }
+
+    /// The same where the id may have something else in there.
+    pub fn unlead_bundle(&self, of: &Reference, key: &NamespaceKey) -> Result<(), RecordError> {
         let path = self.sharded("containers", &hash(&["container", &of.id, &of.bundle]));
         self.unpoint(&path, key)
     }
@@ -34,6 +46,19 @@ impl Store {
     ) -> Result<Option<NamespaceKey>, RecordError> {
         let path = self.sharded("containers", &hash(&["container", id, bundle]));
         read_pointer(&path)
+    }
+
+    /// The namespace of the pod `id`: it was attached there, in `bundle`, or a person
+    /// has plugged something in.
+    pub fn namespace_of_pod(
+        &self,
+        id: &str,
+        bundle: &str,
+    ) -> Result<Option<NamespaceKey>, RecordError> {
+        match self.namespace_of(id, bundle)? {
+            Some(key) => Ok(Some(key)),
+            None => read_pointer(&self.sharded("containers", &hash(&["id", id]))),
+        }
     }
 
     /// Claims a stable MAC on an uplink; the namespace that has it, if another.

@@ -267,7 +267,7 @@ impl Store {
                 all.any(|stays| stays.id == gone.id && stays.bundle == gone.bundle)
             };
             for reference in attachment.references.iter().filter(|r| !stays(r)) {
-                self.unlead(reference, &begun.key)?;
+                self.unlead_bundle(reference, &begun.key)?;
             }
             let before = before.as_ref();
             if before.is_none_or(|r| r.attachment(attachment.ifindex).is_none()) {

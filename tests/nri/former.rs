@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::mock::{CONTAINERD, POLICY, Runtime, has, pod, ports, records, said};
 use crate::node::within;
+use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, hook, ip_json, lab};
 
 const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
@@ -99,6 +100,35 @@ fn what_a_person_plugged_in_is_not_taken_for_what_the_pod_asks_for() {
 }
 
 #[test]
+fn what_a_person_plugged_into_a_pod_ends_when_the_runtime_stops_that() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let (web, plain) = (lab.container("web"), lab.container("plain"));
+        let (asks, nothing) = (pod(&web, &ASK), pod(&plain, &[]));
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        runtime.run(&asks).unwrap();
+        runtime.run(&nothing).unwrap();
+        // What pods may have says nothing of people.
+        fs::remove_file("/etc/pipework/policy.toml").unwrap();
+        for (of, ip) in [(&web, "10.0.0.7/24"), (&plain, "10.0.0.8/24")] {
+            as_task(of);
+            attach(of, &format!("bridge=br0 ifname=eth5 ip={ip}"));
+            assert!(has(lab, of, "eth5"));
+        }
+        assert_eq!((ports(), records()), (3, 2));
+        // Their processes are there still, as those that a runtime has forgotten.
+        runtime.stop(&nothing);
+        within("the one without annotations has ended", SOON, || {
+            (ports(), records()) == (2, 1)
+        });
+        assert!(has(lab, &web, "net1") && has(lab, &web, "eth5"));
+        runtime.stop(&asks);
+        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
+        assert!(Records::take().of("containers").is_empty());
+    });
+}
+
+#[test]
 fn an_attached_pod_whose_network_was_deleted_goes_on_under_the_next_plugin() {
     lab!(|lab| {
         lab.bridge("br0");
@@ -134,8 +164,6 @@ fn an_attached_pod_whose_network_was_deleted_goes_on_under_the_next_plugin() {
         new.end();
         runtime.stop(&asks);
         runtime.stop(&fresh);
-        // What only a person gave it is found by who sweeps.
-        lab.gc().ok();
         within("nothing is left", SOON, || (ports(), records()) == (0, 0));
     });
 }

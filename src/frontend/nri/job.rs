@@ -277,7 +277,7 @@ pub fn tell_once(pod: &str, error: &Error, last: Option<String>) -> String {
 /// may.
 pub fn has_something(id: &str) -> bool {
     let key =
-        Store::open(Path::new(DIRECTORY)).and_then(|store| store.namespace_of(id, POD_BUNDLE));
+        Store::open(Path::new(DIRECTORY)).and_then(|store| store.namespace_of_pod(id, POD_BUNDLE));
     !matches!(key, Ok(None))
 }
 
