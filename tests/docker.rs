@@ -20,8 +20,12 @@ mod lan;
 mod life;
 #[path = "docker/networks.rs"]
 mod networks;
+#[path = "docker/readme.rs"]
+mod readme;
 #[path = "docker/refusals.rs"]
 mod refusals;
+#[path = "docker/server.rs"]
+mod server;
 mod support;
 
 use engine::Docker;
@@ -39,9 +43,11 @@ fn on(suite: &str, case: fn(&Docker)) {
 
 on_every_suite! {
     compose:
-        services_have_their_addresses_over_restarts_and_leave_nothing;
+        services_have_their_addresses_over_restarts_and_leave_nothing
+        the_container_and_the_service_of_the_readme_are_on_the_lan;
     life:
         a_container_has_the_same_interface_after_restarts_of_every_kind
+        a_container_has_the_same_lease_after_a_restart_and_under_its_name_again
         a_container_lives_on_while_the_daemon_is_killed
         commands_on_a_container_reach_the_real_runtime
         run_without_an_engine_gets_our_hooks_and_keeps_the_rest;

@@ -23,6 +23,10 @@ mod leases;
 mod life;
 #[path = "docker_network/plugin.rs"]
 mod plugin;
+#[path = "docker/readme.rs"]
+mod readme;
+#[path = "docker/server.rs"]
+mod server;
 #[path = "docker_network/static_pool.rs"]
 mod static_pool;
 mod support;
@@ -49,6 +53,7 @@ on_every_suite! {
         services_are_on_the_lan_over_up_restart_scale_and_down;
     leases:
         a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again
+        a_macvlan_of_a_card_has_the_lease_of_its_mac
         a_lease_of_both_families_is_shown_kept_the_same_again_and_given_back
         without_a_server_or_a_keeper_docker_says_so
         a_named_network_gives_an_address_of_its_pool;
@@ -60,6 +65,7 @@ on_every_suite! {
         fifty_that_come_and_go_leave_nothing_and_twenty_start_at_once;
     static_pool:
         a_container_is_on_the_bridge_with_an_address_of_the_subnet
+        the_network_of_the_readme_is_made_and_used
         an_address_a_mac_routes_and_a_name_are_as_asked
         ipv6_internal_and_several_networks_come_and_go
         a_macvlan_of_a_card_and_a_port_with_options_work_alike

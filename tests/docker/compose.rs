@@ -2,6 +2,7 @@
 
 use crate::engine::Docker;
 use crate::lan::{assert_complete_with, assert_nothing_left, host_links};
+use crate::readme::block;
 
 const FILE: &str = r#"services:
   web:
@@ -51,5 +52,20 @@ pub fn services_have_their_addresses_over_restarts_and_leave_nothing(docker: &Do
     assert_nothing_left(docker);
     compose("up -d");
     assert_eq!(assert_complete_with(&look("web"), "10.0.0.5"), web);
+    compose("down -t 1");
+}
+
+pub fn the_container_and_the_service_of_the_readme_are_on_the_lan(docker: &Docker) {
+    let heading = "Docker and Compose, by a runtime";
+    let seen = docker.sh(&block(heading, "sh")).ok();
+    assert_complete_with(&seen, "10.0.0.20");
+    docker.write("/srv/lan/compose.yaml", &block(heading, "yaml"));
+    let compose = |line: &str| {
+        let line = format!("cd /srv/lan && docker compose {line}");
+        docker.sh(&line).ok()
+    };
+    compose("up -d");
+    let seen = compose("exec -T web /bin/look");
+    assert_complete_with(&seen, "10.0.0.20");
     compose("down -t 1");
 }

@@ -66,6 +66,16 @@ impl Docker {
         .ok();
     }
 
+    /// Starts a program that runs until the end of the world; what it says is kept.
+    pub fn run_in_background(&self, name: &str, line: &str) {
+        drop(self.spawn(&["sh", "-c", &format!("exec {line} >>/tmp/{name}.log 2>&1")]));
+    }
+
+    /// What such a program has said.
+    pub fn said(&self, name: &str) -> String {
+        self.sh(&format!("cat /tmp/{name}.log")).stdout
+    }
+
     /// Runs `docker` with a line of arguments.
     pub fn docker(&self, line: &str) -> Output {
         self.sh(&format!("docker {line}"))

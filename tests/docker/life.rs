@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::engine::{ASK, Docker};
-use crate::lan::{assert_complete, assert_nothing_left, eventually, host_links};
+use crate::lan::{
+    assert_complete, assert_complete_with, assert_nothing_left, eventually, host_links,
+};
+use crate::server::{leases, serve_a_card};
 use crate::support::world::World;
 
 fn pid_of(docker: &Docker) -> String {
@@ -35,6 +38,42 @@ pub fn a_container_has_the_same_interface_after_restarts_of_every_kind(docker: &
     // Another container of that name is the same host on the network.
     docker.docker(&run).ok();
     assert_eq!(assert_complete(&docker.look("web")), mac);
+    docker.docker("rm -f web").ok();
+}
+
+pub fn a_container_has_the_same_lease_after_a_restart_and_under_its_name_again(docker: &Docker) {
+    serve_a_card(docker);
+    let run = "run -d --name web --runtime pipework --network none \
+               --annotation pipework.parent=up0 --annotation pipework.ip=dhcp bb /bin/look stay";
+    let address = || {
+        let leases = leases(docker);
+        assert_eq!(leases.len(), 1, "{leases:?}");
+        leases[0]["dhcp4"]["address"].as_str().unwrap().to_owned()
+    };
+    docker.docker(run).ok();
+    let leased = address();
+    let (address_alone, _) = leased.split_once('/').unwrap();
+    let mac = assert_complete_with(&docker.look("web"), address_alone);
+    docker
+        .sh(&format!(
+            "ip netns exec server ping -c 1 -W 5 {address_alone}"
+        ))
+        .ok();
+    docker.docker("restart -t 1 web").ok();
+    assert_eq!(
+        assert_complete_with(&docker.look("web"), address_alone),
+        mac
+    );
+    assert_eq!(address(), leased);
+    docker.docker("rm -f web").ok();
+    assert_nothing_left(docker);
+    let is_forgotten = eventually(|| leases(docker).is_empty());
+    assert!(is_forgotten, "{:?}", leases(docker));
+    docker.docker(run).ok();
+    assert_eq!(
+        assert_complete_with(&docker.look("web"), address_alone),
+        mac
+    );
     docker.docker("rm -f web").ok();
 }
 

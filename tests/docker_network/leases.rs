@@ -1,38 +1,9 @@
 //! Addresses that servers and pools of ours give: Docker asks nobody.
 
-use serde_json::Value;
-
 use crate::lan::eventually;
 use crate::plugin::Lan;
-
-/// A host of its own on the LAN: what is said to the host itself is not heard there.
-const SERVER: &str = "ip netns add server; ip link add far0 type veth peer name lan0 netns server; \
-    ip link set far0 master br0 up; ip -n server addr add 10.0.0.2/24 dev lan0; \
-    ip -n server link set lan0 up";
-const DNSMASQ: &str = "ip netns exec server dnsmasq --no-daemon --conf-file=/dev/null --user=root \
-    --port=0 --interface=lan0 --bind-interfaces --dhcp-authoritative --log-dhcp \
-    --dhcp-leasefile=/tmp/dnsmasq.leases --dhcp-option=3,10.0.0.1 \
-    --dhcp-range=10.0.0.100,10.0.0.110,1h";
-
-fn serve(lan: &Lan) {
-    lan.sh(SERVER).ok();
-    serve_by(lan, DNSMASQ);
-}
-
-fn serve_by(lan: &Lan, server: &str) {
-    lan.run_in_background("dnsmasq", server);
-    lan.run_in_background("daemon", "pipework daemon");
-    assert!(eventually(|| lan
-        .sh("test -S /run/pipework/daemon.sock")
-        .status
-        .success()));
-}
-
-fn leases(lan: &Lan) -> Vec<Value> {
-    let all = lan.sh("pipework leases --json").ok();
-    let all: Value = serde_json::from_str(&all).unwrap();
-    all.as_array().cloned().unwrap_or_else(|| vec![all])
-}
+use crate::readme::block;
+use crate::server::{DNSMASQ, SERVER, leases, serve, serve_a_card, serve_by};
 
 pub fn a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again(lan: &Lan) {
     serve(lan);
@@ -90,6 +61,42 @@ pub fn a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again(lan: &La
         "{}",
         lan.said("dnsmasq")
     );
+    lan.assert_no_endpoint();
+    assert!(eventually(|| leases(lan).is_empty()), "{:?}", leases(lan));
+    lan.docker("network rm home").ok();
+}
+
+/// As the README has it.
+pub fn a_macvlan_of_a_card_has_the_lease_of_its_mac(lan: &Lan) {
+    serve_a_card(lan);
+    let address = lan
+        .sh(&block("Docker and the LAN's DHCP server", "sh"))
+        .ok()
+        .lines()
+        .last()
+        .unwrap()
+        .to_owned();
+    assert!(address.starts_with("10.0.0.1"), "{address}");
+    let seen = lan.look("web");
+    for line in [
+        "link eth0 up running 02:00:00:00:01:50 mtu 1500".to_owned(),
+        format!("addr eth0 {address}/24"),
+        "route default via 10.0.0.1 dev eth0".to_owned(),
+    ] {
+        assert!(
+            seen.lines().any(|seen| seen.starts_with(&line)),
+            "{line}:\n{seen}"
+        );
+    }
+    let inside = "nsenter -n -t $(docker inspect -f '{{.State.Pid}}' web)";
+    let kind = lan.sh(&format!("{inside} ip -d link show eth0")).ok();
+    assert!(kind.contains("macvlan mode"), "{kind}");
+    lan.sh(&format!("ip netns exec server ping -c 1 -W 5 {address}"))
+        .ok();
+    assert_eq!(leases(lan).len(), 1);
+    lan.docker("restart -t 1 web").ok();
+    assert_eq!(lan.inspect("web", "home")["IPAddress"], address.as_str());
+    lan.docker("rm -f web").ok();
     lan.assert_no_endpoint();
     assert!(eventually(|| leases(lan).is_empty()), "{:?}", leases(lan));
     lan.docker("network rm home").ok();

@@ -45,16 +45,6 @@ impl Lan {
         assert!(listens, "{}", self.sh("cat /tmp/plugin.log").stdout);
     }
 
-    /// Starts a program that runs until the end of the world; what it says is kept.
-    pub fn run_in_background(&self, name: &str, line: &str) {
-        drop(self.spawn(&["sh", "-c", &format!("exec {line} >>/tmp/{name}.log 2>&1")]));
-    }
-
-    /// What such a program has said.
-    pub fn said(&self, name: &str) -> String {
-        self.sh(&format!("cat /tmp/{name}.log")).stdout
-    }
-
     /// What the plugin has said.
     pub fn plugin_log(&self) -> String {
         self.said("plugin")

@@ -2,6 +2,7 @@
 
 use crate::lan::eventually;
 use crate::plugin::{Lan, ON_BR0};
+use crate::readme::block;
 
 pub fn a_container_is_on_the_bridge_with_an_address_of_the_subnet(lan: &Lan) {
     lan.docker(&format!("network create {ON_BR0} -o mtu=1400 lan"))
@@ -36,6 +37,25 @@ pub fn a_container_is_on_the_bridge_with_an_address_of_the_subnet(lan: &Lan) {
     let pid = lan.docker("inspect -f {{.State.Pid}} web").ok();
     lan.sh(&format!("kill -9 {pid}")).ok();
     assert!(eventually(|| lan.kept("endpoints").is_empty()));
+    lan.docker("rm -f web").ok();
+    lan.docker("network rm lan").ok();
+}
+
+pub fn the_network_of_the_readme_is_made_and_used(lan: &Lan) {
+    let lines = block("Docker and Compose, by a network", "sh");
+    let lines = lines.replace("docker run ", "docker run -d --name web ");
+    lan.sh(&lines).ok();
+    let seen = lan.look("web");
+    for line in [
+        "addr eth0 10.0.0.20/24",
+        "route default via 10.0.0.1 dev eth0",
+    ] {
+        assert!(
+            seen.lines().any(|seen| seen.starts_with(line)),
+            "{line}:\n{seen}"
+        );
+    }
+    lan.sh("ping -c 1 -W 5 10.0.0.20").ok();
     lan.docker("rm -f web").ok();
     lan.docker("network rm lan").ok();
 }
