@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use crate::bridge_vlan::{filtering_bridge, needs_vlan_filtering, ours, vlans};
 use crate::docker_plugin::{Plugin, asked, name_namespaces, names, prepare};
 use crate::ipvlan::needs_ipvlan;
+use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::Snapshot;
 use crate::support::lab::{ip, ip_json, lab};
 use crate::support::vm::vm;
+use crate::vlan::{needs_8021q, vlans_of};
 
 /// A network with these options and 10.66.0.0/24, whose gateway is the first address.
 #[track_caller]
@@ -122,6 +124,36 @@ fn a_port_of_a_bridge_is_in_the_vlan_of_its_network_and_in_no_other() {
         joined(&json!({ "vlan": "200" }));
         assert_eq!(vlans(&port()), ["200 PVID Egress Untagged"]);
         end_network();
+        before.assert_equal(&lab.snapshot(), "after the last of them");
+    });
+}
+
+#[test]
+fn a_macvlan_is_on_the_vlan_device_of_its_card_which_ends_with_it() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let container = lab.container("web");
+        name_namespaces(&container);
+        let before = lab.snapshot();
+        let _plugin = Plugin::start();
+        network(&json!({ "parent": "up0", "vlan": "100" }));
+        // What the network says, and one container elsewhere.
+        for (options, device) in [
+            (json!({}), "up0.100"),
+            (json!({ "vlan": "200" }), "up0.200"),
+        ] {
+            let link = link_of(&joined(&options));
+            assert_eq!(vlans_of("up0"), [device]);
+            let child = &ip_json(&format!("-d link show {link}"))[0];
+            assert_eq!(child["link"], device);
+            assert_eq!(child["linkinfo"]["info_kind"], "macvlan");
+            there_and_back(&link, || assert_eq!(vlans_of("up0"), [device]));
+            end();
+            assert_eq!(vlans_of("up0"), [""; 0]);
+        }
+        asked("NetworkDriver.DeleteNetwork", &json!({ "NetworkID": "n1" }));
         before.assert_equal(&lab.snapshot(), "after the last of them");
     });
 }
