@@ -209,10 +209,11 @@ impl Collector<'_> {
         undos.extend(applying.undo.iter().skip(kept).cloned());
         // One that somebody is at right now is left to `reap_bridge`.
         let _bridges = keep_others_away(&mut undos, self.store, Duration::ZERO);
-        let (undone, left) = take_back(&undos, sides).await;
+        let half_made = true;
+        let (undone, left) = take_back(&undos, Sides { half_made, ..sides }).await;
         self.forget_bridges(&undone).await?;
         no_left(left)?;
-        self.lower_parents_of_the_dead(&undos, &made).await;
+        self.lower_parents(&undos, &made).await;
         Ok(self.store.abandon(applying)?)
     }
 
@@ -245,6 +246,7 @@ impl Collector<'_> {
             store: self.store,
             deadline: self.deadline,
             patience: self.patience,
+            half_made: false,
         }
     }
 

@@ -200,6 +200,7 @@ impl Error {
                 ExitCode::NoLease
             }
             Self::NotTakenBack(_) => ExitCode::RollbackIncomplete,
+            Self::Pool(error) if error.is_deadline() => ExitCode::Deadline,
             Self::Lease(_) | Self::Pool(_) => ExitCode::NoLease,
             Self::Apply(_) => ExitCode::Refused,
             Self::Uplink(error) => code_of(error.class()),

@@ -11,6 +11,7 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 
+use nix::sys::stat::fstat;
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -29,8 +30,27 @@ pub fn start() {
     let _ = tracing::subscriber::set_global_default(Log);
 }
 
-/// Sends `text` to the system's log; several lines stay one entry.
-pub fn to_system_log(level: Level, text: &str) {
+/// Sends `text` to the system's log, and `shown` to stderr; once where both are the
+/// journal, which gets no level by stderr.
+pub fn to_both(level: Level, shown: &str, text: &str) {
+    let is_sent = to_system_log(level, text);
+    if !is_sent || !is_the_journal() {
+        to_stderr(shown);
+    }
+}
+
+/// Whether a service manager has connected stderr to its journal: the variable has
+/// the device and inode of what it connected (systemd.exec(5)).
+fn is_the_journal() -> bool {
+    let Ok(told) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    fstat(std::io::stderr()).is_ok_and(|stat| told == format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+/// Sends `text` to the system's log; several lines stay one entry. Whether somebody
+/// took it.
+pub fn to_system_log(level: Level, text: &str) -> bool {
     let severity = match level {
         Level::ERROR => 3,
         Level::WARN => 4,
@@ -42,11 +62,10 @@ pub fn to_system_log(level: Level, text: &str) {
         DAEMON | severity,
         std::process::id()
     );
-    if let Ok(socket) = UnixDatagram::unbound()
-        && socket.set_nonblocking(true).is_ok()
-    {
-        let _ = socket.send_to(entry.as_bytes(), SOCKET);
-    }
+    UnixDatagram::unbound().is_ok_and(|socket| {
+        let is_ready = socket.set_nonblocking(true).is_ok();
+        is_ready && socket.send_to(entry.as_bytes(), SOCKET).is_ok()
+    })
 }
 
 /// Writes `text` to stderr, which may be closed.
@@ -63,8 +82,8 @@ impl Subscriber for Log {
         let mut line = Line::default();
         event.record(&mut line);
         let text = format!("{}{}", line.message, line.fields);
-        to_stderr(&format!("pipework: {text}"));
-        to_system_log(*event.metadata().level(), &text);
+        let shown = format!("pipework: {text}");
+        to_both(*event.metadata().level(), &shown, &text);
     }
 
     // Spans are not used: a run is short, and every line names its container.

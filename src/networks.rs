@@ -7,6 +7,7 @@
 
 mod file;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::request::annotations::check_profile;
@@ -101,20 +102,35 @@ pub fn parse(path: &Path, name: &NetworkName, bytes: &[u8]) -> Result<Profile, N
     }
 }
 
-/// The names of all networks, in order. A file of another name is none.
-pub fn names(directory: &Path) -> Vec<NetworkName> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten();
-    let files = entries.take(MOST).flatten().map(|entry| entry.file_name());
-    let mut names: Vec<NetworkName> = files
-        .filter_map(|file| file.to_str()?.strip_suffix(".toml")?.parse().ok())
-        .collect();
+/// The names of all networks, in order; none where there is no directory. A file of
+/// another name is none.
+///
+/// # Errors
+///
+/// The directory cannot be read.
+pub fn names(directory: &Path) -> Result<Vec<NetworkName>, NetworkError> {
+    let failed = |source| FileError::Unreadable {
+        path: directory.to_owned(),
+        source,
+    };
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error).into()),
+    };
+    let mut names = Vec::new();
+    for entry in entries.take(MOST) {
+        let file = entry.map_err(failed)?.file_name();
+        let name = file.to_str().and_then(|file| file.strip_suffix(".toml"));
+        names.extend(name.and_then(|name| name.parse().ok()));
+    }
     names.sort();
-    names
+    Ok(names)
 }
 
 /// The network that is called most like this one.
 fn similar(directory: &Path, wanted: &NetworkName) -> Option<NetworkName> {
-    let names = names(directory);
+    let names = names(directory).ok()?;
     let meant = near(wanted.as_str(), names.iter().map(NetworkName::as_str))?;
     names.iter().find(|name| name.as_str() == meant).cloned()
 }

@@ -54,6 +54,14 @@ pub enum PoolError {
         /// The pool.
         pool: PoolName,
     },
+    /// Others have said each address themselves that it had.
+    #[error(
+        "the time was over before the pool {pool} had an address that nobody has on its uplink"
+    )]
+    Late {
+        /// The pool.
+        pool: PoolName,
+    },
     /// There are more files than could be looked at.
     #[error("{} has more files than are looked at", .0.display())]
     TooMany(PathBuf),
@@ -92,8 +100,13 @@ impl PoolError {
                 "two containers of one network, or on one uplink, cannot have one address"
                     .to_owned(),
             ),
-            Self::Locked { .. } | Self::TooMany(_) | Self::Io { .. } => None,
+            Self::Locked { .. } | Self::Late { .. } | Self::TooMany(_) | Self::Io { .. } => None,
         }
+    }
+
+    /// Whether it was time that ran out.
+    pub fn is_deadline(&self) -> bool {
+        matches!(self, Self::Locked { .. } | Self::Late { .. })
     }
 }
 

@@ -44,7 +44,8 @@ pub async fn give_up(
 
 /// Keeps others from the bridges that `undos` remove, or stop filtering. What is
 /// about a bridge that somebody is still at after `patience` leaves `undos`: that
-/// one relies on it, and a bridge that is empty later is found by its record.
+/// one relies on it. A bridge that is empty later is found by its record; one that
+/// filters VLANs goes on doing so, as behind every attachment that had it begin.
 pub fn keep_others_away(undos: &mut Vec<Undo>, store: &Store, patience: Duration) -> Vec<Lock> {
     let mut names: Vec<IfName> = undos.iter().filter_map(bridge_of).collect();
     // In order of name, so that no two runs wait for each other; each once, as the

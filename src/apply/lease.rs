@@ -20,6 +20,12 @@ pub enum LeaseError {
         /// The interface.
         ifname: IfName,
     },
+    /// Who should renew it does not answer.
+    #[error("the daemon that would renew the lease of {ifname} does not answer")]
+    DeafKeeper {
+        /// The interface.
+        ifname: IfName,
+    },
     /// The run ends before the client would.
     #[error(
         "{ifname} may wait {} s, and this run has only {} s left",
@@ -172,6 +178,7 @@ impl LeaseError {
         match self {
             Self::Nak { .. } | Self::InUse { .. } | Self::Refused6 { .. } => true,
             Self::NoKeeper { .. }
+            | Self::DeafKeeper { .. }
             | Self::TooLong { .. }
             | Self::Ended { .. }
             | Self::Hardware { .. }
@@ -191,6 +198,11 @@ impl LeaseError {
         match self {
             Self::NoKeeper { .. } => Some(
                 "start one: systemctl enable --now pipework.socket, or run `pipework daemon`; \
+                 pipework.dhcp.keep=false does without, and the address ends with its lease"
+                    .to_owned(),
+            ),
+            Self::DeafKeeper { .. } => Some(
+                "look at it: systemctl status pipework.service, and restart it; \
                  pipework.dhcp.keep=false does without, and the address ends with its lease"
                     .to_owned(),
             ),

@@ -103,6 +103,7 @@ impl Kernel<'_> {
             store: self.store,
             deadline: self.deadline,
             patience: Duration::ZERO,
+            half_made: true,
         }
     }
 
@@ -145,8 +146,8 @@ pub struct LeftOut {
 }
 
 /// Applies the whole plan, or nothing of it, but for what is left out already.
-/// `bridges` keeps others from those that it makes or changes, until all is made: who
-/// answers then may be the next container on one of them.
+/// `bridges` keeps others from those that it makes or changes, until a router is waited
+/// for or all is made: who answers then may be the next container on one of them.
 ///
 /// Optional interfaces that could not be made are returned too; the others are
 /// there. On an error everything is taken back that can be.
@@ -218,7 +219,9 @@ async fn refused(
     undos: &[Undo],
     kernel: &Kernel<'_>,
 ) -> ApplyError {
-    let (undone, left) = undo::in_time(undos, kernel).await;
+    let (mut undone, left) = undo::in_time(undos, kernel).await;
+    // Whoever ends the record does that, if nobody uses the NIC by then.
+    undone.retain(|undo| !matches!(undo, Undo::LowerParent { .. }));
     ApplyError {
         step: Box::new(planned.step.clone()),
         origin: planned.origin.clone(),

@@ -46,6 +46,8 @@ pub struct Sides<'a> {
     pub deadline: Deadline,
     /// How long to wait for a NIC that the kernel gives back by and by.
     pub patience: Duration,
+    /// Whether what is taken back was never complete.
+    pub half_made: bool,
 }
 
 impl<'a> Sides<'a> {
@@ -130,7 +132,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             } = sides;
             return shared::release(object, user, host, store, deadline).await;
         }
-        Undo::File(undo) => return Ok(files::take_back(undo)?),
+        Undo::File(undo) => return Ok(files::take_back(undo, sides.half_made)?),
         Undo::GiveBack(claim) => {
             let given = Pools::of_this_host().release(claim, sides.deadline);
             return given.map_err(|error| Cause::Pool(Box::new(error)));

@@ -24,7 +24,9 @@ pub(super) async fn abandon(
         let undos = plan.undos();
         let forgotten = collector.forget_bridges(&undos).await;
         let made: Vec<u32> = plan.interfaces.iter().map(|i| i.ifindex).collect();
-        collector.lower_parents(&undos, &made).await;
+        error
+            .undone
+            .extend(collector.lower_parents(&undos, &made).await);
         let abandoned = collector.store.abandon(record).map_err(CollectError::from);
         if let Err(left) = forgotten.and(abandoned) {
             tracing::warn!(error = %left, "the record of a start that was taken back stays for now");

@@ -135,6 +135,10 @@ async fn one(
         let mut avoid = Vec::new();
         let mut swept = false;
         while !ranges.is_empty() {
+            // Others may have said all of them themselves.
+            if kernel.deadline.has_passed() {
+                return Err(Error::Pool(Box::new(PoolError::Late { pool: name })));
+            }
             let ask = Ask {
                 pool: &name,
                 ranges: &ranges,

@@ -32,7 +32,7 @@ pub(super) async fn for_uplinks(
 ) -> Result<(), Error> {
     for attachment in &request.attachments {
         let (wanted, left) = (patience(attachment), kernel.deadline.remaining());
-        if wanted > left {
+        if wanted.saturating_sub(began.elapsed()) > left {
             let ifname = attachment.ifname.value.clone();
             return Err(Error::from(LeaseError::TooLong {
                 ifname,

@@ -5,15 +5,18 @@ use crate::plan::Undo;
 
 impl Collector<'_> {
     /// Brings those NICs down again that `undos` name, unless another attachment than
-    /// those of the indexes `made`, which do not come to be, has come to use them.
+    /// those of the indexes `made`, which do not come to be, has come to use them, or
+    /// the host has. Gives back what was done.
+    ///
     /// Called while the record of the start is there still, so that a kill in between
     /// leaves it to the next who looks.
-    pub async fn lower_parents(&self, undos: &[Undo], made: &[u32]) {
+    pub async fn lower_parents(&self, undos: &[Undo], made: &[u32]) -> Vec<Undo> {
+        let mut done = Vec::new();
         for undo in undos {
             let Undo::LowerParent { ifindex, .. } = *undo else {
                 continue;
             };
-            if self.is_used(ifindex, made).await {
+            if self.is_used(ifindex, made).await || self.is_the_hosts(ifindex).await {
                 continue;
             }
             // A NIC that is gone is as good as down.
@@ -21,33 +24,31 @@ impl Collector<'_> {
             // A start that saw it up meanwhile does not raise it by itself.
             if self.is_used(ifindex, made).await {
                 let _ = self.host.set_state(ifindex, true).await;
+            } else {
+                done.push(undo.clone());
             }
         }
+        done
     }
 
-    /// The same for a start that was killed some time ago, unless the host has come
-    /// to use them since.
-    pub async fn lower_parents_of_the_dead(&self, undos: &[Undo], made: &[u32]) {
-        for undo in undos {
-            if let Undo::LowerParent { ifindex, .. } = *undo
-                && !self.is_the_hosts(ifindex).await
-            {
-                self.lower_parents(std::slice::from_ref(undo), made).await;
-            }
-        }
-    }
-
-    /// Whether somebody has given this device an address or made it a port, who then
-    /// reaches the host by it; so it is where that cannot be seen.
+    /// Whether somebody has given this device an address, made it a port or put a
+    /// device on it, and reaches others by it; so it is where that cannot be seen.
     async fn is_the_hosts(&self, ifindex: u32) -> bool {
         match self.host.link_by_index(ifindex).await {
             Ok(Some(link)) if link.controller.is_none() => {
                 let has_address = self.host.has_global_address(ifindex).await;
-                has_address.unwrap_or(true)
+                has_address.unwrap_or(true) || self.carries(ifindex).await
             }
             Ok(None) => false,
             Ok(Some(_)) | Err(_) => true,
         }
+    }
+
+    /// Whether a device of the host is on this one. What attachments have there is
+    /// in the records, which say more.
+    async fn carries(&self, ifindex: u32) -> bool {
+        let links = self.host.links().await;
+        links.is_ok_and(|links| links.iter().any(|link| link.lower == Some(ifindex)))
     }
 
     /// Whether this device, or a VLAN device on it, is the uplink of an attachment.

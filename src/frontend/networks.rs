@@ -19,11 +19,13 @@ use crate::rt::PoolName;
 pub fn run(name: Option<&str>) -> u8 {
     match name {
         Some(name) => tell(parsed(name).and_then(|name| Ok(show(&load(&name)?)))),
-        None => {
-            let names = networks::names(Path::new(DIRECTORY));
-            let each = names.iter().map(|name| tell(load(name).map(|p| line(&p))));
-            each.fold(0, |worst, code| if code > 0 { code } else { worst })
-        }
+        None => match networks::names(Path::new(DIRECTORY)) {
+            Ok(names) => {
+                let each = names.iter().map(|name| tell(load(name).map(|p| line(&p))));
+                each.fold(0, |worst, code| if code > 0 { code } else { worst })
+            }
+            Err(error) => tell(Err(error.into())),
+        },
     }
 }
 

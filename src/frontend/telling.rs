@@ -25,8 +25,8 @@ pub fn log(container: &str, attached: &Attached) {
 /// log. Gives back the whole report.
 pub fn tell(error: &Error, shown: Option<&str>) -> String {
     let text = report(error, shown);
-    logging::to_stderr(&text);
-    logging::to_system_log(tracing::Level::ERROR, text.trim_start_matches("pipework: "));
+    let bare = text.trim_start_matches("pipework: ");
+    logging::to_both(tracing::Level::ERROR, &text, bare);
     text
 }
 

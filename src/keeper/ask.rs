@@ -16,6 +16,8 @@ use crate::sys::seqpacket::Connection;
 
 /// How long a hook waits for the daemon's answer.
 const ANSWER_TIME: Duration = Duration::from_millis(200);
+/// How long a hook waits for a sign of life, where it has heard nothing.
+const HELLO_TIME: Duration = Duration::from_secs(2);
 /// How long a person waits for it.
 const COMMAND_TIME: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,18 @@ pub struct Turn {
 /// Whether a daemon listens, or a service manager on its behalf.
 pub fn is_there(deadline: Deadline) -> bool {
     connect(deadline.sooner(ANSWER_TIME)).is_ok()
+}
+
+/// Whether a daemon that was silent says anything at all: one may be stopped, or a
+/// service manager listen for one that does not start.
+pub fn is_alive(deadline: Deadline) -> bool {
+    let deadline = deadline.sooner(HELLO_TIME);
+    let answer = connect(deadline)
+        .and_then(|connection| ask(&connection, &Request::Hello, Vec::new(), deadline));
+    matches!(
+        answer,
+        Ok(()) | Err(KeeperError::Refused(_) | KeeperError::Protocol(_))
+    )
 }
 
 /// Names a lease, whose file has been written, to the daemon, and has it close
@@ -115,12 +129,11 @@ fn command(request: &Request) -> Result<(), KeeperError> {
 }
 
 /// Waits for a turn at asking servers on the segment of `uplink`, so that
-/// hundreds that start at once do not drown each other's messages. Without a
-/// daemon, or when the deadline comes first, there is nothing to wait for.
-pub fn turn(uplink: u32, deadline: Deadline) -> Option<Turn> {
-    let connection = connect(deadline).ok()?;
-    ask(&connection, &Request::Turn { uplink }, Vec::new(), deadline).ok()?;
-    Some(Turn {
+/// hundreds that start at once do not drown each other's messages.
+pub fn turn(uplink: u32, deadline: Deadline) -> Result<Turn, KeeperError> {
+    let connection = connect(deadline)?;
+    ask(&connection, &Request::Turn { uplink }, Vec::new(), deadline)?;
+    Ok(Turn {
         _connection: connection,
     })
 }

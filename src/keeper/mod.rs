@@ -28,7 +28,8 @@ mod serve;
 mod turns;
 
 pub use ask::{
-    HandedOver, KeeperError, Turn, apply_again, hand_over, hand_over_soon, is_there, release, turn,
+    HandedOver, KeeperError, Turn, apply_again, hand_over, hand_over_soon, is_alive, is_there,
+    release, turn,
 };
 pub use daemon::{DaemonError, Setup, run};
 pub use give_back::give_back;

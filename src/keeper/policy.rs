@@ -137,8 +137,14 @@ impl Daemon {
 /// gone.
 fn read_networks() {
     let directory = Path::new(networks::DIRECTORY);
-    let names = networks::names(directory);
-    for gone in networks::names(Path::new(LAST_NETWORKS)) {
+    let names = match networks::names(directory) {
+        Ok(names) => names,
+        Err(error) => {
+            tracing::error!(%error, "the networks cannot be listed; what they said before still counts");
+            return;
+        }
+    };
+    for gone in networks::names(Path::new(LAST_NETWORKS)).unwrap_or_default() {
         if !names.contains(&gone) {
             let _ = fs::remove_file(networks::path_of(Path::new(LAST_NETWORKS), &gone));
         }

@@ -28,6 +28,9 @@ pub enum Request {
     Release(LeaseId),
     /// Make use of this lease once more: somebody took away what it had brought.
     Apply(LeaseId),
+    /// Say that somebody is at home. A daemon of an earlier release refuses, which says
+    /// it as well.
+    Hello,
     /// Say when it is our turn to ask a server on this segment. The turn ends
     /// with the connection.
     Turn {

@@ -98,6 +98,7 @@ impl Daemon {
             Request::Keep(lease) => self.keep(lease),
             Request::Release(lease) => self.give_back(lease),
             Request::Apply(lease) => self.apply_again(lease),
+            Request::Hello => Ok(()),
             Request::Turn { uplink } => {
                 if !self.turns.ask(*uplink, number) {
                     return None;

@@ -123,7 +123,11 @@ fn an_absent_network_is_answered_with_one_that_is_there() {
     for file in ["lan.toml", "dmz.toml", "..data", "LAN.toml", "x.toml.bak"] {
         std::fs::write(directory.join(file), "bridge = \"br0\"\n").unwrap();
     }
-    let names: Vec<String> = names(&directory).iter().map(ToString::to_string).collect();
+    let names: Vec<String> = names(&directory)
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(names, ["dmz", "lan"]);
     let error = load(&directory, &"lann".parse().unwrap()).unwrap_err();
     assert!(error.to_string().ends_with("did you mean lan"), "{error}");

@@ -40,6 +40,10 @@ const OTHERS_TIME: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(300);
 /// How often it does so at least, however often that has failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// After so many failures in a row nobody hopes any more: a NIC was pulled out.
+const HOPELESS: u32 = 30;
+/// How often it tries all the same.
+const REST: Duration = Duration::from_secs(300);
 /// Roots of the hierarchies by which a service manager ends a login: cgroup v2,
 /// or the two that stand for it beside v1.
 const CGROUP_ROOTS: [&str; 3] = [
@@ -145,12 +149,17 @@ fn say_armed() -> io::Result<()> {
 /// one that gives up may leave a host that nobody reaches.
 fn wait(store: &Store, id: &UplinkId, serial: u32) {
     let mut failures = 0;
+    let mut said = String::new();
     loop {
         match is_done(store, id, serial) {
             Ok(true) => return,
             Ok(false) => failures = 0,
             Err(error) => {
-                tracing::error!("guarding uplink {}: {error}", id.as_str());
+                let text = error.to_string();
+                if failures == 0 || said != text {
+                    tracing::error!("guarding uplink {}: {text}", id.as_str());
+                }
+                said = text;
                 failures += 1;
             }
         }
@@ -161,7 +170,10 @@ fn wait(store: &Store, id: &UplinkId, serial: u32) {
 /// How long to rest after so many attempts in a row that had no success.
 fn pause_after(failures: u32) -> Duration {
     let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures));
-    pause.min(LONGEST_PAUSE)
+    match failures {
+        ..HOPELESS => pause.min(LONGEST_PAUSE),
+        HOPELESS.. => REST,
+    }
 }
 
 /// Goes back where that is due; whether the uplink is confirmed, or no more. What
@@ -258,6 +270,9 @@ mod tests {
     fn a_guard_rests_longer_after_each_failure_and_never_for_long() {
         let pauses: Vec<_> = (0..40).map(pause_after).collect();
         assert!(pauses.is_sorted());
-        assert_eq!((pauses[0], pauses[39]), (PAUSE, LONGEST_PAUSE));
+        assert_eq!(
+            (pauses[0], pauses[29], pauses[39]),
+            (PAUSE, LONGEST_PAUSE, REST)
+        );
     }
 }

@@ -4,6 +4,7 @@ use pipework::dhcp::options::code;
 use pipework::dhcp::wire::MessageType;
 use serde_json::Value;
 
+use crate::support::daemon::Daemon;
 use crate::support::dhcp_server::{GIVEN, SERVER, Scripted, nak, ordinary};
 use crate::support::lab::{Container, Lab, ip_json, lab};
 
@@ -226,6 +227,24 @@ fn a_lease_that_nobody_would_renew_is_refused_with_the_cure() {
         let text = lab.attach(&container, &asked).refused(22);
         assert!(text.contains("pipework.dhcp.keep=false"), "{text}");
         assert!(text.contains("pipework.socket"), "{text}");
+        assert_eq!(lab.snapshot_of(&container), before);
+    });
+}
+
+#[test]
+fn a_daemon_that_is_silent_renews_no_lease_and_gets_none() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Scripted::ordinary(lab, &machine);
+        let daemon = Daemon::start();
+        daemon.stop();
+        let container = lab.container("web");
+        let before = lab.snapshot_of(&container);
+        let asked = ["pipework.bridge=br0", "pipework.ip=dhcp"];
+        let text = lab.attach(&container, &asked).refused(22);
+        assert!(text.contains("does not answer"), "{text}");
+        assert!(text.contains("pipework.service"), "{text}");
+        assert_eq!(server.kinds(), []);
         assert_eq!(lab.snapshot_of(&container), before);
     });
 }

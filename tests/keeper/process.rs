@@ -108,7 +108,7 @@ impl Drop for Daemon {
 
 /// Whether it has read what is on disk, and deals with requests.
 fn answers() -> bool {
-    keeper::is_there(soon()) && keeper::turn(u32::MAX, soon()).is_some()
+    keeper::is_there(soon()) && keeper::turn(u32::MAX, soon()).is_ok()
 }
 
 pub fn soon() -> Deadline {

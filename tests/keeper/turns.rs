@@ -27,7 +27,7 @@ impl Waiting {
     /// The daemon has had the time for several others, and none for him.
     fn is_heard_and_not_answered(&self) {
         for other in 1000..1010 {
-            assert!(turn(other, soon()).is_some(), "a segment of nobody");
+            assert!(turn(other, soon()).is_ok(), "a segment of nobody");
             std::thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(self.0.try_recv().err(), Some(TryRecvError::Empty));
@@ -45,7 +45,7 @@ fn thirty_two_ask_at_once_and_the_next_when_one_of_them_ends() {
         let mut turns: Vec<Turn> = (0..32).map(|_| turn(7, soon()).unwrap()).collect();
         let next = Waiting::for_a_turn(7);
         next.is_heard_and_not_answered();
-        assert!(turn(8, soon()).is_some(), "another segment");
+        assert!(turn(8, soon()).is_ok(), "another segment");
         next.is_heard_and_not_answered();
         turns.pop();
         assert!(next.comes(), "its turn comes when another ends");
@@ -57,7 +57,7 @@ fn without_a_daemon_nobody_waits() {
     lab!(|_lab| {
         let start = Instant::now();
         let late = Duration::from_secs(60);
-        assert!(turn(7, Deadline::after(late)).is_none());
+        assert!(turn(7, Deadline::after(late)).is_err());
         assert!(start.elapsed() < late / 2);
     });
 }

@@ -1,6 +1,6 @@
 //! Children of a network card: modes, restarts, and what a parent refuses.
 
-use std::process::Command;
+use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -138,7 +138,8 @@ fn a_parent_that_was_down_is_down_again_after_a_refusal() {
             "pipework.parent=up0",
             "pipework.route=10.9.0.0/16 via 10.77.0.1",
         ];
-        lab.attach(&container, &annotations).refused(16);
+        let text = lab.attach(&container, &annotations).refused(16);
+        assert!(text.contains("up0 is down again"), "{text}");
         before.assert_equal(&lab.snapshot(), "host");
     });
 }
@@ -148,27 +149,35 @@ fn is_up(nic: &str) -> bool {
     flags.contains("\"UP\"")
 }
 
-/// A start is killed that has brought `up0` up, and its container; then `change` is
-/// made, and what the start left is cleared up. With the machine that comes back, up0
-/// goes.
-#[must_use]
-fn after_a_killed_start(lab: &Lab, change: impl Fn()) -> Container {
+/// A start on `up0`, which is down, until it has brought that up and waits for a lease,
+/// for so many seconds. With the machine that comes back, up0 goes.
+fn start_that_raises(lab: &Lab, seconds: u8) -> (Container, Container, Child) {
     let machine = lab.nic("up0");
     ip("link set up0 down");
     let container = lab.container("web");
+    let timeout = format!("pipework.dhcp.timeout={seconds}s");
     let asked = [
         "pipework.parent=up0",
         // Nobody answers.
         "pipework.ip=dhcp",
         "pipework.dhcp.keep=false",
-        "pipework.dhcp.timeout=40s",
+        &timeout,
     ];
-    let mut start = lab.begin(&container, &asked);
+    let start = lab.begin(&container, &asked);
     let end = Instant::now() + Duration::from_secs(30);
     while !is_up("up0") {
         assert!(Instant::now() < end, "up0 never came up");
         sleep(Duration::from_millis(5));
     }
+    (machine, container, start)
+}
+
+/// A start is killed that has brought `up0` up, and its container; then `change` is
+/// made, and what the start left is cleared up. With the machine that comes back, up0
+/// goes.
+#[must_use]
+fn after_a_killed_start(lab: &Lab, change: impl Fn()) -> Container {
+    let (machine, container, mut start) = start_that_raises(lab, 40);
     start.kill().unwrap();
     start.wait().unwrap();
     container.end();
@@ -193,6 +202,29 @@ fn a_parent_that_a_killed_start_brought_up_stays_where_the_host_has_an_address_o
         needs_macvlan!();
         let _machine = after_a_killed_start(lab, || {
             ip("addr add 10.0.0.9/24 dev up0");
+        });
+        assert!(is_up("up0"));
+    });
+}
+
+#[test]
+fn a_parent_that_a_failed_start_brought_up_stays_where_the_host_has_an_address_on_it() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let (_machine, _container, mut start) = start_that_raises(lab, 3);
+        ip("addr add 10.0.0.9/24 dev up0");
+        assert_eq!(start.wait().unwrap().code(), Some(22));
+        assert!(is_up("up0"));
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+#[test]
+fn a_parent_that_a_killed_start_brought_up_stays_where_the_host_has_a_device_on_it() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = after_a_killed_start(lab, || {
+            ip("link add vm0 link up0 type macvlan mode bridge");
         });
         assert!(is_up("up0"));
     });

@@ -2,8 +2,9 @@
 //! says must arrive there, and may never wait for whoever reads it.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::lab::{Lab, PIPEWORK, feed, lab};
@@ -44,6 +45,31 @@ fn the_whole_report_is_one_entry_of_pipework_in_the_systems_log() {
         for line in report.lines() {
             let line = line.trim_start_matches("pipework: ").trim();
             assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    });
+}
+
+#[test]
+fn what_is_said_to_the_journal_by_stderr_too_is_said_once() {
+    lab!(|lab| {
+        let log = match system_log(lab) {
+            Ok(log) => log,
+            Err(reason) => skip!(reason),
+        };
+        for (is_journal, times) in [(true, 0), (false, 1)] {
+            let path = format!("/run/stderr-{is_journal}");
+            let stderr = fs::File::create(&path).unwrap();
+            let stat = stderr.metadata().unwrap();
+            let inode = stat.ino() + u64::from(!is_journal);
+            let mut hook = Command::new(PIPEWORK);
+            hook.args(["hook", "--stage", "createRuntime"])
+                .env("JOURNAL_STREAM", format!("{}:{inode}", stat.dev()))
+                .stdin(Stdio::null())
+                .stderr(stderr);
+            assert!(!hook.status().unwrap().success());
+            assert!(entry(&log).starts_with("<27>pipework["));
+            let said = fs::read_to_string(&path).unwrap();
+            assert_eq!(said.matches("pipework: ").count(), times, "{said}");
         }
     });
 }

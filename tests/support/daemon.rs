@@ -32,6 +32,14 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    /// Stops it, as a debugger does: it is there, and does nothing.
+    pub fn stop(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.0.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    }
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.0.kill().ok();

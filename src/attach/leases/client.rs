@@ -101,7 +101,9 @@ pub(super) async fn ask_all(
         });
         all.push(Ready { ask, last, client });
     }
-    let turns: Vec<keeper::Turn> = turns(&all, leasing);
+    let Some(turns) = turns(&all, leasing) else {
+        return all.into_iter().map(without_keeper).collect();
+    };
     let (now, left) = (clock::since_boot(), leasing.kernel.deadline.remaining());
     for ready in &mut all {
         ready.ask.timeout = ready.ask.timeout.min(left);
@@ -153,8 +155,18 @@ fn was_refused(client: &Client) -> bool {
     }
 }
 
-/// A turn per segment, of the daemon if there is one.
-fn turns(all: &[Ready], leasing: &Leasing<'_>) -> Vec<keeper::Turn> {
+/// What is said of a lease that nobody would renew.
+fn without_keeper(ready: Ready) -> Result<Answer, LeaseError> {
+    let ifname = ready.ask.ifname;
+    Err(ready
+        .client
+        .err()
+        .unwrap_or(LeaseError::DeafKeeper { ifname }))
+}
+
+/// A turn per segment, of the daemon, for those that may be had in time; `None` if
+/// none is at home any more.
+fn turns(all: &[Ready], leasing: &Leasing<'_>) -> Option<Vec<keeper::Turn>> {
     let mut uplinks: Vec<u32> = all
         .iter()
         .filter(|ready| ready.ask.keeps && ready.client.is_ok())
@@ -163,10 +175,16 @@ fn turns(all: &[Ready], leasing: &Leasing<'_>) -> Vec<keeper::Turn> {
     uplinks.sort_unstable();
     uplinks.dedup();
     let deadline = leasing.kernel.deadline.sooner(TURN_TIME);
-    let turns = uplinks
-        .into_iter()
-        .map(|uplink| keeper::turn(uplink, deadline));
-    turns.flatten().collect()
+    let mut turns = Vec::new();
+    for uplink in uplinks {
+        match keeper::turn(uplink, deadline) {
+            Ok(turn) => turns.push(turn),
+            // Hundreds may be before us.
+            Err(_) if keeper::is_alive(leasing.kernel.deadline) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(turns)
 }
 
 fn conclude(

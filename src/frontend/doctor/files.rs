@@ -70,17 +70,25 @@ pub fn config(_: &Host) -> Vec<Finding> {
 /// The named networks.
 pub fn networks(_: &Host) -> Vec<Finding> {
     let directory = Path::new(DIRECTORY);
-    let names = networks::names(directory);
+    let cure_of = |error: &NetworkError| match error {
+        NetworkError::File(file) => file.cure(),
+        NetworkError::Unknown { .. } | NetworkError::Wrong { .. } => None,
+    };
+    let names = match networks::names(directory) {
+        Ok(names) => names,
+        Err(error) => {
+            let cure = cure_of(&error).unwrap_or_else(|| format!("ls -l {DIRECTORY}"));
+            let subject = directory.display();
+            return vec![Finding::new(Severity::Error, subject, error, cure)];
+        }
+    };
     let mut findings = Vec::new();
     for name in &names {
         let subject = networks::path_of(directory, name);
         if is_closed(&subject) {
             findings.push(Finding::needs_root(subject.display()));
         } else if let Err(error) = networks::load(directory, name) {
-            let cure = match &error {
-                NetworkError::File(file) => file.cure(),
-                NetworkError::Unknown { .. } | NetworkError::Wrong { .. } => None,
-            };
+            let cure = cure_of(&error);
             let edit = || format!("edit {}, then: pipework networks {name}", subject.display());
             let cure = cure.unwrap_or_else(edit);
             findings.push(Finding::new(

@@ -133,8 +133,8 @@ fn wanted_daemon() -> Option<Finding> {
     if is_listened_at(SOCKET) {
         return None;
     }
-    let names = networks::names(Path::new(networks::DIRECTORY)).into_iter();
-    let names = names.filter(leases).take(MOST);
+    let names = networks::names(Path::new(networks::DIRECTORY)).unwrap_or_default();
+    let names = names.into_iter().filter(leases).take(MOST);
     let names: Vec<String> = names.map(|name| name.to_string()).collect();
     let cause = match names.is_empty() {
         false => format!(

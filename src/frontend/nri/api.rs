@@ -25,9 +25,12 @@ pub enum ApiError {
     /// What came is no pod.
     #[error("the answer is no pod: {0}")]
     Json(#[from] serde_json::Error),
-    /// Another pod has its name by now; or it is a static one, which has no account.
+    /// Another pod has its name by now.
     #[error("the API server knows another pod of that name")]
     Another,
+    /// A static pod runs as nobody.
+    #[error("a static pod has no service account")]
+    Static,
 }
 
 #[derive(Deserialize)]
@@ -44,7 +47,7 @@ struct Metadata {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Spec {
-    service_account_name: String,
+    service_account_name: Option<String>,
 }
 
 /// The path of a pod; `None` where its names are none of Kubernetes'.
@@ -69,7 +72,7 @@ pub fn account_of(pod: &PodSandbox, proxy: &Path, deadline: Deadline) -> Result<
     let answer = get(proxy, &target, deadline.sooner(TIME))?;
     let known: Pod = serde_json::from_slice(&answer)?;
     match known.metadata.uid == pod.uid {
-        true => Ok(known.spec.service_account_name),
+        true => known.spec.service_account_name.ok_or(ApiError::Static),
         false => Err(ApiError::Another),
     }
 }

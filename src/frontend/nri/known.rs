@@ -28,7 +28,13 @@ impl Known {
         if let Err(error) = self.policy() {
             tracing::error!(%error, "the policy is broken: pods are refused");
         }
-        let names = networks::names(Path::new(networks::DIRECTORY));
+        let names = match networks::names(Path::new(networks::DIRECTORY)) {
+            Ok(names) => names,
+            Err(error) => {
+                tracing::error!(%error, "the networks cannot be listed; what they said before still counts");
+                return;
+            }
+        };
         lock(&self.networks).retain(|name, _| names.contains(name));
         for name in names {
             if let Err(error) = self.network(&name) {

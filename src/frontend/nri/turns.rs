@@ -27,10 +27,14 @@ pub struct Turn<'t>(&'t Turns);
 impl Turns {
     /// Waits for a place, and takes one in any case.
     pub fn wait(&self) -> Turn<'_> {
+        self.wait_for(PATIENCE)
+    }
+
+    fn wait_for(&self, patience: Duration) -> Turn<'_> {
         let is_full = |at_work: &mut usize| *at_work >= MOST;
         let (mut at_work, _) = self
             .freed
-            .wait_timeout_while(lock(&self.at_work), PATIENCE, is_full)
+            .wait_timeout_while(lock(&self.at_work), patience, is_full)
             .unwrap_or_else(PoisonError::into_inner);
         *at_work += 1;
         Turn(self)
@@ -53,7 +57,9 @@ mod tests {
         let turns = Turns::default();
         let mut stuck: Vec<_> = (0..MOST).map(|_| turns.wait()).collect();
         std::thread::scope(|scope| {
-            let next = scope.spawn(|| drop(turns.wait()));
+            // It would outlast the test if nobody called it.
+            let next = scope.spawn(|| drop(turns.wait_for(Duration::from_secs(3600))));
+            std::thread::sleep(Duration::from_millis(20));
             stuck.pop();
             next.join().unwrap();
         });

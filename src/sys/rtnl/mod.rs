@@ -274,7 +274,8 @@ mod tests {
         message.attributes = vec![alias; 100_000];
         let asked = rtnl.get("RTM_GETLINK", RouteNetlinkMessage::GetLink(message));
         let error = block_on(asked).unwrap().unwrap_err();
-        let said = "RTM_GETLINK: the netlink socket: Message too long (os error 90)";
+        let reason = std::io::Error::from(nix::errno::Errno::EMSGSIZE);
+        let said = format!("RTM_GETLINK: the netlink socket: {reason}");
         assert_eq!(error.to_string(), said);
     }
 
