@@ -50,7 +50,7 @@ pub use host_access::HostReach;
 pub use lease::{Applied4, Wishes};
 pub use lease6::Applied6;
 pub use names::{Identity, Life};
-pub use pool::{holder_of, holds, owner_of};
+pub use pool::{holder_of, holds, owner_of, pool_of_uplink};
 pub use shared::{ObjectKey, SharedObject, User};
 pub use step::{
     FileStep, FileUndo, LeaseAsk, LeaseClient, LeaseStep, OvsStep, OvsUndo, PlannedStep, PortStep,

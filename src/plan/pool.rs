@@ -1,7 +1,8 @@
 //! Addresses that are held: those of a pool, those of a named network, and
 //! those of pods, so that no two containers of a host have the same.
 
-use super::{PlannedInterface, Planner, Step};
+use super::{PlannedInterface, Planner, Step, bridge, ipoib, vlan};
+use crate::host::view::{AttachmentView, UplinkView};
 use crate::request::{Asked, Attachment, IfName, Pkey, Uplink, VlanId};
 use crate::rt::{Claim, Holder, Owner, PoolName};
 
@@ -35,6 +36,49 @@ fn part_of(attachment: &Attachment, is_port: bool) -> Option<u16> {
         Uplink::Physical { .. } => vlan.or_else(of_card).map(VlanId::get),
         _ if is_port => vlan.map(VlanId::get),
         _ => None,
+    }
+}
+
+/// The pool that holds what containers have on the uplink of `attachment`, whatever
+/// network they name; `None` of a dummy, and where the uplink is not there.
+pub fn pool_of_uplink(attachment: &Attachment, view: &AttachmentView) -> Option<PoolName> {
+    let (uplink, is_port) = uplink_of(attachment, view)?;
+    Some(PoolName::of_uplink(&uplink, part_of(attachment, is_port)))
+}
+
+/// What a plan calls the uplink, and whether an interface on it has an end on the host.
+fn uplink_of(attachment: &Attachment, view: &AttachmentView) -> Option<(IfName, bool)> {
+    let uplink = &attachment.uplink.value;
+    if let Some(bridge) = view.ovs_bridge(uplink) {
+        return Some((bridge.clone(), true));
+    }
+    if let Uplink::Link { device, .. } = uplink
+        && let Some(bridge) = bridge::meant_by_link(device, &view.uplink)
+    {
+        return Some((bridge, true));
+    }
+    let device = match &view.uplink {
+        UplinkView::Present(device) => Some(device),
+        UplinkView::Absent => None,
+    };
+    let card = view.nic.as_ref().and_then(|nic| nic.vf.as_ref());
+    let itself = || {
+        Some((
+            card.map_or(&device?.name, |vf| &vf.function_name).clone(),
+            false,
+        ))
+    };
+    match uplink {
+        Uplink::Bridge { device: name } | Uplink::Ovs { bridge: name } => {
+            Some((device.map_or(name, |device| &device.name).clone(), true))
+        }
+        Uplink::Link { .. } if ipoib::is_meant_by_link(&view.uplink) => itself(),
+        Uplink::Macvlan { .. } | Uplink::Ipvlan { .. } | Uplink::Link { .. } => {
+            let parent = vlan::parent(attachment, device?, view.vlan.as_ref()).ok()?;
+            Some((parent.name, false))
+        }
+        Uplink::Physical { .. } | Uplink::Wifi { .. } | Uplink::Ipoib { .. } => itself(),
+        Uplink::Dummy => None,
     }
 }
 
@@ -94,7 +138,81 @@ impl Planner<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::asked_for;
+    use crate::host::view::{DeviceKind, HostView, NamespaceView, OvsView};
+    use crate::plan::tests::{asked_for, present};
+    use crate::plan::{LOWEST_INDEX, Plan, plan};
+    use crate::request::Request;
+
+    /// The pool of the uplink that a plan holds an address in.
+    fn held_in(plan: &Plan) -> Option<PoolName> {
+        let mut pools = plan.steps.iter().filter_map(|planned| {
+            let Step::Hold(claim) = &planned.step else {
+                return None;
+            };
+            Some(claim.pool.clone())
+        });
+        pools.next_back()
+    }
+
+    fn plan_for(request: &Request, view: AttachmentView) -> Plan {
+        let view = HostView {
+            uplinks: vec![view],
+            namespace: NamespaceView::default(),
+            own_addresses: Vec::new(),
+        };
+        let mut next = LOWEST_INDEX;
+        let plan = plan(request, &view, &Identity::sample(), &mut || {
+            next += 1;
+            next
+        });
+        plan.unwrap()
+    }
+
+    #[test]
+    fn the_pool_of_an_uplink_is_the_one_that_a_plan_holds_its_addresses_in() {
+        let other = |name, kind: &str| present(name, DeviceKind::Other(kind.to_owned()));
+        let nic = |name| present(name, DeviceKind::Nic);
+        let by_ovs = AttachmentView {
+            ovs: OvsView::Bridge { in_kernel: true },
+            ..other("ovs0", "openvswitch")
+        };
+        let missing = || AttachmentView::from(UplinkView::Absent);
+        let of_bridge = || present("br0", DeviceKind::Bridge);
+        let cases: [(&[&str], AttachmentView, Option<&str>); 9] = [
+            (&["bridge=br0"], of_bridge(), Some("uplink@br0")),
+            (&["bridge=br0"], missing(), Some("uplink@br0")),
+            (&["link=br0"], of_bridge(), Some("uplink@br0")),
+            (&["ovs=ovs0", "vlan=100"], by_ovs, Some("uplink@ovs0@100")),
+            (&["parent=eth0"], nic("eth0"), Some("uplink@eth0")),
+            (&["link=eth0"], nic("eth0"), Some("uplink@eth0")),
+            // The VLAN's device is the uplink.
+            (
+                &["parent=eth0", "vlan=100"],
+                nic("eth0"),
+                Some("uplink@eth0.100"),
+            ),
+            (
+                &["ipoib=ib0", "ipoib.pkey=0x8001"],
+                other("ib0", "infiniband"),
+                Some("uplink@ib0@32769"),
+            ),
+            (&["type=dummy"], missing(), None),
+        ];
+        for (fields, view, expected) in cases {
+            let asked: Vec<String> = fields.iter().map(|f| format!("pipework.{f}")).collect();
+            let mut asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+            asked.push("pipework.ip=10.0.0.5/24");
+            let mut request = asked_for(&asked);
+            // As in a network, or for a pod.
+            request.attachments[0].addressing.held = true;
+            let plan = plan_for(&request, view.clone());
+            let found = pool_of_uplink(&request.attachments[0], &view);
+            assert_eq!(found.as_ref().map(PoolName::as_str), expected, "{fields:?}");
+            if found.is_some() {
+                assert_eq!(held_in(&plan), found, "{fields:?}");
+            }
+        }
+    }
 
     #[test]
     fn who_cannot_reach_each_other_may_have_the_same_address() {

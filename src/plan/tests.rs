@@ -11,7 +11,7 @@ use crate::plan::{
 };
 use crate::request::{Datapath, Request, annotations};
 
-fn present(name: &str, kind: DeviceKind) -> AttachmentView {
+pub fn present(name: &str, kind: DeviceKind) -> AttachmentView {
     AttachmentView::from(UplinkView::Present(DeviceView::sample(name, kind)))
 }
 

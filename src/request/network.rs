@@ -12,6 +12,10 @@ use super::pool::PoolRange;
 
 /// Fields that decide what the uplink is, beside the one that names it.
 const OF_UPLINK: [&str; 4] = ["type", "mode", "ipoib.pkey", "ipoib.mode"];
+/// Fields that name an uplink, or what divides one.
+const NAMES_UPLINK: [&str; 9] = [
+    "bridge", "parent", "link", "ovs", "dummy", "device", "ipoib", "vlan", "vf.vlan",
+];
 /// What a container may say of its interface where a network does not say what
 /// it may: what is about the container, and nothing about the network.
 pub const OPEN_BY_DEFAULT: [&str; 11] = [
@@ -112,6 +116,17 @@ impl Profile {
     /// What it says of a field.
     pub fn says(&self, field: &str) -> Option<&ProfileField> {
         self.fields.iter().find(|said| said.name() == field)
+    }
+
+    /// What it says of its uplink, and nothing of who is plugged into that.
+    pub fn of_uplink(&self) -> impl Iterator<Item = &ProfileField> {
+        let is_of_uplink = |said: &&ProfileField| {
+            OF_UPLINK
+                .iter()
+                .chain(&NAMES_UPLINK)
+                .any(|f| *f == said.name())
+        };
+        self.fields.iter().filter(is_of_uplink)
     }
 
     /// Whether a container may say this of its interface: never what the uplink

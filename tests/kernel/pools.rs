@@ -4,6 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
 use crate::networks::{addresses, write};
 use crate::support::lab::{Lab, PIPEWORK, ip, lab};
@@ -167,6 +169,62 @@ fn two_networks_on_one_uplink_never_give_or_take_the_same_address() {
         drop(first);
         let (said, _second) = attach("second", &written("lan", "10.0.0.100"));
         said.ok();
+    });
+}
+
+/// What `pipework networks` prints.
+fn shown(words: &[&str]) -> String {
+    let mut command = Command::new(PIPEWORK);
+    let said = command.arg("networks").args(words).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    String::from_utf8(said.stdout).unwrap()
+}
+
+/// Who has which address of a network or on its uplink, as programs read it.
+fn held_json(network: &str) -> Vec<String> {
+    let all: Value = serde_json::from_str(&shown(&[network, "--json"])).unwrap();
+    let held = all[0]["held"].as_array().unwrap().iter();
+    let text = |claim: &Value, key: &str| claim[key].as_str().unwrap().to_owned();
+    let line = |claim: &Value| {
+        let whose = ["address", "container", "interface"].map(|key| text(claim, key));
+        format!("{} {}", whose.join(" "), claim["in_network"])
+    };
+    held.map(line).collect()
+}
+
+#[test]
+fn who_has_an_address_on_a_networks_uplink_is_listed_with_it() {
+    lab!(|lab| {
+        furnish(lab, "10.0.0.100-10.0.0.199");
+        write("other", "bridge = \"br0\"\ngw = \"10.0.0.1\"\n");
+        let _machine = lab.nic("eth5");
+        // Complete with what a container says itself alone.
+        write("far", "parent = \"eth5\"\ngw = \"10.0.0.1\"\n");
+        write("near", "parent = \"eth5\"\nmode = \"private\"\n");
+        let attach = |id: &str, asked: &[&str]| {
+            let container = lab.container(id);
+            lab.attach(&container, asked).ok();
+            container
+        };
+        let _web = attach("web", &["pipework.net=lan", "pipework.ip=10.0.0.5/24"]);
+        let _db = attach("db", &["pipework.net=other", "pipework.ip=10.0.0.6/24"]);
+        let _cam = attach("cam", &["pipework.net=near", "pipework.ip=10.0.0.7/24"]);
+        let text = shown(&["lan"]);
+        assert!(text.contains("10.0.0.5 is web/eth1's\n"), "{text}");
+        let of_other = "10.0.0.6 is db/eth1's on the same uplink\n";
+        assert!(
+            text.contains(of_other) && !text.contains("10.0.0.7"),
+            "{text}"
+        );
+        let both = ["10.0.0.5 web eth1 true", "10.0.0.6 db eth1 false"];
+        assert_eq!(held_json("lan"), both);
+        assert_eq!(held_json("far"), ["10.0.0.7 cam eth1 false"]);
+        // And all of them at once, in order.
+        let all: Value = serde_json::from_str(&shown(&["--json"])).unwrap();
+        let names: Vec<&Value> = all.as_array().unwrap().iter().map(|n| &n["name"]).collect();
+        assert_eq!(names, ["far", "lan", "near", "other"]);
+        assert_eq!(all[1]["fields"]["bridge"], "br0");
+        assert_eq!(all[1]["pools"][0]["gateway"], "10.0.0.1");
     });
 }
 

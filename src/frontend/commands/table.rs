@@ -94,12 +94,16 @@ pub const COMMANDS: &[Command] = &[
             "list the fields, or explain one",
         )
     },
-    command(
-        "networks",
-        "[NAME]",
-        Person,
-        "list the named networks, or check and show one",
-    ),
+    Command {
+        options: &[JSON],
+        example: "pipework networks lan",
+        ..command(
+            "networks",
+            "[NAME] [--json]",
+            Person,
+            "list the named networks, or check and show one",
+        )
+    },
     Command {
         options: &[JSON],
         words: &["release"],
