@@ -44,6 +44,8 @@ mod detach;
 mod device;
 #[path = "kernel/device_back.rs"]
 mod device_back;
+#[path = "kernel/device_leased.rs"]
+mod device_leased;
 #[path = "kernel/device_podman.rs"]
 mod device_podman;
 #[path = "kernel/device_traffic.rs"]

@@ -268,9 +268,14 @@ impl Daemon {
         let before = self.retries.remove(&cookie);
         let key = self.namespace_key(cookie);
         let is_bound = self.is_bound(&key);
-        // What is listened by holds the namespace.
+        // What is listened by holds the namespace, and its NIC with it: an answer
+        // that comes yet is for nobody. Who has a path to stay by asks on.
         for (_, held) in self.leases.range_mut((cookie, 0)..=(cookie, u32::MAX)) {
             close(held.client.unwatch());
+            if !is_bound {
+                close(held.client.hush());
+                close(held.client6.hush());
+            }
         }
         if !is_bound && self.says_farewell(cookie) {
             self.retries.insert(cookie, (since_boot() + FAREWELL, 0));

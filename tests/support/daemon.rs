@@ -38,6 +38,16 @@ impl Daemon {
         let pid = nix::unistd::Pid::from_raw(self.0.id() as i32);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
     }
+
+    /// The namespaces and sockets that it has open.
+    pub fn held(&self) -> Vec<String> {
+        let directory = format!("/proc/{}/fd", self.0.id());
+        let entries = std::fs::read_dir(directory).unwrap().flatten();
+        let links = entries.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        let mut held: Vec<String> = links.map(|link| link.display().to_string()).collect();
+        held.retain(|file| file.starts_with("net:") || file.starts_with("socket:"));
+        held
+    }
 }
 
 impl Drop for Daemon {

@@ -1,0 +1,54 @@
+//! A NIC that was handed over with a lease.
+
+use pipework::dhcp::options::code;
+
+use crate::device::{PATIENCE, device};
+use crate::support::daemon::Daemon;
+use crate::support::dhcp_server::{Scripted, ordinary};
+use crate::support::lab::ip_json;
+use crate::support::lab::wire::Capture;
+use crate::support::ovs::eventually;
+use crate::support::vm::vm;
+
+#[test]
+fn a_nic_is_back_after_poststop_although_the_daemon_waits_for_a_silent_server() {
+    vm!(|vm| {
+        let (nic, machine) = vm.cable_of("virtio_net");
+        let server = Scripted::on(vm, &machine, |message, _| {
+            ordinary(message, |m| {
+                m.options.set(code::RENEWAL_TIME, 2_u32.to_be_bytes());
+            })
+        });
+        let daemon = Daemon::start();
+        let container = vm.container("web");
+        let asked = [
+            &device(&nic),
+            "pipework.ip=dhcp",
+            "pipework.dhcp.arp=off",
+            "pipework.dhcp.release=true",
+        ];
+        vm.attach(&container, &asked).ok();
+        drop(server);
+        let before = daemon.held();
+        let wire = Capture::start(vm, &machine);
+        let is_renewal =
+            |frame: &[u8]| frame.len() > 42 && frame[23] == 17 && frame[36..38] == [0, 67];
+        assert!(wire.sees(PATIENCE, is_renewal), "nobody asks");
+        let mut waits = daemon.held();
+        waits.retain(|file| !before.contains(file));
+        assert!(!waits.is_empty(), "an answer comes by a socket");
+        container.end();
+        vm.poststop("web").ok();
+        assert_eq!(nic.present_name().as_deref(), Some(nic.name.as_str()));
+        assert_eq!(
+            ip_json(&format!("addr show dev {}", nic.name))[0]["addr_info"]
+                .as_array()
+                .map(Vec::len),
+            Some(0)
+        );
+        eventually("it listens no more", || {
+            let held = daemon.held();
+            waits.iter().all(|file| !held.contains(file))
+        });
+    });
+}
