@@ -22,6 +22,8 @@ mod crowd;
 mod detach;
 #[path = "keeper/ends.rs"]
 mod ends;
+#[path = "keeper/free.rs"]
+mod free;
 #[path = "keeper/killed.rs"]
 mod killed;
 #[path = "keeper/life.rs"]

@@ -12,9 +12,9 @@ use pipework::sys::clock::since_boot;
 use pipework::sys::netns::Netns;
 
 use crate::plain::{addresses, alone, routes};
-use crate::support::dhcp_server::{GIVEN, Scripted};
+use crate::support::dhcp_server::{GIVEN, Scripted, ordinary};
 use crate::support::lab::router::{Router, prefix};
-use crate::support::lab::{ip, ip_json, lab};
+use crate::support::lab::{Container, Lab, ip, ip_json, lab, run};
 use crate::support::ovs::ovs;
 use crate::support::skip;
 
@@ -57,6 +57,81 @@ fn a_lease_is_got_by_a_port_of_open_vswitch() {
         asked[0] = "pipework.ovs=ovs0";
         lab.attach(&container, &asked).ok();
         assert_eq!(addresses(lab, &container)[0]["local"], GIVEN.to_string());
+    });
+}
+
+/// Who asked a server, by the last byte of their hardware addresses.
+fn askers(server: &Scripted) -> Vec<u8> {
+    let heard = server.heard();
+    let last = heard.iter().map(|message| match message.hardware {
+        Some(Hardware::Ethernet(mac)) => mac[5],
+        other => panic!("{other:?}"),
+    });
+    let mut all: Vec<u8> = last.collect();
+    all.dedup();
+    all
+}
+
+/// With a server in VLAN 100 of a switch and another one in VLAN 200, each hears
+/// and answers who is in its own.
+fn is_served_in_its_own_vlan(lab: &Lab, uplink: &str, [in_100, in_200]: [&Container; 2]) {
+    const OTHER: &str = "10.0.0.66";
+    let first = Scripted::ordinary(lab, in_100);
+    let second = Scripted::on(lab, in_200, |message, _| {
+        ordinary(message, |m| m.yiaddr = OTHER.parse().unwrap())
+    });
+    let attach = |vlan: u16| {
+        let container = lab.any_container();
+        let (mac, vlan) = (
+            format!("pipework.mac=02:00:00:00:01:{:02x}", vlan / 10),
+            format!("pipework.vlan={vlan}"),
+        );
+        let mut asked = alone(&[&mac, &vlan, "pipework.dhcp.timeout=3s"]);
+        asked[0] = uplink;
+        let outcome = lab.attach(&container, &asked);
+        (container, outcome)
+    };
+    for (vlan, expected) in [(100, GIVEN.to_string()), (200, OTHER.to_owned())] {
+        let (container, outcome) = attach(vlan);
+        outcome.ok();
+        assert_eq!(addresses(lab, &container)[0]["local"], expected);
+    }
+    attach(300).1.refused(22);
+    assert_eq!((askers(&first), askers(&second)), (vec![10], vec![20]));
+}
+
+#[test]
+fn a_vlan_of_open_vswitch_is_served_by_the_server_in_it_alone() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let machines = [("up0", 100), ("up1", 200)].map(|(nic, vlan)| {
+            let machine = lab.cable(nic);
+            ovs.vsctl(&format!("add-port ovs0 {nic} tag={vlan}"));
+            machine
+        });
+        is_served_in_its_own_vlan(lab, "pipework.ovs=ovs0", machines.each_ref());
+    });
+}
+
+#[test]
+fn a_vlan_of_a_bridge_is_served_by_the_server_in_it_alone() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let words = "link set br0 type bridge vlan_filtering 1";
+        let filters = Command::new("ip").args(words.split(' ')).output().unwrap();
+        if !filters.status.success() {
+            skip!("kernel has no bridge VLAN filtering");
+        }
+        let machines = [("up0", 100), ("up1", 200)].map(|(nic, vlan)| {
+            let machine = lab.cable(nic);
+            ip(&format!("link set {nic} master br0"));
+            run("bridge", &format!("vlan del dev {nic} vid 1"));
+            let words = format!("vlan add dev {nic} vid {vlan} pvid untagged");
+            run("bridge", &words);
+            machine
+        });
+        is_served_in_its_own_vlan(lab, "pipework.bridge=br0", machines.each_ref());
     });
 }
 
