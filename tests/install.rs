@@ -19,6 +19,8 @@ mod lan;
 #[path = "install/podman.rs"]
 mod podman;
 mod support;
+#[path = "install/systemd.rs"]
+mod systemd;
 
 use support::world::{Output, Skip, World};
 use support::{on_every_suite, skip};
@@ -89,4 +91,7 @@ on_every_suite! {
         a_program_from_anywhere_is_put_where_hooks_find_it
         a_container_of_our_own_program_verifies_it
         a_policy_that_refuses_the_trial_is_named_with_the_rule_that_allows_it;
+    systemd:
+        a_lease_is_kept_by_a_daemon_that_a_socket_starts
+        networks_of_docker_outlive_its_plugin_and_itself;
 }

@@ -54,6 +54,7 @@ if [ "${1:-}" = --inside ]; then
     else
         mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
         for hierarchy; do
+            [ "$hierarchy" != unified ] || continue
             mkdir "sys/fs/cgroup/$hierarchy"
             options=$hierarchy
             [ "$hierarchy" != systemd ] || options=none,name=systemd
@@ -114,8 +115,10 @@ if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
     join /sys/fs/cgroup "$path" / v2
 else
     while IFS=: read -r _ controllers path; do
+        # The one without controllers is for who mounts it in there, as systemd's world does.
         hierarchy=${controllers#name=}
-        [ -z "$hierarchy" ] || [ ! -d "/sys/fs/cgroup/$hierarchy" ] ||
+        hierarchy=${hierarchy:-unified}
+        [ ! -d "/sys/fs/cgroup/$hierarchy" ] ||
             join "/sys/fs/cgroup/$hierarchy" "$path" "$path" "$hierarchy"
     done < <(cat /proc/self/cgroup)
 fi
