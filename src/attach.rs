@@ -123,7 +123,7 @@ pub async fn attach(
 
     record.enter(&plan, &fingerprints, &reference);
     record.note_caller(&plan, caller);
-    record.note_vlans(&wanted.attachments);
+    record.note_asked(&wanted.attachments);
     record.share(&shared, &reference);
     remember_path(&mut record, sandbox, config.as_ref());
     let rivals = begin(&record, &plan, &collector, sandbox).await?;

@@ -279,6 +279,7 @@ impl Error {
             Self::NicHeld { holder, .. } => Some(format!("it comes back when {holder} ends")),
             Self::Inspect(error) => match &**error {
                 InspectError::Config(error) => error.hint(),
+                InspectError::Ovs(error) => hint::for_ovs(error),
                 InspectError::Kernel(_)
                 | InspectError::Guest(_)
                 | InspectError::Host(_)

@@ -64,6 +64,8 @@ mod docker_plugin;
 mod doctor;
 #[path = "kernel/doctor_kernel.rs"]
 mod doctor_kernel;
+#[path = "kernel/drift.rs"]
+mod drift;
 #[path = "kernel/dummy.rs"]
 mod dummy;
 #[path = "kernel/files.rs"]

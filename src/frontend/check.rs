@@ -2,7 +2,10 @@
 //! what the kernel has, and what differs made good.
 
 mod drift;
+mod lost;
 mod repair;
+mod seen;
+mod settings;
 
 use std::time::Duration;
 
@@ -22,6 +25,7 @@ use crate::reference::LeaseId;
 use crate::sys::block_on;
 use crate::sys::rtnl::Rtnl;
 use drift::Drift;
+use seen::Seen;
 
 /// Hundreds of containers, each with a few questions to the kernel.
 const TIME: Duration = Duration::from_secs(60);
@@ -99,17 +103,16 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
         unknown: Vec::new(),
         unreadable,
     };
+    let mut seen = Seen::of(&collector);
     for record in &records {
-        let found = match block_on(look(record, &collector)).map_err(Error::Socket) {
-            Ok(Ok(found)) => found,
-            // One that cannot be looked at keeps nobody else from it.
-            Ok(Err(error)) | Err(error) => {
-                all.unknown.push((known::called(record), error));
-                continue;
-            }
-        };
-        all.looked += record.attachments.len();
-        for (ifname, drift) in found {
+        let mut look = Look::default();
+        let looked = look.at(record, &collector, &mut seen);
+        // One that cannot be looked at keeps nobody else from it.
+        if let Ok(Err(error)) | Err(error) = block_on(looked).map_err(Error::Socket) {
+            all.unknown.push((known::called(record), error));
+        }
+        all.looked += look.interfaces;
+        for (ifname, drift) in look.drifts {
             let obstacle = repair::obstacle(record, &ifname, &drift);
             let repair = repairs.then(|| match &obstacle {
                 Some(obstacle) => Err(obstacle.clone()),
@@ -127,29 +130,55 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
     Ok(all)
 }
 
-async fn look(record: &Record, collector: &Collector<'_>) -> Result<Vec<(String, Drift)>, Error> {
-    // What an engine has meanwhile is as the engine made it.
-    if record.lent.is_some() {
-        return Ok(Vec::new());
-    }
-    let Some(netns) = collector.open_namespace(record) else {
-        let names = record.attachments.iter().map(|a| a.ifname.to_string());
-        return Ok(names.map(|name| (name, Drift::Gone)).collect());
-    };
-    let guest = Rtnl::open_in(&netns, collector.home, collector.deadline);
-    let guest = guest.map_err(Error::Socket)?;
-    let mut found = Vec::new();
-    for attachment in &record.attachments {
-        let lease = LeaseId {
-            namespace: record.key.clone(),
-            ifindex: attachment.ifindex,
+/// What a look at one record brought, as far as it came.
+#[derive(Default)]
+struct Look {
+    /// How many interfaces were looked at.
+    interfaces: usize,
+    /// What differs, by interface.
+    drifts: Vec<(String, Drift)>,
+}
+
+impl Look {
+    async fn at(
+        &mut self,
+        record: &Record,
+        collector: &Collector<'_>,
+        seen: &mut Seen<'_>,
+    ) -> Result<(), Error> {
+        // What an engine has meanwhile is as the engine made it.
+        if record.lent.is_some() {
+            self.interfaces = record.attachments.len();
+            return Ok(());
+        }
+        let Some(netns) = collector.open_namespace(record) else {
+            self.interfaces = record.attachments.len();
+            let names = record.attachments.iter().map(|a| a.ifname.to_string());
+            self.drifts = names.map(|name| (name, Drift::Gone)).collect();
+            return Ok(());
         };
-        let kept = collector.store.lease(&lease)?;
-        let drifts = drift::of(attachment, kept.as_ref(), &guest, collector.host).await?;
-        let name = attachment.ifname.to_string();
-        found.extend(drifts.into_iter().map(|drift| (name.clone(), drift)));
+        let guest = Rtnl::open_in(&netns, collector.home, collector.deadline);
+        let guest = guest.map_err(Error::Socket)?;
+        for attachment in &record.attachments {
+            let lease = LeaseId {
+                namespace: record.key.clone(),
+                ifindex: attachment.ifindex,
+            };
+            let kept = collector.store.lease(&lease)?;
+            let drifts = drift::of(attachment, kept.as_ref(), &guest, seen).await?;
+            let is_there = !drifts.contains(&Drift::Missing);
+            let name = attachment.ifname.to_string();
+            self.interfaces += 1;
+            let drifts = drifts.into_iter().map(|drift| (name.clone(), drift));
+            self.drifts.extend(drifts);
+            if is_there {
+                let lost = seen.lost_in_ovs(attachment)?;
+                self.drifts
+                    .extend(lost.map(|lost| (name, Drift::Lost(lost))));
+            }
+        }
+        Ok(())
     }
-    Ok(found)
 }
 
 fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {

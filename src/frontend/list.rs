@@ -276,6 +276,7 @@ mod tests {
             asked: Vec::new(),
             caller: None,
             routes: Vec::new(),
+            settings: Vec::new(),
         };
         let record = Record::new(key, 1);
         let entry = Entry {

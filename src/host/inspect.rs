@@ -16,6 +16,7 @@ use super::view::{
 };
 use crate::config::ConfigError;
 use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
+use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
 use nic::FreeVf;
@@ -50,6 +51,9 @@ pub enum InspectError {
     /// The machine's settings, which say where Open vSwitch listens.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Open vSwitch does not say which ports it has.
+    #[error(transparent)]
+    Ovs(#[from] OvsError),
     /// A device whose name we would not accept.
     #[error("the kernel calls {asked} by the name {name:?}, which no key can hold")]
     UnusableName {

@@ -8,7 +8,8 @@
 //! the bridges that we made, `objects` what several attachments share, `membership`
 //! what we did to the ports of bridges for it, `nics` the NICs that are away, `kept`
 //! the leases, `remembered` those of former lives until `ended` forgets them,
-//! `reports` what went wrong. Every file begins with a version.
+//! `reports` what went wrong, `settings` what an interface was given besides.
+//! Every file begins with a version.
 
 mod codec;
 mod ended;
@@ -22,6 +23,7 @@ mod remembered;
 mod remembered6;
 mod reports;
 mod sample;
+mod settings;
 mod shared;
 mod store;
 mod uplinks;
@@ -49,6 +51,7 @@ pub use objects::ObjectRecord;
 pub use remembered::{Identity, Remembered};
 pub use remembered6::Remembered6;
 pub use reports::Report;
+pub use settings::{Device, Setting};
 pub use shared::BridgeRecord;
 pub use store::{Known, Store};
 pub use uplinks::UplinkId;
@@ -187,6 +190,9 @@ pub struct AttachmentRecord {
     /// those of a lease that is kept are the lease's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
+    /// What else it was given; records of former releases do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<Setting>,
 }
 
 impl Record {
@@ -210,6 +216,7 @@ impl Record {
             let mut entry = entry(interface, reference);
             entry.undo = undos_of(plan, Some(place));
             entry.routes = routes_of(plan, place);
+            entry.settings = settings::settings_of(plan, place);
             entry.fingerprint = fingerprints.get(place).cloned().unwrap_or_default();
             // One that was there and is no more is made anew, for all who had it.
             let is_same = |former: &AttachmentRecord| former.ifname == interface.ifname;
@@ -231,16 +238,6 @@ impl Record {
             let own = self.attachments.iter_mut();
             for own in own.filter(|own| own.ifindex == interface.ifindex) {
                 own.caller = Some(caller.clone());
-            }
-        }
-    }
-
-    /// Notes which VLAN each interface is in, for those who list them.
-    pub fn note_vlans(&mut self, attachments: &[Attachment]) {
-        for Attachment { ifname, vlan, .. } in attachments.iter().filter(|a| a.vlan.is_some()) {
-            let mut own = self.attachments.iter_mut();
-            if let Some(own) = own.find(|own| own.ifname == ifname.value) {
-                own.vlan = vlan.as_ref().map(|asked| asked.value);
             }
         }
     }
@@ -365,6 +362,7 @@ fn entry(interface: &PlannedInterface, reference: &Reference) -> AttachmentRecor
         asked: Vec::new(),
         caller: None,
         routes: Vec::new(),
+        settings: Vec::new(),
     }
 }
 

@@ -4,10 +4,13 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::request::{IfName, MacAddr, Trunk};
 
 /// Which way frames go, seen from the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Hook {
     /// They come in: on the host's end, what the container sent.
     Ingress,
@@ -26,7 +29,7 @@ pub struct Ifb {
 }
 
 /// Flags of a port of a Linux bridge; what is `false` stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortFlags {
     /// No traffic with other isolated ports (`IFLA_BRPORT_ISOLATED`).
     pub isolated: bool,
@@ -47,7 +50,7 @@ impl fmt::Display for PortFlags {
 }
 
 /// What becomes of the frames of one direction.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
     /// Which of them pass; `None`: all.
     pub guard: Option<Guard>,
@@ -58,7 +61,7 @@ pub struct Gate {
 
 /// What a container may send: from its own addresses, and nothing that only
 /// routers, DHCP servers and switches send.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
     /// The only hardware address that its frames come from.
     pub mac: MacAddr,
@@ -75,7 +78,8 @@ pub struct Guard {
 }
 
 /// Where packets of one family may come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Sources<A> {
     /// Anywhere: the workload has its own addressing.
     Any,

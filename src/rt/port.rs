@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::request::{Glob, VlanId, VlanSet};
 
 /// The VLANs of a port of a bridge that filters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortVlans {
     /// That of untagged frames, which leave untagged as well (PVID).
     pub native: Option<VlanId>,

@@ -14,7 +14,7 @@ use crate::support::lab::{Container, Lab, RECORDS, bundle_of, ip, lab};
 use crate::vlan::{cable_in_vlan_100, needs_8021q, vlans_of};
 
 /// The drifts that `check` names, by their words.
-fn drifts() -> Vec<String> {
+pub fn drifts() -> Vec<String> {
     let found = pipework("check --json");
     let found: Value = serde_json::from_str(&stdout(&found)).unwrap();
     let found = found.as_array().unwrap().iter();

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::lost::Lost;
+use super::seen::Seen;
+use super::settings::{self, Now};
 use crate::error::Error;
 use crate::host::inspect::InspectError;
 use crate::record::{AttachmentRecord, Kept};
@@ -88,6 +91,8 @@ pub enum Drift {
         /// Its name.
         uplink: IfName,
     },
+    /// Something else that it was given is gone.
+    Lost(Lost),
 }
 
 impl Drift {
@@ -106,6 +111,7 @@ impl Drift {
             Self::Unplugged { .. } => "unplugged",
             Self::UplinkDown { .. } => "uplink-down",
             Self::UplinkGone { .. } => "uplink-gone",
+            Self::Lost(lost) => lost.word(),
         }
     }
 }
@@ -127,6 +133,7 @@ impl fmt::Display for Drift {
             }
             Self::UplinkDown { uplink, .. } => write!(f, "its uplink {uplink} is down"),
             Self::UplinkGone { uplink } => write!(f, "its uplink {uplink} is gone"),
+            Self::Lost(lost) => lost.fmt(f),
         }
     }
 }
@@ -147,13 +154,56 @@ pub async fn of(
     attachment: &AttachmentRecord,
     kept: Option<&Kept>,
     guest: &Rtnl,
-    host: &Rtnl,
+    host: &mut Seen<'_>,
 ) -> Result<Vec<Drift>, Error> {
     let kernel = |error: RtnlError| Error::from(InspectError::from(error));
-    let ifindex = attachment.ifindex;
-    let Some(link) = guest.link_by_index(ifindex).await.map_err(kernel)? else {
+    let link = guest.link_by_index(attachment.ifindex).await;
+    let Some(link) = link.map_err(kernel)? else {
         return Ok(vec![Drift::Missing]);
     };
+    let mut drifts = of_link(attachment, &link);
+    let has = guest.global_addresses(link.ifindex).await.map_err(kernel)?;
+    let lost = attachment.addresses.iter().filter(|a| !has.contains(a));
+    // What was leased may rightly be gone: its lease says what it has now.
+    let lost =
+        lost.filter(|address| !is_link_local(address) && !attachment.leased.contains(address));
+    drifts.extend(lost.map(|address| Drift::Address {
+        ifindex: link.ifindex,
+        address: *address,
+    }));
+    drifts.extend(of_routes(attachment, guest).await?);
+    if let Some(kept) = kept {
+        drifts.extend(of_lease(kept, &has, guest).await?);
+    }
+    let uplink = match device_below(attachment) {
+        Some(ifindex) => host.rtnl.link_by_index(ifindex).await,
+        None => Ok(None),
+    };
+    let uplink = uplink.map_err(kernel)?;
+    let port = match &attachment.hostif {
+        Some(hostif) => host.rtnl.link_by_name(hostif.as_str()).await,
+        None => Ok(None),
+    };
+    let port = port.map_err(kernel)?;
+    // What has no end on the host goes with its parent.
+    if let Some(hostif) = &attachment.hostif {
+        drifts.extend(of_port(attachment, hostif, port.as_ref(), uplink.as_ref()));
+    }
+    let now = Now {
+        link: &link,
+        port: port.as_ref(),
+        uplink: uplink.as_ref(),
+        guest,
+    };
+    let lost = settings::lost(attachment, &now, host).await?;
+    drifts.extend(lost.into_iter().map(Drift::Lost));
+    drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, &uplink)));
+    Ok(drifts)
+}
+
+/// How the device itself differs.
+fn of_link(attachment: &AttachmentRecord, link: &LinkFacts) -> Vec<Drift> {
+    let ifindex = attachment.ifindex;
     let mut drifts = Vec::new();
     if link.name != attachment.ifname.as_str() {
         let now = link.name.clone();
@@ -167,27 +217,7 @@ pub async fn of(
     if !link.up {
         drifts.push(Drift::Down { ifindex });
     }
-    let has = guest.global_addresses(ifindex).await.map_err(kernel)?;
-    let lost = attachment.addresses.iter().filter(|a| !has.contains(a));
-    // What was leased may rightly be gone: its lease says what it has now.
-    let lost =
-        lost.filter(|address| !is_link_local(address) && !attachment.leased.contains(address));
-    drifts.extend(lost.map(|address| Drift::Address {
-        ifindex,
-        address: *address,
-    }));
-    drifts.extend(of_routes(attachment, guest).await?);
-    if let Some(kept) = kept {
-        drifts.extend(of_lease(kept, &has, guest).await?);
-    }
-    let uplink = host.link_by_index(attachment.uplink_ifindex).await;
-    let uplink = uplink.map_err(kernel)?;
-    // What has no end on the host goes with its parent.
-    if let Some(hostif) = &attachment.hostif {
-        drifts.extend(of_port(attachment, hostif, uplink.as_ref(), host).await?);
-    }
-    drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, &uplink)));
-    Ok(drifts)
+    drifts
 }
 
 /// A route that gave way to another one, as a default route does to a newer
@@ -245,17 +275,16 @@ fn is_bridge(link: &LinkFacts) -> bool {
     link.kind.as_deref() == Some("bridge")
 }
 
-async fn of_port(
+/// How the end on the host differs.
+fn of_port(
     attachment: &AttachmentRecord,
     hostif: &IfName,
+    port: Option<&LinkFacts>,
     uplink: Option<&LinkFacts>,
-    host: &Rtnl,
-) -> Result<Vec<Drift>, Error> {
-    let kernel = |error: RtnlError| Error::from(InspectError::from(error));
-    let port = host.link_by_name(hostif.as_str()).await.map_err(kernel)?;
+) -> Vec<Drift> {
     let mut drifts = Vec::new();
     // Of a pair both ends are there or none, unless one has another name.
-    if let Some(port) = &port {
+    if let Some(port) = port {
         let ifindex = port.ifindex;
         if !port.up {
             let hostif = hostif.clone();
@@ -272,11 +301,19 @@ async fn of_port(
             });
         }
     }
-    if uplink.is_none() {
+    if uplink.is_none() && device_below(attachment).is_some() {
         let uplink = attachment.uplink.clone();
         drifts.push(Drift::UplinkGone { uplink });
     }
-    Ok(drifts)
+    drifts
+}
+
+/// The kernel's index of the uplink, all of which are positive: a dummy has none,
+/// and for a bridge of Open vSwitch, which its database knows, stands another
+/// number.
+fn device_below(attachment: &AttachmentRecord) -> Option<u32> {
+    let ifindex = attachment.uplink_ifindex;
+    (ifindex > 0 && i32::try_from(ifindex).is_ok()).then_some(ifindex)
 }
 
 fn is_link_local(address: &IpNet) -> bool {

@@ -35,6 +35,7 @@ pub fn obstacle(record: &Record, ifname: &str, drift: &Drift) -> Option<String> 
                 || "nothing says how it was asked for: plug it in anew with pipework attach";
             asked.is_none().then(|| unknown().to_owned())
         }
+        Drift::Lost(lost) => lost.cure(),
         Drift::Gone
         | Drift::Leased { .. }
         | Drift::Renamed { .. }
@@ -73,6 +74,7 @@ pub fn repair(
             | Drift::HostDown { .. }
             | Drift::UplinkDown { .. }
             | Drift::UplinkGone { .. }
+            | Drift::Lost(_)
             | Drift::Unplugged { .. } => Err("its namespace is gone".to_owned()),
         },
     }
@@ -109,6 +111,7 @@ async fn set(
             uplink_ifindex,
             ..
         } => host.join(*ifindex, *uplink_ifindex).await,
+        Drift::Lost(lost) => lost.give_back(&guest, host).await,
     };
     Some(done.map_err(|error| error.to_string()))
 }

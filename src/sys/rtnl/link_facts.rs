@@ -7,7 +7,7 @@ use nix::libc;
 use rtnetlink::packet_core::{NlaBuffer, NlasIterator};
 
 use crate::request::{IpvlanMode, VlanId};
-use crate::rt::PortRole;
+use crate::rt::{PortFlags, PortRole};
 
 /// `IFLA_PARENT_DEV_NAME` (include/uapi/linux/if_link.h).
 const IFLA_PARENT_DEV_NAME: u16 = 56;
@@ -48,6 +48,10 @@ const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_INFO_SLAVE_DATA: u16 = 5;
 /// `IFLA_BRPORT_STATE`, of a bridge port.
 const IFLA_BRPORT_STATE: u16 = 1;
+/// `IFLA_BRPORT_MODE`: a hairpin port.
+const IFLA_BRPORT_MODE: u16 = 4;
+/// `IFLA_BRPORT_ISOLATED`.
+const IFLA_BRPORT_ISOLATED: u16 = 33;
 /// `BR_STATE_FORWARDING` (linux/if_bridge.h).
 const FORWARDING: u8 = 3;
 /// struct ifinfomsg.
@@ -94,6 +98,8 @@ pub struct LinkFacts {
     pub controller: Option<u32>,
     /// Of a port of a Linux bridge: whether frames pass it by now.
     pub forwards: Option<bool>,
+    /// Of a port of a Linux bridge: its flags.
+    pub port_flags: Option<PortFlags>,
     /// `IFLA_LINK`: the device below, if it is another one in this namespace.
     pub lower: Option<u32>,
     /// `IFLA_LINK` of one end of a pair: the index of the other one, in whatever
@@ -206,14 +212,22 @@ impl LinkFacts {
                 libc::IFLA_INFO_KIND => self.kind = Some(text_of(attribute.value())),
                 libc::IFLA_INFO_DATA => self.read_data(attribute.value()),
                 IFLA_INFO_SLAVE_KIND => is_bridge_port = text_of(attribute.value()) == "bridge",
-                IFLA_INFO_SLAVE_DATA if is_bridge_port => {
-                    let state = |state: &[u8]| state.first().map(|state| *state == FORWARDING);
-                    self.forwards = nested(attribute.value(), IFLA_BRPORT_STATE, state);
-                }
+                IFLA_INFO_SLAVE_DATA if is_bridge_port => self.read_port(attribute.value()),
                 _ => {}
             }
         }
         Some(())
+    }
+
+    /// What a bridge says of a port of its.
+    fn read_port(&mut self, data: &[u8]) {
+        let state = |state: &[u8]| state.first().map(|state| *state == FORWARDING);
+        self.forwards = nested(data, IFLA_BRPORT_STATE, state);
+        let is_on = |flag| nested(data, flag, |value| Some(*value.first()? != 0)) == Some(true);
+        self.port_flags = Some(PortFlags {
+            isolated: is_on(IFLA_BRPORT_ISOLATED),
+            hairpin: is_on(IFLA_BRPORT_MODE),
+        });
     }
 
     /// What a bridge or a VLAN device says of itself. The kind comes first

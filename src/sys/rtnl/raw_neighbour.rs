@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::object::{Object, address_of};
 use super::replay::{RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH};
 use super::{Rtnl, RtnlError};
+use crate::request::NeighbourEntry;
+use crate::rt::Neighbour;
 
 /// struct ndmsg: family, three unused, index, state, flags, type
 /// (include/uapi/linux/neighbour.h).
@@ -50,6 +52,19 @@ impl RawNeighbour {
     /// another.
     pub fn is_proxy(&self) -> bool {
         self.0.byte(FLAGS) & NTF_PROXY != 0
+    }
+
+    /// Whether it says what `entry` does.
+    pub fn is(&self, entry: &Neighbour) -> bool {
+        let is_of_it = self.0.value(NDA_DST).and_then(address_of) == Some(entry.address);
+        let says_it = match entry.entry {
+            NeighbourEntry::Proxy => self.is_proxy(),
+            NeighbourEntry::Permanent(mac) => {
+                let is_its = self.0.value(NDA_LLADDR) == Some(&mac.octets()[..]);
+                is_its && self.is_permanent() && !self.is_proxy()
+            }
+        };
+        is_of_it && says_it
     }
 
     fn is_known(&self) -> bool {

@@ -12,10 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::object::Object;
 use super::replay::{RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE};
 use super::{Rtnl, RtnlError};
+use crate::rt::Rule;
 
 /// struct fib_rule_hdr: family, two prefix lengths, TOS, table, two unused,
 /// action, flags (include/uapi/linux/fib_rules.h).
 const HEADER_BYTES: usize = 12;
+const SOURCE_LENGTH: usize = 2;
+const DESTINATION_LENGTH: usize = 1;
 const FLAGS: usize = 8;
 const FIB_RULE_INVERT: u8 = 2;
 const FRA_IIFNAME: u16 = 3;
@@ -45,6 +48,17 @@ impl RawRule {
     /// they were added.
     pub fn priority(&self) -> u32 {
         self.0.value_number(FRA_PRIORITY).unwrap_or(0)
+    }
+
+    /// Whether it leads what comes from and goes to networks as long as those of
+    /// `rule` to its table, at its place.
+    pub fn is_like(&self, rule: &Rule) -> bool {
+        let length = |net: Option<ipnet::IpNet>| net.map_or(0, |net| net.prefix_len());
+        self.is_v6() == rule.v6
+            && self.priority() == rule.priority
+            && self.0.value_number(FRA_TABLE) == Some(rule.table)
+            && self.0.byte(SOURCE_LENGTH) == length(rule.selector.from)
+            && self.0.byte(DESTINATION_LENGTH) == length(rule.selector.to)
     }
 
     /// Whether it asks where a packet came from or goes to, and means `name`.

@@ -42,6 +42,8 @@ operations! {
     RTM_NEWRULE = 32;
     RTM_DELRULE = 33;
     RTM_GETRULE = 34;
+    RTM_GETQDISC = 38;
+    RTM_GETTFILTER = 46;
     RTM_NEWNEXTHOP = 104;
     RTM_GETNEXTHOP = 106;
 }
@@ -88,7 +90,8 @@ impl Rtnl {
         }
     }
 
-    fn send(
+    /// What the kernel answers to one message.
+    pub(super) fn send(
         &self,
         operation: Operation,
         object: &Object,

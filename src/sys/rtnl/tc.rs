@@ -6,13 +6,14 @@
 
 mod attributes;
 mod class;
+mod facts;
 mod filter;
 mod gate;
 mod guard;
 mod program;
 mod qdisc;
 
-use rtnetlink::packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 
@@ -95,6 +96,15 @@ impl Rtnl {
                 self.add_filter(message).await
             }
         }
+    }
+
+    /// Sets what leaves by a device under this discipline, in the place of
+    /// whatever is there.
+    pub async fn set_root(&self, ifindex: u32, kind: &QdiscKind) -> Result<(), RtnlError> {
+        let message = qdisc_message(ifindex, Parent::Root, None, kind);
+        let message = RouteNetlinkMessage::NewQueueDiscipline(message);
+        self.change("RTM_NEWQDISC", message, NLM_F_CREATE | NLM_F_REPLACE)
+            .await
     }
 
     async fn add_filter(&self, message: TcMessage) -> Result<(), RtnlError> {

@@ -18,7 +18,7 @@ use super::{OvsdbError, Uuid};
 use crate::rt::OvsOwner;
 
 pub use bridge::BridgeFacts;
-pub use sweep::{OurBridge, OurPort};
+pub use sweep::{OurBridge, OurPort, PortFacts};
 pub use uplink::OvsUplinkFacts;
 
 /// Which of our rows it is: `port` or `bridge`.

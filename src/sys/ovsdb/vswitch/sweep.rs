@@ -1,11 +1,13 @@
-//! All rows that are ours: for `pipework gc`, never where a container starts.
+//! All rows that are ours: for `pipework gc` and `check`, never where a container
+//! starts.
 
 use serde_json::json;
 
 use super::bridge::BridgeRow;
 use super::{MADE, is_row, must_be, mutate, next_cfg, owner_of, select, select_whole};
+use crate::request::VlanId;
 use crate::rt::OvsOwner;
-use crate::sys::ovsdb::value::{field, map, rows, set, uuids};
+use crate::sys::ovsdb::value::{atoms, field, map, rows, set, uuids};
 use crate::sys::ovsdb::{Ovsdb, OvsdbError, Uuid};
 
 /// A port of ours.
@@ -16,6 +18,17 @@ pub struct OurPort {
     /// Whose it is.
     pub owner: OvsOwner,
     interface: Uuid,
+}
+
+/// A port of ours, and its VLAN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortFacts {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: OvsOwner,
+    /// The VLAN of untagged frames.
+    pub tag: Option<VlanId>,
 }
 
 /// A bridge of ours.
@@ -55,6 +68,23 @@ impl Ovsdb {
             })
         });
         Ok(ports.collect())
+    }
+
+    /// Every port of ours with its VLAN.
+    pub fn port_facts(&mut self) -> Result<Vec<PortFacts>, OvsdbError> {
+        let ports = self.our_ports()?;
+        let results = self.transact(vec![select("Port", &[], &["name", "tag"])])?;
+        let tag_of = |name: &str| {
+            let mut all = rows(results.first()).iter();
+            let row = all.find(|row| field(row, "name").as_str() == Some(name))?;
+            let tag = atoms(field(row, "tag")).first()?.as_u64()?;
+            VlanId::try_from(u16::try_from(tag).ok()?).ok()
+        };
+        let facts = ports.into_iter().map(|OurPort { name, owner, .. }| {
+            let tag = tag_of(&name);
+            PortFacts { name, owner, tag }
+        });
+        Ok(facts.collect())
     }
 
     /// Deletes `ports` in one transaction, and says how many there were still.

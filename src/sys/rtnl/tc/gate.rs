@@ -24,8 +24,8 @@ const TCA_BPF_FLAGS: u16 = 8;
 const TCA_BPF_FLAG_ACT_DIRECT: u32 = 1;
 
 /// The order of the two filters.
-const PASSING: u16 = 1;
-const REST: u16 = 2;
+pub(super) const PASSING: u16 = 1;
+pub(super) const REST: u16 = 2;
 
 fn options(program: &Program) -> Attributes {
     let (length, code) = program.assemble();
@@ -36,14 +36,19 @@ fn options(program: &Program) -> Attributes {
     options
 }
 
+/// Where the filters of a direction are.
+pub(super) fn place_of(hook: Hook) -> FilterPlace {
+    match hook {
+        Hook::Ingress => FilterPlace::Ingress,
+        Hook::Egress => FilterPlace::Egress,
+    }
+}
+
 impl Rtnl {
     /// Sets the gate of one direction, in the place of the one that is there.
     /// `ENOENT` where the kernel has no cls_bpf or act_mirred.
     pub async fn set_gate(&self, ifindex: u32, hook: Hook, gate: &Gate) -> Result<(), RtnlError> {
-        let place = match hook {
-            Hook::Ingress => FilterPlace::Ingress,
-            Hook::Egress => FilterPlace::Egress,
-        };
+        let place = place_of(hook);
         self.ensure_clsact(ifindex).await?;
         let program = match &gate.guard {
             Some(guard) => {

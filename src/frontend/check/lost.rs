@@ -1,0 +1,227 @@
+//! What an interface has no more of what it was given besides its addresses and
+//! routes, and what gives it back.
+
+use std::fmt;
+
+use crate::plan::{Side, Undo};
+use crate::record::Device;
+use crate::request::tc::{QdiscKind, Tbf};
+use crate::request::{Bytes, IfName, Mtu, Rate, VlanId, VlanSet};
+use crate::rt::{Gate, Hook, Neighbour, PortFlags, PortVlans, Rule};
+use crate::sys::rtnl::{Rtnl, RtnlError};
+
+/// One thing that is gone, or is another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// It has another MTU.
+    Mtu {
+        /// Its index.
+        ifindex: u32,
+        /// The one that was asked for.
+        was: Mtu,
+        /// The one that it has, in bytes.
+        now: u32,
+    },
+    /// Its port of a Linux bridge has lost a flag.
+    Flag {
+        /// Index of the port.
+        ifindex: u32,
+        /// Its name.
+        hostif: IfName,
+        /// That flag and no other.
+        flag: PortFlags,
+    },
+    /// Its port of a Linux bridge is in other VLANs.
+    Vlans {
+        /// Index of the port.
+        ifindex: u32,
+        /// Its name.
+        hostif: IfName,
+        /// Those that it was put into.
+        vlans: PortVlans,
+        /// Those that it is in besides.
+        surplus: VlanSet,
+    },
+    /// The bridge does not sort by VLAN any more.
+    Filtering {
+        /// Its index.
+        ifindex: u32,
+        /// Its name.
+        uplink: IfName,
+    },
+    /// What judged the frames of one direction, or led them to their limit.
+    Gate {
+        /// The device.
+        device: Device,
+        /// The direction, seen from it.
+        hook: Hook,
+        /// What it did.
+        gate: Box<Gate>,
+    },
+    /// A limit.
+    Limit {
+        /// What it was at.
+        device: Device,
+        /// To which rate.
+        rate: Rate,
+        /// What may leave at once.
+        burst: Option<Bytes>,
+        /// What may wait.
+        queue: Option<Bytes>,
+    },
+    /// A rule.
+    Rule(Rule),
+    /// An entry of its neighbour table.
+    Neighbour(Neighbour),
+    /// Its port of Open vSwitch.
+    OvsPort {
+        /// The end on the host.
+        hostif: IfName,
+        /// The bridge.
+        uplink: IfName,
+    },
+    /// The VLAN of its port of Open vSwitch.
+    OvsTag {
+        /// The end on the host.
+        hostif: IfName,
+        /// The VLAN.
+        vlan: VlanId,
+    },
+}
+
+impl Lost {
+    /// One word for it, which does not change between releases.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Mtu { .. } => "mtu",
+            Self::Flag { flag, .. } if flag.isolated => "isolate",
+            Self::Flag { .. } => "hairpin",
+            Self::Vlans { .. } | Self::OvsTag { .. } => "vlan",
+            Self::Filtering { .. } => "vlan-filtering",
+            Self::Gate { gate, .. } if gate.guard.is_some() => "spoofcheck",
+            Self::Gate { .. } | Self::Limit { .. } => "rate",
+            Self::Rule(_) => "rule",
+            Self::Neighbour(_) => "neighbour",
+            Self::OvsPort { .. } => "unplugged",
+        }
+    }
+
+    /// What a person has to do, where no repair does it.
+    pub fn cure(&self) -> Option<String> {
+        match self {
+            Self::OvsPort { .. } => {
+                Some("take it back and plug it in anew: pipework detach, attach".to_owned())
+            }
+            Self::OvsTag { hostif, vlan } => {
+                Some(format!("ovs-vsctl set port {hostif} tag={vlan}"))
+            }
+            Self::Mtu { .. }
+            | Self::Flag { .. }
+            | Self::Vlans { .. }
+            | Self::Filtering { .. }
+            | Self::Gate { .. }
+            | Self::Limit { .. }
+            | Self::Rule(_)
+            | Self::Neighbour(_) => None,
+        }
+    }
+
+    /// Gives it back, but for what has a [`Lost::cure`].
+    pub async fn give_back(&self, guest: &Rtnl, host: &Rtnl) -> Result<(), RtnlError> {
+        let on = |side| match side {
+            Side::Host => host,
+            Side::Guest => guest,
+        };
+        match self {
+            Self::Mtu { ifindex, was, .. } => guest.set_mtu(*ifindex, was.get()).await,
+            Self::Flag { ifindex, flag, .. } => host.set_port_flags(*ifindex, *flag).await,
+            Self::Vlans {
+                ifindex,
+                vlans,
+                surplus,
+                ..
+            } => {
+                if !surplus.is_empty() {
+                    host.remove_port_vlans(*ifindex, surplus).await?;
+                }
+                host.set_port_vlans(*ifindex, vlans).await
+            }
+            Self::Filtering { ifindex, .. } => host.set_vlan_filtering(*ifindex, true).await,
+            Self::Gate { device, hook, gate } => {
+                let rtnl = on(device.side);
+                rtnl.set_gate(device.ifindex, *hook, gate).await
+            }
+            Self::Limit {
+                device,
+                rate,
+                burst,
+                queue,
+            } => {
+                let tbf = QdiscKind::Tbf(Tbf {
+                    rate: Some(*rate),
+                    burst: *burst,
+                    limit: *queue,
+                    ..Tbf::default()
+                });
+                on(device.side).set_root(device.ifindex, &tbf).await
+            }
+            Self::Rule(rule) => guest.add_rule(rule).await,
+            Self::Neighbour(entry) => guest.replace_neighbour(entry).await,
+            Self::OvsPort { .. } | Self::OvsTag { .. } => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mtu { was, now, .. } => write!(f, "its MTU is {now}, not {was}"),
+            Self::Flag { hostif, flag, .. } => {
+                write!(f, "its end on the host, {hostif}, is not {flag} any more")
+            }
+            Self::Vlans { hostif, vlans, .. } => {
+                write!(f, "its end on the host, {hostif}, is not ")?;
+                write_vlans(f, vlans)
+            }
+            Self::Filtering { uplink, .. } => {
+                write!(f, "its uplink {uplink} does not filter by VLAN")
+            }
+            Self::Gate { device, gate, .. } => match gate.guard {
+                Some(_) => {
+                    let name = &device.name;
+                    write!(f, "its end on the host, {name}, lets forged addresses pass")
+                }
+                None => write!(f, "what comes by {} is not limited", device.name),
+            },
+            Self::Limit { device, rate, .. } => {
+                write!(f, "what leaves by {} is not limited to {rate}", device.name)
+            }
+            Self::Rule(rule) => {
+                let rule = Undo::DeleteRule { rule: rule.clone() };
+                write!(f, "it has lost {rule}")
+            }
+            Self::Neighbour(entry) => {
+                write!(f, "it has lost its neighbour entry of {}", entry.address)
+            }
+            Self::OvsPort { hostif, uplink } => {
+                write!(f, "its end on the host, {hostif}, is not in {uplink}")
+            }
+            Self::OvsTag { hostif, vlan } => {
+                write!(f, "its end on the host, {hostif}, is not in VLAN {vlan}")
+            }
+        }
+    }
+}
+
+/// `in VLAN 100 untagged and 20-30 tagged alone`.
+fn write_vlans(f: &mut fmt::Formatter<'_>, vlans: &PortVlans) -> fmt::Result {
+    let PortVlans { native, tagged, .. } = vlans;
+    match native {
+        Some(vlan) => write!(f, "in VLAN {vlan} untagged")?,
+        None => f.write_str("in no VLAN untagged")?,
+    }
+    if !tagged.is_empty() {
+        write!(f, " and {tagged} tagged")?;
+    }
+    f.write_str(" alone")
+}

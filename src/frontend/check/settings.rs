@@ -1,0 +1,176 @@
+//! What an interface was given besides its addresses and routes, held against
+//! what it has.
+
+use super::lost::Lost;
+use super::seen::Seen;
+use crate::error::Error;
+use crate::host::inspect::InspectError;
+use crate::plan::{Side, Undo};
+use crate::record::{AttachmentRecord, Setting};
+use crate::request::{IfName, VlanSet};
+use crate::rt::{PortFlags, PortVlans};
+use crate::sys::rtnl::{LinkFacts, Rtnl, RtnlError};
+
+/// An interface as the kernel has it now.
+pub struct Now<'a> {
+    /// The interface.
+    pub link: &'a LinkFacts,
+    /// Its end on the host.
+    pub port: Option<&'a LinkFacts>,
+    /// Its uplink.
+    pub uplink: Option<&'a LinkFacts>,
+    /// Its namespace.
+    pub guest: &'a Rtnl,
+}
+
+fn kernel(error: RtnlError) -> Error {
+    Error::from(InspectError::from(error))
+}
+
+/// Everything of it that is lost.
+pub async fn lost(
+    attachment: &AttachmentRecord,
+    now: &Now<'_>,
+    host: &mut Seen<'_>,
+) -> Result<Vec<Lost>, Error> {
+    let mut lost = Vec::new();
+    for setting in &attachment.settings {
+        match setting {
+            Setting::Mtu { mtu } if now.link.mtu != mtu.get() => lost.push(Lost::Mtu {
+                ifindex: now.link.ifindex,
+                was: *mtu,
+                now: now.link.mtu,
+            }),
+            Setting::Mtu { .. } => {}
+            Setting::Flags(flags) => lost.extend(of_flags(attachment, *flags, now)),
+            Setting::Vlans(vlans) => {
+                lost.extend(of_filtering(attachment, now));
+                lost.extend(of_vlans(attachment, vlans, now, host).await?);
+            }
+            Setting::Gate { device, hook, gate } => {
+                let rtnl = on(device.side, now, host);
+                let has_it = rtnl.has_gate(device.ifindex, *hook, gate).await;
+                if !has_it.map_err(kernel)? {
+                    let (device, hook, gate) = (device.clone(), *hook, gate.clone());
+                    lost.push(Lost::Gate { device, hook, gate });
+                }
+            }
+            Setting::Limit {
+                device,
+                rate,
+                burst,
+                queue,
+            } => {
+                let rtnl = on(device.side, now, host);
+                let limit = rtnl.limit_of(device.ifindex).await.map_err(kernel)?;
+                if limit != Some(rate.bytes()) {
+                    lost.push(Lost::Limit {
+                        device: device.clone(),
+                        rate: *rate,
+                        burst: *burst,
+                        queue: *queue,
+                    });
+                }
+            }
+            Setting::Neighbour(entry) => {
+                let known = now.guest.neighbours_of(entry.ifindex).await;
+                if !known.map_err(kernel)?.iter().any(|known| known.is(entry)) {
+                    lost.push(Lost::Neighbour(entry.clone()));
+                }
+            }
+        }
+    }
+    lost.extend(of_rules(attachment, now.guest).await?);
+    Ok(lost)
+}
+
+fn on<'a>(side: Side, now: &Now<'a>, host: &Seen<'a>) -> &'a Rtnl {
+    match side {
+        Side::Host => host.rtnl,
+        Side::Guest => now.guest,
+    }
+}
+
+/// The end on the host with its name. One that is in no bridge has neither flags
+/// nor VLANs, and is given them once it is plugged in again.
+fn port_of<'a>(attachment: &AttachmentRecord, now: &Now<'a>) -> Option<(&'a LinkFacts, IfName)> {
+    Some((now.port?, attachment.hostif.clone()?))
+}
+
+fn of_flags(attachment: &AttachmentRecord, meant: PortFlags, now: &Now<'_>) -> Vec<Lost> {
+    let Some((port, hostif)) = port_of(attachment, now) else {
+        return Vec::new();
+    };
+    let none = PortFlags {
+        isolated: false,
+        hairpin: false,
+    };
+    let has = port.port_flags.unwrap_or(none);
+    let isolated = PortFlags {
+        isolated: true,
+        ..none
+    };
+    let hairpin = PortFlags {
+        hairpin: true,
+        ..none
+    };
+    let gone = [
+        (meant.isolated && !has.isolated, isolated),
+        (meant.hairpin && !has.hairpin, hairpin),
+    ];
+    let gone = gone.into_iter().filter(|(is_gone, _)| *is_gone);
+    gone.map(|(_, flag)| Lost::Flag {
+        ifindex: port.ifindex,
+        hostif: hostif.clone(),
+        flag,
+    })
+    .collect()
+}
+
+fn of_filtering(attachment: &AttachmentRecord, now: &Now<'_>) -> Option<Lost> {
+    let uplink = now.uplink?;
+    (uplink.vlan_filtering == Some(false)).then(|| Lost::Filtering {
+        ifindex: uplink.ifindex,
+        uplink: attachment.uplink.clone(),
+    })
+}
+
+async fn of_vlans(
+    attachment: &AttachmentRecord,
+    meant: &PortVlans,
+    now: &Now<'_>,
+    host: &mut Seen<'_>,
+) -> Result<Option<Lost>, Error> {
+    let Some((port, hostif)) = port_of(attachment, now) else {
+        return Ok(None);
+    };
+    let has = host.vlans_of(port.ifindex, attachment.uplink_ifindex);
+    let has = has.await.map_err(kernel)?;
+    let untagged = meant.native.map(VlanSet::from).unwrap_or_default();
+    let wanted = untagged.union(&meant.tagged);
+    let is_so = has.pvid == meant.native && has.untagged == untagged && has.tagged == meant.tagged;
+    Ok((!is_so).then(|| Lost::Vlans {
+        ifindex: port.ifindex,
+        hostif,
+        vlans: meant.clone(),
+        surplus: has.all().without(&wanted),
+    }))
+}
+
+/// Rules stay when their interface goes, so the record has them among what takes
+/// it back.
+async fn of_rules(attachment: &AttachmentRecord, guest: &Rtnl) -> Result<Vec<Lost>, Error> {
+    let ours = attachment.undo.iter().filter_map(|undo| match undo {
+        Undo::DeleteRule { rule } => Some(rule),
+        _ => None,
+    });
+    // The newest is taken back first.
+    let ours: Vec<_> = ours.rev().collect();
+    if ours.is_empty() {
+        return Ok(Vec::new());
+    }
+    let there = guest.rules().await.map_err(kernel)?;
+    let gone = ours.into_iter();
+    let gone = gone.filter(|ours| !there.iter().any(|rule| rule.is_like(ours)));
+    Ok(gone.map(|rule| Lost::Rule(rule.clone())).collect())
+}
