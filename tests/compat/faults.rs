@@ -47,6 +47,10 @@ pub fn faults(
             faults.push(format!("{stream} says {said}"));
         }
     }
+    let lines = said.stdout.lines().count();
+    if case.lines.is_some_and(|wanted| wanted != lines) {
+        faults.push(format!("{lines} lines on stdout"));
+    }
     let looks = [
         (Sight::Host, &case.host),
         (Sight::Bridge, &case.bridge),

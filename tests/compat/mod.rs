@@ -28,6 +28,8 @@ mod faults;
 mod run;
 mod table;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::support::lab::lab;
 use crate::support::skip;
 
@@ -105,6 +107,31 @@ cases! {
     case_54_a_wait_is_for_a_carrier 54
     case_55_an_address_that_another_host_has_is_refused 55
     case_56_words_at_the_end_are_ignored 56
+}
+
+/// Another program is judged by ours in its place.
+#[test]
+fn another_program_is_held_to_what_is_meant_to_be_the_same_alone() {
+    let other = run::Program::ours_as_another();
+    let row = |number: u32, is_fix: bool| {
+        let mut rows = table::cases().into_iter();
+        rows.find(|row| row.number == number && row.is_fix == is_fix)
+            .unwrap()
+    };
+    for row in [row(1, false), row(13, false), row(16, false), row(17, true)] {
+        let other = other.clone();
+        lab!(move |lab| run::judge(lab, &row, &other).unwrap());
+    }
+    let wrong = |row: table::Case| table::Case { code: 77, ..row };
+    let (same, fix) = (wrong(row(13, false)), wrong(row(17, true)));
+    let told = other.clone();
+    lab!(move |lab| run::judge(lab, &fix, &told).unwrap());
+    lab!(move |lab| {
+        let judged = AssertUnwindSafe(|| run::judge(lab, &same, &other));
+        let panicked = catch_unwind(judged).expect_err("a wrong exit code");
+        let said = panicked.downcast::<String>().unwrap();
+        assert!(said.contains("code Some(0)"), "{said}");
+    });
 }
 
 /// Cases that are no line of the table; the list above says where they are.

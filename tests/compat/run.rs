@@ -27,6 +27,16 @@ pub struct Program {
     is_other: bool,
 }
 
+impl Program {
+    /// Ours as if it were another's.
+    pub fn ours_as_another() -> Self {
+        Self {
+            path: PIPEWORK.into(),
+            is_other: true,
+        }
+    }
+}
+
 /// Ours, and the one that `$PIPEWORK_CLASSIC` names.
 pub fn programs() -> Vec<Program> {
     let ours = Program {

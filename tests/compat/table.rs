@@ -21,6 +21,8 @@ pub struct Case {
     pub stdout: Vec<String>,
     /// Lines on stderr.
     pub stderr: Vec<String>,
+    /// How many lines it says on stdout.
+    pub lines: Option<usize>,
     /// It says nothing at all.
     pub silent: bool,
     /// What `ip` says inside, and on the host.
@@ -82,6 +84,7 @@ pub fn cases() -> Vec<Case> {
             "code" => case.code = rest.parse().unwrap(),
             "stdout" => case.stdout.push(text),
             "stderr" => case.stderr.push(text),
+            "lines" => case.lines = Some(rest.parse().unwrap()),
             "silent" => case.silent = true,
             "guest" => case.guest.push(Look::parse(rest)),
             "bridge" => case.bridge.push(Look::parse(rest)),
