@@ -15,6 +15,8 @@
 mod config_map;
 #[path = "documentation/hints.rs"]
 mod hints;
+#[path = "documentation/machine.rs"]
+mod machine;
 #[path = "documentation/notes.rs"]
 mod notes;
 #[path = "documentation/pods.rs"]
