@@ -34,6 +34,13 @@ pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
     assert_as(&between, world);
     install(world, "podman --undo").ok();
     assert_as(&before, world);
+    // Whatever engine is there, Docker in this world.
+    let said = install(world, "all").ok();
+    for file in [HOOK, "/etc/docker/daemon.json"] {
+        assert!(said.contains(&format!("wrote {file}")), "{said}");
+    }
+    install(world, "all --undo").ok();
+    assert_as(&before, world);
     let nothing = install(world, "podman --undo").ok();
     assert_eq!(nothing, "nothing is installed\n");
 }

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
+use crate::commands::{named, pipework};
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::wire::{Capture, is_advertisement, is_arp_announcement};
 use crate::support::lab::{Container, Lab, has, lab, run};
@@ -31,6 +32,25 @@ fn a_port_of_a_bridge_announces_its_ipv4_address() {
         let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
         let (capture, _container) = heard(lab, &machine, &asked);
         assert!(capture.sees(PATIENCE, |f| is_arp_announcement(f, MAC, V4)));
+    });
+}
+
+#[test]
+fn the_classic_command_announces_what_it_gives() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let container = lab.any_container();
+        for (interface, address) in [("eth1", "10.0.0.5/24"), ("eth2", "fd00::5/64")] {
+            let capture = Capture::start(lab, &machine);
+            let name = named(&container);
+            let mac = "02:00:00:00:00:42";
+            pipework(&format!("br0 -i {interface} {name} {address} {mac}")).ok();
+            assert!(
+                capture.sees(PATIENCE, |f| is_arp_announcement(f, MAC, V4)
+                    || is_advertisement(f, MAC, V6)),
+                "{address}"
+            );
+        }
     });
 }
 

@@ -216,7 +216,27 @@ fn a_plan_for_a_container_is_what_attach_then_does() {
             .assert_equal(&lab.snapshot_of(&container), "container");
         let imagined = stdout(pipework("plan bridge=br0 ip=10.0.0.5/24").ok());
         assert!(imagined.contains("new network namespace"), "{imagined}");
+        // `making eth1 (MAC, MTU 1500) with HOSTIF as its end on the host`
+        let made = plan.split_once("making eth1 (").unwrap().1;
+        let (mac, rest) = made.split_once(", MTU ").unwrap();
+        let (mtu, rest) = rest.split_once(") with ").unwrap();
+        let (hostif, _) = rest.split_once(" as its end").unwrap();
         pipework(&format!("attach {words}")).ok();
+        let has = |line: &str| lab.inside(&container, || ip(line));
+        let link = has("link show eth1");
+        assert!(
+            link.contains(mac) && link.contains(&format!("mtu {mtu} ")),
+            "{plan}{link}"
+        );
+        assert!(
+            has("addr show eth1").contains("inet 10.0.0.5/24 "),
+            "{plan}"
+        );
+        assert!(
+            has("route show default").contains("via 10.0.0.1 dev eth1"),
+            "{plan}"
+        );
+        assert!(ip("link show master br0").contains(hostif), "{plan}");
         // The name inside is taken now, which only who looks inside can know.
         let text = pipework(&format!("plan {name} bridge=br0 ifname=eth1")).stderr();
         assert!(text.contains("eth1"), "{text}");
