@@ -15,7 +15,7 @@ impl Scratch {
         }
         let path = PathBuf::from(format!("/run/pipework-test-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(path.join("root/etc")).ok()?;
+        fs::create_dir_all(path.join("root/etc")).unwrap();
         Some(Self(path))
     }
 
