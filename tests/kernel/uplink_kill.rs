@@ -93,6 +93,8 @@ fn at_calls<T: PartialEq + std::fmt::Debug>(lab: &Lab, change: &Change, seen: im
             // It waits for the kernel now and then, so it may make a few calls less.
             if !was_killed(&outcome) {
                 assert!(number + 20 > count, "{what}");
+                // What it made would be what the next change finds.
+                by_the_next_command(words.1);
                 break;
             }
             (change.clear)(words.1);
