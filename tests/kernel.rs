@@ -102,6 +102,10 @@ mod loss;
 mod macvlan;
 #[path = "kernel/meant.rs"]
 mod meant;
+// A runtime that tells of pods; its own tests need more of it.
+#[allow(dead_code)]
+#[path = "nri/mock.rs"]
+mod mock;
 #[path = "kernel/neighbours.rs"]
 mod neighbours;
 #[path = "kernel/networks.rs"]
@@ -126,6 +130,8 @@ mod ovs_many;
 mod ovs_traffic;
 #[path = "kernel/ovs_undo.rs"]
 mod ovs_undo;
+#[path = "kernel/pod_card.rs"]
+mod pod_card;
 #[path = "kernel/policy.rs"]
 mod policy;
 #[path = "kernel/pools.rs"]

@@ -28,6 +28,8 @@ mod files;
 mod former;
 #[path = "nri/image.rs"]
 mod image;
+#[path = "nri/kinds.rs"]
+mod kinds;
 #[path = "nri/late.rs"]
 mod late;
 #[path = "nri/life.rs"]

@@ -157,10 +157,19 @@ impl Runtime {
 
     /// Makes a pod, with more patience than runtimes usually have.
     pub fn run_within(&self, pod: &PodSandbox, patience: Duration) -> Result<(), LinkError> {
+        self.tell_within("RunPodSandbox", pod, patience)
+    }
+
+    /// Tells of a pod's event with another patience than runtimes usually have.
+    pub fn tell_within(
+        &self,
+        method: &'static str,
+        pod: &PodSandbox,
+        patience: Duration,
+    ) -> Result<(), LinkError> {
         let pod = Some(pod.clone());
         let payload = PodRequest { pod }.encode_to_vec();
-        let answer = self.link.call(PLUGIN, "RunPodSandbox", payload, patience);
-        answer.map(drop)
+        self.link.call(PLUGIN, method, payload, patience).map(drop)
     }
 
     /// What a pod's event is answered with.
