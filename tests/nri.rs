@@ -65,7 +65,8 @@ on_every_suite! {
     life:
         a_pods_first_instruction_sees_its_interface_and_the_clusters;
     crowd:
-        a_pod_keeps_its_lease_while_it_lives_and_gives_it_back_at_its_end;
+        a_pod_keeps_its_lease_while_it_lives_and_gives_it_back_at_its_end
+        two_hundred_pods_leave_no_descriptor_no_link_and_no_file;
     refusals:
         what_is_refused_is_told_and_leaves_nothing;
     restarts:
@@ -86,23 +87,5 @@ fn the_daemon_set_and_the_example_put_a_pod_on_the_lan() {
     on(
         "forky",
         image::the_daemon_set_and_the_example_put_a_pod_on_the_lan,
-    );
-}
-
-// The older one tells of less at a pod's end.
-#[test]
-fn fifty_pods_of_containerd_1_7_leave_nothing() {
-    on(
-        "trixie",
-        crowd::fifty_pods_leave_no_descriptor_no_link_and_no_file,
-    );
-}
-
-// Under one of them: it takes its time.
-#[test]
-fn two_hundred_pods_of_containerd_leave_nothing() {
-    on(
-        "forky",
-        crowd::two_hundred_pods_leave_no_descriptor_no_link_and_no_file,
     );
 }

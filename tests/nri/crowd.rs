@@ -21,19 +21,11 @@ fn descriptors(node: &Node) -> usize {
 }
 
 pub fn two_hundred_pods_leave_no_descriptor_no_link_and_no_file(node: &Node) {
-    pods_leave_no_descriptor_no_link_and_no_file(node, 200);
-}
-
-pub fn fifty_pods_leave_no_descriptor_no_link_and_no_file(node: &Node) {
-    pods_leave_no_descriptor_no_link_and_no_file(node, 50);
-}
-
-fn pods_leave_no_descriptor_no_link_and_no_file(node: &Node, count: usize) {
     node.start_plugin();
     // As a kubelet does: several at once, and each through its whole life.
     const AT_ONCE: usize = 5;
     let mut before = None;
-    for round in 0..count / AT_ONCE {
+    for round in 0..200 / AT_ONCE {
         std::thread::scope(|scope| {
             for n in 0..AT_ONCE {
                 let address = format!("10.0.0.{}/24@10.0.0.1", 10 + n);
