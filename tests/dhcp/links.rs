@@ -1,18 +1,21 @@
 //! Leases by other links than ports of a bridge, and beside other addresses.
 
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
 use pipework::dhcp::acquire::{Acquiring, Client, Got, acquire};
-use pipework::dhcp::io;
+use pipework::dhcp::options::code;
 use pipework::dhcp::v4::{Config, Machine};
-use pipework::dhcp::wire::Hardware;
+use pipework::dhcp::wire::{Hardware, MessageType};
+use pipework::dhcp::{frame, io};
 use pipework::request::ArpProbe;
 use pipework::sys::clock::since_boot;
 use pipework::sys::netns::Netns;
 
-use crate::plain::{addresses, alone, routes};
-use crate::support::dhcp_server::{GIVEN, Scripted, ordinary};
+use crate::plain::{ALONE, addresses, alone, routes};
+use crate::support::dhcp_server::{GIVEN, SERVER, Scripted, ordinary, reply};
+use crate::support::lab::frames::Forge;
 use crate::support::lab::router::{Router, prefix};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab, run};
 use crate::support::ovs::ovs;
@@ -57,6 +60,43 @@ fn a_lease_is_got_by_a_port_of_open_vswitch() {
         asked[0] = "pipework.ovs=ovs0";
         lab.attach(&container, &asked).ok();
         assert_eq!(addresses(lab, &container)[0]["local"], GIVEN.to_string());
+    });
+}
+
+/// What an OFFER of another server leads to, which comes first and has a tag of a
+/// VLAN or none: the address that is asked for then.
+fn asked_for(lab: &Lab, tag: &[u8]) -> Option<Ipv4Addr> {
+    let machine = lab.lan("br0");
+    let forge = lab.inside(&machine, || Forge::open("wire")).unwrap();
+    let tag = tag.to_vec();
+    let server = Scripted::on(lab, &machine, move |message, _| {
+        if message.kind() == Some(MessageType::Discover) {
+            let other = reply(message, MessageType::Offer, |m| {
+                m.yiaddr = [10, 0, 0, 66].into();
+            });
+            let mut frame = frame::broadcast([2, 0, 0, 0, 0, 9], SERVER, &other.write());
+            // From a server's port to a client's, which no sum notices.
+            frame[34..38].copy_from_slice(&[0, 67, 0, 68]);
+            frame.splice(12..12, tag.clone());
+            assert!(forge.send(&frame));
+        }
+        let wanted = message.options.address(code::REQUESTED_ADDRESS);
+        ordinary(message, |m| m.yiaddr = wanted.unwrap_or(GIVEN))
+    });
+    lab.attach(&lab.any_container(), &ALONE).ok();
+    let request = server.first(MessageType::Request);
+    request.options.address(code::REQUESTED_ADDRESS)
+}
+
+#[test]
+fn an_answer_that_is_tagged_for_a_vlan_is_none() {
+    lab!(|lab| {
+        let tagged = asked_for(lab, &[0x81, 0, 0, 100]);
+        assert_eq!(tagged, Some(GIVEN));
+    });
+    lab!(|lab| {
+        let plain = asked_for(lab, &[]);
+        assert_eq!(plain, Some([10, 0, 0, 66].into()), "it is sent rightly");
     });
 }
 

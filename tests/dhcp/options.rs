@@ -189,3 +189,39 @@ fn time_servers_are_told_to_who_asks_for_leases() {
         );
     });
 }
+
+#[test]
+fn a_route_of_a_lease_may_lead_over_the_link_itself() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            let on_link = vec![16, 10, 9, 0, 0, 0, 0, 0, 10, 0, 0, 4];
+            m.options.set(code::CLASSLESS_ROUTES, on_link);
+        });
+        assert_eq!(
+            routes(lab, &container),
+            [
+                "default via 10.0.0.4",
+                "10.0.0.0/24 via link",
+                "10.9.0.0/16 via link"
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_host_name_and_a_broadcast_address_of_the_server_are_not_used() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            m.options.set(code::HOST_NAME, *b"theirs");
+            m.options.set(code::BROADCAST_ADDRESS, [10, 0, 0, 99]);
+        });
+        let found = addresses(lab, &container);
+        assert_ne!(found[0]["broadcast"], "10.0.0.99", "{found:?}");
+        let table = lab.inside(&container, || {
+            ip_json("route show table local type broadcast")
+        });
+        assert!(!table.to_string().contains("10.0.0.99"), "{table}");
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_ne!(name, "theirs\n");
+    });
+}

@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::MessageType;
@@ -11,9 +13,9 @@ use pipework::record::Kept;
 use pipework::rt::{ContainerFile, FilePlace, Resolver, hosts_text, is_sealed};
 
 use crate::process::{Daemon, hand_over, store, within};
-use crate::renewals::leased;
-use crate::server::{Server, answer, timed};
-use crate::support::lab::{Container, Lab, lab};
+use crate::renewals::{leased, names};
+use crate::server::{Server, answer, grants, timed};
+use crate::support::lab::{Container, Lab, ip_json, lab};
 
 const OLD: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 const NEW: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
@@ -127,5 +129,49 @@ fn a_name_server_that_somebody_wrote_stays_although_the_lease_said_the_same() {
         assert!(resolv.contains("nameserver 10.0.0.2\n"), "{resolv}");
         assert!(!resolv.contains("10.0.0.9"), "{resolv}");
         assert!(resolv.contains("search old.lan\n"), "{resolv}");
+    });
+}
+
+/// The address and what leads over it must not be used any more; a name server is
+/// nobody's property, and without any the container would ask itself.
+#[test]
+fn at_the_end_of_a_lease_its_routes_go_and_its_names_stay_until_the_next() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let again = Arc::new(AtomicBool::new(false));
+        let (is_again, mut renewals) = (Arc::clone(&again), 0);
+        // It renews once, and is silent then until it is told to begin again.
+        let _server = Server::start(lab, &machine, move |message| {
+            let begins = is_again.load(Ordering::Relaxed);
+            let (address, server) = if begins { (NEW, 8) } else { (OLD, 9) };
+            let mut answers = grants(message, address, 10);
+            renewals += usize::from(!begins);
+            if !begins && renewals > 1 {
+                answers.clear();
+            }
+            for answer in &mut answers {
+                answer.options.set(code::DNS_SERVERS, [10, 0, 0, server]);
+                answer.options.set(code::ROUTERS, [10, 0, 0, 2]);
+            }
+            answers
+        });
+        let _daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 1, 5);
+        hand_over_with_files(lab, &web, kept, "");
+        let routes = || lab.inside(&web, || ip_json("-4 route show dev eth1"));
+        let count = || routes().as_array().unwrap().len();
+        within("it is renewed with a router", || count() == 2);
+        within("the name server is known", || {
+            read("resolv.conf").contains("nameserver 10.0.0.9\n")
+        });
+        within("the address is gone", || names(lab, &web).is_empty());
+        within("its routes went with it", || count() == 0);
+        assert!(read("resolv.conf").contains("nameserver 10.0.0.9\n"));
+        again.store(true, Ordering::Relaxed);
+        within("the next lease brings another", || {
+            read("resolv.conf").contains("nameserver 10.0.0.8\n")
+        });
+        assert!(!read("resolv.conf").contains("10.0.0.9"));
+        within("and its routes", || count() == 2);
     });
 }

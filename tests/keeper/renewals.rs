@@ -2,6 +2,8 @@
 //! refuse, change their minds and are silent (RFC 2131 §4.4.5).
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pipework::dhcp::lease::{LeaseRoute, Times};
@@ -221,6 +223,54 @@ fn what_a_renewal_changes_is_changed_and_what_it_leaves_out_goes() {
         assert_eq!(mtu(), Some(1400));
         within("there is none any more", || gateway().is_none());
         within("the MTU is what it was", || mtu() == Some(1500));
+        assert_eq!(names(lab, &web), ["10.0.0.5"]);
+    });
+}
+
+#[test]
+fn a_renewal_may_shorten_the_lease_and_change_mask_and_routes() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let narrow = Arc::new(AtomicBool::new(false));
+        let is_narrow = Arc::clone(&narrow);
+        let _server = Server::start(lab, &machine, move |message| {
+            let mut ack = answer(message, MessageType::Ack, ADDRESS, LEASE);
+            if !is_narrow.load(Ordering::Relaxed) {
+                ack.options.set(code::SUBNET_MASK, [255, 255, 0, 0]);
+                let routes = vec![16, 10, 9, 10, 0, 0, 3];
+                ack.options.set(code::CLASSLESS_ROUTES, routes);
+            }
+            vec![timed(ack, 3, 9)]
+        });
+        let _daemon = Daemon::start();
+        let (web, mut kept) = leased(lab, "web", 1, 5);
+        lab.inside(&web, || ip(&format!("addr replace {ADDRESS}/24 dev eth1")));
+        let bound = kept.dhcp4.as_mut().unwrap().bound.as_mut().unwrap();
+        bound.lease.times.as_mut().unwrap().lease = 3600;
+        hand_over(&kept);
+        let prefixes = || {
+            let told = lab.inside(&web, || ip_json("-4 addr show dev eth1"));
+            let told = told[0]["addr_info"].as_array().cloned().unwrap_or_default();
+            let prefixes = told.iter().map(|info| info["prefixlen"].as_u64().unwrap());
+            prefixes.collect::<Vec<u64>>()
+        };
+        let routes = || {
+            let routes = lab.inside(&web, || ip_json("route show dev eth1"));
+            let routes = routes.as_array().unwrap().iter();
+            let mut to: Vec<String> = routes
+                .map(|route| route["dst"].as_str().unwrap().to_owned())
+                .collect();
+            to.sort();
+            to
+        };
+        let [all, far, near] = ["10.0.0.0/16", "10.9.0.0/16", "10.0.0.0/24"];
+        within("its mask is another", || prefixes() == [16]);
+        within("a route is there", || routes() == [all, far]);
+        // Of an hour nothing is left.
+        assert!(addresses(lab, &web)[0].1 <= u64::from(LEASE));
+        narrow.store(true, Ordering::Relaxed);
+        within("its mask is what it was", || prefixes() == [24]);
+        within("the route is gone", || routes() == [near]);
         assert_eq!(names(lab, &web), ["10.0.0.5"]);
     });
 }
