@@ -33,7 +33,7 @@ use std::sync::Mutex;
 
 use config_map::in_config_map;
 use pipework::policy::Policy;
-use pipework::request::keys::{self, Engine};
+use pipework::request::keys;
 use serde_json::Value;
 
 const README: &str = "README.md";
@@ -152,31 +152,22 @@ fn the_readme_and_the_manual_have_the_table_of_exit_codes() {
 
 #[test]
 fn the_manual_of_annotations_has_every_field() {
-    let section = |now: bool| -> String {
-        keys::all()
-            .filter(|key| matches!(key.engine, Engine::Now { .. }) == now)
-            .map(|key| {
-                let default = key
-                    .default
-                    .map(|default| format!("Default: {}.\n", roff(default)))
-                    .unwrap_or_default();
-                format!(
-                    ".TP\n.B {}\n{}.\nValue: {}, e.g.\\&\n.BR {} .\n{default}",
-                    roff(key.name),
-                    roff(key.meaning),
-                    roff(&key.form.to_string()),
-                    quoted(&roff(key.example)),
-                )
-            })
-            .collect()
-    };
-    assert_section(ANNOTATIONS, ".\\\" fields", ".\\\" end", &section(true));
-    assert_section(
-        ANNOTATIONS,
-        ".\\\" later fields",
-        ".\\\" end of later fields",
-        &section(false),
-    );
+    let section: String = keys::all()
+        .map(|key| {
+            let default = key
+                .default
+                .map(|default| format!("Default: {}.\n", roff(default)))
+                .unwrap_or_default();
+            format!(
+                ".TP\n.B {}\n{}.\nValue: {}, e.g.\\&\n.BR {} .\n{default}",
+                roff(key.name),
+                roff(key.meaning),
+                roff(&key.form.to_string()),
+                quoted(&roff(key.example)),
+            )
+        })
+        .collect();
+    assert_section(ANNOTATIONS, ".\\\" fields", ".\\\" end", &section);
 }
 
 /// One argument of a roff macro.

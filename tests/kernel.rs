@@ -96,6 +96,8 @@ mod kill;
 mod kills;
 #[path = "kernel/lease_kill.rs"]
 mod lease_kill;
+#[path = "kernel/lines.rs"]
+mod lines;
 #[path = "kernel/loss.rs"]
 mod loss;
 #[path = "kernel/macvlan.rs"]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::attach::{Attached, Context, attach};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
+use crate::frontend::called::called;
 use crate::frontend::given::Given;
 use crate::frontend::progress::Progress;
 use crate::frontend::target::{self, Target};
@@ -77,10 +78,17 @@ pub(super) fn to_target(
     let asked = pairs
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()));
-    let Some(mut request) = read::request(asked, caller)? else {
+    let (id, bundle) = (&target.sandbox.id, &target.sandbox.bundle);
+    let called = called(id, bundle, || match caller {
+        Caller::Person => target.name.clone(),
+        // A runtime's container is called what its own files say.
+        Caller::Runtime | Caller::Tenant { .. } | Caller::CrioPod => {
+            target.sandbox.engine_name().name
+        }
+    });
+    let Some(mut request) = read::request_for(asked, caller, &called)? else {
         return Ok(Attached::default());
     };
-    // A runtime's container is called what its own files say.
     if *caller == Caller::Person {
         request.name.get_or_insert_with(|| Asked {
             value: target.name.clone(),

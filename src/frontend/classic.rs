@@ -1,15 +1,12 @@
 //! The command line of pipework, the shell script: `pipework br1 web
 //! 10.0.0.5/24@10.0.0.1`.
 //!
-//! `grammar` reads the words, `uplink` looks what the first one means, `client`
-//! knows the DHCP clients' names, and `asked` turns it all into the fields that
-//! annotations have; from there on it is the same attachment as any other. What
+//! `request::classic` knows the words and turns them into the fields that annotations
+//! have, `uplink` looks what the first one means; from there on it is the same
+//! attachment as any other. What
 //! the script says, and the codes that it exits with, are kept where scripts may
 //! rely on them (`words`); its errors are not.
 
-mod asked;
-mod client;
-mod grammar;
 mod inside;
 mod uplink;
 mod wait;
@@ -27,11 +24,9 @@ use crate::frontend::target::{self, Target};
 use crate::frontend::{plan, read};
 use crate::logging::{self, to_stderr};
 use crate::policy::Caller;
+use crate::request::classic::{self, Address, Attach, Command, Kind, Tool};
 use crate::sys::block_on;
 use crate::sys::rtnl::{LinkFacts, Rtnl};
-use asked::Address;
-use grammar::{Attach, Command, Tool};
-use uplink::Kind;
 use words::Refusal;
 
 /// How long the script asks for the first process of a container.
@@ -70,7 +65,7 @@ pub fn run(words: &[&str]) -> u8 {
 }
 
 fn plain(words: &[&str]) -> Result<u8, Refusal> {
-    match grammar::parse(words) {
+    match classic::parse(words) {
         Command::Attach(attach) => plug_in(&attach),
         Command::Wait { ifname, timeout } => wait::until_served(&ifname, timeout),
         Command::Syntax => Err(Refusal::Syntax),
@@ -104,9 +99,10 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
     }
     let target = started(&attach.guest, deadline)?;
     let address = Address::parse(attach)?;
-    let hostif = (kind == Kind::Port).then(|| asked::hostif(attach, target.sandbox.init.pid));
-    let name = hostif.as_ref().and_then(|(name, _)| name.clone());
-    let pairs = asked::pairs(attach, kind, &address, hostif);
+    tell_ignored(&address);
+    let hostif = (kind == Kind::Port).then(|| classic::hostif(attach, target.sandbox.init.pid));
+    let name = hostif.flatten();
+    let pairs = classic::pairs(attach, kind, &address, name.as_deref());
     // What is wrong in itself costs nobody a device.
     let asked = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()));
     read::request(asked, &Caller::Person)?;
@@ -120,6 +116,16 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
         block_on(delete(&link, &host)).map_err(Error::Socket)??;
     }
     give(attach, &target, &pairs, deadline)
+}
+
+fn tell_ignored(address: &Address) {
+    let Address::Asked { client, .. } = address else {
+        return;
+    };
+    for option in &client.ignored {
+        let name = client.name;
+        to_stderr(&format!("pipework: {name}'s option {option} is ignored"));
+    }
 }
 
 /// A container that is only being started is waited for, as long as the script does.

@@ -20,6 +20,7 @@ use crate::attach::{Context, attach, detach, has_pods_interfaces, verify};
 use crate::collect::NIC_PATIENCE;
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::frontend::called::called;
 use crate::frontend::collecting::with_collector;
 use crate::frontend::nri::lock::is_served;
 use crate::frontend::read;
@@ -234,7 +235,10 @@ pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     if caller == Caller::CrioPod {
         return Err(Error::CrioPod);
     }
-    let request = match read::request(state.annotations(), &caller) {
+    let called = called(&state.id, &state.bundle, || {
+        engine::name_of(&state.id, &state.bundle).name
+    });
+    let request = match read::request_for(state.annotations(), &caller, &called) {
         Ok(Some(request)) => request,
         Ok(None) => return Ok(()),
         // Its network may have been deleted since its pod was attached.

@@ -3,6 +3,7 @@
 
 mod asked_for;
 pub mod attach;
+mod called;
 pub mod check;
 pub mod classic;
 pub mod cli;

@@ -9,12 +9,14 @@
 mod tests;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::attach::check_leases;
 use crate::attach::pools::preview;
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
+use crate::frontend::called::called;
 use crate::frontend::cli::print;
 use crate::frontend::given::Given;
 use crate::frontend::hook::read_state;
@@ -39,6 +41,8 @@ const TIME: Duration = Duration::from_secs(10);
 struct Asker {
     caller: Caller,
     name: EngineName,
+    id: String,
+    bundle: PathBuf,
     /// Its namespace, if that may be entered.
     guest: Option<Rtnl>,
 }
@@ -84,6 +88,8 @@ fn of_target(target: Target) -> Asker {
     Asker {
         caller: Caller::Person,
         name: target.engine_name(),
+        id: target.sandbox.id,
+        bundle: target.sandbox.bundle,
         guest: Some(target.sandbox.guest),
     }
 }
@@ -98,6 +104,8 @@ fn of_state(state: &State, deadline: Deadline) -> Result<String, Error> {
     let asker = Asker {
         caller: Caller::of(pairs.iter().copied()),
         name: engine::name_of(&state.id, &state.bundle),
+        id: state.id.clone(),
+        bundle: state.bundle.clone(),
         guest,
     };
     plan_for(&pairs, asker)
@@ -123,6 +131,8 @@ pub(super) fn rehearse(
     let asker = Asker {
         caller: Caller::Person,
         name: target.engine_name(),
+        id: target.sandbox.id.clone(),
+        bundle: target.sandbox.bundle.clone(),
         guest: Some(target.sandbox.guest.until(deadline)),
     };
     if let Some(Judged {
@@ -153,10 +163,15 @@ fn judged<T: AsRef<str>>(
     let Asker {
         caller,
         name: named,
+        id,
+        bundle,
         guest,
     } = asker;
     let pairs = pairs.iter().map(|(k, v)| (k.as_ref(), v.as_ref()));
-    let Some(mut request) = read::request(pairs, &caller)? else {
+    let called = called(&id, &bundle, || named.name.clone());
+    let request = read::request_for(pairs, &caller, &called)?;
+    drop(called);
+    let Some(mut request) = request else {
         return Ok(None);
     };
     let mut view = block_on(view(guest.as_ref(), &request)).map_err(Error::Socket)??;

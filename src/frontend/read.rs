@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::keeper;
 use crate::networks;
 use crate::policy::Caller;
-use crate::request::annotations::parse_with;
+use crate::request::annotations::parse_for;
+use crate::request::classic::Macro;
 use crate::request::{NetworkName, Networks, Profile, Request};
 
 /// The networks of this machine.
@@ -39,7 +40,16 @@ pub fn request<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     caller: &Caller,
 ) -> Result<Option<Request>, Error> {
-    request_of(annotations, caller, &mut OfThisMachine)
+    request_for(annotations, caller, &|_| None)
+}
+
+/// The same for a container of which `called` says what macros stand for.
+pub fn request_for<'a>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    caller: &Caller,
+    called: &dyn Fn(Macro) -> Option<String>,
+) -> Result<Option<Request>, Error> {
+    request_of(annotations, caller, &mut OfThisMachine, called)
 }
 
 /// The same with networks from elsewhere.
@@ -47,8 +57,9 @@ pub fn request_of<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     caller: &Caller,
     networks: &mut impl Networks<Error = Error>,
+    called: &dyn Fn(Macro) -> Option<String>,
 ) -> Result<Option<Request>, Error> {
-    let request = parse_with(annotations, networks)?;
+    let request = parse_for(annotations, networks, called)?;
     Ok(request.map(|mut request| {
         if caller.is_guarded() {
             request.for_pod();

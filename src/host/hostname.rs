@@ -1,4 +1,5 @@
-//! The host name that a person gave a container, by the runtime's config.json.
+//! The host name of a container, and the one that a person gave it, by the
+//! runtime's config.json.
 
 use std::path::Path;
 
@@ -11,11 +12,14 @@ struct Config {
     hostname: Option<String>,
 }
 
+/// The host name in `bundle`, whoever chose it.
+pub fn of(bundle: &Path) -> Option<String> {
+    let config: Config = bundle::read(bundle)?;
+    config.hostname.filter(|name| !name.is_empty())
+}
+
 /// The host name of the container `id` in `bundle`; `None` where it has none,
 /// or one that an engine made of its id.
 pub fn given(id: &str, bundle: &Path) -> Option<String> {
-    let config: Config = bundle::read(bundle)?;
-    config
-        .hostname
-        .filter(|name| !name.is_empty() && !id.starts_with(name.as_str()))
+    of(bundle).filter(|name| !id.starts_with(name.as_str()))
 }

@@ -72,6 +72,14 @@ pub enum PolicyError {
         /// What was asked for, and by whom.
         ask: Box<Ask>,
     },
+    /// A line of the shell script, which no rule can give to a pod either.
+    #[error("{ifname}: no pod may ask for a line of the pipework script")]
+    LineOfPod {
+        /// The interface.
+        ifname: IfName,
+        /// The annotation.
+        origin: Origin,
+    },
     /// A deny rule matches.
     #[error("{ifname}: the deny rule at {}:{line} matches", path.display())]
     Denied {
@@ -143,6 +151,10 @@ impl PolicyError {
                 Some("see `ip -details link` for what is there".to_owned())
             }
             Self::NeverForPods { .. } => Some("no rule of a policy can allow it".to_owned()),
+            Self::LineOfPod { .. } => Some(
+                "no rule of a policy can allow it; write what it means with the other keys"
+                    .to_owned(),
+            ),
             Self::NotLookedUp { .. } => None,
         }
     }
@@ -153,7 +165,9 @@ impl PolicyError {
             Self::NotAllowed { lacking, .. } => Some(&lacking.origin),
             Self::NeverForPods { ask, .. } => Some(&ask.origin),
             Self::ProgramUnlisted { program, .. } => Some(&program.origin),
-            Self::Denied { origin, .. } | Self::NoSuchDevice { origin, .. } => Some(origin),
+            Self::Denied { origin, .. }
+            | Self::NoSuchDevice { origin, .. }
+            | Self::LineOfPod { origin, .. } => Some(origin),
             Self::File(_)
             | Self::Flawed { .. }
             | Self::CrioPod

@@ -94,7 +94,8 @@ pub fn may_wait(policy: Option<&Policy>, caller: &Caller, attachment: &Attachmen
 
 /// What neither a rule nor a network can give to a pod: whoever may create pods
 /// would take the host off its network, name its interfaces, load its queues or
-/// lead its own resolver astray.
+/// lead its own resolver astray; and a line of the shell script, whatever it means,
+/// is for who ran that.
 fn never_for_tenants(
     caller: &Caller,
     attachment: &Attachment,
@@ -114,12 +115,21 @@ fn never_for_tenants(
                 | Need::DhcpProgram(_)
         )
     };
+    if !is_tenant {
+        return Ok(());
+    }
+    if let Some(ask) = asks.iter().find(|ask| ask.origin.is_line()) {
+        return Err(PolicyError::LineOfPod {
+            ifname: attachment.ifname.value.clone(),
+            origin: ask.origin.clone(),
+        });
+    }
     match asks.iter().find(is_never) {
-        Some(ask) if is_tenant => Err(PolicyError::NeverForPods {
+        Some(ask) => Err(PolicyError::NeverForPods {
             ifname: attachment.ifname.value.clone(),
             ask: Box::new(ask.clone()),
         }),
-        Some(_) | None => Ok(()),
+        None => Ok(()),
     }
 }
 

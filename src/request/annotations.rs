@@ -11,6 +11,7 @@ mod dynamic;
 mod entry;
 mod fields;
 mod key;
+mod lines;
 mod network;
 mod nic;
 mod ovs;
@@ -21,13 +22,16 @@ mod vlan;
 
 use std::collections::BTreeMap;
 
+use super::classic::Macro;
 use super::error::{RequestError, cut};
 use super::keys::form::is_name;
-use super::keys::{self, Engine, Scope};
+use super::keys::{self, Scope};
 use super::{Asked, Attachment, Networks, Profile, Request};
 use entry::Entry;
 use fields::Fields;
 use key::Selector;
+use lines::Lines;
+pub use lines::is_line;
 pub use network::{NoNetworks, check as check_profile};
 use traffic::Bandwidth;
 
@@ -61,6 +65,16 @@ pub fn parse_with<'a, N: Networks>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
     networks: &mut N,
 ) -> Result<Option<Request>, N::Error> {
+    parse_for(annotations, networks, &|_| None)
+}
+
+/// The same for a container of which `called` says what a macro in a line of the
+/// shell script stands for. It is asked for those that are there alone.
+pub fn parse_for<'a, N: Networks>(
+    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    networks: &mut N,
+    called: &dyn Fn(Macro) -> Option<String>,
+) -> Result<Option<Request>, N::Error> {
     let mut bandwidth = Bandwidth::default();
     let mut ours: Vec<(&str, &str)> = annotations
         .into_iter()
@@ -78,12 +92,16 @@ pub fn parse_with<'a, N: Networks>(
         .collect::<Result<Vec<Entry<'_>>, RequestError>>()?;
     no_key_twice(&entries)?;
     let profiles = network::look_up(&entries, networks)?;
-    let entries = network::merge(entries, &profiles)?;
+    let lines = Lines::read(&entries, called)?;
+    let mut entries = network::merge(entries, &profiles)?;
+    entries.retain(|entry| !is_line(entry.key));
+    entries.extend(lines.entries()?);
     let (sandbox, interfaces): (Vec<Entry<'_>>, Vec<Entry<'_>>) = entries
         .into_iter()
         .partition(|entry| entry.field.scope == Scope::Sandbox);
     let name = read_sandbox(&sandbox)?;
     let mut attachments = attachments(interfaces, &profiles)?;
+    lines.settle(&mut attachments)?;
     if let (true, Some(first)) = (attachments.is_empty(), sandbox.first()) {
         return Err(no_uplink(first.key).into());
     }
@@ -111,14 +129,10 @@ fn no_key_twice(sorted: &[Entry<'_>]) -> Result<(), RequestError> {
     Ok(())
 }
 
-/// The identity; `cmd` ends here.
+/// The identity.
 fn read_sandbox(entries: &[Entry<'_>]) -> Result<Option<Asked<String>>, RequestError> {
     let mut name: Option<&Entry<'_>> = None;
     for entry in entries {
-        if let Engine::NotYet(what) = entry.field.engine {
-            entry.check_form()?;
-            return Err(entry.not_supported(what));
-        }
         if !is_name(entry.value) {
             return Err(entry.mismatch());
         }

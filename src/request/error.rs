@@ -155,7 +155,7 @@ pub enum RequestError {
         #[source]
         reason: Box<ValueError>,
     },
-    /// A known feature whose engine is missing here.
+    /// A field of the table that nothing reads.
     #[error("annotation {key}={value}: {what} is not supported by this build")]
     NotSupported {
         /// The key.

@@ -1,12 +1,11 @@
 //! The table of annotation fields: name, form of the value, meaning, default,
-//! example, and whether this build carries the field out.
+//! example, and since which release it is there.
 //!
 //! The parser, `pipework keys`, the README's table and the did-you-mean all
 //! read it; a field that is not here does not exist.
 
+mod fields;
 pub mod form;
-mod later;
-mod now;
 mod text;
 
 use super::near::near;
@@ -26,22 +25,10 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// A value that is accepted.
     pub example: &'static str,
-    /// Whether this build carries it out.
-    pub engine: Engine,
+    /// The first release that has it.
+    pub since: &'static str,
     /// What it speaks about.
     pub scope: Scope,
-}
-
-/// Whether this build carries a field out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    /// Yes.
-    Now {
-        /// The first release that did.
-        since: &'static str,
-    },
-    /// Not yet: the value's form is checked, and only the default accepted.
-    NotYet(&'static str),
 }
 
 /// What a field speaks about.
@@ -91,9 +78,9 @@ impl Key {
     }
 }
 
-/// Every field, those that work first.
+/// Every field.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    now::TABLE.iter().chain(later::TABLE)
+    fields::TABLE.iter()
 }
 
 /// The field of exactly this name; open ones with or without their rest.
@@ -126,15 +113,15 @@ pub fn suggest(name: &str) -> Option<&'static str> {
 
 /// Builds a table of [`Key`]s; an empty default stands for none.
 macro_rules! table {
-    ($($scope:ident $name:literal $form:expr, $default:literal, $example:literal, $engine:expr; $meaning:literal)*) => {
-        /// The fields of this part of the table.
+    ($($scope:ident $name:literal $form:expr, $default:literal, $example:literal, $since:expr; $meaning:literal)*) => {
+        /// Every field.
         pub const TABLE: &[Key] = &[$(Key {
             name: $name,
             form: $form,
             meaning: $meaning,
             default: if $default.is_empty() { None } else { Some($default) },
             example: $example,
-            engine: $engine,
+            since: $since,
             scope: Scope::$scope,
         }),*];
     };

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod annotations;
+pub mod classic;
 pub mod dad;
 pub mod device;
 pub mod dhcp;
@@ -91,6 +92,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Whether it stands in a line of the shell script (`pipework.cmd`).
+    pub fn is_line(&self) -> bool {
+        match self {
+            Self::Annotation { key, .. } => annotations::is_line(key),
+            Self::Network { .. } | Self::Default => false,
+        }
+    }
+
     /// Whether the administrator said it, by way of a network.
     pub fn is_network(&self) -> bool {
         match self {

@@ -30,7 +30,7 @@ use super::IfName;
 use words::{Words, put};
 
 /// Most lines of one interface.
-const MOST_LINES: usize = 64;
+pub const MOST_LINES: usize = 64;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

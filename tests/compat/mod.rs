@@ -17,10 +17,10 @@
 //! | 33, 52, 57 | no arping; files in /var/run/netns | looked at in every case |
 //! | 37 | LXC | `host::find::tests::a_container_of_lxc_or_incus_runs_where_its_cgroup_has_an_init` |
 //! | 38, 39 | `--direct-phys` | `direct` |
-//! | 42 | a child of an InfiniBand interface | `frontend::classic::asked`, `plan::handover` (unit tests) |
+//! | 42 | a child of an InfiniBand interface | `request::classic::asked`, `plan::handover` (unit tests) |
 //! | 43 | a radio | `direct`, `wifi` |
 //! | 44 | a port of Open vSwitch | `direct`, `ovs` |
-//! | 45 | `MAC@200@300` | `frontend::classic::grammar` (unit test) |
+//! | 45 | `MAC@200@300` | `request::classic::grammar` (unit test) |
 //! | 47 | what stays of a container that died | `bridge::a_bridge_of_ours_stays_when_its_last_port_goes` |
 
 mod direct;

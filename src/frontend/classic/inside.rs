@@ -8,11 +8,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::grammar::Tool;
 use super::words::Refusal;
 use crate::deadline::Deadline;
 use crate::frontend::attach::TIME;
 use crate::frontend::target;
+use crate::request::classic::Tool;
 
 /// Where systems have them.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];

@@ -3,22 +3,10 @@
 
 use crate::deadline::Deadline;
 use crate::host::ovs;
+use crate::request::classic::Kind;
 use crate::request::{DeviceRef, IfName};
 use crate::sys::ovsdb;
 use crate::sys::rtnl::{LinkFacts, Rtnl, RtnlError};
-
-/// What an interface will be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A port of a bridge, of Linux or Open vSwitch, with an end on the host.
-    Port,
-    /// A child of a NIC, or the NIC itself.
-    Nic,
-    /// A child of an InfiniBand interface.
-    Infiniband,
-    /// An interface that leads nowhere.
-    Dummy,
-}
 
 /// Why the first word means nothing.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use crate::host::find::{Docker, FindError};
 use crate::host::inspect::InspectError;
 use crate::plan::PlanError;
 use crate::request::RequestError;
+use crate::request::classic::AddressFault;
 use crate::sys::rtnl::RtnlError;
 
 /// What is printed where words are missing, one line per form.
@@ -85,6 +86,15 @@ pub enum Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Failed(Box::new(error))
+    }
+}
+
+impl From<AddressFault> for Refusal {
+    fn from(fault: AddressFault) -> Self {
+        match fault {
+            AddressFault::NoNetmask(address) => Self::NoNetmask(address),
+            AddressFault::Family { family, address } => Self::Family { family, address },
+        }
     }
 }
 

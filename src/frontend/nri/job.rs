@@ -18,6 +18,7 @@ use crate::nri::message::PodSandbox;
 use crate::policy::{Caller, Policy};
 use crate::record::{DIRECTORY, Store};
 use crate::reference::{Keeper, NamespaceKey, Reference};
+use crate::request::classic::Macro;
 use crate::request::{Attachment, Request};
 use crate::sys::block_on;
 use crate::sys::ending::Ending;
@@ -132,7 +133,13 @@ impl Job {
             namespace: Some(pod.namespace.clone()),
             account: None,
         };
-        let Some(request) = read::request_of(written, &caller, &mut &*known)? else {
+        // Refused with what they mean, not for what they stand for.
+        let called = |what| match what {
+            Macro::Name | Macro::Hostname => Some(pod.name.clone()),
+            Macro::Id => Some(pod.id.clone()),
+        };
+        let request = read::request_of(written, &caller, &mut &*known, &called)?;
+        let Some(request) = request else {
             return Ok(None);
         };
         Ok(Some(Self {

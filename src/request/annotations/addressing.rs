@@ -51,7 +51,7 @@ pub(super) fn addressing(fields: &Fields<'_>) -> Result<Addressing, RequestError
 fn no_gateway(entry: &Entry<'_>, family: &'static str) -> RequestError {
     RequestError::NoGateway {
         key: entry.key.to_owned(),
-        value: crate::request::error::cut(entry.value),
+        value: crate::request::error::cut(entry.written()),
         family,
     }
 }

@@ -12,8 +12,6 @@ use crate::request::error::RequestError;
 use crate::request::{Asked, Attachment, IfName, IpvlanMode, MacvlanMode, Origin, Uplink, VlanId};
 
 /// The attachment that the fields of one interface describe.
-///
-/// Contradictions are answered before missing engines.
 pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, RequestError> {
     let plug = only_plug(fields)?;
     check_kind(fields, plug)?;
@@ -23,9 +21,6 @@ pub fn build(selector: &Selector, fields: &Fields<'_>) -> Result<Attachment, Req
     check_vlan(fields, asked.as_ref().ok())?;
     ovs::check(fields, plug)?;
     vlans::check(fields, plug)?;
-    if let Some(error) = &fields.unsupported {
-        return Err(error.clone());
-    }
     let asked = asked?;
     nic::check(fields, plug.entry, &asked.value)?;
     suits::check(fields, &asked)?;
@@ -111,12 +106,9 @@ fn check_mode(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), RequestE
     };
     let kind = fields.kind.as_ref().map(|kind| kind.value);
     let why = match plug.value {
-        Plug::Bridge(_)
-        | Plug::Ovs(_)
-        | Plug::Device(_)
-        | Plug::Ipoib(_)
-        | Plug::Dummy
-        | Plug::Later => "only parent and link have a mode",
+        Plug::Bridge(_) | Plug::Ovs(_) | Plug::Device(_) | Plug::Ipoib(_) | Plug::Dummy => {
+            "only parent and link have a mode"
+        }
         Plug::Parent(_) | Plug::Link(_) => match (kind, &mode.value) {
             (Some("bridge" | "ovs" | "dummy" | "phys" | "wifi" | "ipoib"), _) => {
                 "only a macvlan or an ipvlan has a mode"
@@ -145,7 +137,7 @@ fn check_hostif(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<(), Reques
         | (Plug::Link(_), Some("phys" | "wifi" | "ipoib")) => {
             "only a port of a bridge has an end on the host"
         }
-        (Plug::Bridge(_) | Plug::Ovs(_) | Plug::Link(_) | Plug::Later, _) => return Ok(()),
+        (Plug::Bridge(_) | Plug::Ovs(_) | Plug::Link(_), _) => return Ok(()),
     };
     Err(hostif.entry.contradicts(plug.entry, why))
 }
@@ -188,8 +180,11 @@ fn ifname(
                 .contradicts(plug, "the key names another interface"));
         }
         (Selector::Name(name), Some(_) | None) => return Ok(plug.asked(name.clone())),
-        (Selector::Single | Selector::Number(_), Some(asked)) => return Ok(asked.asked()),
-        (Selector::Single, None) => 0,
+        (Selector::Single | Selector::Number(_) | Selector::Line(_), Some(asked)) => {
+            return Ok(asked.asked());
+        }
+        // Its turn among the lines is known only beside the others.
+        (Selector::Single | Selector::Line(_), None) => 0,
         (Selector::Number(number), None) => u16::from(*number),
     };
     // As pipework has it: eth1 and upwards beside an engine's eth0, and ib0.
@@ -243,7 +238,7 @@ fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Asked<Uplink>, R
             device: device.clone(),
             mode: macvlan_mode(fields),
         },
-        Plug::Device(_) | Plug::Ipoib(_) | Plug::Later => {
+        Plug::Device(_) | Plug::Ipoib(_) => {
             return Err(plug.entry.not_supported(plug.entry.field.name));
         }
     };

@@ -133,7 +133,7 @@ pub(super) fn check(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), R
         return match fields.of_dhcp {
             Some(entry) if fields.dynamic.is_empty() && !is_default(entry) => {
                 Err(RequestError::NeedsAnother {
-                    first: format!("{}={}", entry.key, cut(entry.value)),
+                    first: format!("{}={}", entry.key, cut(entry.written())),
                     other: "ip=dhcp",
                 })
             }
@@ -238,7 +238,7 @@ fn program_reads(
     match (&dhcp.program, ifname) {
         (Some(program), Some(ifname)) if !is_word(&ifname.value) => Err(RequestError::Conflict {
             first: super::suits::shown(&program.origin),
-            second: format!("{}={}", ifname.entry.key, cut(ifname.entry.value)),
+            second: format!("{}={}", ifname.entry.key, cut(ifname.entry.written())),
             why: "a program could take that name for an option",
         }),
         (_, _) => Ok(()),
@@ -247,7 +247,7 @@ fn program_reads(
 
 fn conflict(ip: &Entry<'_>, other: &Origin, why: &'static str) -> RequestError {
     RequestError::Conflict {
-        first: format!("{}={}", ip.key, cut(ip.value)),
+        first: format!("{}={}", ip.key, cut(ip.written())),
         second: super::suits::shown(other),
         why,
     }
@@ -272,7 +272,7 @@ fn hears_routers(fields: &Fields<'_>, uplink: &Asked<Uplink>) -> Result<(), Requ
     };
     let Some(ip) = &fields.ip else { return Ok(()) };
     Err(RequestError::Conflict {
-        first: format!("{}={}", ip.entry.key, cut(ip.entry.value)),
+        first: format!("{}={}", ip.entry.key, cut(ip.entry.written())),
         second: super::suits::shown(&uplink.origin),
         why,
     })

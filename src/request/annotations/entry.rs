@@ -25,6 +25,8 @@ pub struct Entry<'a> {
     pub rest: &'a str,
     /// Whether a named network says it, and no annotation.
     pub by_network: bool,
+    /// The whole line of the shell script that says it, if one does.
+    line: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
@@ -38,6 +40,26 @@ impl<'a> Entry<'a> {
             field: parts.field,
             rest: parts.rest,
             by_network: false,
+            line: None,
+        })
+    }
+
+    /// What a line of the shell script, by its own key and value, says of its
+    /// interface in the field `key`.
+    pub fn of_line(
+        (written, line): (&'a str, &'a str),
+        (key, value): (&'a str, &'a str),
+        selector: Selector,
+    ) -> Result<Self, RequestError> {
+        let parts = key::parse(key)?;
+        Ok(Self {
+            key: written,
+            value: clean(written, value)?,
+            selector,
+            field: parts.field,
+            rest: parts.rest,
+            by_network: false,
+            line: Some(line),
         })
     }
 
@@ -51,12 +73,18 @@ impl<'a> Entry<'a> {
             field: parts.field,
             rest: parts.rest,
             by_network: true,
+            line: None,
         })
+    }
+
+    /// What was written behind the key.
+    pub fn written(&self) -> &'a str {
+        self.line.unwrap_or(self.value)
     }
 
     /// Where a value of this annotation comes from.
     pub fn origin(&self) -> Origin {
-        let (key, value) = (self.key.to_owned(), self.value.to_owned());
+        let (key, value) = (self.key.to_owned(), self.written().to_owned());
         match self.by_network {
             true => Origin::Network { key, value },
             false => Origin::Annotation { key, value },
@@ -86,7 +114,7 @@ impl<'a> Entry<'a> {
     pub fn wrong(&self, reason: impl Into<ValueError>) -> RequestError {
         RequestError::Value {
             key: self.key.to_owned(),
-            value: cut(self.value),
+            value: cut(self.written()),
             reason: Box::new(reason.into()),
         }
     }
@@ -108,7 +136,7 @@ impl<'a> Entry<'a> {
     pub fn not_supported(&self, what: &'static str) -> RequestError {
         RequestError::NotSupported {
             key: self.key.to_owned(),
-            value: cut(self.value),
+            value: cut(self.written()),
             what,
         }
     }
@@ -123,7 +151,7 @@ impl<'a> Entry<'a> {
     }
 
     fn shown(&self) -> String {
-        format!("{}={}", self.key, cut(self.value))
+        format!("{}={}", self.key, cut(self.written()))
     }
 }
 

@@ -10,7 +10,6 @@ use super::routing;
 use crate::request::address::AddressWithGateway;
 use crate::request::error::RequestError;
 use crate::request::keys::form::{TYPES, boolean, within};
-use crate::request::keys::{Engine, Scope};
 use crate::request::mac::MacError;
 use crate::request::ovs::external_id;
 use crate::request::{
@@ -45,8 +44,6 @@ pub enum Plug {
     Ipoib(DeviceRef),
     /// `dummy`, or `type=dummy` alone.
     Dummy,
-    /// A key whose engine is missing.
-    Later,
 }
 
 /// `mode`: the words of the two kinds differ.
@@ -139,8 +136,6 @@ pub struct Fields<'e> {
     pub announce: Option<Asked<Announce>>,
     /// `optional`.
     pub optional: Option<Asked<bool>>,
-    /// The first value whose engine is missing.
-    pub unsupported: Option<RequestError>,
 }
 
 impl<'e> Fields<'e> {
@@ -151,10 +146,7 @@ impl<'e> Fields<'e> {
             ..Self::default()
         };
         for entry in entries {
-            match entry.field.engine {
-                Engine::Now { .. } => fields.read_now(entry)?,
-                Engine::NotYet(what) => fields.read_later(entry, what)?,
-            }
+            fields.read_one(entry)?;
         }
         // A dummy needs no device that could be named.
         if let ([], Some(kind)) = (fields.plugs.as_slice(), &fields.kind)
@@ -166,7 +158,7 @@ impl<'e> Fields<'e> {
         Ok(fields)
     }
 
-    fn read_now(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
+    fn read_one(&mut self, entry: &'e Entry<'e>) -> Result<(), RequestError> {
         let value = entry.value;
         match entry.field.stem() {
             "bridge" => self.plug(entry, entry.ask(value.parse())?.value, Plug::Bridge),
@@ -202,7 +194,7 @@ impl<'e> Fields<'e> {
         Ok(())
     }
 
-    /// The fields whose values have parts, or partly mean a missing engine.
+    /// The fields whose values have parts, or words of their own.
     fn read_compound(&mut self, entry: &'e Entry<'e>, name: &str) -> Result<(), RequestError> {
         match name {
             "ip" => dynamic::read_ip(self, entry),
@@ -230,28 +222,6 @@ impl<'e> Fields<'e> {
             value: kind(device),
             entry,
         });
-    }
-
-    pub(super) fn later(&mut self, entry: &Entry<'_>, what: &'static str) {
-        self.unsupported
-            .get_or_insert_with(|| entry.not_supported(what));
-    }
-
-    fn read_later(&mut self, entry: &'e Entry<'e>, what: &'static str) -> Result<(), RequestError> {
-        entry.check_form()?;
-        dynamic::read(self, entry)?;
-        let field = entry.field;
-        if field.scope == Scope::Uplink {
-            self.plugs.push(Read {
-                value: Plug::Later,
-                entry,
-            });
-        }
-        let repeats = |default| field.form.same(default, entry.value);
-        if !field.default.is_some_and(repeats) {
-            self.later(entry, what);
-        }
-        Ok(())
     }
 
     /// `[MAC | U:string][@vlan]`: a second `@` and what follows are dropped,

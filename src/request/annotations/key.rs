@@ -22,12 +22,17 @@ pub enum Selector {
     Number(u8),
     /// The one of this name.
     Name(IfName),
+    /// The one of this line of the shell script, from 0, behind all others.
+    Line(usize),
 }
 
 impl Selector {
-    /// Are both written in the same of the three forms?
+    /// Are both written in the same of the three forms? A line stands beside any.
     pub fn same_form(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
+        match (self, other) {
+            (Self::Line(_), _) | (_, Self::Line(_)) => true,
+            (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+        }
     }
 }
 
@@ -54,6 +59,12 @@ pub fn parse(key: &str) -> Result<KeyParts<'_>, RequestError> {
     for (selector, tail) in splits(path) {
         if let Some((field, rest)) = field_at(tail) {
             check_rest(key, field, rest)?;
+            if field.stem() == "cmd" && !selector.is_empty() {
+                return Err(RequestError::UnknownField {
+                    key: key.to_owned(),
+                    suggestion: Some(format!("{PREFIX}cmd.{selector}")),
+                });
+            }
             return Ok(KeyParts {
                 selector: read_selector(key, selector)?,
                 field,

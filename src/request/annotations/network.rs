@@ -186,9 +186,6 @@ pub fn check(profile: &Profile) -> Result<(), RequestError> {
     let entries = entries.map(|field| Entry::of_network(field, &Selector::Single));
     let entries = entries.collect::<Result<Vec<Entry<'_>>, RequestError>>()?;
     let fields = Fields::read(&entries)?;
-    if let Some(error) = fields.unsupported {
-        return Err(error);
-    }
     match fields.plugs.as_slice() {
         [_] => Ok(()),
         [first, second, ..] => Err(first

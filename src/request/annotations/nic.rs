@@ -102,15 +102,7 @@ pub fn uplink(fields: &Fields<'_>, plug: &Read<'_, Plug>) -> Result<Option<Uplin
             device: PhysicalRef::Device(device.clone()),
         },
         (Plug::Ipoib(parent), _) | (Plug::Link(parent), Some("ipoib")) => ipoib(fields, parent)?,
-        (
-            Plug::Link(_)
-            | Plug::Bridge(_)
-            | Plug::Ovs(_)
-            | Plug::Parent(_)
-            | Plug::Dummy
-            | Plug::Later,
-            _,
-        ) => {
+        (Plug::Link(_) | Plug::Bridge(_) | Plug::Ovs(_) | Plug::Parent(_) | Plug::Dummy, _) => {
             return Ok(None);
         }
     };

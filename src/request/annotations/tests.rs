@@ -188,15 +188,7 @@ fn a_long_value_is_cut_in_its_error() {
 }
 
 #[test]
-fn a_feature_without_engine_is_named_with_key_and_value() {
-    assert_eq!(
-        refused_with("pipework.cmd", "br1 10.0.0.5/24"),
-        "annotation pipework.cmd=br1 10.0.0.5/24: a pipework line is not supported by this build"
-    );
-}
-
-#[test]
-fn a_default_of_a_feature_without_engine_is_accepted() {
+fn what_holds_anyway_may_be_written() {
     for (key, value) in [("pipework.wait", "0m"), ("pipework.dad", "off")] {
         assert!(with(key, value).optional.is_none(), "{key}");
     }
@@ -380,13 +372,7 @@ fn every_field_of_the_table_is_either_carried_out_or_named_as_missing() {
         }
         map.extend(super::nic::companions(name));
         let parsed = parse_with(map, &mut network::tests::Lan::of(&[("parent", "eth7")]));
-        match key.engine {
-            Engine::Now { .. } => assert!(parsed.is_ok(), "{name}: {parsed:?}"),
-            Engine::NotYet(_) => assert!(
-                matches!(parsed, Err(RequestError::NotSupported { .. })),
-                "{name}: {parsed:?}"
-            ),
-        }
+        assert!(parsed.is_ok(), "{name}: {parsed:?}");
     }
 }
 

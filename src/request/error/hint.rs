@@ -76,6 +76,7 @@ fn value_hint(reason: &ValueError) -> Option<String> {
         ValueError::Sysctl(SysctlError::UnknownLeaf { family, .. }) => {
             Some(format!("pipework keys sysctl.{family}.conf lists them"))
         }
+        ValueError::Line(error) => error.hint(),
         ValueError::Address(_)
         | ValueError::NetworkName(_)
         | ValueError::Rule(_)

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::request::address::{AddressError, FormError};
+use crate::request::classic::LineError;
 use crate::request::dad::DadError;
 use crate::request::device::{DeviceError, IpvlanModeError, MacvlanModeError};
 use crate::request::dhcp::{ClientIdError, DhcpServersError, FallbackError};
@@ -102,6 +103,9 @@ pub enum ValueError {
     /// The name of a network.
     #[error(transparent)]
     NetworkName(#[from] NetworkNameError),
+    /// A line of the shell script.
+    #[error(transparent)]
+    Line(#[from] LineError),
     /// Anything else in the table of keys.
     #[error(transparent)]
     Mismatch(#[from] FormMismatch),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Engine, Key, all, lookup, suggest};
+use super::{Key, all, lookup, suggest};
 use crate::request::sysctl::Family;
 
 /// The table as Markdown, one row per field.
@@ -14,12 +14,8 @@ pub fn markdown_table() -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,
-            "| `{}` | {}, e.g. `{}` | {default} | {} | {} |",
-            key.name,
-            key.form,
-            key.example,
-            key.meaning,
-            status(key),
+            "| `{}` | {}, e.g. `{}` | {default} | {} | since {} |",
+            key.name, key.form, key.example, key.meaning, key.since,
         );
     }
     table
@@ -53,20 +49,9 @@ pub fn text(filter: Option<&str>) -> Result<String, String> {
 fn list() -> String {
     let mut list = String::new();
     for key in all() {
-        let mark = match key.engine {
-            Engine::Now { .. } => "",
-            Engine::NotYet(_) => " (not in this build)",
-        };
-        let _ = writeln!(list, "{:<24} {}{mark}", key.name, key.meaning);
+        let _ = writeln!(list, "{:<24} {}", key.name, key.meaning);
     }
     list
-}
-
-fn status(key: &Key) -> String {
-    match key.engine {
-        Engine::Now { since } => format!("since {since}"),
-        Engine::NotYet(_) => "not yet".to_owned(),
-    }
 }
 
 fn detail(key: &Key) -> String {
@@ -76,14 +61,7 @@ fn detail(key: &Key) -> String {
         let _ = writeln!(text, "  default: {default}");
     }
     let _ = writeln!(text, "  example: {}", key.example);
-    match key.engine {
-        Engine::Now { since } => {
-            let _ = writeln!(text, "  since:   {since}");
-        }
-        Engine::NotYet(what) => {
-            let _ = writeln!(text, "  status:  {what} is not supported by this build");
-        }
-    }
+    let _ = writeln!(text, "  since:   {}", key.since);
     let sample = format!("{}.", key.stem());
     for family in [Family::Ipv4, Family::Ipv6] {
         if sample == format!("sysctl.{family}.conf.") {

@@ -53,29 +53,57 @@ pub struct Attach {
     pub dad: bool,
 }
 
-/// Reads the words behind the program's name.
-pub fn parse(words: &[&str]) -> Command {
-    let mut attach = Attach::default();
+/// Words with the options among them taken out.
+pub(super) struct Parts<'a> {
+    /// What the options say, and nothing else yet.
+    pub options: Attach,
+    /// The others, in their order.
+    pub plain: Vec<&'a str>,
+    /// `--wait`.
+    pub wait: bool,
+    /// `--timeout`.
+    pub timeout: Option<String>,
+}
+
+/// Takes the options out of `words`, wherever they stand.
+pub(super) fn take_apart<'a>(words: impl Iterator<Item = &'a str>) -> Parts<'a> {
+    let mut options = Attach::default();
     let (mut wait, mut timeout) = (false, None);
     let mut plain = Vec::new();
-    let mut words = words.iter().copied();
+    let mut words = words;
     while let Some(word) = words.next() {
         let mut value = |place: &mut Option<String>| *place = words.next().map(str::to_owned);
         match word {
-            "-i" => value(&mut attach.ifname),
-            "-l" => value(&mut attach.hostif),
-            "-a" => value(&mut attach.family),
+            "-i" => value(&mut options.ifname),
+            "-l" => value(&mut options.hostif),
+            "-a" => value(&mut options.family),
             "--timeout" => value(&mut timeout),
             "--wait" => wait = true,
-            "--direct-phys" => attach.direct = true,
-            "--ensure" => attach.ensure = true,
-            "--dad" => attach.dad = true,
+            "--direct-phys" => options.direct = true,
+            "--ensure" => options.ensure = true,
+            "--dad" => options.dad = true,
             "--" => {}
             _ => plain.push(word),
         }
     }
+    Parts {
+        options,
+        plain,
+        wait,
+        timeout,
+    }
+}
+
+/// Reads the words behind the program's name.
+pub fn parse(words: &[&str]) -> Command {
+    let Parts {
+        options,
+        plain,
+        wait,
+        timeout,
+    } = take_apart(words.iter().copied());
     if wait {
-        return wait_for(attach.ifname, timeout);
+        return wait_for(options.ifname, timeout);
     }
     let [uplink, guest, address, rest @ ..] = plain.as_slice() else {
         return Command::Syntax;
@@ -87,7 +115,7 @@ pub fn parse(words: &[&str]) -> Command {
         address: (*address).to_owned(),
         mac,
         vlan,
-        ..attach
+        ..options
     })
 }
 
@@ -117,7 +145,7 @@ fn wait_for(ifname: Option<String>, timeout: Option<String>) -> Command {
 }
 
 /// `MAC@VLAN`, each of which may be missing; a second `@` ends it.
-fn split_mac(word: &str) -> (Option<String>, Option<String>) {
+pub(super) fn split_mac(word: &str) -> (Option<String>, Option<String>) {
     let mut parts = word.split('@');
     let mut next = || {
         let part = parts.next().filter(|part| !part.is_empty());

@@ -2,10 +2,34 @@
 
 use super::client::Client;
 use super::grammar::Attach;
-use super::uplink::Kind;
-use super::words::Refusal;
-use crate::logging::to_stderr;
 use crate::request::IfName;
+
+/// What an interface will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A port of a bridge, of Linux or Open vSwitch, with an end on the host.
+    Port,
+    /// A child of a NIC, or the NIC itself.
+    Nic,
+    /// A child of an InfiniBand interface.
+    Infiniband,
+    /// An interface that leads nowhere.
+    Dummy,
+}
+
+/// Why the third word is no address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressFault {
+    /// It has no prefix length.
+    NoNetmask(String),
+    /// The family is not that of the address, or none.
+    Family {
+        /// What `-a` says.
+        family: String,
+        /// The address.
+        address: String,
+    },
+}
 
 /// Whence an interface has its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +47,7 @@ pub enum Address {
 
 impl Address {
     /// Reads the address of the third word, and the family.
-    pub fn parse(attach: &Attach) -> Result<Self, Refusal> {
+    pub fn parse(attach: &Attach) -> Result<Self, AddressFault> {
         let address = &attach.address;
         let is_v6 = match attach.family.as_deref() {
             None => None,
@@ -36,7 +60,7 @@ impl Address {
             return Ok(Self::Asked { how, client });
         }
         let Some((ip, _)) = address.split_once('/') else {
-            return Err(Refusal::NoNetmask(address.clone()));
+            return Err(AddressFault::NoNetmask(address.clone()));
         };
         // An `@` without a gateway is none.
         let written = address.strip_suffix('@').unwrap_or(address);
@@ -48,32 +72,32 @@ impl Address {
     }
 }
 
-fn family(attach: &Attach) -> Refusal {
-    Refusal::Family {
+fn family(attach: &Attach) -> AddressFault {
+    AddressFault::Family {
         family: attach.family.clone().unwrap_or_default(),
         address: attach.address.clone(),
     }
 }
 
-/// The name of the end on the host, and whether it was written: the script's,
-/// `vIFplPID`, or none where that is longer than a name can be.
-pub fn hostif(attach: &Attach, pid: i32) -> (Option<String>, bool) {
+/// The name of the end on the host: what was written, or the script's, `vIFplPID`,
+/// or none where that is longer than a name can be.
+pub fn hostif(attach: &Attach, pid: i32) -> Option<String> {
     if let Some(hostif) = &attach.hostif {
-        return (Some(hostif.clone()), true);
+        return Some(hostif.clone());
     }
     let ifname = attach.ifname.as_deref().unwrap_or("eth1");
     // A namespace that is bound to a path has no process to name it by.
     let name = (pid > 1).then(|| format!("v{ifname}pl{pid}"));
-    let name = name.filter(|name| name.parse::<IfName>().is_ok());
-    (name, false)
+    name.filter(|name| name.parse::<IfName>().is_ok())
 }
 
-/// The fields, with `pipework.` before each.
+/// The fields, with `pipework.` before each; options that its client does not know
+/// are left out.
 pub fn pairs(
     attach: &Attach,
     kind: Kind,
     address: &Address,
-    hostif: Option<(Option<String>, bool)>,
+    hostif: Option<&str>,
 ) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut set = |field: &str, value: &str| {
@@ -94,8 +118,8 @@ pub fn pairs(
     if let Some(ifname) = &attach.ifname {
         set("ifname", ifname);
     }
-    if let Some(hostif) = hostif.and_then(|(name, _)| name) {
-        set("hostif", &hostif);
+    if let Some(hostif) = hostif {
+        set("hostif", hostif);
     }
     if let Some(mac) = &attach.mac {
         set("mac", mac);
@@ -114,10 +138,6 @@ pub fn pairs(
             set("ip", how);
             for (field, value) in &client.fields {
                 set(field, value);
-            }
-            for option in &client.ignored {
-                let name = client.name;
-                to_stderr(&format!("pipework: {name}'s option {option} is ignored"));
             }
         }
     }
@@ -138,16 +158,15 @@ mod tests {
         }
     }
 
-    fn address(text: &str, family: Option<&str>) -> Result<Address, String> {
-        Address::parse(&attach(text, family)).map_err(|refusal| refusal.to_string())
+    fn address(text: &str, family: Option<&str>) -> Result<Address, AddressFault> {
+        Address::parse(&attach(text, family))
     }
 
     #[test]
-    fn an_address_without_a_length_is_refused_in_the_scripts_words() {
+    fn an_address_without_a_length_is_none() {
         for text in ["10.0.0.1", "10.0.0.1@10.0.0.254", "dhcp6", "dhcpcd-f"] {
-            let expected =
-                format!("The IP address should include a netmask.\nMaybe you meant {text}/24 ?");
-            assert_eq!(address(text, None), Err(expected));
+            let fault = AddressFault::NoNetmask(text.to_owned());
+            assert_eq!(address(text, None), Err(fault));
         }
     }
 
@@ -172,11 +191,11 @@ mod tests {
     #[test]
     fn the_end_on_the_host_has_the_scripts_name_where_that_is_short_enough() {
         let mut attach = attach("0/0", None);
-        assert_eq!(hostif(&attach, 4711).0.as_deref(), Some("veth1pl4711"));
+        assert_eq!(hostif(&attach, 4711).as_deref(), Some("veth1pl4711"));
         attach.ifname = Some("container".to_owned());
-        assert_eq!(hostif(&attach, 4_000_000).0, None);
+        assert_eq!(hostif(&attach, 4_000_000), None);
         attach.hostif = Some("web0".to_owned());
-        assert_eq!(hostif(&attach, 1).0.as_deref(), Some("web0"));
+        assert_eq!(hostif(&attach, 1).as_deref(), Some("web0"));
     }
 
     #[test]

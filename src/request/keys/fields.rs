@@ -1,10 +1,10 @@
-//! The fields that this build carries out.
+//! The fields themselves.
 
-use super::{Engine, Form, Key, Scope, table};
+use super::{Form, Key, Scope, table};
 use crate::request::ArpProbe;
 use crate::request::ovs::VlanMode;
 
-const FIRST: Engine = Engine::Now { since: "0.1.0" };
+const FIRST: &str = "0.1.0";
 
 table! {
     Uplink "bridge" Form::IfName, "", "br0", FIRST;
@@ -145,4 +145,6 @@ table! {
         "VLAN mode of the port; without it what vlan and trunk say"
     Sandbox "name" Form::Name, "", "web", FIRST;
         "the stable identity of the container; without it the engine's name for it"
+    Sandbox "cmd" Form::Command, "", "br0 10.0.0.5/24", FIRST;
+        "a line of the pipework script, without the container; several as cmd.<anything>"
 }

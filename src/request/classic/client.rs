@@ -25,7 +25,8 @@ const CLIENTS: [(&str, bool); 4] = [
 impl Client {
     /// The client that an address names; `None` when it is none.
     ///
-    /// `guest` is the host name that the script sends where it sends one.
+    /// `guest` is the host name that the script sends where it sends one; one that
+    /// is none, such as an empty one, is not sent.
     pub fn parse(address: &str, guest: &str) -> Option<Self> {
         let (client, options) = address.split_once(':').unwrap_or((address, ""));
         // A lease is renewed whether it is said or not: whoever relies on an address
