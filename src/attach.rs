@@ -28,7 +28,7 @@ use crate::error::Error;
 use crate::host::bundle;
 use crate::host::container::Sandbox;
 use crate::host::engine::DOCKER;
-use crate::host::inspect::InspectError;
+use crate::host::inspect::{self, InspectError};
 use crate::host::machine;
 use crate::host::view::HostView;
 use crate::plan::{self, Identity, LOWEST_INDEX, Life, Plan};
@@ -97,15 +97,18 @@ pub async fn attach(
     let collector = collector(context, sandbox, &kernel);
     end_former_life(&collector, sandbox).await;
     let mut record = present_record(&collector, sandbox).await?;
-    let (shared, mut wanted) = split(request, &mut record, &collector, &kernel).await?;
+    let [request] = named([request], &kernel).await?;
+    let (shared, wanted) = split(&request, &mut record, &collector, &kernel).await?;
 
     let began = Instant::now();
     let may_wait = |attachment: &_| policy::may_wait(policy, caller, attachment);
     wait::for_uplinks(&wanted, &kernel, began, may_wait).await?;
+    // What was waited for is known only now.
+    let [request, mut wanted] = named([&request, &wanted], &kernel).await?;
     nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
-    let judge = |view: &HostView| policy::judge(policy, caller, request, view);
-    let (view, locks) = look(request, &wanted, &kernel, store, judge).await?;
-    let mut view = only_of(view, request, &wanted);
+    let judge = |view: &HostView| policy::judge(policy, caller, &request, view);
+    let (view, locks) = look(&request, &wanted, &kernel, store, judge).await?;
+    let mut view = only_of(view, &request, &wanted);
     let config = sandbox.config();
     view.namespace.engine_follows = engine_follows(config.as_ref(), sandbox, &kernel)?;
     // A person has the route that was asked for, as with pipework.
@@ -159,6 +162,18 @@ pub async fn attach(
     sweep(&collector).await;
     leases::look_at_answers(&handed, sandbox);
     Ok(attached)
+}
+
+/// The requests with the names that depend on what their uplinks are.
+async fn named<const N: usize>(
+    requests: [&Request; N],
+    kernel: &Kernel<'_>,
+) -> Result<[Request; N], Error> {
+    let mut requests = requests.map(Request::clone);
+    for request in &mut requests {
+        inspect::name_by_uplink(request, &kernel.host).await?;
+    }
+    Ok(requests)
 }
 
 /// Writes down what is about to be made, and what of it is nobody else's. What

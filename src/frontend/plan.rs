@@ -174,7 +174,7 @@ fn judged<T: AsRef<str>>(
     let Some(mut request) = request else {
         return Ok(None);
     };
-    let mut view = block_on(view(guest.as_ref(), &request)).map_err(Error::Socket)??;
+    let mut view = block_on(view(guest.as_ref(), &mut request)).map_err(Error::Socket)??;
     if let (Some(leaving), Some(guest)) = (leaving, &guest) {
         block_on(leave(&mut view, leaving, guest)).map_err(Error::Socket)??;
     }
@@ -239,9 +239,11 @@ fn plan_of(request: &Request, view: &HostView, identity: &Identity) -> Result<Pl
     })
 }
 
-/// The host as it is, and the namespace if it may be entered.
-async fn view(guest: Option<&Rtnl>, request: &Request) -> Result<HostView, Error> {
+/// The host as it is, which may name interfaces, and the namespace if it may be
+/// entered.
+async fn view(guest: Option<&Rtnl>, request: &mut Request) -> Result<HostView, Error> {
     let host = Rtnl::open(Deadline::after(TIME)).map_err(Error::Socket)?;
+    inspect::name_by_uplink(request, &host).await?;
     let choice = VfChoice::for_all(&request.attachments);
     Ok(inspect(&request.attachments, &host, guest, &choice).await?)
 }

@@ -15,7 +15,7 @@ use super::view::{
     UplinkView, VlanView,
 };
 use crate::config::ConfigError;
-use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Uplink};
+use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Request, Uplink};
 use crate::sys::ovsdb::vswitch::OvsError;
 use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
@@ -69,6 +69,22 @@ impl InspectError {
     pub fn is_deadline(&self) -> bool {
         matches!(self, Self::Kernel(RtnlError::TimedOut { .. }))
     }
+}
+
+/// Names those interfaces of `request` whose uplink turns out to be InfiniBand, as
+/// pipework does where nobody names them. Asks only for what `link` names.
+pub async fn name_by_uplink(request: &mut Request, host: &Rtnl) -> Result<(), InspectError> {
+    for place in request.named_by_uplink() {
+        let asked = request.attachments.get(place).map(|a| &a.uplink.value);
+        let found = match asked {
+            Some(asked) => uplink(asked, host).await?,
+            None => None,
+        };
+        if found.is_some_and(|link| link.is_infiniband) {
+            request.name_as_infiniband(place);
+        }
+    }
+    Ok(())
 }
 
 /// Looks at what `attachments` touch: on the host by `host`, and in the

@@ -68,8 +68,15 @@ pub fn plan_of(
         namespace,
         own_addresses: Vec::new(),
     };
+    let mut request = asked_for(asked);
+    // As the look at the host does.
+    for place in request.named_by_uplink() {
+        if crate::plan::ipoib::is_meant_by_link(&view.uplinks[place].uplink) {
+            request.name_as_infiniband(place);
+        }
+    }
     let mut next = LOWEST_INDEX;
-    plan(&asked_for(asked), &view, &Identity::sample(), &mut || {
+    plan(&request, &view, &Identity::sample(), &mut || {
         next += 1;
         next
     })

@@ -16,6 +16,7 @@ pub mod dns;
 pub mod error;
 pub mod glob;
 pub mod ifname;
+mod infiniband;
 pub mod keys;
 pub mod mac;
 pub mod mtu;

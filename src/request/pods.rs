@@ -2,7 +2,7 @@
 //! are net1 and upwards, and none of them brings the default route, which is the
 //! cluster's.
 
-use super::{Asked, DefaultRoute, IfName, Origin, Request};
+use super::{Asked, Attachment, DefaultRoute, IfName, Origin, Request};
 
 /// What default names begin with, and how far their numbers are from a pod's.
 const FORMS: [(&str, u32); 2] = [("eth", 0), ("ib", 1)];
@@ -25,14 +25,21 @@ impl Request {
             let Some(name) = pods_name(&attachment.ifname.value) else {
                 continue;
             };
-            let former = std::mem::replace(&mut attachment.ifname.value, name.clone());
-            let rules = attachment.routing.rules.iter_mut();
-            for selector in rules.map(|rule| &mut rule.value.selector) {
-                let named = [&mut selector.iif, &mut selector.oif].into_iter().flatten();
-                named
-                    .filter(|named| **named == former)
-                    .for_each(|named| *named = name.clone());
-            }
+            attachment.rename(&name);
+        }
+    }
+}
+
+impl Attachment {
+    /// Gives the interface another name, and the rules that name it.
+    pub(super) fn rename(&mut self, name: &IfName) {
+        let former = std::mem::replace(&mut self.ifname.value, name.clone());
+        let rules = self.routing.rules.iter_mut();
+        for selector in rules.map(|rule| &mut rule.value.selector) {
+            let named = [&mut selector.iif, &mut selector.oif].into_iter().flatten();
+            named
+                .filter(|named| **named == former)
+                .for_each(|named| *named = name.clone());
         }
     }
 }

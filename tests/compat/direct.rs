@@ -39,6 +39,26 @@ fn case_6_an_infiniband_interface_takes_no_mac() {
     });
 }
 
+#[test]
+fn what_is_named_by_link_and_is_infiniband_is_ib0_inside_as_with_the_script() {
+    lab!(|lab| {
+        let Some(_ib7) = infiniband("ib7") else {
+            skip!("no interface can be made here that says it is InfiniBand");
+        };
+        let _machine = lab.nic("up0");
+        let container = lab.container("c1");
+        let named = |words: &str| {
+            let output = pipework(&format!("plan GUEST {words}"), &container);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{words}: {output:?}");
+            ["eth1", "ib0", "lan0"].map(|name| text.contains(&format!("making {name}")))
+        };
+        assert_eq!(named("link=ib7"), [false, true, false]);
+        assert_eq!(named("link=ib7 ifname=lan0"), [false, false, true]);
+        assert_eq!(named("link=up0"), [true, false, false]);
+    });
+}
+
 /// A tun device that says it is InfiniBand, for as long as the file is open.
 #[allow(
     unsafe_code,

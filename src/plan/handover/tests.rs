@@ -353,7 +353,10 @@ fn a_child_of_an_infiniband_interface_is_made_inside() {
     );
     // pipework's first argument, and its @, mean the same.
     let link = ["pipework.link=ib0"];
-    assert_eq!(steps(&link, ib0())[1], "making eth1, a child of ib0");
+    assert_eq!(
+        steps(&link, ib0()),
+        ["bringing up ib0 on the host", "making ib0, a child of ib0"]
+    );
     let error = refused(&["pipework.ipoib=eth2"], seen(None));
     assert!(
         matches!(error, NicPlanError::NotInfiniband { .. }),

@@ -54,7 +54,7 @@ table! {
     Interface "trunk" Form::Trunk, "", "10,20-30", FIRST;
         "VLANs that reach the container tagged, by a port of a bridge"
     Interface "ifname" Form::IfName, "eth1", "lan0", FIRST;
-        "the interface's name in the container; eth<n+1> for interface n, net<n+1> for pods"
+        "the interface's name in the container; eth<n+1> for interface n, ib<n> on InfiniBand, net<n+1> for pods"
     Interface "hostif" Form::IfName, "", "web0", FIRST;
         "name of the host's end of a bridge port"
     Interface "mtu" Form::Mtu, "", "1400", FIRST;
