@@ -97,3 +97,22 @@ impl Planner<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::host::view::{AttachmentView, DeviceKind, DeviceView, NamespaceView, UplinkView};
+    use crate::plan::tests::plan_of;
+
+    #[test]
+    fn what_only_an_end_on_the_host_can_do_is_refused_by_name() {
+        for field in ["spoofcheck", "isolate", "hairpin"] {
+            let eth1 = DeviceView::sample("eth1", DeviceKind::Nic);
+            let view = AttachmentView::from(UplinkView::Present(eth1));
+            let asked = format!("pipework.{field}=true");
+            let asked = ["pipework.parent=eth1", "pipework.type=ipvlan", &asked];
+            let error = plan_of(&asked, NamespaceView::default(), vec![view]).unwrap_err();
+            let said = format!("{field} is not possible on an ipvlan: ");
+            assert!(error.to_string().starts_with(&said), "{error}");
+        }
+    }
+}

@@ -198,7 +198,7 @@ const PROOFS: &[(&str, &str, &str)] = &[
     (
         "radio",
         "a_radio_is_taken_back_from_every_step",
-        "what a start does to a radio is what it does to a card",
+        "a_hook_killed_in_any_call_leaves_a_radio_that_comes_back",
     ),
     (
         "infiniband",

@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::Instant;
 
+use crate::support::daemon::Daemon;
 use crate::support::lab::snapshot::{Records, Snapshot};
 use crate::support::lab::{Container, Lab, ip, lab};
 use crate::support::ovs::{Ovs, eventually, ovs};
@@ -107,6 +108,24 @@ fn after_a_reboot_a_start_replaces_its_own_row_and_gc_removes_the_others() {
                 .parse::<u32>()
                 .is_ok()
         );
+    });
+}
+
+#[test]
+fn a_daemon_that_starts_after_a_reboot_removes_the_rows_of_what_is_gone() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let rows = ovs.rows();
+        let container = lab.container("web");
+        lab.attach(&container, &["pipework.ovs=ovs0"]).ok();
+        container.end();
+        eventually("the device is gone", || !ip("-br link").contains("pw"));
+        pretend_reboot(&ovs);
+        assert_eq!(ovs.ports("ovs0").len(), 1, "nobody has looked yet");
+        let _daemon = Daemon::start();
+        eventually("the row is gone", || ovs.ports("ovs0").is_empty());
+        assert_eq!(ovs.rows(), rows);
     });
 }
 
