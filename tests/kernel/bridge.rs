@@ -4,8 +4,10 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::support::daemon::Daemon;
 use crate::support::lab::snapshot::{Records, steady};
 use crate::support::lab::{Container, Lab, RECORDS, ip, ip_json, lab};
+use crate::support::ovs::eventually;
 
 /// The bridge itself, but for what tells of a state.
 fn dump(bridge: &str) -> Value {
@@ -193,6 +195,10 @@ fn a_start_that_fails_takes_its_bridge_with_it() {
         ];
         let text = lab.attach(&container, &annotations).refused(16);
         assert!(text.contains("Nothing is left behind"), "{text}");
+        // What the kernel says beside its error number (extended ack).
+        let mut lines = text.lines();
+        let kernel = lines.find_map(|line| line.trim_start().strip_prefix("kernel:"));
+        assert_eq!(kernel.map(str::trim), Some("Nexthop has invalid gateway"));
         host.assert_equal(&lab.snapshot(), "host");
         guest.assert_equal(&lab.snapshot_of(&container), "container");
         assert!(Records::take().is_empty());
@@ -226,6 +232,19 @@ fn a_bridge_of_ours_that_was_empty_for_a_minute_is_collected() {
         assert!(String::from_utf8_lossy(&said.ok().0.stdout).contains("br7"));
         before.assert_equal(&lab.snapshot(), "host");
         assert!(Records::take().is_empty());
+    });
+}
+
+#[test]
+fn a_daemon_that_starts_collects_the_bridge_that_was_empty_for_a_minute() {
+    lab!(|lab| {
+        let before = lab.snapshot();
+        emptied_bridge(lab);
+        let _daemon = Daemon::start();
+        eventually("the bridge is gone", || {
+            Records::take().of("shared").is_empty()
+        });
+        before.assert_equal(&lab.snapshot(), "host");
     });
 }
 
