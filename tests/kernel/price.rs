@@ -1,10 +1,11 @@
-//! What a start costs in system calls: time is noise here, their number is not.
+//! What a start costs in system calls and memory: time is noise here, their number is
+//! not.
 
 use std::fs;
 use std::process::Command;
 
 use crate::kill::strace_works;
-use crate::support::lab::{Container, Lab, PIPEWORK, feed, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, feed, has, lab};
 use crate::support::skip;
 
 /// A tenth more than was counted.
@@ -12,9 +13,12 @@ const MOST: usize = 127;
 /// One start in four also looks at records of others.
 const STARTS: usize = 6;
 
+/// KiB that a start may have in memory at a time.
+const MOST_MEMORY: u64 = 4096;
+const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
+
 fn calls_of_a_start(lab: &Lab, container: &Container) -> usize {
-    let asked = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
-    let state = lab.state(container, &asked).to_string();
+    let state = lab.state(container, &ASKED).to_string();
     let mut command = Command::new("strace");
     command
         .env_remove("LD_LIBRARY_PATH")
@@ -48,6 +52,39 @@ fn an_attachment_makes_no_more_system_calls_than_it_did() {
         assert!(
             least <= MOST,
             "{least} system calls, and {MOST} at the most"
+        );
+    });
+}
+
+#[test]
+fn an_attachment_never_has_more_than_four_mebibytes_in_memory() {
+    if option_env!("PIPEWORK_BIN").is_none() {
+        skip!("no release binary is tested: PIPEWORK_BIN names one");
+    }
+    if !has("cc", "--version") {
+        skip!("there is no C compiler");
+    }
+    // What runs a program begins its account of memory: it is small.
+    let stopwatch = concat!(env!("CARGO_TARGET_TMPDIR"), "/price-stopwatch");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/stopwatch.c");
+    let made = Command::new("cc")
+        .args(["-O2", "-static", "-o", stopwatch, source])
+        .status();
+    assert!(made.unwrap().success(), "cc cannot compile {source}");
+    lab!(move |lab| {
+        let _machine = lab.lan("br0");
+        let container = lab.any_container();
+        let state = lab.state(&container, &ASKED).to_string();
+        let mut command = Command::new(stopwatch);
+        command.args([PIPEWORK, "hook", "--stage", "createRuntime"]);
+        let outcome = feed(&mut command, state.as_bytes());
+        let told = String::from_utf8(outcome.ok().0.stdout.clone()).unwrap();
+        let mut words = told.split_whitespace();
+        assert_eq!(words.next(), Some("0"), "{}", outcome.stderr());
+        let peak: u64 = words.next_back().unwrap().parse().unwrap();
+        assert!(
+            peak <= MOST_MEMORY,
+            "{peak} KiB, and {MOST_MEMORY} at the most"
         );
     });
 }
