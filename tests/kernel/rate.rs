@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::macvlan::needs_macvlan;
 use crate::support::lab::{Container, Lab, lab};
+use crate::support::ovs::ovs;
 use crate::support::skip;
 use crate::traffic::needs_limits;
 
@@ -68,24 +70,40 @@ impl Drop for Flood {
     }
 }
 
-/// The limit of a device whose name begins so, as the kernel has it.
-fn limit(prefix: &str) -> Value {
-    let output = Command::new("tc").args(["-s", "-j", "qdisc"]).output();
-    let qdiscs: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
-    let is_it = |qdisc: &&Value| {
-        let dev = qdisc["dev"].as_str().unwrap_or_default();
-        qdisc["kind"] == "tbf" && dev.starts_with(prefix)
-    };
-    let mut qdiscs = qdiscs.as_array().unwrap().iter();
-    qdiscs.find(is_it).unwrap().clone()
+/// A limit: on the device whose name begins so, of a container or of the host.
+#[derive(Clone, Copy)]
+struct Limit<'a> {
+    at: Option<&'a Container>,
+    prefix: &'a str,
 }
 
-/// Whether frames wait for it.
-fn is_full(prefix: &str) -> bool {
-    limit(prefix)["backlog"].as_u64().unwrap() > 0
+impl Limit<'_> {
+    /// As the kernel has it.
+    fn qdisc(&self, lab: &Lab) -> Value {
+        let show = || {
+            let output = Command::new("tc").args(["-s", "-j", "qdisc"]).output();
+            output.unwrap().stdout
+        };
+        let shown = match self.at {
+            Some(container) => lab.inside(container, show),
+            None => show(),
+        };
+        let qdiscs: Value = serde_json::from_slice(&shown).unwrap();
+        let is_it = |qdisc: &&Value| {
+            let dev = qdisc["dev"].as_str().unwrap_or_default();
+            qdisc["kind"] == "tbf" && dev.starts_with(self.prefix)
+        };
+        let mut qdiscs = qdiscs.as_array().unwrap().iter();
+        qdiscs.find(is_it).unwrap().clone()
+    }
+
+    /// Whether frames wait for it.
+    fn is_full(&self, lab: &Lab) -> bool {
+        self.qdisc(lab)["backlog"].as_u64().unwrap() > 0
+    }
 }
 
-/// Bytes that a device has received, and when that was read.
+/// Bytes that a device whose name begins so has received, and when that was read.
 fn received(lab: &Lab, at: &Container, device: &str) -> (Instant, u64) {
     lab.inside(at, || {
         loop {
@@ -96,9 +114,9 @@ fn received(lab: &Lab, at: &Container, device: &str) -> (Instant, u64) {
             if took > Duration::from_millis(10) {
                 continue;
             }
-            let mut lines = text.lines();
-            let line = lines.find_map(|line| line.trim().strip_prefix(&format!("{device}:")));
-            let bytes = line.unwrap().split_whitespace().next().unwrap();
+            let mut lines = text.lines().filter_map(|line| line.trim().split_once(':'));
+            let line = lines.find(|(name, _)| name.starts_with(device));
+            let bytes = line.unwrap().1.split_whitespace().next().unwrap();
             return (before, bytes.parse().unwrap());
         }
     })
@@ -106,8 +124,7 @@ fn received(lab: &Lab, at: &Container, device: &str) -> (Instant, u64) {
 
 /// What a device receives while a limit's queue is full.
 struct Meter<'a> {
-    /// How the name of the limited device begins.
-    limit: &'a str,
+    limit: Limit<'a>,
     device: (&'a Container, &'a str),
     since: Option<(Instant, u64)>,
     /// Bits per second, once it was full for long enough.
@@ -115,7 +132,12 @@ struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    fn new(limit: &'a str, device: (&'a Container, &'a str)) -> Self {
+    /// Of a limit on the host.
+    fn new(prefix: &'a str, device: (&'a Container, &'a str)) -> Self {
+        Self::of(Limit { at: None, prefix }, device)
+    }
+
+    fn of(limit: Limit<'a>, device: (&'a Container, &'a str)) -> Self {
         Self {
             limit,
             device,
@@ -128,7 +150,7 @@ impl<'a> Meter<'a> {
         if self.rate.is_some() {
             return;
         }
-        if !is_full(self.limit) {
+        if !self.limit.is_full(lab) {
             self.since = None;
             return;
         }
@@ -138,6 +160,22 @@ impl<'a> Meter<'a> {
         if time >= TIME {
             self.rate = Some((bytes - before) as f64 * 8.0 / time.as_secs_f64());
         }
+    }
+}
+
+/// Each limit has let through what was asked for, to a tenth.
+#[track_caller]
+fn assert_kept(lab: &Lab, mut meters: Vec<Meter<'_>>) {
+    let give_up = Instant::now() + PATIENCE;
+    while meters.iter().any(|meter| meter.rate.is_none()) {
+        assert!(Instant::now() < give_up, "nothing waits for the limits");
+        meters.iter_mut().for_each(|meter| meter.look(lab));
+        sleep(Duration::from_millis(50));
+    }
+    for Meter { limit, rate, .. } in meters {
+        let (ratio, prefix) = (rate.unwrap() / RATE, limit.prefix);
+        eprintln!("{prefix}: {ratio:.3} of what was asked for");
+        assert!((0.9..1.1).contains(&ratio), "{prefix}: {ratio}");
     }
 }
 
@@ -157,26 +195,82 @@ fn a_limit_is_kept_to_a_tenth_in_each_direction() {
         ];
         lab.attach(&container, &asked).ok();
         for prefix in ["web0", "pwi"] {
-            let options = limit(prefix)["options"].clone();
+            let limit = Limit { at: None, prefix };
+            let options = limit.qdisc(lab)["options"].clone();
             assert_eq!(options["rate"], 125_000, "{prefix}: {options}");
             assert_eq!(options["burst"], 20_480, "{prefix}: {options}");
         }
         let _in = Flood::start(lab, &machine, &container, "10.0.0.5");
         let _out = Flood::start(lab, &container, &machine, "10.0.0.2");
-        let mut meters = [
+        let meters = vec![
             Meter::new("web0", (&container, "eth1")),
             Meter::new("pwi", (&machine, "wire")),
         ];
-        let give_up = Instant::now() + PATIENCE;
-        while meters.iter().any(|meter| meter.rate.is_none()) {
-            assert!(Instant::now() < give_up, "nothing waits for the limits");
-            meters.iter_mut().for_each(|meter| meter.look(lab));
-            sleep(Duration::from_millis(50));
-        }
-        for Meter { limit, rate, .. } in meters {
-            let ratio = rate.unwrap() / RATE;
-            eprintln!("{limit}: {ratio:.3} of what was asked for");
-            assert!((0.9..1.1).contains(&ratio), "{limit}: {ratio}");
-        }
+        assert_kept(lab, meters);
+    });
+}
+
+#[test]
+fn a_limit_of_a_macvlan_is_kept_to_a_tenth_in_each_direction() {
+    lab!(|lab| {
+        needs_limits!();
+        needs_macvlan!();
+        let machine = lab.cable("up1");
+        let container = lab.container("web");
+        let asked = [
+            "pipework.parent=up1",
+            "pipework.ip=10.0.0.5/24",
+            "pipework.rate.in=1mbit",
+            "pipework.rate.out=1mbit",
+            "pipework.burst=20kb",
+        ];
+        lab.attach(&container, &asked).ok();
+        let _in = Flood::start(lab, &machine, &container, "10.0.0.5");
+        let _out = Flood::start(lab, &container, &machine, "10.0.0.2");
+        let limit = |prefix| Limit {
+            at: Some(&container),
+            prefix,
+        };
+        let meters = vec![
+            // The interface itself counts before the limit, what it is led through after.
+            Meter::of(limit("pwi"), (&container, "pwi")),
+            Meter::of(limit("eth1"), (&machine, "wire")),
+        ];
+        assert_kept(lab, meters);
+    });
+}
+
+#[test]
+fn a_limit_of_a_port_of_open_vswitch_is_kept_to_a_tenth() {
+    lab!(|lab| {
+        needs_limits!();
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let machine = lab.container("machine");
+        let asked = [
+            "pipework.ovs=ovs0",
+            "pipework.ip=10.0.0.2/24",
+            "pipework.ifname=wire",
+        ];
+        lab.attach(&machine, &asked).ok();
+        let container = lab.container("web");
+        let mut asked = vec![
+            "pipework.ovs=ovs0",
+            "pipework.ip=10.0.0.5/24",
+            "pipework.burst=20kb",
+        ];
+        // A daemon that switches itself has what comes from a port before we do.
+        let (field, ends) = match ovs.in_kernel {
+            true => ("pipework.rate.out=1mbit", (&container, &machine)),
+            false => ("pipework.rate.in=1mbit", (&machine, &container)),
+        };
+        asked.push(field);
+        lab.attach(&container, &asked).ok();
+        let (address, device) = match ovs.in_kernel {
+            true => ("10.0.0.2", "wire"),
+            false => ("10.0.0.5", "eth1"),
+        };
+        let _flood = Flood::start(lab, ends.0, ends.1, address);
+        assert_kept(lab, vec![Meter::new("pwi", (ends.1, device))]);
     });
 }
