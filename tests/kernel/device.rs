@@ -144,31 +144,63 @@ fn a_nic_reaches_the_machine_behind_its_cable_and_comes_back_as_it_was() {
     });
 }
 
+/// Where a NIC is on its bus; a virtio one is a device of its own on the card.
+fn pci(nic: &Nic) -> String {
+    let card = match nic.driver.as_str() {
+        "virtio_net" => nic.device.parent().unwrap(),
+        _ => &nic.device,
+    };
+    format!("pci:{}", card.file_name().unwrap().to_string_lossy())
+}
+
+/// Both kinds of NIC by each way to name them but by name, and which it is.
+fn by_other_names(vm: &Vm) -> Vec<(Nic, String)> {
+    let nics = ["virtio_net", "igb"].map(|driver| vm.nics(driver).remove(0));
+    let ways = nics.into_iter().flat_map(|nic| {
+        let by_mac = format!("MAC:{}", nic.mac.to_uppercase());
+        [by_mac, pci(&nic)].map(|way| (nic.clone(), way))
+    });
+    ways.collect()
+}
+
 #[test]
 fn what_is_asked_of_a_nic_holds_inside_and_not_on_the_host_afterwards() {
     vm!(|vm| {
-        let nic = vm.nics("virtio_net").remove(0);
-        let host = Furnished::new(&nic);
-        let container = vm.any_container();
-        let id = container.id.clone();
-        let by_mac = format!("pipework.device=MAC:{}", nic.mac.to_uppercase());
-        let asked = [
-            by_mac.as_str(),
-            "pipework.ifname=lan0",
-            "pipework.mac=02:00:00:00:00:42",
-            "pipework.mtu=1280",
-            "pipework.txqlen=77",
-        ];
-        vm.attach(&container, &asked).ok();
-        let inside = link_in(vm, &container, "lan0");
-        let seen = [&inside["address"], &inside["mtu"], &inside["txqlen"]];
-        assert_eq!(
-            seen,
-            [&Value::from("02:00:00:00:00:42"), &1280.into(), &77.into()]
-        );
-        container.end();
-        vm.poststop(&id).ok();
-        host.assert_back("after poststop");
+        for (nic, way) in by_other_names(vm) {
+            let host = Furnished::new(&nic);
+            let container = vm.any_container();
+            let id = container.id.clone();
+            let asked = [
+                &format!("pipework.device={way}"),
+                "pipework.ifname=lan0",
+                "pipework.mac=02:00:00:00:00:42",
+                "pipework.mtu=1280",
+                "pipework.txqlen=77",
+            ];
+            vm.attach(&container, &asked).ok();
+            assert_eq!(nic.present_name(), None, "{way}");
+            let inside = link_in(vm, &container, "lan0");
+            let seen = [&inside["address"], &inside["mtu"], &inside["txqlen"]];
+            let asked = [&Value::from("02:00:00:00:00:42"), &1280.into(), &77.into()];
+            assert_eq!(seen, asked, "{way}");
+            container.end();
+            vm.poststop(&id).ok();
+            host.assert_back(&way);
+        }
+    });
+}
+
+#[test]
+fn a_parent_is_found_by_its_address_and_by_its_place_on_the_bus() {
+    vm!(|vm| {
+        for (nic, way) in by_other_names(vm) {
+            let container = vm.any_container();
+            vm.attach(&container, &[&format!("pipework.parent={way}")])
+                .ok();
+            let inside = link_in(vm, &container, "eth1");
+            assert_eq!(inside["linkinfo"]["info_kind"], "macvlan", "{way}");
+            assert_eq!(inside["link_index"], link(&nic.name)["ifindex"], "{way}");
+        }
     });
 }
 
@@ -208,14 +240,13 @@ fn a_nic_that_is_away_is_refused_with_its_holder_by_whatever_name() {
         let host = Furnished::new(&nic);
         let holder = vm.container("web");
         vm.attach(&holder, &[&device(&nic)]).ok();
-        let pci = nic.device.parent().unwrap().file_name().unwrap();
         let other = vm.container("db");
         let guest = vm.snapshot_of(&other);
         for asked in [
             device(&nic),
             "pipework.device=uplink0".to_owned(),
             format!("pipework.device=mac:{}", nic.mac),
-            format!("pipework.device=pci:{}", pci.to_string_lossy()),
+            format!("pipework.device={}", pci(&nic)),
             format!("pipework.parent={}", nic.name),
         ] {
             let report = vm.attach(&other, &[&asked]).refused(19);
