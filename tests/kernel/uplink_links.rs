@@ -49,7 +49,7 @@ fn pings(address: &str) -> bool {
 }
 
 /// Whether the kernel can make VLANs of eth0.
-fn has_vlans() -> bool {
+pub fn has_vlans() -> bool {
     has("link eth0 type vlan id 7")
 }
 
@@ -236,6 +236,18 @@ fn a_bond_without_a_carrier_is_not_relied_upon() {
         let text = uplink("add br0 eth0 eth1 --bond active-backup").refused(16);
         assert!(text.contains("wait for the carrier of bond-br0"), "{text}");
         before.assert_equal(&lab.snapshot(), "after a refusal");
+    });
+}
+
+#[test]
+fn a_bond_of_which_the_switch_must_know_says_so_beforehand() {
+    lab!(|lab| {
+        let _machine = switch(lab);
+        let before = lab.snapshot();
+        let said = printed(&uplink("add br0 eth0 eth1 --bond 802.3ad --dry-run"));
+        assert!(said.contains("802.3ad"), "{said}");
+        assert!(said.contains("the switch must speak LACP"), "{said}");
+        before.assert_equal(&lab.snapshot(), "nothing is done");
     });
 }
 
