@@ -22,8 +22,8 @@ fn a_lease_is_got_although_a_third_of_all_frames_is_lost() {
         }
         assert!(lab.inside(&machine, || loses("wire")));
         let server = Scripted::ordinary(lab, &machine);
-        // One start in some hundreds has no luck in all its time; three have.
-        let has_lease = ["one", "two", "three"].into_iter().any(|id| {
+        // One start in some hundreds has no luck in all its time.
+        let have_leases = ["one", "two", "three"].into_iter().filter(|id| {
             let container = lab.container(id);
             let asked = [
                 "pipework.bridge=br0",
@@ -42,6 +42,6 @@ fn a_lease_is_got_although_a_third_of_all_frames_is_lost() {
             }
             is_there
         });
-        assert!(has_lease, "{:?}", server.kinds());
+        assert!(have_leases.count() >= 2, "{:?}", server.kinds());
     });
 }
