@@ -254,6 +254,9 @@ impl Builder {
             return node;
         }
         let name = attachment.uplink.to_string();
+        if let Some(node) = self.ovs_bridge(&plain(&name)) {
+            return node;
+        }
         if let Some(node) = self.absent.get(&name) {
             return *node;
         }
@@ -268,6 +271,13 @@ impl Builder {
         });
         self.absent.insert(name, node);
         node
+    }
+
+    /// The node of a bridge of Open vSwitch, which records know by name: the index
+    /// of its local port changes with every start of `ovs-vswitchd`.
+    fn ovs_bridge(&self, name: &str) -> Option<usize> {
+        let mut nodes = self.topology.nodes.iter();
+        nodes.position(|node| node.kind == Kind::OvsBridge && node.name == name)
     }
 
     /// The addresses that the host's devices have.
