@@ -80,10 +80,10 @@ pub(super) fn to_target(
         .map(|(key, value)| (key.as_str(), value.as_str()));
     let (id, bundle) = (&target.sandbox.id, &target.sandbox.bundle);
     let called = called(id, bundle, || match caller {
-        Caller::Person => target.name.clone(),
+        Caller::Person => Some(target.name.clone()),
         // A runtime's container is called what its own files say.
         Caller::Runtime | Caller::Tenant { .. } | Caller::CrioPod => {
-            target.sandbox.engine_name().name
+            target.sandbox.engine_name().known()
         }
     });
     let Some(mut request) = read::request_for(asked, caller, &called)? else {

@@ -236,7 +236,7 @@ pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
         return Err(Error::CrioPod);
     }
     let called = called(&state.id, &state.bundle, || {
-        engine::name_of(&state.id, &state.bundle).name
+        engine::name_of(&state.id, &state.bundle).known()
     });
     let request = match read::request_for(state.annotations(), &caller, &called) {
         Ok(Some(request)) => request,

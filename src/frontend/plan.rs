@@ -168,7 +168,7 @@ fn judged<T: AsRef<str>>(
         guest,
     } = asker;
     let pairs = pairs.iter().map(|(k, v)| (k.as_ref(), v.as_ref()));
-    let called = called(&id, &bundle, || named.name.clone());
+    let called = called(&id, &bundle, || named.clone().known());
     let request = read::request_for(pairs, &caller, &called)?;
     drop(called);
     let Some(mut request) = request else {

@@ -6,9 +6,10 @@ use std::path::Path;
 use crate::error::Error;
 use crate::keeper;
 use crate::networks;
-use crate::policy::Caller;
-use crate::request::annotations::parse_for;
+use crate::policy::{Caller, PolicyError};
+use crate::request::annotations::{is_line, parse_for};
 use crate::request::classic::Macro;
+use crate::request::error::cut;
 use crate::request::{NetworkName, Networks, Profile, Request};
 
 /// The networks of this machine.
@@ -59,6 +60,13 @@ pub fn request_of<'a>(
     networks: &mut impl Networks<Error = Error>,
     called: &dyn Fn(Macro) -> Option<String>,
 ) -> Result<Option<Request>, Error> {
+    let annotations: Vec<(&str, &str)> = annotations.into_iter().collect();
+    // Whatever it means, a line is for who ran the script: before anything is looked up.
+    let line = annotations.iter().find(|(key, _)| is_line(key));
+    if let (true, Some((key, _))) = (caller.is_guarded(), line) {
+        let key = cut(key);
+        return Err(PolicyError::LineOfPod { key }.into());
+    }
     let request = parse_for(annotations, networks, called)?;
     Ok(request.map(|mut request| {
         if caller.is_guarded() {

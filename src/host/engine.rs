@@ -53,6 +53,13 @@ pub struct EngineName {
     pub is_id: bool,
 }
 
+impl EngineName {
+    /// The name, unless it is only the id.
+    pub fn known(self) -> Option<String> {
+        (!self.is_id).then_some(self.name)
+    }
+}
+
 /// Finds the name of the container `id`, whose bundle is `bundle`.
 pub fn name_of(id: &str, bundle: &Path) -> EngineName {
     let is_podman = bundle.file_name().is_some_and(|name| name == PODMAN_BUNDLE);

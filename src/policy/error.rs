@@ -73,12 +73,10 @@ pub enum PolicyError {
         ask: Box<Ask>,
     },
     /// A line of the shell script, which no rule can give to a pod either.
-    #[error("{ifname}: no pod may ask for a line of the pipework script")]
+    #[error("annotation {key}: no pod may ask for a line of the pipework script")]
     LineOfPod {
-        /// The interface.
-        ifname: IfName,
-        /// The annotation.
-        origin: Origin,
+        /// The annotation's key.
+        key: String,
     },
     /// A deny rule matches.
     #[error("{ifname}: the deny rule at {}:{line} matches", path.display())]
@@ -165,12 +163,11 @@ impl PolicyError {
             Self::NotAllowed { lacking, .. } => Some(&lacking.origin),
             Self::NeverForPods { ask, .. } => Some(&ask.origin),
             Self::ProgramUnlisted { program, .. } => Some(&program.origin),
-            Self::Denied { origin, .. }
-            | Self::NoSuchDevice { origin, .. }
-            | Self::LineOfPod { origin, .. } => Some(origin),
+            Self::Denied { origin, .. } | Self::NoSuchDevice { origin, .. } => Some(origin),
             Self::File(_)
             | Self::Flawed { .. }
             | Self::CrioPod
+            | Self::LineOfPod { .. }
             | Self::TenantUnlisted { .. }
             | Self::NotLookedUp { .. } => None,
         }

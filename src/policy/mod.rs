@@ -94,8 +94,7 @@ pub fn may_wait(policy: Option<&Policy>, caller: &Caller, attachment: &Attachmen
 
 /// What neither a rule nor a network can give to a pod: whoever may create pods
 /// would take the host off its network, name its interfaces, load its queues or
-/// lead its own resolver astray; and a line of the shell script, whatever it means,
-/// is for who ran that.
+/// lead its own resolver astray.
 fn never_for_tenants(
     caller: &Caller,
     attachment: &Attachment,
@@ -117,12 +116,6 @@ fn never_for_tenants(
     };
     if !is_tenant {
         return Ok(());
-    }
-    if let Some(ask) = asks.iter().find(|ask| ask.origin.is_line()) {
-        return Err(PolicyError::LineOfPod {
-            ifname: attachment.ifname.value.clone(),
-            origin: ask.origin.clone(),
-        });
     }
     match asks.iter().find(is_never) {
         Some(ask) => Err(PolicyError::NeverForPods {

@@ -208,7 +208,7 @@ pub enum RequestError {
         network: NetworkName,
     },
     /// Two annotations that cannot both hold.
-    #[error("annotations {first} and {second} contradict each other: {why}")]
+    #[error("{}: {why}", contradiction(first, second))]
     Conflict {
         /// Key and value of one.
         first: String,
@@ -302,6 +302,14 @@ fn closed(says: Option<&String>) -> String {
     match says {
         Some(says) => format!("says that itself: {says}"),
         None => "does not leave that to its containers".to_owned(),
+    }
+}
+
+/// One line of the shell script may say both.
+fn contradiction(first: &str, second: &str) -> String {
+    match first == second {
+        true => format!("annotation {first} contradicts itself"),
+        false => format!("annotations {first} and {second} contradict each other"),
     }
 }
 

@@ -93,14 +93,6 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Whether it stands in a line of the shell script (`pipework.cmd`).
-    pub fn is_line(&self) -> bool {
-        match self {
-            Self::Annotation { key, .. } => annotations::is_line(key),
-            Self::Network { .. } | Self::Default => false,
-        }
-    }
-
     /// Whether the administrator said it, by way of a network.
     pub fn is_network(&self) -> bool {
         match self {

@@ -40,7 +40,7 @@ pub fn what_is_refused_is_told_and_leaves_nothing(node: &Node) {
                 ("pipework.cmd", "br0 10.0.0.5/24 U:@CONTAINER_NAME@"),
                 ("pipework.cmd.1", "route add 10.9.0.0/16 via 10.0.0.1"),
             ],
-            "pipework: shop/web: net1: no pod may ask for a line of the pipework script",
+            "pipework: shop/web: annotation pipework.cmd: no pod may ask for a line of the pipework script",
         ),
         (
             [("pipework.bridge", "br0"), ("pipework.ip", "10.0.0.1/24")],

@@ -133,11 +133,8 @@ impl Job {
             namespace: Some(pod.namespace.clone()),
             account: None,
         };
-        // Refused with what they mean, not for what they stand for.
-        let called = |what| match what {
-            Macro::Name | Macro::Hostname => Some(pod.name.clone()),
-            Macro::Id => Some(pod.id.clone()),
-        };
+        // No pod has a line in which there could be one.
+        let called = |_: Macro| None;
         let request = read::request_of(written, &caller, &mut &*known, &called)?;
         let Some(request) = request else {
             return Ok(None);

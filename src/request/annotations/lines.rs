@@ -140,7 +140,7 @@ fn choose<'a>(
         (_, []) => return Err(LineError::NoInterface),
         (Some(dev), names) => {
             let place = names.iter().position(|name| *name == dev);
-            let dev = dev.to_owned();
+            let dev = cut(dev);
             place.ok_or(LineError::NotOurs { dev, ours })?
         }
         (None, [_]) => 0,
@@ -149,7 +149,10 @@ fn choose<'a>(
             let mut near = near.by_ref().filter(|(_, a)| reaches(a, setting));
             match (near.next(), near.next()) {
                 (Some((place, _)), None) => place,
-                (_, _) => return Err(LineError::Which { ours }),
+                (_, _) => {
+                    let field = setting.field();
+                    return Err(LineError::Which { ours, field });
+                }
             }
         }
     };

@@ -131,7 +131,7 @@ fn may_say(profile: &Profile, entry: &Entry<'_>) -> Result<(), RequestError> {
     };
     Err(RequestError::Closed {
         key: entry.key.to_owned(),
-        value: cut(entry.value),
+        value: cut(entry.written()),
         network: profile.name.clone(),
         says: says.map(|said| format!("{}={}", said.shown, cut(&said.value))),
     })
@@ -143,7 +143,7 @@ pub(super) fn find_pool(fields: &mut Fields<'_>, profiles: &[Profile]) -> Result
         return Ok(());
     };
     let own = fields.network.as_ref().map(|asked| asked.value.clone());
-    let (key, value_text) = (entry.key.to_owned(), cut(entry.value));
+    let (key, value_text) = (entry.key.to_owned(), cut(entry.written()));
     let Some(network) = value.clone().or(own) else {
         return Err(RequestError::WhosePool {
             key,

@@ -48,6 +48,43 @@ fn invariants(request: &Request) {
     }
 }
 
+fn word_of_a_line() -> impl Strategy<Value = String> {
+    let known = [
+        "br0",
+        "ib0",
+        "eth1",
+        "-i",
+        "-l",
+        "-a",
+        "4",
+        "--direct-phys",
+        "--dad",
+        "dhcp",
+        "U:x@100",
+        "10.0.0.5/24@10.0.0.1",
+        "fd00::5/64",
+        "udhcpc:-x",
+        "@HOSTNAME@",
+        "route",
+        "rule",
+        "tc",
+        "add",
+        "via",
+        "dev",
+        "default",
+        "from",
+        "lookup",
+        "qdisc",
+        "root",
+        "'",
+        "pipework",
+    ];
+    prop_oneof![
+        proptest::sample::select(known.to_vec()).prop_map(str::to_owned),
+        "\\PC{0,9}"
+    ]
+}
+
 fn key() -> impl Strategy<Value = String> {
     let fields: Vec<&'static str> = keys::all().map(|key| key.stem()).collect();
     let selector = prop_oneof![
@@ -88,6 +125,20 @@ proptest! {
             let _ = key.form.check(&text);
         }
         let _ = keys::text(Some(&text));
+    }
+
+    #[test]
+    fn no_line_of_the_shell_script_panics(
+        text in any::<String>(),
+        words in proptest::collection::vec(word_of_a_line(), 0..8),
+    ) {
+        for line in [text, words.join(" ")] {
+            let asked = [("pipework.bridge", "br9"), ("pipework.cmd", line.as_str())];
+            let value = |_| Some("web".to_owned());
+            if let Ok(Some(request)) = parse_for(asked, &mut NoNetworks, &value) {
+                invariants(&request);
+            }
+        }
     }
 
     #[test]

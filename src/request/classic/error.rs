@@ -125,7 +125,12 @@ pub enum LineError {
     Which {
         /// Those that there are.
         ours: String,
+        /// The field of the key that says of which.
+        field: &'static str,
     },
+    /// The address of a pool.
+    #[error("a line has no addresses of pools")]
+    Pool,
 }
 
 impl From<AddressFault> for LineError {
@@ -158,9 +163,17 @@ impl LineError {
             Self::CommandLine {
                 option: "--wait" | "--timeout",
             } => Some("pipework.wait=30s waits for an uplink, beside pipework.link".to_owned()),
-            Self::Which { .. } => Some(
-                "name it with dev, or write the keys route, rule or tc of one interface".to_owned(),
-            ),
+            // A rule is for whatever its words select, so none of them says whose it is.
+            Self::Which { field: "rule", .. } => {
+                Some("write the key rule of the one that it shall end with".to_owned())
+            }
+            Self::Which { field, .. } => Some(format!(
+                "name it with dev, or write the key {field} of one interface"
+            )),
+            Self::Pool => Some("pipework.ip=pool has, and pipework.net names whose".to_owned()),
+            Self::NotKnown { name } if name == "CONTAINER_NAME" => {
+                Some("pipework.name says what the container is called".to_owned())
+            }
             Self::ClientOption { .. } => {
                 Some("leave it out; `pipework keys dhcp` lists what there is".to_owned())
             }

@@ -5,6 +5,8 @@
 //! run no program here: their words are read into the types that the keys of the
 //! same names have, so that they are judged, recorded and taken back as those are.
 
+use std::net::IpAddr;
+
 use super::asked::{Address, Kind, pairs};
 use super::error::LineError;
 use super::grammar::{Attach, Parts, Tool, split_mac, take_apart};
@@ -37,13 +39,26 @@ pub enum Setting {
     Tc(TcLine),
 }
 
+impl Setting {
+    /// The field of the key that says the same.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Route(_) => "route",
+            Self::Rule(_) => "rule",
+            Self::Tc(_) => "tc",
+        }
+    }
+}
+
 impl Line {
     /// Reads a line. `value` says what a macro in it stands for.
     pub fn parse(line: &str, value: &dyn Fn(Macro) -> Option<String>) -> Result<Self, LineError> {
         let words = split(line, value)?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        // Whoever pastes a line has that, too.
+        let words = words.strip_prefix(&["pipework"]).unwrap_or(&words);
         let first = words.first().copied().unwrap_or_default();
-        match (Tool::named(first), words.as_slice()) {
+        match (Tool::named(first), words) {
             (Some(Tool::Route), [_, rest @ ..]) => route(rest),
             (Some(Tool::Rule), [_, rest @ ..]) => rule(rest),
             (Some(Tool::Tc), words) => tc(words),
@@ -98,7 +113,7 @@ fn of_plain(options: Attach, plain: &[&str]) -> Result<Attach, LineError> {
     // Behind the container there would be the address.
     if let [_, guest, address, ..] = plain
         && !is_address(guest)
-        && is_address(address)
+        && looks_like_address(address)
     {
         return Err(LineError::Guest { word: cut(guest) });
     }
@@ -108,6 +123,10 @@ fn of_plain(options: Attach, plain: &[&str]) -> Result<Attach, LineError> {
         [_, _, _, extra, ..] => return Err(LineError::Extra { word: cut(extra) }),
         [_] | [] => return Err(LineError::TooFew),
     };
+    let is_pool = |asked: &str| asked == "pool" || asked.starts_with("pool:");
+    if address.split(',').any(is_pool) {
+        return Err(LineError::Pool);
+    }
     let (mac, vlan) = split_mac(mac);
     Ok(Attach {
         uplink: (*uplink).to_owned(),
@@ -124,6 +143,12 @@ fn is_address(word: &str) -> bool {
         ..Attach::default()
     };
     Address::parse(&attach).is_ok()
+}
+
+/// One, or one that lacks its prefix length.
+fn looks_like_address(word: &str) -> bool {
+    let bare = word.split(['/', '@', ',']).next().unwrap_or_default();
+    is_address(word) || bare.parse::<IpAddr>().is_ok()
 }
 
 /// What can be told by the name alone; any other device is a `link`, which is
@@ -147,9 +172,8 @@ fn added<'a, 'w>(tool: &'static str, words: &'a [&'w str]) -> Result<&'a [&'w st
             tool,
             verb: cut(verb),
         }),
-        [] => Err(LineError::Verb {
-            tool,
-            verb: String::new(),
+        [] => Err(LineError::NoValue {
+            option: tool.to_owned(),
         }),
     }
 }

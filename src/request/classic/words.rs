@@ -94,7 +94,8 @@ fn first_macro(text: &str) -> Option<(&str, &str, &str)> {
     })
 }
 
-/// Whether a name means nothing in a line: no option, no address, no VLAN.
+/// Whether a value stays what it is within its word: no option, and without what parts
+/// a word. A number or an address it may be, and is judged as one.
 fn is_harmless(value: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     value.starts_with(|c: char| c.is_ascii_alphanumeric()) && value.bytes().all(is_plain)

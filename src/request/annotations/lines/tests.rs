@@ -137,7 +137,8 @@ fn a_route_a_rule_and_traffic_control_are_of_the_interface_that_is_meant() {
     );
     let counts = |a: &Attachment| (a.routes.len(), a.routing.rules.len(), a.traffic.tc.len());
     assert_eq!((counts(first), counts(second)), ((1, 1, 0), (1, 0, 1)));
-    assert!(second.traffic.tc[0].origin.is_line());
+    let tc = second.traffic.tc[0].origin.to_string();
+    assert!(tc.contains("pipework.cmd"), "{tc}");
 }
 
 #[test]

@@ -87,12 +87,27 @@ fn a_macro_is_expanded_in_any_word() {
 }
 
 #[test]
+fn a_line_may_be_pasted_with_the_programs_name() {
+    let means = "link=br1 ip=10.0.0.5/24";
+    assert_eq!(fields("pipework br1 10.0.0.5/24"), means);
+}
+
+#[test]
 fn what_makes_no_sense_in_a_container_that_starts_is_named() {
     for (line, error) in [
         (
             "br1 web 10.0.0.5/24",
             "web stands in the container's place, and the line is about its own: leave it out",
         ),
+        (
+            "pipework br1 web 10.0.0.5",
+            "web stands in the container's place, and the line is about its own: leave it out",
+        ),
+        (
+            "br0 pool:lan,10.0.0.5/24",
+            "a line has no addresses of pools",
+        ),
+        ("route", "route needs a value"),
         (
             "br1 @CONTAINER_NAME@ dhcp",
             "web stands in the container's place, and the line is about its own: leave it out",
