@@ -84,7 +84,8 @@ fn has_secondary(addresses: &[IpNet]) -> bool {
 
 /// Has the kernel announce every IPv4 address of the interface, as it does when
 /// the hardware address changes (`inetdev_send_gratuitous_arp`); here it is set
-/// to what it is.
+/// to what it is. The kernel forgets all neighbours then, written ones too
+/// (`neigh_changeaddr`), so that they are told to it again.
 async fn announce_all_ipv4(
     interface: &PlannedInterface,
     kernel: &Kernel<'_>,
@@ -97,9 +98,15 @@ async fn announce_all_ipv4(
             sysctl::write(Family::Ipv4, ifname, LEAF, value).map(|()| former)
         })
     };
+    let known = kernel.guest.neighbours_of(interface.ifindex).await;
+    let known = known.map_err(|e| e.to_string())?;
     let former = enter("1").and_then(|r| r).map_err(|e| e.to_string())?;
     let announced = kernel.guest.set_mac(interface.ifindex, interface.mac).await;
     enter(&former).and_then(|r| r).map_err(|e| e.to_string())?;
+    for neighbour in &known {
+        let told = kernel.guest.put_neighbour(neighbour).await;
+        told.map_err(|e| e.to_string())?;
+    }
     announced.map_err(|e| e.to_string())
 }
 

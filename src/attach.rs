@@ -97,14 +97,14 @@ pub async fn attach(
     let collector = collector(context, sandbox, &kernel);
     end_former_life(&collector, sandbox).await;
     let mut record = present_record(&collector, sandbox).await?;
-    let [request] = named([request], &kernel).await?;
+    let request = named(request, &kernel).await?;
     let (shared, wanted) = split(&request, &mut record, &collector, &kernel).await?;
 
     let began = Instant::now();
     let may_wait = |attachment: &_| policy::may_wait(policy, caller, attachment);
     wait::for_uplinks(&wanted, &kernel, began, may_wait).await?;
     // What was waited for is known only now.
-    let [request, mut wanted] = named([&request, &wanted], &kernel).await?;
+    let (request, mut wanted) = named_again(&request, &wanted, &kernel).await?;
     nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
     let judge = |view: &HostView| policy::judge(policy, caller, &request, view);
     let (view, locks) = look(&request, &wanted, &kernel, store, judge).await?;
@@ -165,15 +165,26 @@ pub async fn attach(
 }
 
 /// The requests with the names that depend on what their uplinks are.
-async fn named<const N: usize>(
-    requests: [&Request; N],
+async fn named(request: &Request, kernel: &Kernel<'_>) -> Result<Request, Error> {
+    let mut request = request.clone();
+    inspect::name_by_uplink(&mut request, &kernel.host).await?;
+    Ok(request)
+}
+
+/// The same, with those interfaces of it that are `wanted`, as they are called now.
+async fn named_again(
+    request: &Request,
+    wanted: &Request,
     kernel: &Kernel<'_>,
-) -> Result<[Request; N], Error> {
-    let mut requests = requests.map(Request::clone);
-    for request in &mut requests {
-        inspect::name_by_uplink(request, &kernel.host).await?;
-    }
-    Ok(requests)
+) -> Result<(Request, Request), Error> {
+    let known = named(request, kernel).await?;
+    let pairs = request.attachments.iter().zip(&known.attachments);
+    let of_wanted = pairs.filter(|(former, _)| wanted.attachments.contains(former));
+    let wanted = Request {
+        attachments: of_wanted.map(|(_, known)| known.clone()).collect(),
+        ..wanted.clone()
+    };
+    Ok((known, wanted))
 }
 
 /// Writes down what is about to be made, and what of it is nobody else's. What

@@ -30,13 +30,19 @@ pub fn start() {
     let _ = tracing::subscriber::set_global_default(Log);
 }
 
-/// Sends `text` to the system's log, and `shown` to stderr; once where both are the
-/// journal, which gets no level by stderr.
+/// Sends `text` to the system's log, and `shown` to stderr; once where stderr is the
+/// journal, which knows whose stderr it is even when a process has ended.
 pub fn to_both(level: Level, shown: &str, text: &str) {
-    let is_sent = to_system_log(level, text);
-    if !is_sent || !is_the_journal() {
-        to_stderr(shown);
+    if is_the_journal() {
+        // Each line is an entry, with its severity before it (sd-daemon(3)).
+        let severity = severity_of(level);
+        for line in shown.lines() {
+            to_stderr(&format!("<{severity}>{line}"));
+        }
+        return;
     }
+    to_stderr(shown);
+    to_system_log(level, text);
 }
 
 /// Whether a service manager has connected stderr to its journal: the variable has
@@ -48,24 +54,29 @@ fn is_the_journal() -> bool {
     fstat(std::io::stderr()).is_ok_and(|stat| told == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
-/// Sends `text` to the system's log; several lines stay one entry. Whether somebody
-/// took it.
-pub fn to_system_log(level: Level, text: &str) -> bool {
-    let severity = match level {
+/// RFC 5424, table 2.
+fn severity_of(level: Level) -> u8 {
+    match level {
         Level::ERROR => 3,
         Level::WARN => 4,
         Level::INFO => 6,
         _ => 7,
-    };
+    }
+}
+
+/// Sends `text` to the system's log; several lines stay one entry.
+pub fn to_system_log(level: Level, text: &str) {
+    let severity = severity_of(level);
     let entry = format!(
         "<{}>pipework[{}]: {text}",
         DAEMON | severity,
         std::process::id()
     );
-    UnixDatagram::unbound().is_ok_and(|socket| {
-        let is_ready = socket.set_nonblocking(true).is_ok();
-        is_ready && socket.send_to(entry.as_bytes(), SOCKET).is_ok()
-    })
+    if let Ok(socket) = UnixDatagram::unbound()
+        && socket.set_nonblocking(true).is_ok()
+    {
+        let _ = socket.send_to(entry.as_bytes(), SOCKET);
+    }
 }
 
 /// Writes `text` to stderr, which may be closed.

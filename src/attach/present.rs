@@ -1,7 +1,7 @@
 //! What is in the namespace already: of this container's former life, of a run
 //! that was killed, and of another container that shares it.
 
-use crate::apply::{self, Kernel};
+use crate::apply::{self, Kernel, Sides};
 use crate::collect::{CollectError, Collector, no_left};
 use crate::error::Error;
 use crate::host::container::Sandbox;
@@ -112,7 +112,11 @@ pub(super) async fn split(
 async fn take_back(present: &AttachmentRecord, kernel: &Kernel<'_>) -> Result<(), Error> {
     let undo = present.undo.iter().filter(|u| u.is_part_of_detach());
     let undo: Vec<Undo> = undo.cloned().collect();
-    let (_, left) = apply::take_back(&undo, kernel.sides()).await;
+    let sides = Sides {
+        half_made: false,
+        ..kernel.sides()
+    };
+    let (_, left) = apply::take_back(&undo, sides).await;
     no_left(left).map_err(|error| remains(&error))
 }
 

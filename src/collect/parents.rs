@@ -2,6 +2,7 @@
 
 use super::Collector;
 use crate::plan::Undo;
+use crate::sys::rtnl::LinkFacts;
 
 impl Collector<'_> {
     /// Brings those NICs down again that `undos` name, unless another attachment than
@@ -19,12 +20,11 @@ impl Collector<'_> {
             if self.is_used(ifindex, made).await || self.is_the_hosts(ifindex).await {
                 continue;
             }
-            // A NIC that is gone is as good as down.
-            let _ = self.host.set_state(ifindex, false).await;
+            let is_down = self.host.set_state(ifindex, false).await.is_ok();
             // A start that saw it up meanwhile does not raise it by itself.
             if self.is_used(ifindex, made).await {
                 let _ = self.host.set_state(ifindex, true).await;
-            } else {
+            } else if is_down {
                 done.push(undo.clone());
             }
         }
@@ -36,7 +36,7 @@ impl Collector<'_> {
     async fn is_the_hosts(&self, ifindex: u32) -> bool {
         match self.host.link_by_index(ifindex).await {
             Ok(Some(link)) if link.controller.is_none() => {
-                let has_address = self.host.has_global_address(ifindex).await;
+                let has_address = self.host.has_given_address(ifindex).await;
                 has_address.unwrap_or(true) || self.carries(ifindex).await
             }
             Ok(None) => false,
@@ -44,11 +44,14 @@ impl Collector<'_> {
         }
     }
 
-    /// Whether a device of the host is on this one. What attachments have there is
-    /// in the records, which say more.
+    /// Whether a device of the host is on this one, and up. What attachments have there
+    /// is in the records, which say more.
     async fn carries(&self, ifindex: u32) -> bool {
-        let links = self.host.links().await;
-        links.is_ok_and(|links| links.iter().any(|link| link.lower == Some(ifindex)))
+        let is_on_it = |link: &LinkFacts| link.lower == Some(ifindex) && link.up;
+        match self.host.links().await {
+            Ok(links) => links.iter().any(is_on_it),
+            Err(_) => true,
+        }
     }
 
     /// Whether this device, or a VLAN device on it, is the uplink of an attachment.

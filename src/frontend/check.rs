@@ -159,6 +159,7 @@ impl Look {
         };
         let guest = Rtnl::open_in(&netns, collector.home, collector.deadline);
         let guest = guest.map_err(Error::Socket)?;
+        let mut unseen = None;
         for attachment in &record.attachments {
             let lease = LeaseId {
                 namespace: record.key.clone(),
@@ -172,12 +173,17 @@ impl Look {
             let drifts = drifts.into_iter().map(|drift| (name.clone(), drift));
             self.drifts.extend(drifts);
             if is_there {
-                let lost = seen.lost_in_ovs(attachment)?;
-                self.drifts
-                    .extend(lost.map(|lost| (name, Drift::Lost(lost))));
+                // The others may be on bridges of Linux.
+                match seen.lost_in_ovs(attachment) {
+                    Ok(lost) => {
+                        let lost = lost.map(|lost| (name, Drift::Lost(lost)));
+                        self.drifts.extend(lost);
+                    }
+                    Err(error) => unseen = Some(error),
+                }
             }
         }
-        Ok(())
+        unseen.map_or(Ok(()), Err)
     }
 }
 

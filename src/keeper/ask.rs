@@ -7,6 +7,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use super::protocol::{Answer, MOST_BYTES, ProtocolError, Refusal, Request, SOCKET, read, write};
@@ -18,6 +19,8 @@ use crate::sys::seqpacket::Connection;
 const ANSWER_TIME: Duration = Duration::from_millis(200);
 /// How long a hook waits for a sign of life, where it has heard nothing.
 const HELLO_TIME: Duration = Duration::from_secs(2);
+/// Between two attempts to reach one that is just started.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long a person waits for it.
 const COMMAND_TIME: Duration = Duration::from_secs(10);
 
@@ -56,15 +59,20 @@ pub fn is_there(deadline: Deadline) -> bool {
 }
 
 /// Whether a daemon that was silent says anything at all: one may be stopped, or a
-/// service manager listen for one that does not start.
+/// service manager listen for one that does not start. One that is started anew has a
+/// while for it.
 pub fn is_alive(deadline: Deadline) -> bool {
     let deadline = deadline.sooner(HELLO_TIME);
-    let answer = connect(deadline)
-        .and_then(|connection| ask(&connection, &Request::Hello, Vec::new(), deadline));
-    matches!(
-        answer,
-        Ok(()) | Err(KeeperError::Refused(_) | KeeperError::Protocol(_))
-    )
+    loop {
+        let answer = connect(deadline)
+            .and_then(|connection| ask(&connection, &Request::Hello, Vec::new(), deadline));
+        match answer {
+            Ok(()) | Err(KeeperError::Refused(_) | KeeperError::Protocol(_)) => return true,
+            Err(KeeperError::Stranger | KeeperError::Silent(_)) => return false,
+            Err(KeeperError::Absent | KeeperError::Io(_)) if deadline.has_passed() => return false,
+            Err(KeeperError::Absent | KeeperError::Io(_)) => thread::sleep(PAUSE),
+        }
+    }
 }
 
 /// Names a lease, whose file has been written, to the daemon, and has it close

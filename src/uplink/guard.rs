@@ -40,10 +40,6 @@ const OTHERS_TIME: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(300);
 /// How often it does so at least, however often that has failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// After so many failures in a row nobody hopes any more: a NIC was pulled out.
-const HOPELESS: u32 = 30;
-/// How often it tries all the same.
-const REST: Duration = Duration::from_secs(300);
 /// Roots of the hierarchies by which a service manager ends a login: cgroup v2,
 /// or the two that stand for it beside v1.
 const CGROUP_ROOTS: [&str; 3] = [
@@ -170,10 +166,7 @@ fn wait(store: &Store, id: &UplinkId, serial: u32) {
 /// How long to rest after so many attempts in a row that had no success.
 fn pause_after(failures: u32) -> Duration {
     let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures));
-    match failures {
-        ..HOPELESS => pause.min(LONGEST_PAUSE),
-        HOPELESS.. => REST,
-    }
+    pause.min(LONGEST_PAUSE)
 }
 
 /// Goes back where that is due; whether the uplink is confirmed, or no more. What
@@ -270,9 +263,6 @@ mod tests {
     fn a_guard_rests_longer_after_each_failure_and_never_for_long() {
         let pauses: Vec<_> = (0..40).map(pause_after).collect();
         assert!(pauses.is_sorted());
-        assert_eq!(
-            (pauses[0], pauses[29], pauses[39]),
-            (PAUSE, LONGEST_PAUSE, REST)
-        );
+        assert_eq!((pauses[0], pauses[39]), (PAUSE, LONGEST_PAUSE));
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::daemon::Daemon;
 use crate::support::dhcp_server::{GIVEN, SERVER, Scripted, nak, ordinary};
-use crate::support::lab::{Container, Lab, ip_json, lab};
+use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 
 /// A DHCP client that nobody keeps the lease of and that probes nothing.
 pub const ALONE: [&str; 4] = [
@@ -246,6 +246,22 @@ fn a_daemon_that_is_silent_renews_no_lease_and_gets_none() {
         assert!(text.contains("pipework.service"), "{text}");
         assert_eq!(server.kinds(), []);
         assert_eq!(lab.snapshot_of(&container), before);
+        // Another needs nobody to renew its own.
+        let asked = [
+            "pipework.0.bridge=br0",
+            "pipework.0.ip=dhcp",
+            "pipework.0.ifname=eth2",
+            "pipework.0.optional=true",
+            "pipework.1.bridge=br0",
+            "pipework.1.ifname=eth1",
+            "pipework.1.ip=dhcp",
+            "pipework.1.dhcp.keep=false",
+            "pipework.1.dhcp.arp=off",
+        ];
+        lab.attach(&container, &asked).ok();
+        assert_eq!(addresses(lab, &container).len(), 1);
+        let names = lab.inside(&container, || ip("-br link"));
+        assert!(!names.contains("eth2"), "{names}");
     });
 }
 

@@ -20,7 +20,7 @@ fn both(lab: &Lab, container: &Container) -> [Snapshot; 2] {
 /// After `act` these words are told, and a repair leaves nothing to tell.
 #[track_caller]
 fn is_told_and_repaired(act: impl FnOnce(), words: &[&str]) {
-    pipework("check").ok();
+    assert_eq!(drifts(), [""; 0], "{}", stdout(&pipework("check")));
     act();
     assert_eq!(drifts(), words);
     let said = pipework("check --repair");
@@ -149,9 +149,9 @@ fn rules_and_neighbours_that_somebody_took_away_are_told_and_made_good() {
         let container = lab.container("web");
         let asked = [
             "pipework.bridge=br0",
-            "pipework.ip=10.0.0.5/24,fd00::5/64",
+            "pipework.ip=10.0.0.5/24,10.0.0.6/24,fd00::5/64",
             "pipework.route=default via 10.0.0.2 table 100",
-            "pipework.rule=from 10.0.0.5 lookup 100; not to 10.9.0.0/16 iif eth1 lookup main suppress_prefixlength 0; from fd00::/64 lookup 100",
+            "pipework.rule=from 10.0.0.5 lookup 100 priority 99; from 10.0.0.6 lookup 100 priority 99; not to 10.9.0.0/16 iif eth1 lookup main suppress_prefixlength 0; from fd00::/64 lookup 100",
             "pipework.neigh=10.0.0.9 lladdr 02:00:00:00:00:09; fd00::9 proxy",
         ];
         lab.attach(&container, &asked).ok();

@@ -225,6 +225,7 @@ fn a_parent_that_a_killed_start_brought_up_stays_where_the_host_has_a_device_on_
         needs_macvlan!();
         let _machine = after_a_killed_start(lab, || {
             ip("link add vm0 link up0 type macvlan mode bridge");
+            ip("link set vm0 up");
         });
         assert!(is_up("up0"));
     });

@@ -27,6 +27,22 @@ fn entries(lab: &Lab, container: &Container, what: &str) -> Vec<String> {
 }
 
 #[test]
+fn neighbours_stay_where_two_addresses_of_a_network_are_announced() {
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = lab.any_container();
+        let annotations = [
+            "pipework.bridge=br0",
+            "pipework.ip=10.0.0.5/24,10.0.0.6/24,fd00::5/64",
+            "pipework.neigh=10.0.0.9 lladdr 02:00:00:00:00:09; fd00::9 lladdr 02:00:00:00:00:09",
+        ];
+        lab.attach(&container, &annotations).ok();
+        let known = entries(lab, &container, "dev eth1 nud permanent");
+        assert_eq!(known.len(), 2, "{known:?}");
+    });
+}
+
+#[test]
 fn a_neighbour_is_entered_for_ever_in_both_families() {
     lab!(|lab| {
         let _machine = lab.lan("br0");

@@ -194,6 +194,25 @@ fn a_nic_with_a_long_name_has_its_vlan_under_a_short_one() {
 }
 
 #[test]
+fn a_nic_and_the_hosts_own_device_on_it_are_down_again_after_a_refusal() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        ip("link add link up0 name up0.100 type vlan id 100");
+        ip("link set up0 down");
+        let before = lab.snapshot();
+        let wrong = [
+            ASKED[0],
+            ASKED[1],
+            "pipework.route=10.9.0.0/16 via 10.8.0.1",
+        ];
+        lab.attach(&lab.any_container(), &wrong).refused(16);
+        before.assert_equal(&lab.snapshot(), "host");
+    });
+}
+
+#[test]
 fn a_nic_that_is_down_comes_up_and_goes_down_again_only_when_nobody_uses_a_vlan_of_it() {
     lab!(|lab| {
         needs_8021q!();

@@ -40,6 +40,9 @@ pub(super) struct Answer {
     pub sockets: Vec<OwnedFd>,
 }
 
+/// A question with its client, or why there is none.
+type Made = (LeaseAsk, Last, Result<Client, LeaseError>);
+
 /// A client that can begin, or why it cannot.
 struct Ready {
     ask: LeaseAsk,
@@ -82,8 +85,7 @@ pub(super) async fn ask_all(
     asks: Vec<LeaseAsk>,
 ) -> Vec<Result<Answer, LeaseError>> {
     let begin = Instant::now();
-    let mut running: Vec<Acquiring> = Vec::new();
-    let mut all = Vec::new();
+    let mut made = Vec::new();
     for mut ask in asks {
         if ask.host_name_is_default
             && let Some(name) = leasing.sandbox.hostname()
@@ -93,24 +95,25 @@ pub(super) async fn ask_all(
         }
         let last = leasing.last(&ask);
         let client = leasing.client(&ask, &last, begin).await;
-        let client = client.map(|client| {
-            // Its time begins below, when it may ask.
-            let until = Duration::ZERO;
-            running.push(Acquiring { client, until });
-            running.len() - 1
-        });
-        all.push(Ready { ask, last, client });
+        made.push((ask, last, client));
     }
-    let Some(turns) = turns(&all, leasing) else {
-        return all.into_iter().map(without_keeper).collect();
-    };
+    let turns = turns(&made, leasing);
     let (now, left) = (clock::since_boot(), leasing.kernel.deadline.remaining());
-    for ready in &mut all {
-        ready.ask.timeout = ready.ask.timeout.min(left);
-        let place = ready.client.as_ref().ok();
-        if let Some(acquiring) = place.and_then(|place| running.get_mut(*place)) {
-            acquiring.until = now + ready.ask.timeout;
-        }
+    let mut running: Vec<Acquiring> = Vec::new();
+    let mut all = Vec::new();
+    for (mut ask, last, client) in made {
+        ask.timeout = ask.timeout.min(left);
+        let until = now + ask.timeout;
+        let client = match client {
+            Ok(_) if ask.keeps && turns.is_none() => Err(LeaseError::DeafKeeper {
+                ifname: ask.ifname.clone(),
+            }),
+            client => client.map(|client| {
+                running.push(Acquiring { client, until });
+                running.len() - 1
+            }),
+        };
+        all.push(Ready { ask, last, client });
     }
     let results = acquire(&mut running, leasing.kernel.ending);
     drop(turns);
@@ -155,22 +158,13 @@ fn was_refused(client: &Client) -> bool {
     }
 }
 
-/// What is said of a lease that nobody would renew.
-fn without_keeper(ready: Ready) -> Result<Answer, LeaseError> {
-    let ifname = ready.ask.ifname;
-    Err(ready
-        .client
-        .err()
-        .unwrap_or(LeaseError::DeafKeeper { ifname }))
-}
-
 /// A turn per segment, of the daemon, for those that may be had in time; `None` if
 /// none is at home any more.
-fn turns(all: &[Ready], leasing: &Leasing<'_>) -> Option<Vec<keeper::Turn>> {
-    let mut uplinks: Vec<u32> = all
+fn turns(made: &[Made], leasing: &Leasing<'_>) -> Option<Vec<keeper::Turn>> {
+    let mut uplinks: Vec<u32> = made
         .iter()
-        .filter(|ready| ready.ask.keeps && ready.client.is_ok())
-        .map(|ready| ready.ask.uplink)
+        .filter(|(ask, _, client)| ask.keeps && client.is_ok())
+        .map(|(ask, _, _)| ask.uplink)
         .collect();
     uplinks.sort_unstable();
     uplinks.dedup();
@@ -215,6 +209,8 @@ fn conclude(
         }
         (Ok(_), Some(Err(NoLease::Link(source)))) => broken(&ask, source),
         (Ok(_), None) => in_words(&ask, None, unsent),
+        // Nothing else would be renewed, or asked for later.
+        (Err(error @ LeaseError::DeafKeeper { .. }), _) => return Err(error),
         (Err(error), _) => error,
     };
     match &ask.fallback {

@@ -7,6 +7,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::read;
 use crate::host::inspect::{VfChoice, inspect};
+use crate::logging::to_stderr;
 use crate::plan;
 use crate::policy::Caller;
 use crate::pools::{PoolError, Pools};
@@ -33,7 +34,13 @@ pub(super) fn held(profile: &Profile) -> Result<Vec<Held>, PoolError> {
     // Whoever cannot ask about the uplink knows the network's own all the same.
     let of_uplink = match pool_of_uplink(profile) {
         Ok(Some(pool)) => pools.held(&pool)?,
-        Ok(None) | Err(_) => Vec::new(),
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            to_stderr(&format!(
+                "pipework: what others hold on its uplink is not known: {error}"
+            ));
+            Vec::new()
+        }
     };
     let is_own = |claim: &Claim| {
         let mut own = own.iter();

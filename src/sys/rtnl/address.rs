@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope, CacheInfo,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
+    AddressScope, CacheInfo,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -71,10 +72,25 @@ impl Rtnl {
         Ok(!self.global_addresses(ifindex).await?.is_empty())
     }
 
+    /// The same, without what the kernel itself made of a router's advertisement.
+    pub async fn has_given_address(&self, ifindex: u32) -> Result<bool, RtnlError> {
+        let of_a_router = AddressAttribute::Protocol(AddressProtocol::RouterAnnouncement);
+        let messages = self.address_messages(ifindex).await?;
+        let mut given = messages
+            .iter()
+            .filter(|message| !message.attributes.contains(&of_a_router));
+        Ok(given.any(|message| network_of(message).is_some()))
+    }
+
     /// The addresses of a device that are not link-local, in the kernel's
     /// order: the primary one of a subnet before its others. Those that are
     /// not the device's yet, or another host's, are left out.
     pub async fn global_addresses(&self, ifindex: u32) -> Result<Vec<IpNet>, RtnlError> {
+        let messages = self.address_messages(ifindex).await?;
+        Ok(messages.iter().filter_map(network_of).collect())
+    }
+
+    async fn address_messages(&self, ifindex: u32) -> Result<Vec<AddressMessage>, RtnlError> {
         let mut filter = AddressMessage::default();
         filter.header.index = ifindex;
         let message = RouteNetlinkMessage::GetAddress(filter);
@@ -86,7 +102,6 @@ impl Rtnl {
         Ok(of_device
             .filter(|address| address.header.index == ifindex)
             .filter(|address| address.header.scope == AddressScope::Universe)
-            .filter_map(|address| network_of(&address))
             .collect())
     }
 }

@@ -5,13 +5,16 @@
 
 use std::fmt;
 
+use ipnet::IpNet;
 use nix::libc;
 use rtnetlink::packet_core::NLM_F_CREATE;
 use serde::{Deserialize, Serialize};
 
-use super::object::Object;
+use super::object::{Object, address_of};
 use super::replay::{RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE};
 use super::{Rtnl, RtnlError};
+use crate::request::IfName;
+use crate::request::rule::Selector;
 use crate::rt::Rule;
 
 /// struct fib_rule_hdr: family, two prefix lengths, TOS, table, two unused,
@@ -21,8 +24,11 @@ const SOURCE_LENGTH: usize = 2;
 const DESTINATION_LENGTH: usize = 1;
 const FLAGS: usize = 8;
 const FIB_RULE_INVERT: u8 = 2;
+const FRA_DST: u16 = 1;
+const FRA_SRC: u16 = 2;
 const FRA_IIFNAME: u16 = 3;
 const FRA_PRIORITY: u16 = 6;
+const FRA_FWMARK: u16 = 10;
 const FRA_TABLE: u16 = 15;
 const FRA_OIFNAME: u16 = 17;
 const FRA_PAD: u16 = 18;
@@ -50,15 +56,35 @@ impl RawRule {
         self.0.value_number(FRA_PRIORITY).unwrap_or(0)
     }
 
-    /// Whether it leads what comes from and goes to networks as long as those of
-    /// `rule` to its table, at its place.
+    /// Whether it leads the packets of `rule`, but for their protocol and ports, to its
+    /// table, at its place.
     pub fn is_like(&self, rule: &Rule) -> bool {
-        let length = |net: Option<ipnet::IpNet>| net.map_or(0, |net| net.prefix_len());
+        let Selector {
+            not,
+            from,
+            to,
+            iif,
+            oif,
+            fwmark,
+            ..
+        } = &rule.selector;
+        let text = |name: &Option<IfName>| name.as_ref().map(IfName::to_string);
         self.is_v6() == rule.v6
             && self.priority() == rule.priority
             && self.0.value_number(FRA_TABLE) == Some(rule.table)
-            && self.0.byte(SOURCE_LENGTH) == length(rule.selector.from)
-            && self.0.byte(DESTINATION_LENGTH) == length(rule.selector.to)
+            && (self.0.byte(FLAGS) & FIB_RULE_INVERT != 0) == *not
+            && self.is_about(SOURCE_LENGTH, FRA_SRC, *from)
+            && self.is_about(DESTINATION_LENGTH, FRA_DST, *to)
+            && self.0.value_text(FRA_IIFNAME) == text(iif)
+            && self.0.value_text(FRA_OIFNAME) == text(oif)
+            && self.0.value_number(FRA_FWMARK) == fwmark.map(|mark| mark.value)
+    }
+
+    /// Whether one of its ends is in this network; one of length 0 has no address.
+    fn is_about(&self, length: usize, kind: u16, net: Option<IpNet>) -> bool {
+        let net = net.filter(|net| net.prefix_len() > 0);
+        self.0.byte(length) == net.map_or(0, |net| net.prefix_len())
+            && self.0.value(kind).and_then(address_of) == net.map(|net| net.addr())
     }
 
     /// Whether it asks where a packet came from or goes to, and means `name`.
