@@ -107,7 +107,7 @@ pub fn dhclient_and_dhcpcd_ask_in_the_place_of_our_own_client(world: &World) {
             ))
             .ok();
         for wanted in [
-            "inet 10.0.0.10",
+            "inet 10.0.0.1",
             "default via 10.0.0.2 dev eth1",
             "10.9.0.0/16 via 10.0.0.3 dev eth1",
             "mtu 1400",
