@@ -35,6 +35,12 @@ pub const ASKED: [&str; 3] = [
     "pipework.vlan=100",
     "pipework.ip=10.0.0.5/24",
 ];
+/// The same, and a route that the kernel refuses.
+const WRONG: [&str; 3] = [
+    ASKED[0],
+    ASKED[1],
+    "pipework.route=10.9.0.0/16 via 10.8.0.1",
+];
 
 /// The devices of the lab called `name`, none or one.
 pub fn link(name: &str) -> Option<Value> {
@@ -202,12 +208,7 @@ fn a_nic_and_the_hosts_own_device_on_it_are_down_again_after_a_refusal() {
         ip("link add link up0 name up0.100 type vlan id 100");
         ip("link set up0 down");
         let before = lab.snapshot();
-        let wrong = [
-            ASKED[0],
-            ASKED[1],
-            "pipework.route=10.9.0.0/16 via 10.8.0.1",
-        ];
-        lab.attach(&lab.any_container(), &wrong).refused(16);
+        lab.attach(&lab.any_container(), &WRONG).refused(16);
         before.assert_equal(&lab.snapshot(), "host");
     });
 }
@@ -220,19 +221,14 @@ fn a_nic_that_is_down_comes_up_and_goes_down_again_only_when_nobody_uses_a_vlan_
         let _machine = cable_in_vlan_100(lab);
         ip("link set up0 down");
         let before = lab.snapshot();
-        let wrong = [
-            ASKED[0],
-            ASKED[1],
-            "pipework.route=10.9.0.0/16 via 10.8.0.1",
-        ];
-        lab.attach(&lab.any_container(), &wrong).refused(16);
+        lab.attach(&lab.any_container(), &WRONG).refused(16);
         before.assert_equal(&lab.snapshot(), "host");
         let container = lab.any_container();
         lab.attach(&container, &ASKED).ok();
         assert!(pings(lab, &container));
         // Down beside a container: the next start raises it, and fails.
         ip("link set up0 down");
-        lab.attach(&lab.any_container(), &wrong).refused(16);
+        lab.attach(&lab.any_container(), &WRONG).refused(16);
         let flags = ip_json("link show up0")[0]["flags"].to_string();
         assert!(
             flags.contains("\"UP\""),
