@@ -50,36 +50,6 @@ fn a_nic_comes_back_to_the_machine_under_the_name_that_it_had_inside() {
     });
 }
 
-#[test]
-fn frames_of_a_virtual_function_leave_its_igb_tagged_with_its_vlan() {
-    vm!(|vm| {
-        let (nic, machine) = vm.cable_of("igb");
-        ip(&format!("link set {} up", nic.name));
-        // A function asks the igb for its link when its driver comes: up first.
-        wait_for_carrier(&nic.name);
-        fs::write(nic.device.join("sriov_numvfs"), "2").unwrap();
-        ip(&format!("link set {} vf 1 vlan 5", nic.name));
-        let function = fs::read_dir(nic.device.join("virtfn1/net")).unwrap().next();
-        let name = function.unwrap().unwrap().file_name();
-        let container = vm.any_container();
-        let pid = container.pid();
-        ip(&format!(
-            "link set {} name eth1 netns {pid}",
-            name.to_str().unwrap()
-        ));
-        vm.inside(&machine, || {
-            ip("link add link wire name wire.5 type vlan id 5");
-            ip("addr add 10.5.0.2/24 dev wire.5");
-            ip("link set wire.5 up");
-        });
-        vm.inside(&container, || {
-            ip("addr add 10.5.0.5/24 dev eth1");
-            ip("link set eth1 up");
-            run("ping", "-c 1 -w 30 10.5.0.2");
-        });
-    });
-}
-
 pub fn wait_for_carrier(nic: &str) {
     let end = Instant::now() + PATIENCE;
     let carrier = format!("/sys/class/net/{nic}/carrier");
