@@ -99,15 +99,15 @@ async fn announce_all_ipv4(
         })
     };
     let known = kernel.guest.neighbours_of(interface.ifindex).await;
-    let known = known.map_err(|e| e.to_string())?;
+    let mut known = known.map_err(|e| e.to_string())?;
+    known.retain(|neighbour| neighbour.is_permanent() && !neighbour.is_proxy());
     let former = enter("1").and_then(|r| r).map_err(|e| e.to_string())?;
-    let announced = kernel.guest.set_mac(interface.ifindex, interface.mac).await;
-    enter(&former).and_then(|r| r).map_err(|e| e.to_string())?;
+    let mut outcome = kernel.guest.set_mac(interface.ifindex, interface.mac).await;
     for neighbour in &known {
-        let told = kernel.guest.put_neighbour(neighbour).await;
-        told.map_err(|e| e.to_string())?;
+        outcome = outcome.and(kernel.guest.put_neighbour(neighbour).await);
     }
-    announced.map_err(|e| e.to_string())
+    enter(&former).and_then(|r| r).map_err(|e| e.to_string())?;
+    outcome.map_err(|e| e.to_string())
 }
 
 fn advertise(

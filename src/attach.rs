@@ -5,6 +5,7 @@
 //! nothing is changed before policy allowed it and the record is on disk.
 
 mod finish;
+mod ifnames;
 mod leases;
 mod look;
 mod macs;
@@ -28,7 +29,7 @@ use crate::error::Error;
 use crate::host::bundle;
 use crate::host::container::Sandbox;
 use crate::host::engine::DOCKER;
-use crate::host::inspect::{self, InspectError};
+use crate::host::inspect::InspectError;
 use crate::host::machine;
 use crate::host::view::HostView;
 use crate::plan::{self, Identity, LOWEST_INDEX, Life, Plan};
@@ -97,14 +98,14 @@ pub async fn attach(
     let collector = collector(context, sandbox, &kernel);
     end_former_life(&collector, sandbox).await;
     let mut record = present_record(&collector, sandbox).await?;
-    let request = named(request, &kernel).await?;
-    let (shared, wanted) = split(&request, &mut record, &collector, &kernel).await?;
+    let (mut request, is_named) = ifnames::named(request, &kernel).await?;
+    let (shared, mut wanted) = split(&request, &mut record, &collector, &kernel).await?;
 
     let began = Instant::now();
     let may_wait = |attachment: &_| policy::may_wait(policy, caller, attachment);
     wait::for_uplinks(&wanted, &kernel, began, may_wait).await?;
     // What was waited for is known only now.
-    let (request, mut wanted) = named_again(&request, &wanted, &kernel).await?;
+    ifnames::name_rest(is_named, &mut request, &mut wanted, &kernel).await?;
     nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
     let judge = |view: &HostView| policy::judge(policy, caller, &request, view);
     let (view, locks) = look(&request, &wanted, &kernel, store, judge).await?;
@@ -162,29 +163,6 @@ pub async fn attach(
     sweep(&collector).await;
     leases::look_at_answers(&handed, sandbox);
     Ok(attached)
-}
-
-/// The requests with the names that depend on what their uplinks are.
-async fn named(request: &Request, kernel: &Kernel<'_>) -> Result<Request, Error> {
-    let mut request = request.clone();
-    inspect::name_by_uplink(&mut request, &kernel.host).await?;
-    Ok(request)
-}
-
-/// The same, with those interfaces of it that are `wanted`, as they are called now.
-async fn named_again(
-    request: &Request,
-    wanted: &Request,
-    kernel: &Kernel<'_>,
-) -> Result<(Request, Request), Error> {
-    let known = named(request, kernel).await?;
-    let pairs = request.attachments.iter().zip(&known.attachments);
-    let of_wanted = pairs.filter(|(former, _)| wanted.attachments.contains(former));
-    let wanted = Request {
-        attachments: of_wanted.map(|(_, known)| known.clone()).collect(),
-        ..wanted.clone()
-    };
-    Ok((known, wanted))
 }
 
 /// Writes down what is about to be made, and what of it is nobody else's. What

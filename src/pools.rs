@@ -100,7 +100,11 @@ impl PoolError {
                 "two containers of one network, or on one uplink, cannot have one address"
                     .to_owned(),
             ),
-            Self::Locked { .. } | Self::Late { .. } | Self::TooMany(_) | Self::Io { .. } => None,
+            Self::Late { pool } => Some(format!(
+                "others on its uplink, not containers of this host, answer for addresses of it: \
+                 give {pool} a range that nobody else has, or take theirs off it"
+            )),
+            Self::Locked { .. } | Self::TooMany(_) | Self::Io { .. } => None,
         }
     }
 

@@ -62,9 +62,9 @@ fn is_half_written(present: &str, written: Option<&str>, former: Option<&str>) -
 fn is_over(above: &str, below: &str, present: &str) -> bool {
     let same = above.bytes().zip(present.bytes());
     let same = same.take_while(|(above, present)| above == present).count();
-    let behind = |text: &'_ str| text.as_bytes().get(same..).unwrap_or_default().to_vec();
     let is_whole = present == above || present == below;
-    same > 0 && !is_whole && behind(present) == behind(below)
+    let behind = present.as_bytes().get(same..);
+    same > 0 && !is_whole && behind == Some(below.as_bytes().get(same..).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -146,7 +146,13 @@ fn in_json(profile: &Profile) -> Value {
             "gateway": range.gateway(),
         })
     });
-    let held = held::held(profile).ok();
+    let held = held::held(profile).inspect_err(|error| {
+        to_stderr(&format!(
+            "pipework: who has addresses of {} is not known: {error}",
+            profile.name
+        ));
+    });
+    let held = held.ok();
     let held: Option<Vec<Value>> = held.map(|held| held.iter().map(held_in_json).collect());
     json!({
         "name": profile.name.as_str(),

@@ -72,19 +72,22 @@ impl InspectError {
 }
 
 /// Names those interfaces of `request` whose uplink turns out to be InfiniBand, as
-/// pipework does where nobody names them. Asks only for what `link` names.
-pub async fn name_by_uplink(request: &mut Request, host: &Rtnl) -> Result<(), InspectError> {
+/// pipework does where nobody names them. Asks only for what `link` names; true when
+/// all of that was there.
+pub async fn name_by_uplink(request: &mut Request, host: &Rtnl) -> Result<bool, InspectError> {
+    let mut is_known = true;
     for place in request.named_by_uplink() {
         let asked = request.attachments.get(place).map(|a| &a.uplink.value);
         let found = match asked {
             Some(asked) => uplink(asked, host).await?,
             None => None,
         };
+        is_known &= found.is_some();
         if found.is_some_and(|link| link.is_infiniband) {
             request.name_as_infiniband(place);
         }
     }
-    Ok(())
+    Ok(is_known)
 }
 
 /// Looks at what `attachments` touch: on the host by `host`, and in the

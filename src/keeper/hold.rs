@@ -339,8 +339,8 @@ impl Daemon {
         }
     }
 
-    /// Gives back what is to be given back, while the namespace still is there;
-    /// the second time lets go of it. True when there is something to wait for.
+    /// Gives back what is to be given back, while the namespace still is there, once;
+    /// and lets go of it. True when there is something to wait for.
     fn says_farewell(&mut self, cookie: u64) -> bool {
         let mut waits = false;
         for (_, held) in self.leases.range_mut((cookie, 0)..=(cookie, u32::MAX)) {
@@ -362,9 +362,6 @@ impl Daemon {
                     // A hook was faster at taking the interface away.
                     give_back(&held.kept);
                 }
-            } else {
-                close(held.client.hush());
-                close(held.client6.hush());
             }
         }
         waits

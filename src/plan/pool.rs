@@ -178,13 +178,19 @@ mod tests {
         };
         let missing = || AttachmentView::from(UplinkView::Absent);
         let of_bridge = || present("br0", DeviceKind::Bridge);
-        let cases: [(&[&str], AttachmentView, Option<&str>); 9] = [
+        let cases: [(&[&str], AttachmentView, Option<&str>); 11] = [
             (&["bridge=br0"], of_bridge(), Some("uplink@br0")),
             (&["bridge=br0"], missing(), Some("uplink@br0")),
             (&["link=br0"], of_bridge(), Some("uplink@br0")),
             (&["ovs=ovs0", "vlan=100"], by_ovs, Some("uplink@ovs0@100")),
             (&["parent=eth0"], nic("eth0"), Some("uplink@eth0")),
             (&["link=eth0"], nic("eth0"), Some("uplink@eth0")),
+            (
+                &["parent=eth0", "mode=l2", "type=ipvlan"],
+                nic("eth0"),
+                Some("uplink@eth0"),
+            ),
+            (&["device=eth0"], nic("eth0"), Some("uplink@eth0")),
             // The VLAN's device is the uplink.
             (
                 &["parent=eth0", "vlan=100"],

@@ -11,7 +11,8 @@ impl Request {
         let attachments = self.attachments.iter().enumerate();
         let depends = attachments.filter(|(_, attachment)| {
             let is_link = matches!(attachment.uplink.value, Uplink::Link { .. });
-            is_link && attachment.ifname.origin == Origin::Default
+            let is_open = attachment.ifname.origin == Origin::Default;
+            is_link && is_open && infiniband_name(&attachment.ifname.value).is_some()
         });
         depends.map(|(place, _)| place).collect()
     }

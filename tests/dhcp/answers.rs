@@ -58,7 +58,7 @@ fn an_offer_that_is_not_kept_is_told_from_no_offer() {
             _ => Vec::new(),
         });
         let container = lab.container("web");
-        let asked = alone(&["pipework.dhcp.timeout=1s"]);
+        let asked = alone(&["pipework.dhcp.timeout=3s"]);
         let text = lab.attach(&container, &asked).refused(22);
         assert!(text.contains("10.0.0.2 offered eth1 10.0.0.50"), "{text}");
     });

@@ -23,7 +23,7 @@ fn an_address_that_another_host_has_is_declined_and_named_with_its_holder() {
             "pipework.bridge=br0",
             "pipework.ip=dhcp",
             "pipework.dhcp.keep=false",
-            "pipework.dhcp.timeout=1s",
+            "pipework.dhcp.timeout=3s",
         ];
         let text = lab.attach(&container, &asked).refused(21);
         let mac = lab.inside(&machine, || crate::support::lab::ip_json("link show wire"));

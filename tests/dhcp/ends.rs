@@ -10,6 +10,7 @@ use pipework::dhcp::options::code;
 use pipework::dhcp::wire::MessageType;
 
 use crate::plain::{ALONE, addresses, alone};
+use crate::servers::within;
 use crate::support::dhcp_server::{GIVEN, Scripted, nak, ordinary};
 use crate::support::lab::{Lab, PIPEWORK, lab};
 
@@ -114,10 +115,9 @@ fn a_lease_is_given_back_at_the_end_where_that_is_asked_for() {
         crate::support::lab::ip("addr add 10.0.0.1/24 dev br0");
         let server = Scripted::ordinary(lab, &machine);
         former_life(lab, &["pipework.dhcp.release=true"]);
-        let end = Instant::now() + Duration::from_secs(3);
-        while !server.kinds().contains(&MessageType::Release) && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        within("it is given back", || {
+            server.kinds().contains(&MessageType::Release)
+        });
         let release = server.first(MessageType::Release);
         assert_eq!(release.ciaddr, GIVEN);
         assert!(release.options.address(code::SERVER_ID).is_some());

@@ -120,23 +120,24 @@ fn is_served_in_its_own_vlan(lab: &Lab, uplink: &str, [in_100, in_200]: [&Contai
     let second = Scripted::on(lab, in_200, |message, _| {
         ordinary(message, |m| m.yiaddr = OTHER.parse().unwrap())
     });
-    let attach = |vlan: u16| {
+    let attach = |vlan: u16, time: &str| {
         let container = lab.any_container();
         let (mac, vlan) = (
             format!("pipework.mac=02:00:00:00:01:{:02x}", vlan / 10),
             format!("pipework.vlan={vlan}"),
         );
-        let mut asked = alone(&[&mac, &vlan, "pipework.dhcp.timeout=3s"]);
+        let time = format!("pipework.dhcp.timeout={time}");
+        let mut asked = alone(&[&mac, &vlan, &time]);
         asked[0] = uplink;
         let outcome = lab.attach(&container, &asked);
         (container, outcome)
     };
     for (vlan, expected) in [(100, GIVEN.to_string()), (200, OTHER.to_owned())] {
-        let (container, outcome) = attach(vlan);
+        let (container, outcome) = attach(vlan, "20s");
         outcome.ok();
         assert_eq!(addresses(lab, &container)[0]["local"], expected);
     }
-    attach(300).1.refused(22);
+    attach(300, "2s").1.refused(22);
     assert_eq!((askers(&first), askers(&second)), (vec![10], vec![20]));
 }
 

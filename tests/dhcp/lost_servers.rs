@@ -117,19 +117,20 @@ fn server_of_lease() -> Option<Ipv4Addr> {
 fn is_taken_on_by_another(kills_daemon: bool) {
     lab!(move |lab| {
         let (first, second) = machines(lab);
-        let server = server!(kea(lab, &first, 24));
+        let server = server!(kea(lab, &first, 40));
         let mut daemon = Some(Daemon::start());
         let web = lab.container("web");
+        let wire = Capture::start(lab, &first);
         lab.attach(&web, &ASKED).ok();
         let address = local(lab, &web);
         assert_eq!(server_of_lease(), Some(FIRST));
         drop(server);
-        assert_renews_and_then_rebinds(&Capture::start(lab, &first));
+        assert_renews_and_then_rebinds(&wire);
         assert_eq!(local(lab, &web), address, "nothing ends by silence");
         if kills_daemon {
             daemon = None;
         }
-        let _other = server!(kea(lab, &second, 24));
+        let _other = server!(kea(lab, &second, 40));
         let _daemon = daemon.unwrap_or_else(Daemon::start);
         within("the other one is its server", || {
             assert_eq!(local(lab, &web), address, "a gap");
@@ -158,10 +159,10 @@ fn a_lease_that_ended_while_its_kea_was_dead_is_given_again() {
         let server = server!(kea(lab, &first, 10));
         let _daemon = Daemon::start();
         let web = lab.container("web");
+        let wire = Capture::start(lab, &first);
         lab.attach(&web, &ASKED).ok();
         let address = local(lab, &web);
         drop(server);
-        let wire = Capture::start(lab, &first);
         assert_renews_and_then_rebinds(&wire);
         assert!(wire.sees(PATIENCE, begins_anew), "nobody asks again");
         within("the address is gone", || addresses(lab, &web).is_empty());
@@ -188,10 +189,11 @@ fn killed_while_it_rebinds_a_lease_of_dnsmasq_it_is_answered_by_the_next() {
         let server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
         let daemon = Daemon::start();
         let web = lab.container("web");
+        let wire = Capture::start(lab, &machine);
         lab.attach(&web, &ASKED).ok();
         let address = local(lab, &web);
         drop(server);
-        assert_renews_and_then_rebinds(&Capture::start(lab, &machine));
+        assert_renews_and_then_rebinds(&wire);
         drop(daemon);
         let since = || lease().dhcp4.unwrap().bound.unwrap().since;
         let before = since();

@@ -4,8 +4,10 @@ use pipework::dhcp::options::code;
 use pipework::dhcp::wire::MessageType;
 use serde_json::Value;
 
+use crate::servers::within;
 use crate::support::daemon::Daemon;
 use crate::support::dhcp_server::{GIVEN, SERVER, Scripted, nak, ordinary};
+use crate::support::lab::wire::answers;
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 
 /// A DHCP client that nobody keeps the lease of and that probes nothing.
@@ -78,9 +80,7 @@ fn the_lease_is_there_before_the_first_instruction_and_ends_by_itself() {
             server.kinds(),
             [MessageType::Discover, MessageType::Request]
         );
-        lab.inside(&container, || {
-            crate::support::lab::run("ping", "-c1 -W2 10.0.0.2")
-        });
+        assert!(answers(lab, &container, "10.0.0.2"));
     });
 }
 
@@ -319,10 +319,6 @@ fn the_leased_address_is_announced_to_who_knew_another_holder() {
         let own = lab.inside(&container, || ip_json("link show dev eth1"));
         let own = own[0]["address"].clone();
         let known = || lab.inside(&machine, || ip_json("neigh show 10.0.0.50"));
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(3);
-        while known()[0]["lladdr"] != own && std::time::Instant::now() < end {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        assert_eq!(known()[0]["lladdr"], own);
+        within("the new one is known", || known()[0]["lladdr"] == own);
     });
 }

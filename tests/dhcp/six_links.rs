@@ -5,8 +5,9 @@ use pipework::dhcp::v6::wire::MessageType;
 
 use crate::six::alone;
 use crate::support::dhcp6_server::{GIVEN, HOUR, Scripted6, lan6, locals6, ordinary, settle6};
+use crate::support::lab::lab;
 use crate::support::lab::router::Router;
-use crate::support::lab::{lab, run};
+use crate::support::lab::wire::answers;
 use crate::support::skip;
 
 #[test]
@@ -77,6 +78,6 @@ fn a_guarded_port_lets_a_client_of_dhcpv6_ask_and_probe() {
         }
         outcome.ok();
         assert_eq!(locals6(lab, &container), [GIVEN.to_string()]);
-        lab.inside(&container, || run("ping", "-6 -c1 -W2 -I eth1 fe80::1"));
+        assert!(answers(lab, &container, "-6 -I eth1 fe80::1"));
     });
 }

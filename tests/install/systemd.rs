@@ -2,8 +2,9 @@
 //! socket, restarted and confined as they say does what it is for.
 
 use std::process::Child;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use crate::lan::eventually;
 use crate::support::skip;
 use crate::support::world::{Output, Skip, World};
 
@@ -22,6 +23,20 @@ const SERVER: &str = "ip netns add server && ip link add far0 type veth peer nam
      systemd-run --quiet --unit=server ip netns exec server dnsmasq --no-daemon \
          --conf-file=/dev/null --user=root --port=0 --interface=lan0 --bind-interfaces \
          --dhcp-authoritative --no-ping --dhcp-range=10.0.0.100,10.0.0.110,1h";
+
+/// What a machine may take to boot, or to start what it was told to, beside another.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn eventually(mut condition: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        if Instant::now() > end {
+            return false;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    true
+}
 
 /// A world whose process 1 is systemd.
 struct Booted<'w> {
@@ -82,7 +97,9 @@ impl<'w> Booted<'w> {
 
     /// What a unit has said, a line each.
     fn said(&self, unit: &str) -> Vec<String> {
-        let said = self.sh(&format!("journalctl --quiet -o cat -u {unit}"));
+        let said = self.sh(&format!(
+            "journalctl --sync; journalctl --quiet -o cat -u {unit}"
+        ));
         said.stdout.lines().map(str::to_owned).collect()
     }
 }
@@ -124,7 +141,8 @@ pub fn a_lease_is_kept_by_a_daemon_that_a_socket_starts(world: &World) {
              \"bundle\":\"/srv/b\",\"annotations\":{\"pipework.bridge\":\"br0\",\
              \"pipework.ip\":\"dhcp\"}}' $pid | pipework hook";
     booted.sh(hook).ok();
-    assert!(booted.is_active("pipework.service"));
+    // It answers before systemd knows that it is ready.
+    assert!(eventually(|| booted.is_active("pipework.service")));
     let lease = || {
         booted
             .sh("pipework list --json | grep -o '10\\.0\\.0\\.1[01][0-9]' | head -1")
@@ -177,7 +195,7 @@ pub fn networks_of_docker_outlive_its_plugin_and_itself(world: &World) {
          docker run -d --name web --network lan --ip 10.0.0.7 --restart always bb /bin/look stay",
         )
         .ok();
-    assert!(booted.is_active("pipework-docker.service"));
+    assert!(eventually(|| booted.is_active("pipework-docker.service")));
     let mut said = booted.said("pipework-docker");
     said.retain(|line| line.contains("a network of Docker's is made"));
     assert_eq!(said.len(), 1, "{said:?}");

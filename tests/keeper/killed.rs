@@ -14,6 +14,9 @@ use crate::renewals::leased;
 use crate::server::{Server, grants};
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
 
+/// When the leases of these tests are asked of every server.
+const REBINDS: Duration = Duration::from_secs(5);
+
 fn willing(message: &Message) -> Vec<Message> {
     grants(message, [10, 0, 0, 5].into(), 10)
 }
@@ -126,12 +129,13 @@ fn killed_while_it_renews_or_rebinds_it_goes_on_without_a_gap() {
         let daemon = Daemon::start();
         let (web, kept) = leased(lab, "web", 1, 5);
         hand_over(&kept);
-        within("it renews", || server.kinds().len() == 1);
+        let since = Instant::now();
+        within("it renews", || !server.kinds().is_empty());
         daemon.kill();
         let daemon = Daemon::start();
-        within("it renews again", || server.kinds().len() == 2);
+        within("it renews again", || server.kinds().len() >= 2);
         daemon.kill();
-        std::thread::sleep(Duration::from_secs(3));
+        std::thread::sleep(REBINDS.saturating_sub(since.elapsed()));
         let _daemon = Daemon::start();
         within("it rebinds", || {
             assert!(has_address(lab, &web), "a gap");

@@ -9,7 +9,7 @@ use pipework::deadline::Deadline;
 use pipework::dhcp::lease::{Lease, Times};
 use pipework::dhcp::v4::{Bound, Config};
 use pipework::dhcp::wire::Hardware;
-use pipework::keeper;
+use pipework::keeper::{self, KeeperError};
 use pipework::record::{Applied4, Identity, Kept, Kept4, Store, VERSION};
 use pipework::reference::{Keeper, LeaseId, NamespaceKey};
 use pipework::request::ArpProbe;
@@ -213,8 +213,12 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
     }
 }
 
-/// Writes a lease down and names it to the daemon, as a hook does.
+/// Writes a lease down and names it to the daemon, as a hook does. A daemon that is too
+/// busy to answer reads it later.
 pub fn hand_over(kept: &Kept) {
     store().keep_lease(kept).unwrap();
-    keeper::hand_over(&kept.id, Vec::new(), soon()).unwrap();
+    match keeper::hand_over(&kept.id, Vec::new(), soon()) {
+        Ok(()) | Err(KeeperError::Silent(_)) => {}
+        Err(error) => panic!("{error}"),
+    }
 }

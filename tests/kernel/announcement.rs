@@ -40,16 +40,17 @@ fn the_classic_command_announces_what_it_gives() {
     lab!(|lab| {
         let machine = lab.lan("br0");
         let container = lab.any_container();
-        for (interface, address) in [("eth1", "10.0.0.5/24"), ("eth2", "fd00::5/64")] {
+        type Is = fn(&[u8]) -> bool;
+        let each: [(&str, &str, Is); 2] = [
+            ("eth1", "10.0.0.5/24", |f| is_arp_announcement(f, MAC, V4)),
+            ("eth2", "fd00::5/64", |f| is_advertisement(f, MAC, V6)),
+        ];
+        for (interface, address, is_said) in each {
             let capture = Capture::start(lab, &machine);
             let name = named(&container);
             let mac = "02:00:00:00:00:42";
             pipework(&format!("br0 -i {interface} {name} {address} {mac}")).ok();
-            assert!(
-                capture.sees(PATIENCE, |f| is_arp_announcement(f, MAC, V4)
-                    || is_advertisement(f, MAC, V6)),
-                "{address}"
-            );
+            assert!(capture.sees(PATIENCE, is_said), "{address}");
         }
     });
 }
@@ -129,7 +130,7 @@ fn first_ping_is_answered(lab: &Lab, uplink: &str) {
         let container = lab.any_container();
         let ip = "pipework.ip=10.0.0.5/24";
         lab.attach(&container, &[uplink, ip]).ok();
-        let said = lab.inside(&container, || run("ping", "-n -c1 -W1 10.0.0.2"));
+        let said = lab.inside(&container, || run("ping", "-n -c1 -W5 10.0.0.2"));
         assert!(said.contains(" 0% packet loss"), "{round}: {said}");
         container.end();
         lab.poststop(&format!("c{round}")).ok();

@@ -2,14 +2,14 @@
 //! makes the bridge sort frames at all.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::policy;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::wire::Capture;
+use crate::support::lab::wire::{Capture, answers};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab, run};
 
 /// Whether this kernel's bridges sort frames by VLAN; to be asked inside a lab.
@@ -105,14 +105,6 @@ pub fn bond(lab: &Lab) -> Option<Container> {
     Some(machine)
 }
 
-fn reaches(lab: &Lab, container: &Container, address: &str) -> bool {
-    lab.inside(container, || {
-        let mut ping = Command::new("ping");
-        ping.args(["-c1", "-W1", address]).stdout(Stdio::null());
-        ping.status().unwrap().success()
-    })
-}
-
 #[test]
 fn a_port_is_in_its_vlan_untagged_and_in_no_other() {
     lab!(|lab| {
@@ -127,17 +119,17 @@ fn a_port_is_in_its_vlan_untagged_and_in_no_other() {
         lab.attach(&container, &[ASKED[0], ASKED[1], "pipework.ip=10.0.0.5/24"])
             .ok();
         assert_eq!(vlans(&ours("br0")[0]), ["100 PVID Egress Untagged"]);
-        assert!(reaches(lab, &container, "10.0.0.2"));
+        assert!(answers(lab, &container, "10.0.0.2"));
         lab.inside(&inside, || ip("link set wire down"));
         lab.inside(&container, || ip("neigh flush dev eth1"));
         assert!(
-            !reaches(lab, &container, "10.0.0.2"),
+            !answers(lab, &container, "10.0.0.2"),
             "the other is in VLAN 1"
         );
         let plain = lab.any_container();
         lab.attach(&plain, &[ASKED[0], "pipework.ip=10.0.0.6/24"])
             .ok();
-        assert!(reaches(lab, &plain, "10.0.0.2"), "VLAN 1 as before");
+        assert!(answers(lab, &plain, "10.0.0.2"), "VLAN 1 as before");
     });
 }
 

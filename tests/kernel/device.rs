@@ -125,8 +125,8 @@ fn a_nic_reaches_the_machine_behind_its_cable_and_comes_back_as_it_was() {
             assert_eq!(inside["address"], nic.mac.as_str());
             assert_eq!(inside["ifindex"], index);
             vm.inside(&container, || {
-                run("ping", "-c 1 -W 5 10.0.0.2");
-                run("ping", "-c 1 -W 5 fd00::2");
+                run("ping", "-c 1 -w 30 10.0.0.2");
+                run("ping", "-c 1 -w 30 fd00::2");
                 // A workload may change what it has.
                 ip("link set eth1 down");
                 ip("link set eth1 name other mtu 1300 address 02:00:00:00:00:77 promisc on");
@@ -366,7 +366,7 @@ fn a_vlan_of_a_nic_is_born_inside_and_the_nic_stays() {
         let inside = link_in(vm, &container, "eth1");
         assert_eq!(inside["linkinfo"]["info_data"]["id"], 100);
         assert_eq!(inside["address"], nic.mac.as_str());
-        vm.inside(&container, || run("ping", "-c 1 -W 5 10.1.0.2"));
+        vm.inside(&container, || run("ping", "-c 1 -w 30 10.1.0.2"));
         // A container uses it: nobody else gets the NIC itself.
         let report = vm.attach(&vm.any_container(), &[&device(&nic)]).refused(19);
         assert!(report.contains("is the uplink of web"), "{report}");

@@ -16,7 +16,7 @@ fn a_nic_is_back_after_poststop_although_the_daemon_waits_for_a_silent_server() 
         let (nic, machine) = vm.cable_of("virtio_net");
         let server = Scripted::on(vm, &machine, |message, _| {
             ordinary(message, |m| {
-                m.options.set(code::RENEWAL_TIME, 2_u32.to_be_bytes());
+                m.options.set(code::RENEWAL_TIME, 6_u32.to_be_bytes());
             })
         });
         let daemon = Daemon::start();
@@ -28,9 +28,9 @@ fn a_nic_is_back_after_poststop_although_the_daemon_waits_for_a_silent_server() 
             "pipework.dhcp.release=true",
         ];
         vm.attach(&container, &asked).ok();
-        drop(server);
         let before = daemon.held();
         let wire = Capture::start(vm, &machine);
+        drop(server);
         let is_renewal =
             |frame: &[u8]| frame.len() > 42 && frame[23] == 17 && frame[36..38] == [0, 67];
         assert!(wire.sees(PATIENCE, is_renewal), "nobody asks");

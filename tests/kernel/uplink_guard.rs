@@ -39,10 +39,10 @@ fn a_confirmed_bridge_stays_and_its_guard_goes() {
         let _guards = Guards;
         let _machine = lab.cable("eth0");
         ip("addr add 10.0.0.5/24 dev eth0");
-        uplink("add br0 eth0 --confirm-within 1s").ok();
+        uplink("add br0 eth0 --confirm-within 4s").ok();
         uplink("confirm br0").ok();
         wait_for("the guard's end", || Guards::all().is_empty());
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(4500));
         assert_eq!(printed(&uplink("list")), "br0  eth0  confirmed\n");
         assert_eq!(ip_json("link show eth0")[0]["master"], "br0");
     });

@@ -1,13 +1,13 @@
 //! VLANs of a NIC: the device that is made once and shared, and whose it is.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::wire::Capture;
+use crate::support::lab::wire::{Capture, answers};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 
 /// Whether this kernel has VLAN devices; to be asked inside a lab.
@@ -74,11 +74,7 @@ pub fn cable_in_vlan_100(lab: &Lab) -> Container {
 }
 
 pub fn pings(lab: &Lab, container: &Container) -> bool {
-    lab.inside(container, || {
-        let mut ping = Command::new("ping");
-        ping.args(["-c1", "-W1", "10.0.0.2"]).stdout(Stdio::null());
-        ping.status().unwrap().success()
-    })
+    answers(lab, container, "10.0.0.2")
 }
 
 #[test]

@@ -341,27 +341,31 @@ impl Cri {
         self.on("StartContainer", container)
     }
 
-    /// Stops a pod and all its containers.
-    pub fn stop_pod(&self, pod: &str) -> Result<(), Refused> {
+    /// The same, again where a shim that just found its container dead hung up on
+    /// containerd: the kubelet asks again, too.
+    fn patiently(&self, method: &str, id: &str) -> Result<(), Refused> {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
-            let stopped = self.on("StopPodSandbox", pod);
-            // A shim that just found its container dead hangs up on containerd; the
-            // kubelet asks again, too.
-            match &stopped {
+            let answer = self.on(method, id);
+            match &answer {
                 Err(refused) if refused.0.contains("ttrpc: closed") => {}
-                _ => return stopped,
+                _ => return answer,
             }
             if Instant::now() > end {
-                return stopped;
+                return answer;
             }
             sleep(Duration::from_millis(200));
         }
     }
 
+    /// Stops a pod and all its containers.
+    pub fn stop_pod(&self, pod: &str) -> Result<(), Refused> {
+        self.patiently("StopPodSandbox", pod)
+    }
+
     /// Removes a pod.
     pub fn remove_pod(&self, pod: &str) -> Result<(), Refused> {
-        self.on("RemovePodSandbox", pod)
+        self.patiently("RemovePodSandbox", pod)
     }
 }
 

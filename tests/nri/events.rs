@@ -42,7 +42,7 @@ fn a_pod_without_a_lease_holds_up_nobody_and_its_container_hears_why() {
         let begin = Instant::now();
         runtime.run(&waits).unwrap();
         let budget = begin.elapsed();
-        assert!(budget < Duration::from_millis(1400), "{budget:?}");
+        assert!(budget < Duration::from_millis(1900), "{budget:?}");
         runtime.run(&pod(&quick, &ASK)).unwrap();
         assert!(has(lab, &quick, "net1"));
         let (first, time) = runtime.create(&waits);
@@ -52,7 +52,7 @@ fn a_pod_without_a_lease_holds_up_nobody_and_its_container_hears_why() {
         // Only one container waits.
         let (second, time) = runtime.create(&waits);
         assert!(
-            second.is_some() && time < Duration::from_secs(1),
+            second.is_some() && time < Duration::from_millis(1900),
             "{time:?}"
         );
         within("it has been refused", SOON, || {

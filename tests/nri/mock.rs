@@ -188,8 +188,11 @@ impl Runtime {
             id: pod.id.clone(),
             ..PodSandbox::default()
         };
-        self.tell("StopPodSandbox", &ended).unwrap();
-        self.tell("RemovePodSandbox", &ended).unwrap();
+        // Longer than a runtime waits: what has to be taken back may take its time.
+        let patience = PATIENCE * 10;
+        for event in ["StopPodSandbox", "RemovePodSandbox"] {
+            self.tell_within(event, &ended, patience).unwrap();
+        }
     }
 
     /// Makes a container; what it is refused with, and after how long.

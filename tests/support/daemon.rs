@@ -30,9 +30,7 @@ impl Daemon {
         }));
         daemon
     }
-}
 
-impl Daemon {
     /// Stops it, as a debugger does: it is there, and does nothing.
     pub fn stop(&self) {
         let pid = nix::unistd::Pid::from_raw(self.0.id() as i32);

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use super::entry::Entry;
 use super::key::Selector;
+use super::routing;
 use crate::request::classic::{Line, LineError, Macro, Setting};
 use crate::request::error::{RequestError, ValueError, cut};
 use crate::request::tc::{MOST_LINES, TcError};
@@ -180,10 +181,8 @@ fn give(setting: Setting, origin: Origin, attachment: &mut Attachment) -> Result
     match setting {
         Setting::Route(value) => attachment.routes.push(Asked { value, origin }),
         Setting::Rule(value) => {
-            // The other one of two that it names may be anybody's.
-            let named = [&value.selector.iif, &value.selector.oif];
             let ours = &attachment.ifname.value;
-            if let Some(dev) = named.into_iter().flatten().find(|dev| *dev != ours) {
+            if let Some(dev) = routing::other_named(&value, ours) {
                 let (dev, ours) = (dev.to_string(), ours.to_string());
                 return Err(LineError::NotOurs { dev, ours });
             }

@@ -25,12 +25,16 @@ pub(super) fn read(routing: &mut Routing, entry: &Entry<'_>) -> Result<(), Reque
     Ok(())
 }
 
-/// A rule may name the interface that it belongs to, and no other: that one
-/// may be anybody's.
+/// Another interface than `ifname` that a rule names: it may be anybody's.
+pub(super) fn other_named<'a>(rule: &'a Rule, ifname: &IfName) -> Option<&'a IfName> {
+    let named = [&rule.selector.iif, &rule.selector.oif];
+    named.into_iter().flatten().find(|name| *name != ifname)
+}
+
+/// A rule may name the interface that it belongs to, and no other.
 pub(super) fn check_names(rules: &[Asked<Rule>], ifname: &IfName) -> Result<(), RequestError> {
     for Asked { value, origin } in rules {
-        let named = [&value.selector.iif, &value.selector.oif];
-        if let Some(named) = named.into_iter().flatten().find(|name| *name != ifname) {
+        if let Some(named) = other_named(value, ifname) {
             let (key, value) = parts(origin);
             return Err(RequestError::RuleOfAnother {
                 key,

@@ -29,6 +29,7 @@ const FRA_SRC: u16 = 2;
 const FRA_IIFNAME: u16 = 3;
 const FRA_PRIORITY: u16 = 6;
 const FRA_FWMARK: u16 = 10;
+const FRA_FWMASK: u16 = 16;
 const FRA_TABLE: u16 = 15;
 const FRA_OIFNAME: u16 = 17;
 const FRA_PAD: u16 = 18;
@@ -77,7 +78,13 @@ impl RawRule {
             && self.is_about(DESTINATION_LENGTH, FRA_DST, *to)
             && self.0.value_text(FRA_IIFNAME) == text(iif)
             && self.0.value_text(FRA_OIFNAME) == text(oif)
-            && self.0.value_number(FRA_FWMARK) == fwmark.map(|mark| mark.value)
+            && self.is_of_mark(FRA_FWMARK, fwmark.map(|mark| mark.value))
+            && self.is_of_mark(FRA_FWMASK, fwmark.map(|mark| mark.mask))
+    }
+
+    /// Of a mark that is 0 the kernel says nothing, as of none (`fib_nl_fill_rule`).
+    fn is_of_mark(&self, kind: u16, bits: Option<u32>) -> bool {
+        self.0.value_number(kind).unwrap_or(0) == bits.unwrap_or(0)
     }
 
     /// Whether one of its ends is in this network; one of length 0 has no address.
