@@ -30,6 +30,8 @@ mod lost_servers;
 mod options;
 #[path = "dhcp/oracle.rs"]
 mod oracle;
+#[path = "dhcp/overheard.rs"]
+mod overheard;
 #[path = "dhcp/plain.rs"]
 mod plain;
 #[path = "dhcp/programs.rs"]

@@ -5,6 +5,10 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use pipework::dhcp::options::code;
+use pipework::dhcp::wire::{Message, MessageType};
+
+use crate::overheard::Overheard;
 use crate::plain::{ALONE, addresses, alone, routes};
 use crate::support::daemon::Daemon;
 use crate::support::dhcp_daemons::{Kind, LEASES, Server};
@@ -36,8 +40,8 @@ pub fn local(lab: &Lab, container: &Container) -> String {
     found[0]["local"].as_str().unwrap().to_owned()
 }
 
-/// A first start, which the server may take seconds for, then a second one of
-/// the same container, which it knows.
+/// A first start, which the server may take seconds for, then others of the same
+/// container, which asks for its address outright, without a DISCOVER.
 fn gives_and_knows_again(kind: Kind) {
     lab!(move |lab| {
         let machine = lab.lan("br0");
@@ -51,12 +55,31 @@ fn gives_and_knows_again(kind: Kind) {
             Kind::Dnsmasq | Kind::Kea | Kind::Isc | Kind::Udhcpd => "default via 10.0.0.2",
         };
         assert!(routes(lab, &container).contains(&expected.to_owned()));
-        container.kill();
-        lab.poststop("web").ok();
-        let container = lab.container("web");
-        lab.attach(&container, &ALONE).ok();
-        assert_eq!(local(lab, &container), first);
+        // A server that the machine keeps from answering in time is asked anew.
+        let is_known = (0..5).any(|_| {
+            container.kill();
+            lab.poststop("web").ok();
+            let overheard = Overheard::on(lab, &machine);
+            container = lab.container("web");
+            lab.attach(&container, &ALONE).ok();
+            assert_eq!(local(lab, &container), first);
+            reboots(&overheard.until_ack(), &first)
+        });
+        assert!(is_known, "no REQUEST for the former address was answered");
     });
+}
+
+/// Whether what was said is a REQUEST for the former address and its ACK; that it
+/// began with one is so in any case (RFC 2131 §4.3.2).
+fn reboots(said: &[Message], former: &str) -> bool {
+    let (first, last) = (&said[0], &said[said.len() - 1]);
+    assert_eq!(first.kind(), Some(MessageType::Request), "{said:?}");
+    let wanted = first.options.address(code::REQUESTED_ADDRESS);
+    assert_eq!(wanted, former.parse().ok());
+    assert_eq!(first.options.address(code::SERVER_ID), None);
+    assert!(first.ciaddr.is_unspecified());
+    let is_discover = |message: &Message| message.kind() == Some(MessageType::Discover);
+    last.xid == first.xid && !said.iter().any(is_discover)
 }
 
 #[test]
