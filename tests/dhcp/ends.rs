@@ -125,8 +125,12 @@ fn a_lease_is_given_back_at_the_end_where_that_is_asked_for() {
         // The server knows nothing of it now, so it is not asked outright.
         let container = lab.container("web");
         lab.attach(&container, &ALONE).ok();
-        let after = server.kinds();
-        assert_eq!(after[after.len() - 2], MessageType::Discover);
+        let heard = server.heard();
+        let discover = &heard[heard.len() - 2];
+        assert_eq!(discover.kind(), Some(MessageType::Discover));
+        // It is a wish, which the server may grant or not.
+        let wish = discover.options.address(code::REQUESTED_ADDRESS);
+        assert_eq!(wish, Some(GIVEN));
     });
 }
 

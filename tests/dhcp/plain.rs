@@ -156,14 +156,18 @@ fn no_default_route_where_none_is_wanted_and_its_metric_where_one_is_given() {
 fn two_interfaces_ask_at_once_and_the_last_has_the_default_route() {
     lab!(|lab| {
         let machine = lab.lan("br0");
-        let _server = Scripted::on(lab, &machine, |message, _| {
-            let own = message.hardware.unwrap();
-            ordinary(message, |m| {
-                let pipework::dhcp::wire::Hardware::Ethernet(mac) = own else {
-                    panic!("no Ethernet");
-                };
-                m.yiaddr = [10, 0, 0, 100 + mac[5] % 100].into();
-            })
+        let mut askers = Vec::new();
+        // Nobody is answered before both have asked.
+        let _server = Scripted::on(lab, &machine, move |message, _| {
+            let asker = message.hardware.unwrap();
+            if !askers.contains(&asker) {
+                askers.push(asker);
+            }
+            let place = if askers[0] == asker { 0 } else { 1 };
+            match askers.len() {
+                2 => ordinary(message, |m| m.yiaddr = [10, 0, 0, 100 + place].into()),
+                _ => Vec::new(),
+            }
         });
         let container = lab.container("web");
         let asked: Vec<String> = [0, 1]
