@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pipework::dhcp::wire::Hardware;
 use pipework::record::{Applied4, Kept};
 
-use crate::process::{Daemon, hand_over, lease_of, store, within};
+use crate::process::{Daemon, MOST_RESIDENT, hand_over, lease_of, store, within};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 use crate::support::skip;
 use crate::support::world::root;
@@ -150,10 +150,8 @@ fn five_hundred_at_once_all_come_to_an_address_of_their_own() {
         assert_eq!(addresses.len(), 500);
         // Nobody waits for an answer any more: one pidfd each.
         within("the sockets are closed", || daemon.descriptors() < 500 + 20);
-        // 16 MiB in all, of which 4 are the static program itself; that of a test
-        // may be larger.
-        let kib = daemon.status("RssAnon:");
+        let kib = daemon.resident();
         eprintln!("{kib} KiB");
-        assert!(kib <= 12 * 1024, "{kib} KiB");
+        assert!(kib <= MOST_RESIDENT, "{kib} KiB");
     });
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use pipework::keeper;
 use pipework::reference::NamespaceKey;
 
-use crate::process::{Daemon, hand_over, is_kept, lease_of, soon, store, within};
+use crate::process::{Daemon, MOST_RESIDENT, hand_over, is_kept, lease_of, soon, store, within};
 use crate::support::lab::{Container, PIPEWORK, RECORDS, has, lab};
 use crate::support::skip;
 
@@ -94,11 +94,9 @@ fn five_hundred_leases_cost_little_memory_one_descriptor_each_and_no_time() {
         let held = daemon.descriptors() - alone;
         // And the connection of whoever was the last.
         assert!(held <= 752, "{held} descriptors");
-        // 16 MiB in all, of which 4 are the static program itself; that of a test
-        // may be larger.
-        let kib = daemon.status("RssAnon:");
+        let kib = daemon.resident();
         eprintln!("{kib} KiB, {held} descriptors");
-        assert!(kib <= 12 * 1024, "{kib} KiB");
+        assert!(kib <= MOST_RESIDENT, "{kib} KiB");
         // A sweep after its start may still be at work.
         std::thread::sleep(Duration::from_millis(500));
         let woken = || daemon.status("voluntary_ctxt_switches:");

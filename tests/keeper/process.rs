@@ -24,6 +24,9 @@ use crate::support::lab::{Container, PIPEWORK, RECORDS};
 const CAPABILITIES: &str = "-all,+net_admin,+net_raw,+net_bind_service,+sys_admin,+sys_ptrace,\
                             +dac_override";
 
+/// KiB that it may have in memory with five hundred leases, the program included.
+pub const MOST_RESIDENT: u64 = 16 * 1024;
+
 /// A running daemon, killed when this goes.
 pub struct Daemon(pub Child);
 
@@ -83,6 +86,16 @@ impl Daemon {
             .unwrap()
             .parse()
             .unwrap()
+    }
+
+    /// KiB that it has in memory; of a build for tests, which is many times as
+    /// large, without the program itself.
+    pub fn resident(&self) -> u64 {
+        let field = match option_env!("PIPEWORK_BIN") {
+            Some(_) => "VmRSS:",
+            None => "RssAnon:",
+        };
+        self.status(field)
     }
 
     /// Its open descriptors.

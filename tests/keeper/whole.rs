@@ -9,7 +9,7 @@ use pipework::dhcp::wire::{Message, MessageType};
 use pipework::record::Kept;
 
 use crate::crowd::Dnsmasq;
-use crate::process::{Daemon, store, within};
+use crate::process::{Daemon, MOST_RESIDENT, store, within};
 use crate::server::{Server, grants, timed};
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
 use crate::support::skip;
@@ -156,7 +156,7 @@ fn five_hundred_hooks_at_once_all_come_to_an_address_of_their_own() {
         let Some(_server) = Dnsmasq::start(lab, &machine, &options) else {
             skip!("there is no Debian root with dnsmasq");
         };
-        let _daemon = Daemon::start();
+        let daemon = Daemon::start();
         let crowd: Vec<Container> = (0..500).map(|_| lab.any_container()).collect();
         let asked = [&ASKED[..], &["pipework.dhcp.timeout=25s"]].concat();
         let start = Instant::now();
@@ -179,5 +179,8 @@ fn five_hundred_hooks_at_once_all_come_to_an_address_of_their_own() {
         addresses.sort();
         addresses.dedup();
         assert_eq!((addresses.len(), leases().len()), (500, 500));
+        let kib = daemon.resident();
+        eprintln!("{kib} KiB");
+        assert!(kib <= MOST_RESIDENT, "{kib} KiB");
     });
 }
