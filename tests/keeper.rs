@@ -26,6 +26,8 @@ mod ends;
 mod free;
 #[path = "keeper/killed.rs"]
 mod killed;
+#[path = "keeper/killed_six.rs"]
+mod killed_six;
 #[path = "keeper/life.rs"]
 mod life;
 #[path = "keeper/moved.rs"]

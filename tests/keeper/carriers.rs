@@ -20,7 +20,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
 
 /// A lease of an hour, so that nothing is due by itself.
-fn of_an_hour(lab: &Lab, id: &str) -> (Container, Kept) {
+pub fn of_an_hour(lab: &Lab, id: &str) -> (Container, Kept) {
     let (container, mut kept) = leased(lab, id, 1800, 3150);
     lab.inside(&container, || ip("addr replace 10.0.0.5/24 dev eth1"));
     let kept4 = kept.dhcp4.as_mut().unwrap();
@@ -37,7 +37,7 @@ fn of_an_hour(lab: &Lab, id: &str) -> (Container, Kept) {
 }
 
 /// Takes a link's carrier away and gives it back.
-fn replug(link: &str) {
+pub fn replug(link: &str) {
     ip(&format!("link set {link} down"));
     // The daemon hears of both, however far apart they are.
     std::thread::sleep(Duration::from_millis(50));
@@ -45,7 +45,7 @@ fn replug(link: &str) {
 }
 
 /// Whether a message asks for an address that is in use, of whoever is there.
-fn verifies(message: &Message) -> bool {
+pub fn verifies(message: &Message) -> bool {
     message.kind() == Some(MessageType::Request)
         && message.ciaddr.is_unspecified()
         && message.options.address(code::REQUESTED_ADDRESS) == Some(ADDRESS)

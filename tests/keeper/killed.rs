@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::{Message, MessageType};
 
+use crate::carriers::{of_an_hour, replug, verifies};
 use crate::process::{Daemon, hand_over, is_kept, store, within};
 use crate::renewals::leased;
 use crate::server::{Server, grants};
@@ -140,6 +141,43 @@ fn killed_while_it_renews_or_rebinds_it_goes_on_without_a_gap() {
         within("it rebinds", || {
             assert!(has_address(lab, &web), "a gap");
             server.kinds().len() >= 3
+        });
+        let kinds = server.kinds();
+        assert!(
+            kinds.iter().all(|kind| *kind == MessageType::Request),
+            "{kinds:?}"
+        );
+    });
+}
+
+#[test]
+fn killed_while_it_verifies_a_lease_it_goes_on_without_a_gap() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let answers = Arc::new(AtomicBool::new(false));
+        let is_willing = Arc::clone(&answers);
+        let server = Server::start(lab, &machine, move |message| {
+            match is_willing.load(Ordering::Relaxed) {
+                true => willing(message),
+                false => Vec::new(),
+            }
+        });
+        let daemon = Daemon::start();
+        let (web, mut kept) = of_an_hour(lab, "web");
+        let bound = kept.dhcp4.as_mut().unwrap().bound.as_mut().unwrap();
+        // Due when the next daemon is there.
+        bound.lease.times.as_mut().unwrap().renewal = 8;
+        let since = bound.since;
+        hand_over(&kept);
+        replug("to-web");
+        within("it is in REBOOTING", || server.heard().iter().any(verifies));
+        daemon.kill();
+        answers.store(true, Ordering::Relaxed);
+        let _daemon = Daemon::start();
+        let bound = || store().lease(&kept.id).unwrap()?.dhcp4?.bound;
+        within("it is renewed", || {
+            assert!(has_address(lab, &web), "a gap");
+            bound().is_some_and(|bound| bound.since > since)
         });
         let kinds = server.kinds();
         assert!(

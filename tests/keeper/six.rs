@@ -18,7 +18,7 @@ use crate::support::lab::{Container, Lab, PIPEWORK, bundle_of, ip, lab};
 /// T1, T2, preferred and valid lifetime: the last is the shortest that the
 /// client believes in.
 const SHORT: [u32; 4] = [2, 5, 8, 10];
-const ASKED: [&str; 4] = [
+pub const ASKED: [&str; 4] = [
     "pipework.bridge=br0",
     "pipework.ip=dhcp6",
     "pipework.default=false",
@@ -38,7 +38,7 @@ fn leases() -> Vec<Kept> {
     leases.map(Result::unwrap).collect()
 }
 
-fn has_address(lab: &Lab, container: &Container) -> bool {
+pub fn has_address(lab: &Lab, container: &Container) -> bool {
     !locals6(lab, container).is_empty()
 }
 
@@ -49,7 +49,7 @@ fn left(lab: &Lab, container: &Container) -> u64 {
         .unwrap()
 }
 
-fn count(server: &Scripted6, kind: MessageType) -> usize {
+pub fn count(server: &Scripted6, kind: MessageType) -> usize {
     let kinds = server.kinds().into_iter();
     kinds.filter(|heard| *heard == kind).count()
 }
