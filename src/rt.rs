@@ -27,7 +27,7 @@ pub use files::{ContainerFile, FilePlace};
 pub use gate::{Gate, Guard, Hook, Ifb, PortFlags, Sources};
 pub use nic::{IpoibChild, NicId, NicSetting, VfAddress, VfSettings, VfVlan, VlanChild};
 pub use ovs::{OvsBridge, OvsOwner, OvsPort, OvsVlan};
-pub use resolver::{Resolver, hosts_text, is_sealed, revised_hosts, revised_resolver};
+pub use resolver::{Ended, Resolver, hosts_text, is_sealed, revised_hosts, revised_resolver};
 
 /// A link, or one end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq)]

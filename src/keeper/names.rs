@@ -1,5 +1,7 @@
 //! The container's files when a lease changes: where the former lease's servers,
-//! domains and address stand in what we wrote, the new ones take their place.
+//! domains and address stand in what we wrote, the new ones take their place. While
+//! there is no lease, its servers and domains are not there; the container's own
+//! name keeps its address, of which nobody else is asked.
 //!
 //! Which files are ours, and where they are, stands in the namespace's record.
 //! What somebody edited since, or asked for by value, stays.
@@ -16,7 +18,7 @@ use crate::plan::lease::resolver;
 use crate::plan::lease6;
 use crate::plan::{FileUndo, Follows, Undo};
 use crate::record::{Kept, Record, RecordError};
-use crate::rt::{ContainerFile, Resolver, revised_hosts, revised_resolver};
+use crate::rt::{ContainerFile, Ended, Resolver, revised_hosts, revised_resolver};
 use crate::sys::files::{self, FileFault};
 
 /// How long a start or an end in the same namespace is waited for.
@@ -35,6 +37,17 @@ pub(super) enum NamesError {
 struct Said {
     resolver: Resolver,
     address: IpAddr,
+}
+
+/// What becomes of a lease in the files.
+#[derive(Clone, Copy)]
+enum Turn<'a> {
+    /// It has changed.
+    Changes(&'a Said),
+    /// It has ended, and there is none.
+    Ends,
+    /// It had ended, or could not be written, and there is another.
+    Begins(&'a Said),
 }
 
 impl Said {
@@ -93,6 +106,45 @@ fn differ(old: &Lease, new: &Lease) -> bool {
     names(old) != names(new)
 }
 
+fn differ6(old: &v6::lease::Lease, new: &v6::lease::Lease) -> bool {
+    let names = |lease: &v6::lease::Lease| {
+        let information = &lease.information;
+        (
+            information.dns.clone(),
+            information.search.clone(),
+            lease.address,
+        )
+    };
+    names(old) != names(new)
+}
+
+/// A renewed lease with the names that it leaves out, which stay in the files until
+/// it ends.
+fn inherit(lease: &Lease, named: &Lease) -> Lease {
+    let mut lease = lease.clone();
+    if lease.dns.is_empty() {
+        lease.dns.clone_from(&named.dns);
+    }
+    if lease.search.is_empty() && lease.domain.is_none() {
+        lease.search.clone_from(&named.search);
+        lease.domain.clone_from(&named.domain);
+    }
+    lease
+}
+
+/// The same of IPv6.
+fn inherit6(lease: &v6::lease::Lease, named: &v6::lease::Lease) -> v6::lease::Lease {
+    let mut lease = lease.clone();
+    let (own, former) = (&mut lease.information, &named.information);
+    if own.dns.is_empty() {
+        own.dns.clone_from(&former.dns);
+    }
+    if own.search.is_empty() {
+        own.search.clone_from(&former.search);
+    }
+    lease
+}
+
 impl Daemon {
     /// Has the container's files follow, and returns the lease that they speak of
     /// from now on, unless that is `bound`.
@@ -100,15 +152,24 @@ impl Daemon {
         let kept4 = kept.dhcp4.as_ref()?;
         let former = kept4.bound.as_ref().map(|bound| &bound.lease);
         let named = kept4.named.as_ref().or(former)?;
+        let old = Said::of(named, kept);
         let Some(Bound { lease, .. }) = bound else {
+            self.follow(kept, &old, Turn::Ends);
             return Some(named.clone());
         };
-        if differ(named, lease)
-            && !self.follow(kept, &Said::of(named, kept), &Said::of(lease, kept))
-        {
-            return Some(named.clone());
+        let says = match former {
+            Some(_) => inherit(lease, named),
+            None => lease.clone(),
+        };
+        let new = Said::of(&says, kept);
+        let is_done = match &kept4.named {
+            Some(_) => self.follow(kept, &old, Turn::Begins(&new)),
+            None => !differ(named, &says) || self.follow(kept, &old, Turn::Changes(&new)),
+        };
+        match is_done {
+            true => differ(&says, lease).then_some(says),
+            false => Some(named.clone()),
         }
-        None
     }
 
     /// The same for IPv6.
@@ -120,25 +181,29 @@ impl Daemon {
         let kept6 = kept.dhcp6.as_ref()?;
         let former = kept6.bound.as_ref().map(|bound| &bound.lease);
         let named = kept6.named.as_ref().or(former)?;
+        let old = Said::of6(named, kept);
         let Some(v6::Bound { lease, .. }) = bound else {
+            self.follow(kept, &old, Turn::Ends);
             return Some(named.clone());
         };
-        let names = |lease: &v6::lease::Lease| {
-            let information = &lease.information;
-            (
-                information.dns.clone(),
-                information.search.clone(),
-                lease.address,
-            )
+        let says = match former {
+            Some(_) => inherit6(lease, named),
+            None => lease.clone(),
         };
-        let (old, new) = (Said::of6(named, kept), Said::of6(lease, kept));
-        let is_done = names(named) == names(lease) || self.follow(kept, &old, &new);
-        (!is_done).then(|| named.clone())
+        let new = Said::of6(&says, kept);
+        let is_done = match &kept6.named {
+            Some(_) => self.follow(kept, &old, Turn::Begins(&new)),
+            None => !differ6(named, &says) || self.follow(kept, &old, Turn::Changes(&new)),
+        };
+        match is_done {
+            true => differ6(&says, lease).then_some(says),
+            false => Some(named.clone()),
+        }
     }
 
     /// Has the files follow; false when they could not.
-    fn follow(&self, kept: &Kept, old: &Said, new: &Said) -> bool {
-        let Err(error) = self.rename(kept, old, new) else {
+    fn follow(&self, kept: &Kept, old: &Said, turn: Turn<'_>) -> bool {
+        let Err(error) = self.rename(kept, old, turn) else {
             return true;
         };
         let (container, ifname) = (&kept.identity.name, &kept.ifname);
@@ -146,9 +211,9 @@ impl Daemon {
         false
     }
 
-    /// Has the files of a container say what `new` does where they say what
-    /// `old` did.
-    fn rename(&self, kept: &Kept, old: &Said, new: &Said) -> Result<(), NamesError> {
+    /// Has the files of a container say what the lease does by now where they say
+    /// what it did before.
+    fn rename(&self, kept: &Kept, old: &Said, turn: Turn<'_>) -> Result<(), NamesError> {
         let key = &kept.id.namespace;
         let _lock = self.store.lock_namespace(key, Deadline::after(PATIENCE))?;
         let Some(mut record) = self.store.read(key)?.complete else {
@@ -160,11 +225,13 @@ impl Daemon {
             };
             let is_ours = undo.written.as_ref().is_none_or(|written| *written == text);
             let revised = match undo.file {
-                ContainerFile::Resolv => {
-                    let old = learned(old.resolver.clone(), &kept.follows);
-                    revised_resolver(&text, &old, &new.resolver)
-                }
-                ContainerFile::Hosts => revised_hosts(&text, old.address, new.address),
+                ContainerFile::Resolv => self.resolver_after(kept, (&text, &undo), old, turn),
+                ContainerFile::Hosts => match turn {
+                    Turn::Changes(new) | Turn::Begins(new) => {
+                        revised_hosts(&text, old.address, new.address)
+                    }
+                    Turn::Ends => None,
+                },
             };
             let Some(revised) = revised.filter(|_| is_ours) else {
                 continue;
@@ -175,6 +242,52 @@ impl Daemon {
             self.note_written(&mut record, &undo, Some(&revised))?;
         }
         Ok(())
+    }
+
+    /// What a resolv.conf of ours says then; `None` where it says the same.
+    fn resolver_after(
+        &self,
+        kept: &Kept,
+        (text, undo): (&str, &FileUndo),
+        old: &Said,
+        turn: Turn<'_>,
+    ) -> Option<String> {
+        let is_v4 = old.address.is_ipv4();
+        let old = learned(old.resolver.clone(), &kept.follows);
+        let nothing = Resolver::default();
+        let new = match turn {
+            Turn::Changes(new) => return revised_resolver(text, &old, &new.resolver),
+            Turn::Ends => &nothing,
+            Turn::Begins(new) => &new.resolver,
+        };
+        let ended = Ended {
+            old: &old,
+            others: &self.others_say(kept, is_v4),
+            former: undo.former.as_deref(),
+        };
+        ended.revise(text, new)
+    }
+
+    /// What is in the files of a container besides one lease: what somebody wrote,
+    /// and what others of its leases say that hold.
+    fn others_say(&self, kept: &Kept, is_v4: bool) -> Resolver {
+        let Follows { servers, search } = &kept.follows;
+        let servers = servers.iter().flatten();
+        let mut all = Resolver {
+            servers: servers.map(|s| (*s, kept.ifname.clone())).collect(),
+            search: search.iter().flatten().cloned().collect(),
+        };
+        let others = self.leases.values().map(|held| &held.kept);
+        let is_other = |other: &&Kept| {
+            other.id.namespace == kept.id.namespace && other.id.ifindex != kept.id.ifindex
+        };
+        for other in others.filter(is_other) {
+            all.add(said4(other));
+            all.add(said6(other));
+        }
+        // And the same interface's of the other family.
+        all.add(if is_v4 { said6(kept) } else { said4(kept) });
+        all
     }
 
     fn note_written(
@@ -194,6 +307,18 @@ impl Daemon {
         }
         self.store.rewrite(record)
     }
+}
+
+/// What a lease says of names that holds.
+fn said4(kept: &Kept) -> Resolver {
+    let bound = kept.dhcp4.as_ref().and_then(|kept4| kept4.bound.as_ref());
+    bound.map_or_else(Resolver::default, |b| Said::of(&b.lease, kept).resolver)
+}
+
+/// The same of IPv6.
+fn said6(kept: &Kept) -> Resolver {
+    let bound = kept.dhcp6.as_ref().and_then(|kept6| kept6.bound.as_ref());
+    bound.map_or_else(Resolver::default, |b| Said::of6(&b.lease, kept).resolver)
 }
 
 fn files_of(record: &Record) -> Vec<FileUndo> {

@@ -4,11 +4,15 @@
 //! What we do not set stays as the engine wrote it: a container's `options`
 //! were asked for by somebody.
 
+mod ended;
+
 use std::net::IpAddr;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::request::IfName;
+
+pub use ended::Ended;
 
 /// glibc and musl ask the first three (`MAXNS` in resolv.h).
 const MAX_SERVERS: usize = 3;
@@ -205,7 +209,7 @@ pub fn is_sealed(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn resolver(servers: &[&str], search: &[&str]) -> Resolver {
+    pub(super) fn resolver(servers: &[&str], search: &[&str]) -> Resolver {
         let eth1: IfName = "eth1".parse().unwrap();
         Resolver {
             servers: servers
@@ -216,7 +220,7 @@ mod tests {
         }
     }
 
-    fn body(text: &str) -> &str {
+    pub(super) fn body(text: &str) -> &str {
         assert!(is_sealed(text), "{text}");
         text.split_once('\n').unwrap().1
     }

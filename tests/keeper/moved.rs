@@ -1,6 +1,8 @@
 //! Links that change below a lease of dnsmasq: renamed, readdressed, plugged
 //! into another network, gone; and what the daemon has open afterwards.
 
+use std::time::Duration;
+
 use pipework::record::Kept;
 
 use crate::crowd::Dnsmasq;
@@ -110,5 +112,31 @@ fn a_port_that_is_moved_to_the_network_of_another_dnsmasq_has_an_address_of_that
         web.kill();
         within("the lease ends", is_over);
         within("nothing of it stays open", || daemon.descriptors() <= idle);
+    });
+}
+
+#[test]
+fn a_lease_outlives_that_the_card_below_it_is_down() {
+    lab!(|lab| {
+        let machine = lab.cable("up0");
+        let range = "--dhcp-range=10.0.0.100,10.0.0.110,2m";
+        let _server = dnsmasq!(lab, &machine, [range, "--dhcp-option=option:T2,4"]);
+        let daemon = Daemon::start();
+        let idle = daemon.descriptors();
+        let web = lab.container("web");
+        let asked = ["pipework.parent=up0", ASKED[1], ASKED[2]];
+        lab.attach(&web, &asked).ok();
+        is_renewed(lab, &web, "eth1");
+        let woken = || daemon.status("voluntary_ctxt_switches:");
+        let before = (names(lab, &web), woken());
+        ip("link set up0 down");
+        // Both T1 and T2 pass.
+        std::thread::sleep(Duration::from_secs(6));
+        assert_eq!(names(lab, &web), before.0);
+        let woken = woken() - before.1;
+        assert!(woken < 500, "{woken} times: it goes round in circles");
+        ip("link set up0 up");
+        is_renewed(lab, &web, "eth1");
+        within("no socket stays", || daemon.descriptors() <= idle + 1);
     });
 }

@@ -132,10 +132,10 @@ fn a_name_server_that_somebody_wrote_stays_although_the_lease_said_the_same() {
     });
 }
 
-/// The address and what leads over it must not be used any more; a name server is
-/// nobody's property, and without any the container would ask itself.
+/// The address and what leads over it must not be used any more, and nobody answers
+/// for its name servers: those of before the lease are all that is left.
 #[test]
-fn at_the_end_of_a_lease_its_routes_go_and_its_names_stay_until_the_next() {
+fn at_the_end_of_a_lease_its_routes_and_names_go_until_the_next() {
     lab!(|lab| {
         let machine = lab.lan("br0");
         let again = Arc::new(AtomicBool::new(false));
@@ -156,8 +156,9 @@ fn at_the_end_of_a_lease_its_routes_go_and_its_names_stay_until_the_next() {
             answers
         });
         let _daemon = Daemon::start();
-        let (web, kept) = leased(lab, "web", 1, 5);
-        hand_over_with_files(lab, &web, kept, "");
+        let (mut web, kept) = leased(lab, "web", 1, 5);
+        let former = "nameserver 10.89.0.1\noptions ndots:2\n";
+        hand_over_with_files(lab, &web, kept, former);
         let routes = || lab.inside(&web, || ip_json("-4 route show dev eth1"));
         let count = || routes().as_array().unwrap().len();
         within("it is renewed with a router", || count() == 2);
@@ -166,12 +167,26 @@ fn at_the_end_of_a_lease_its_routes_go_and_its_names_stay_until_the_next() {
         });
         within("the address is gone", || names(lab, &web).is_empty());
         within("its routes went with it", || count() == 0);
-        assert!(read("resolv.conf").contains("nameserver 10.0.0.9\n"));
+        within("its names went with it", || {
+            let resolv = read("resolv.conf");
+            let names = ["10.0.0.9", "old.lan"];
+            is_sealed(&resolv) && !names.iter().any(|name| resolv.contains(name))
+        });
+        let resolv = read("resolv.conf");
+        assert!(resolv.ends_with(former), "{resolv}");
         again.store(true, Ordering::Relaxed);
         within("the next lease brings another", || {
             read("resolv.conf").contains("nameserver 10.0.0.8\n")
         });
-        assert!(!read("resolv.conf").contains("10.0.0.9"));
+        let resolv = read("resolv.conf");
+        assert!(
+            !resolv.contains("10.0.0.9") && !resolv.contains("10.89.0.1"),
+            "{resolv}"
+        );
         within("and its routes", || count() == 2);
+        web.kill();
+        within("what stood there is there", || {
+            read("resolv.conf") == former
+        });
     });
 }

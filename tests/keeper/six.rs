@@ -2,6 +2,8 @@
 //! (RFC 8415 §18.2).
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pipework::dhcp::v6::options::code;
@@ -287,5 +289,45 @@ fn the_files_of_a_container_follow_its_ipv6_lease() {
         });
         let hosts = read("hosts");
         assert!(!hosts.contains(&GIVEN.to_string()), "{hosts}");
+    });
+}
+
+#[test]
+fn an_ipv6_lease_that_ends_takes_its_name_servers_with_it() {
+    lab!(|lab| {
+        let machine = lan6(lab);
+        let (mut solicits, silent) = (0, Arc::new(AtomicBool::new(true)));
+        let is_silent = Arc::clone(&silent);
+        let _server = Scripted6::on(lab, &machine, move |message, _| {
+            solicits += usize::from(message.kind == MessageType::Solicit);
+            let is_first =
+                solicits < 2 && !matches!(message.kind, MessageType::Renew | MessageType::Rebind);
+            if !is_first && is_silent.load(Ordering::Relaxed) {
+                return Vec::new();
+            }
+            let mut answers = willing(message);
+            let dns: std::net::Ipv6Addr = "fd00::53".parse().unwrap();
+            for answer in &mut answers {
+                answer.options.push(code::DNS_SERVERS, dns.octets());
+            }
+            answers
+        });
+        let _daemon = Daemon::start();
+        let web = lab.container("web");
+        let bundle = bundle_of("web");
+        std::fs::create_dir_all(bundle.join("root/etc")).unwrap();
+        let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
+        std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+        lab.attach(&web, &ASKED).ok();
+        let has_server = || {
+            let path = bundle.join("root/etc/resolv.conf");
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            text.contains("nameserver fd00::53\n")
+        };
+        assert!(has_server());
+        within("the address is gone", || !has_address(lab, &web));
+        within("its name server went with it", || !has_server());
+        silent.store(false, Ordering::Relaxed);
+        within("the next lease brings it back", has_server);
     });
 }
