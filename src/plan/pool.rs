@@ -178,7 +178,7 @@ mod tests {
         };
         let missing = || AttachmentView::from(UplinkView::Absent);
         let of_bridge = || present("br0", DeviceKind::Bridge);
-        let cases: [(&[&str], AttachmentView, Option<&str>); 11] = [
+        let cases: [(&[&str], AttachmentView, Option<&str>); 10] = [
             (&["bridge=br0"], of_bridge(), Some("uplink@br0")),
             (&["bridge=br0"], missing(), Some("uplink@br0")),
             (&["link=br0"], of_bridge(), Some("uplink@br0")),
@@ -190,7 +190,6 @@ mod tests {
                 nic("eth0"),
                 Some("uplink@eth0"),
             ),
-            (&["device=eth0"], nic("eth0"), Some("uplink@eth0")),
             // The VLAN's device is the uplink.
             (
                 &["parent=eth0", "vlan=100"],
