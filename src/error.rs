@@ -326,6 +326,10 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
     match error {
         Error::Plan(error) => fact("from", &error.origin().to_string()),
         Error::Apply(error) => apply_facts(error, &mut fact),
+        Error::Policy(error) => error
+            .origin()
+            .into_iter()
+            .for_each(|origin| fact("from", &origin.to_string())),
         Error::Uplink(error) => error
             .facts()
             .iter()
@@ -336,7 +340,6 @@ pub fn report(error: &Error, container: Option<&str>) -> String {
         | Error::Find(_)
         | Error::Stopped { .. }
         | Error::Inspect(_)
-        | Error::Policy(_)
         | Error::Network(_)
         | Error::Record(_)
         | Error::Lease(_)

@@ -79,6 +79,25 @@ fn a_rule_that_denies_comes_first() {
 }
 
 #[test]
+fn a_refusal_names_what_was_written() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let is_named = |asked: &[&str], written: &str| {
+            let text = refused(lab, &lab.any_container(), asked);
+            let line = format!("\n  from: annotation {written}\n");
+            assert!(text.contains(&line), "{text}");
+        };
+        write(PLAIN);
+        let ip = "pipework.ip=10.0.1.5/24";
+        is_named(&["pipework.bridge=br0", ip], ip);
+        write(&format!(
+            "[[rule]]\naction = \"deny\"\nuplink = [\"br0\"]\n{PLAIN}"
+        ));
+        is_named(&["pipework.bridge=br0", ip], "pipework.bridge=br0");
+    });
+}
+
+#[test]
 fn a_broken_file_refuses_everything_and_says_where() {
     lab!(|lab| {
         lab.bridge("br0");
