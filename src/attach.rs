@@ -4,6 +4,7 @@
 //! `attach` is one stage, in the order of the sentence in the crate's root;
 //! nothing is changed before policy allowed it and the record is on disk.
 
+mod begin;
 mod finish;
 mod ifnames;
 mod leases;
@@ -39,11 +40,11 @@ use crate::reference::Reference;
 use crate::request::{Attachment, IfName, Request};
 use crate::sys::rtnl::Rtnl;
 use crate::sys::{proc, raw};
+use begin::begin;
 use finish::{abandon, await_served, finish};
 use leases::Leasing;
 pub use leases::check as check_leases;
-use look::{engine_follows, keep_bridges, look, only_of};
-use macs::Rival;
+use look::{engine_follows, look, only_of};
 pub use pod::{has_pods_interfaces, is_attached, release};
 use present::{end_former_life, present_record, split};
 pub use unplug::unplug;
@@ -130,7 +131,7 @@ pub async fn attach(
     record.note_asked(&wanted.attachments);
     record.share(&shared, &reference);
     remember_path(&mut record, sandbox, config.as_ref());
-    let rivals = begin(&record, &plan, &collector, sandbox).await?;
+    let rivals = begin((&record, &plan), &collector, sandbox, context).await?;
 
     let left_out = macs::leave_out(rivals, &plan, &kernel).await;
     let mut left_out = match apply::apply(&plan, left_out, locks, &kernel).await {
@@ -163,24 +164,6 @@ pub async fn attach(
     sweep(&collector).await;
     leases::look_at_answers(&handed, sandbox);
     Ok(attached)
-}
-
-/// Writes down what is about to be made, and what of it is nobody else's. What
-/// is somebody's all the same, and optional, comes back.
-async fn begin(
-    record: &Record,
-    plan: &Plan,
-    collector: &Collector<'_>,
-    sandbox: &Sandbox,
-) -> Result<Vec<Rival>, Error> {
-    let store = collector.store;
-    store.begin(record)?;
-    let claimed = macs::claim(plan, collector, sandbox).await;
-    let begun = claimed.and_then(|rivals| keep_bridges(plan, store, sandbox).map(|()| rivals));
-    if begun.is_err() {
-        store.abandon(record)?;
-    }
-    begun
 }
 
 /// Keeps the path to the namespace, where it was given by one.

@@ -120,7 +120,6 @@ pub(super) fn to_target(
 }
 
 /// Keeps the words that made an interface, for who repairs it: no bundle has them.
-/// Whoever ends the container by its id finds it.
 fn remember(
     target: &Target,
     pairs: &[(String, String)],
@@ -135,7 +134,6 @@ fn remember(
     let Some(mut record) = store.read(key)?.complete else {
         return Ok(());
     };
-    store.lead_by_id(&target.sandbox.id, key)?;
     let made: Vec<_> = attached.interfaces.iter().filter(|(_, was)| !was).collect();
     for attachment in &mut record.attachments {
         if made.iter().any(|(ifname, _)| *ifname == attachment.ifname) {

@@ -123,6 +123,14 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// Fails with [`ContainerError::Gone`] where its first process has ended; a
+    /// namespace that was named by a path needs none.
+    pub fn lives(&self) -> Result<(), ContainerError> {
+        let Keeper { pid, birth } = self.init;
+        let lives = self.init == Reference::BOUND || proc::is_same(pid, birth);
+        lives.then_some(()).ok_or(ContainerError::Gone { pid })
+    }
+
     /// Opens the namespace of the container `id` by its process `pid`.
     pub fn open(
         id: &str,

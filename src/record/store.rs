@@ -261,13 +261,15 @@ impl Store {
     pub fn abandon(&self, begun: &Record) -> Result<(), RecordError> {
         let before = read_record(&self.complete_path(&begun.key))?;
         for attachment in &begun.attachments {
-            // Whoever refers to anything that stays is to be found.
-            let stays = |gone: &Reference| {
-                let mut all = before.iter().flat_map(Record::references);
-                all.any(|stays| stays.id == gone.id && stays.bundle == gone.bundle)
-            };
-            for reference in attachment.references.iter().filter(|r| !stays(r)) {
-                self.unlead_bundle(reference, &begun.key)?;
+            for gone in &attachment.references {
+                // Whoever refers to anything that stays is to be found.
+                let stay = before.iter().flat_map(Record::references);
+                let stay: Vec<_> = stay.filter(|stays| stays.id == gone.id).collect();
+                if stay.is_empty() {
+                    self.unlead(gone, &begun.key)?;
+                } else if !stay.iter().any(|stays| stays.bundle == gone.bundle) {
+                    self.unlead_bundle(gone, &begun.key)?;
+                }
             }
             let before = before.as_ref();
             if before.is_none_or(|r| r.attachment(attachment.ifindex).is_none()) {

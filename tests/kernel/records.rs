@@ -3,12 +3,13 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use pipework::collect::{Collector, Fate};
 use pipework::deadline::Deadline;
 use pipework::record::Store;
+use pipework::reference::NamespaceKey;
 use pipework::sys::block_on;
 use pipework::sys::netns::Netns;
 use pipework::sys::rtnl::Rtnl;
@@ -17,8 +18,9 @@ use serde_json::Value;
 use crate::kill::strace_works;
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::{
-    Container, Lab, PIPEWORK, RECORDS, bundle_of, feed, hook, ip, ip_json, lab,
+    Container, Lab, Outcome, PIPEWORK, RECORDS, bundle_of, feed, hook, ip, ip_json, lab,
 };
+use crate::support::ovs::eventually;
 use crate::support::skip;
 
 const ASKED: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
@@ -320,5 +322,49 @@ fn a_start_that_lives_is_not_waited_for_and_one_that_is_gone_is() {
         assert_eq!(reap().unwrap(), Fate::Busy);
         container.end();
         assert!(reap().is_err(), "whoever ends it may be done in a moment");
+    });
+}
+
+/// `pipework attach` from when it has the container's namespace open.
+fn attach_that_has_found(container: &Container, netns: &Netns) -> Child {
+    let mut command = Command::new(PIPEWORK);
+    let name = format!("pid:{}", container.pid());
+    command.args(["attach", &name, "bridge=br0", "ip=10.0.0.5/24"]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let descriptors = format!("/proc/{}/fd", child.id());
+    let wanted = format!("net:[{}]", netns.inode().1);
+    eventually("it has found the container", || {
+        let all = fs::read_dir(&descriptors).unwrap().flatten();
+        let mut all = all.filter_map(|fd| fs::read_link(fd.path()).ok());
+        all.any(|open| open == Path::new(&wanted))
+    });
+    child
+}
+
+#[test]
+fn who_waited_while_the_container_ended_is_refused_and_leaves_nothing() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.container("web");
+        let before = lab.snapshot();
+        let store = Store::open(Path::new(RECORDS)).unwrap();
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        let home = Netns::own().unwrap();
+        let netns = format!("/proc/{}/ns/net", container.pid());
+        let netns = Netns::open(Path::new(&netns)).unwrap();
+        let key = NamespaceKey {
+            boot_id: boot_id.trim().to_owned(),
+            cookie: netns.cookie(&home).unwrap(),
+        };
+        let lock = store.try_lock_namespace(&key).unwrap().unwrap();
+        let child = attach_that_has_found(&container, &netns);
+        // Its namespace lives on: both have it open.
+        container.end();
+        drop(lock);
+        let said = Outcome(child.wait_with_output().unwrap());
+        assert_ne!(said.code(), Some(0), "{said:?}");
+        assert!(said.stderr().contains(" is gone"), "{said:?}");
+        before.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty());
     });
 }
