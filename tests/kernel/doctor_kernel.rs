@@ -9,6 +9,7 @@ use std::process::Command;
 use crate::doctor::{doctor, is_well, stdout, told};
 use crate::support::daemon::Daemon;
 use crate::support::lab::{has, lab, run};
+use crate::support::ovs::ovs;
 use crate::support::skip;
 use crate::support::vm::{load, vm};
 
@@ -171,5 +172,29 @@ fn a_card_whose_hypervisor_may_drop_other_addresses_is_a_note() {
         vm.attach(&container, &[&parent, "pipework.type=ipvlan"])
             .ok();
         assert!(is_well("mac-filter"));
+    });
+}
+
+#[test]
+fn a_card_in_a_bridge_of_open_vswitch_is_such_a_card_while_a_container_is_in_there() {
+    vm!(|vm| {
+        let ovs = ovs!(vm);
+        ovs.bridge("ovs0");
+        ovs.bridge("ovs1");
+        let (nic, _machine) = vm.cable_of("virtio_net");
+        ovs.vsctl(&format!("add-port ovs0 {}", nic.name));
+        let container = vm.container("web");
+        vm.attach(&container, &["pipework.ovs=ovs1"]).ok();
+        let is_well_beside_it = is_well("mac-filter");
+        container.end();
+        vm.gc().ok();
+        let container = vm.container("web");
+        vm.attach(&container, &["pipework.ovs=ovs0"]).ok();
+        let said = stdout(&doctor("mac-filter"));
+        // What follows a test cannot take it out of there.
+        ovs.vsctl(&format!("del-port {}", nic.name));
+        assert!(is_well_beside_it);
+        let subject = format!("{} (virtio_net)", nic.name);
+        assert!(said.contains(&subject), "{said}");
     });
 }

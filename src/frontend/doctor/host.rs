@@ -1,12 +1,15 @@
 //! What several checks need to know of this host, looked at once.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::deadline::Deadline;
+use crate::plan::{OvsUndo, Undo};
 use crate::record::{DIRECTORY, Record, RecordError, Store};
+use crate::request::IfName;
 use crate::sys::block_on;
 use crate::sys::rtnl::{LinkFacts, Rtnl};
 
@@ -69,15 +72,23 @@ impl Host {
         self.store = Some(store);
     }
 
-    /// The bridges that containers of ours are plugged into.
+    /// The bridges of Open vSwitch that containers of ours are plugged into, as
+    /// their ports' undoing says: for their index stands another number.
+    pub fn ovs_bridges_in_use(&self) -> BTreeSet<&IfName> {
+        let all = self.records.iter().flat_map(|r| &r.attachments);
+        let is_port = |undo: &Undo| matches!(undo, Undo::Ovs(OvsUndo::DeletePort { .. }));
+        let in_ovs = all.filter(|attachment| attachment.undo.iter().any(is_port));
+        in_ovs.map(|attachment| &attachment.uplink).collect()
+    }
+
+    /// The bridges of Linux that containers of ours are plugged into.
     pub fn bridges_in_use(&self) -> Vec<&LinkFacts> {
         let is_bridge = |link: &&LinkFacts| link.kind.as_deref() == Some("bridge");
         let links = self.links.iter().filter(is_bridge);
         links.filter(|link| self.is_in_use(link.ifindex)).collect()
     }
 
-    /// Whether a container of ours is plugged into it.
-    pub fn is_in_use(&self, uplink: u32) -> bool {
+    fn is_in_use(&self, uplink: u32) -> bool {
         let mut all = self.records.iter().flat_map(|r| &r.attachments);
         all.any(|attachment| attachment.uplink_ifindex == uplink)
     }

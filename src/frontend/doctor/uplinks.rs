@@ -1,8 +1,11 @@
 //! What containers of ours are plugged into: bridges that make new ports wait,
 //! and cards behind which somebody drops other hardware addresses.
 
+use std::collections::BTreeSet;
+
 use super::finding::{Finding, Severity};
 use super::host::Host;
+use crate::host::ovs;
 use crate::sys::rtnl::{LinkFacts, Rtnl};
 use crate::sys::{block_on, bus};
 
@@ -66,7 +69,11 @@ fn behind(driver: &str) -> Option<(Severity, &'static str, &'static str)> {
 /// their own.
 pub fn filtered(host: &Host) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let carries = |link: &&LinkFacts| carries_others(host, link);
+    let ports = ports_of_ovs(host);
+    let carries = |link: &&LinkFacts| {
+        let is_port = link.kind.is_none() && ports.contains(&link.name);
+        is_port || carries_others(host, link)
+    };
     for card in host.links.iter().filter(carries) {
         let driver = match (&card.parent_bus, &card.parent_device) {
             (Some(bus), Some(device)) => bus::driver(bus, device),
@@ -78,6 +85,31 @@ pub fn filtered(host: &Host) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What else is in the bridges of Open vSwitch that containers of ours are plugged
+/// into: nothing in the kernel says so.
+fn ports_of_ovs(host: &Host) -> BTreeSet<String> {
+    let bridges = host.ovs_bridges_in_use();
+    let mut ports = BTreeSet::new();
+    if bridges.is_empty() {
+        return ports;
+    }
+    // Whether it answers is another check's to say.
+    let Ok(mut database) = ovs::open(host.deadline) else {
+        return ports;
+    };
+    for bridge in bridges {
+        let facts = database.uplink_facts(bridge.as_str());
+        ports.extend(
+            facts
+                .ok()
+                .flatten()
+                .into_iter()
+                .flat_map(|bridge| bridge.ports),
+        );
+    }
+    ports
 }
 
 /// Whether frames of containers leave by this device with their own addresses:
