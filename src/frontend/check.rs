@@ -6,6 +6,8 @@ mod lost;
 mod repair;
 mod seen;
 mod settings;
+mod sysctl;
+mod tc;
 
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::sys::block_on;
 use crate::sys::rtnl::Rtnl;
 use drift::Drift;
 use seen::Seen;
+use sysctl::Inside;
 
 /// Hundreds of containers, each with a few questions to the kernel.
 const TIME: Duration = Duration::from_secs(60);
@@ -159,6 +162,10 @@ impl Look {
         };
         let guest = Rtnl::open_in(&netns, collector.home, collector.deadline);
         let guest = guest.map_err(Error::Socket)?;
+        let inside = Inside {
+            netns: &netns,
+            home: collector.home,
+        };
         let mut unseen = None;
         for attachment in &record.attachments {
             let lease = LeaseId {
@@ -166,7 +173,7 @@ impl Look {
                 ifindex: attachment.ifindex,
             };
             let kept = collector.store.lease(&lease)?;
-            let drifts = drift::of(attachment, kept.as_ref(), &guest, seen).await?;
+            let drifts = drift::of(attachment, kept.as_ref(), (&guest, &inside), seen).await?;
             let is_there = !drifts.contains(&Drift::Missing);
             let name = attachment.ifname.to_string();
             self.interfaces += 1;

@@ -56,6 +56,19 @@ pub enum Setting {
     },
     /// An entry of its neighbour table.
     Neighbour(Neighbour),
+    /// A setting of the kernel for it that was asked for.
+    Sysctl {
+        /// Its name, `ipv4.conf.LEAF` or `ipv6.conf.LEAF`: text, so that a record
+        /// can be read whatever it names.
+        name: String,
+        /// What it was set to.
+        value: i64,
+    },
+    /// What a line of traffic control made at it.
+    Tc {
+        /// The line; text for the same reason.
+        line: String,
+    },
 }
 
 impl Setting {
@@ -90,6 +103,9 @@ impl Setting {
             Step::Routing(RoutingStep::AddNeighbour { neighbour, .. }) => {
                 Some(Self::Neighbour(neighbour.clone()))
             }
+            Step::Traffic(TrafficStep::AddTc { line, .. }) => Some(Self::Tc {
+                line: line.to_string(),
+            }),
             _ => None,
         }
     }
@@ -112,8 +128,8 @@ pub(super) fn settings_of(plan: &Plan, interface: usize) -> Vec<Setting> {
 }
 
 impl Record {
-    /// Notes which VLAN and MTU was asked for, for each interface: what was not
-    /// is the uplink's to say.
+    /// Notes which VLAN and MTU was asked for, for each interface, and which
+    /// settings of the kernel: what was not is the uplink's to say, or ours.
     pub fn note_asked(&mut self, attachments: &[Attachment]) {
         for asked in attachments {
             let mut own = self.attachments.iter_mut();
@@ -126,6 +142,11 @@ impl Record {
             let mtu = asked.mtu.as_ref().map(|mtu| mtu.value);
             let mtu = mtu.map(|mtu| Setting::Mtu { mtu });
             own.settings.extend(mtu);
+            let sysctls = asked.sysctls.iter().map(|sysctl| &sysctl.value);
+            own.settings.extend(sysctls.map(|sysctl| Setting::Sysctl {
+                name: sysctl.name(),
+                value: sysctl.value,
+            }));
         }
     }
 }

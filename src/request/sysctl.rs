@@ -104,6 +104,11 @@ impl Sysctl {
         })
     }
 
+    /// `ipv4.conf.LEAF` or `ipv6.conf.LEAF`, which [`Sysctl::parse_name`] reads.
+    pub fn name(&self) -> String {
+        format!("{}.conf.{}", self.family, self.leaf)
+    }
+
     /// Family and leaf of `ipv4.conf.LEAF` or `ipv6.conf.LEAF`.
     pub fn parse_name(name: &str) -> Result<(Family, &'static str), SysctlError> {
         let (family, wanted) = if let Some(leaf) = name.strip_prefix("ipv4.conf.") {
@@ -137,12 +142,7 @@ fn nearest(family: Family, wanted: &str) -> Option<&'static str> {
 
 impl fmt::Display for Sysctl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            family,
-            leaf,
-            value,
-        } = self;
-        write!(f, "{family}.conf.{leaf}={value}")
+        write!(f, "{}={}", self.name(), self.value)
     }
 }
 

@@ -172,6 +172,136 @@ fn rules_and_neighbours_that_somebody_took_away_are_told_and_made_good() {
     });
 }
 
+fn sysctl(lab: &Lab, container: &Container, name: &str, value: &str) {
+    let path = format!("/proc/sys/net/{name}");
+    lab.inside(container, || std::fs::write(path, value).unwrap());
+}
+
+#[test]
+fn settings_of_the_kernel_that_somebody_changed_are_told_and_made_good() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.container("web");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.mtu=1400",
+            "pipework.sysctl.ipv4.conf.arp_ignore=2",
+            "pipework.sysctl.ipv6.conf.mldv1_unsolicited_report_interval=1001",
+        ];
+        lab.attach(&container, &asked).ok();
+        let set = |name: &'static str, value: &'static str| {
+            let container = &container;
+            move || sysctl(lab, container, name, value)
+        };
+        let act = set("ipv4/conf/eth1/arp_ignore", "0");
+        is_told_and_made_good(lab, &container, act, &["sysctl"]);
+        let interval = "ipv6/conf/eth1/mldv1_unsolicited_report_interval";
+        is_told_and_made_good(lab, &container, set(interval, "5000"), &["sysctl"]);
+        // Nobody asked for it.
+        set("ipv4/conf/eth1/arp_announce", "2")();
+        assert_eq!(drifts(), [""; 0]);
+
+        set("ipv4/conf/eth1/arp_ignore", "1")();
+        lab.inside(&container, || ip("link set eth1 name lan7"));
+        let said = pipework("check");
+        let told = "eth1: its ipv4.conf.arp_ignore is 1, not 2\n";
+        assert!(stdout(&said).contains(told), "{said:?}");
+        pipework("check --repair").ok();
+        // With so small an MTU it speaks no IPv6, and forgets how it did.
+        let act = || drop(lab.inside(&container, || ip("link set eth1 mtu 1200")));
+        is_told_and_repaired(act, &["mtu", "sysctl"]);
+    });
+}
+
+const LINES: &str = "qdisc add root handle 1: htb default 2; \
+     class add parent 1: classid 1:1 htb rate 6mbit; \
+     class add parent 1: classid 1:2 htb rate 1mbit; \
+     qdisc add parent 1:2 handle 20: pfifo limit 3; \
+     filter add parent 1: protocol ip prio 7 u32 match ip dst 10.0.0.0/8 flowid 1:1; \
+     filter add parent 1: protocol ip prio 8 u32 match ip dst 10.0.0.0/8 flowid 1:1; \
+     filter add parent 1: protocol ip prio 8 u32 match ip dst 10.9.0.0/16 flowid 1:2; \
+     qdisc add clsact; \
+     filter add ingress protocol ip prio 4 u32 match ip dst 10.9.0.0/16 flowid 1:2";
+
+/// What tc(8) shows of an interface, without numbers that differ every time.
+fn shown(lab: &Lab, container: &Container) -> Vec<String> {
+    let tc = |words: &str| lab.inside(container, || run("tc", words));
+    let others = ["qdisc show dev eth1", "class show dev eth1"].map(tc);
+    let filters = ["filter show dev eth1", "filter show dev eth1 ingress"].map(tc);
+    let mut shown: Vec<String> = filters
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter(|line| line.contains("flowid") || line.contains("match"))
+        .map(|line| {
+            let words = line.split(' ');
+            let words = words.filter(|word| !word.contains("80") || word.contains('/'));
+            words.collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    shown.extend(others);
+    shown
+}
+
+#[test]
+fn what_lines_of_tc_made_and_somebody_took_away_is_told_and_made_good() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.container("web");
+        let probed = lab.any_container();
+        if let Err(reason) = crate::tc::is_known(lab, &probed, LINES) {
+            skip!(reason);
+        }
+        let asked = ["pipework.bridge=br0", &format!("pipework.tc={LINES}")];
+        lab.attach(&container, &asked).ok();
+        let tc = |line: &str| drop(lab.inside(&container, || run("tc", line)));
+        let shown = || shown(lab, &container);
+        let made = shown();
+        for (line, drifts) in [
+            ("qdisc del dev eth1 root", &["tc"; 7][..]),
+            ("qdisc del dev eth1 parent 1:2", &["tc"]),
+            ("filter del dev eth1 parent 1: prio 7", &["tc"]),
+            // Both of them, in their order.
+            ("filter del dev eth1 parent 1: prio 8", &["tc"; 2]),
+            ("filter del dev eth1 ingress", &["tc"]),
+            ("qdisc del dev eth1 clsact", &["tc"; 2]),
+        ] {
+            is_told_and_repaired(|| tc(line), drifts);
+            assert_eq!(shown(), made, "{line}");
+        }
+    });
+}
+
+#[test]
+fn a_line_of_tc_whose_place_is_another_s_by_now_is_told_and_not_run_again() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.container("web");
+        let probed = lab.any_container();
+        if let Err(reason) = crate::tc::is_known(lab, &probed, LINES) {
+            skip!(reason);
+        }
+        let asked = ["pipework.bridge=br0", &format!("pipework.tc={LINES}")];
+        lab.attach(&container, &asked).ok();
+        let tc = |line: &str| drop(lab.inside(&container, || run("tc", line)));
+        let shown = || shown(lab, &container);
+        let is_left = |cure: &str| {
+            let has = shown();
+            let said = pipework("check --repair");
+            assert_eq!(said.code(), Some(1), "{said:?}");
+            assert!(stdout(&said).contains(cure), "{said:?}");
+            assert_eq!(shown(), has);
+        };
+        // The first of two of one priority would come behind the second.
+        tc("filter del dev eth1 parent 1: prio 8 handle 801::800 u32");
+        assert_eq!(drifts(), ["tc"]);
+        is_left("not repaired: take it back and plug it in anew: pipework detach, attach");
+        // Another's discipline is not replaced.
+        tc("qdisc replace dev eth1 root handle 9: pfifo limit 10");
+        assert_eq!(drifts(), ["tc"; 7]);
+        is_left("not repaired: RTM_NEWQDISC");
+    });
+}
+
 #[test]
 fn vlans_of_a_port_that_somebody_changed_are_told_and_made_good() {
     lab!(|lab| {

@@ -102,7 +102,7 @@ fn by_tc(list: &str, dev: &str) -> Result<(), String> {
 }
 
 /// Whether the kernel of this machine knows all that a list needs.
-fn is_known(lab: &Lab, container: &Container, list: &str) -> Result<(), String> {
+pub fn is_known(lab: &Lab, container: &Container, list: &str) -> Result<(), String> {
     lab.inside(container, || {
         ip("link add name probe0 type veth peer name probe1");
         let known = by_tc(list, "probe0");

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::lost::Lost;
 use super::seen::Seen;
 use super::settings::{self, Now};
+use super::sysctl::Inside;
 use crate::error::Error;
 use crate::host::inspect::InspectError;
 use crate::record::{AttachmentRecord, Kept};
@@ -149,11 +150,12 @@ fn in_words(route: &Route) -> String {
 }
 
 /// Everything that differs for one interface; nothing more once it is gone.
-/// `kept` is its lease, if somebody keeps one.
+/// `kept` is its lease, if somebody keeps one; the namespace is one to ask, and
+/// one to be in.
 pub async fn of(
     attachment: &AttachmentRecord,
     kept: Option<&Kept>,
-    guest: &Rtnl,
+    (guest, inside): (&Rtnl, &Inside<'_>),
     host: &mut Seen<'_>,
 ) -> Result<Vec<Drift>, Error> {
     let kernel = |error: RtnlError| Error::from(InspectError::from(error));
@@ -194,6 +196,7 @@ pub async fn of(
         port: port.as_ref(),
         uplink: uplink.as_ref(),
         guest,
+        inside,
     };
     let lost = settings::lost(attachment, &now, host).await?;
     drifts.extend(lost.into_iter().map(Drift::Lost));

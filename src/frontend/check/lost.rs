@@ -6,7 +6,7 @@ use std::fmt;
 use crate::plan::{Side, Undo};
 use crate::record::Device;
 use crate::request::tc::{QdiscKind, Tbf};
-use crate::request::{Bytes, IfName, Mtu, Rate, VlanId, VlanSet};
+use crate::request::{Bytes, IfName, Mtu, Rate, Sysctl, TcLine, VlanId, VlanSet};
 use crate::rt::{Gate, Hook, Neighbour, PortFlags, PortVlans, Rule};
 use crate::sys::rtnl::{Rtnl, RtnlError};
 
@@ -73,6 +73,24 @@ pub enum Lost {
     Rule(Rule),
     /// An entry of its neighbour table.
     Neighbour(Neighbour),
+    /// A setting of the kernel for it is another.
+    Sysctl {
+        /// Its index.
+        ifindex: u32,
+        /// The one that was asked for.
+        was: Sysctl,
+        /// What it is; `None` where the kernel has none.
+        now: Option<i64>,
+    },
+    /// What a line of traffic control made.
+    Tc {
+        /// Its index.
+        ifindex: u32,
+        /// The line.
+        line: Box<TcLine>,
+        /// Whether what it makes would stand where it stood.
+        has_its_place: bool,
+    },
     /// Its port of Open vSwitch.
     OvsPort {
         /// The end on the host.
@@ -102,6 +120,8 @@ impl Lost {
             Self::Gate { .. } | Self::Limit { .. } => "rate",
             Self::Rule(_) => "rule",
             Self::Neighbour(_) => "neighbour",
+            Self::Sysctl { .. } => "sysctl",
+            Self::Tc { .. } => "tc",
             Self::OvsPort { .. } => "unplugged",
         }
     }
@@ -109,9 +129,11 @@ impl Lost {
     /// What a person has to do, where no repair does it.
     pub fn cure(&self) -> Option<String> {
         match self {
-            Self::OvsPort { .. } => {
-                Some("take it back and plug it in anew: pipework detach, attach".to_owned())
-            }
+            Self::OvsPort { .. }
+            | Self::Tc {
+                has_its_place: false,
+                ..
+            } => Some("take it back and plug it in anew: pipework detach, attach".to_owned()),
             Self::OvsTag { hostif, vlan } => {
                 Some(format!("ovs-vsctl set port {hostif} tag={vlan}"))
             }
@@ -122,11 +144,14 @@ impl Lost {
             | Self::Gate { .. }
             | Self::Limit { .. }
             | Self::Rule(_)
-            | Self::Neighbour(_) => None,
+            | Self::Neighbour(_)
+            | Self::Sysctl { .. }
+            | Self::Tc { .. } => None,
         }
     }
 
-    /// Gives it back, but for what has a [`Lost::cure`].
+    /// Gives it back, but for what has a [`Lost::cure`], and settings of the
+    /// kernel, which no message sets.
     pub async fn give_back(&self, guest: &Rtnl, host: &Rtnl) -> Result<(), RtnlError> {
         let on = |side| match side {
             Side::Host => host,
@@ -167,7 +192,9 @@ impl Lost {
             }
             Self::Rule(rule) => guest.add_rule(rule).await,
             Self::Neighbour(entry) => guest.replace_neighbour(entry).await,
-            Self::OvsPort { .. } | Self::OvsTag { .. } => Ok(()),
+            // It refuses what is taken by now; so nobody's is replaced.
+            Self::Tc { ifindex, line, .. } => guest.add_tc(*ifindex, &line.object).await,
+            Self::Sysctl { .. } | Self::OvsPort { .. } | Self::OvsTag { .. } => Ok(()),
         }
     }
 }
@@ -203,6 +230,14 @@ impl fmt::Display for Lost {
             Self::Neighbour(entry) => {
                 write!(f, "it has lost its neighbour entry of {}", entry.address)
             }
+            Self::Sysctl { was, now, .. } => {
+                let (name, was) = (was.name(), was.value);
+                match now {
+                    Some(now) => write!(f, "its {name} is {now}, not {was}"),
+                    None => write!(f, "it has no {name}, which was {was}"),
+                }
+            }
+            Self::Tc { line, .. } => write!(f, "it has lost what \"tc {line}\" made"),
             Self::OvsPort { hostif, uplink } => {
                 write!(f, "its end on the host, {hostif}, is not in {uplink}")
             }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::drift::Drift;
+use super::lost::Lost;
+use super::sysctl::{self, Inside};
 use crate::collect::{Collector, Fate};
 use crate::deadline::Deadline;
 use crate::frontend::asked_for;
@@ -111,6 +113,13 @@ async fn set(
             uplink_ifindex,
             ..
         } => host.join(*ifindex, *uplink_ifindex).await,
+        Drift::Lost(Lost::Sysctl { ifindex, was, .. }) => {
+            let inside = Inside {
+                netns: &netns,
+                home: collector.home,
+            };
+            return Some(sysctl::give_back(*ifindex, was, &guest, &inside).await);
+        }
         Drift::Lost(lost) => lost.give_back(&guest, host).await,
     };
     Some(done.map_err(|error| error.to_string()))

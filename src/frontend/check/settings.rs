@@ -3,6 +3,8 @@
 
 use super::lost::Lost;
 use super::seen::Seen;
+use super::sysctl::{self, Inside};
+use super::tc;
 use crate::error::Error;
 use crate::host::inspect::InspectError;
 use crate::plan::{Side, Undo};
@@ -21,9 +23,11 @@ pub struct Now<'a> {
     pub uplink: Option<&'a LinkFacts>,
     /// Its namespace.
     pub guest: &'a Rtnl,
+    /// The same, as a place to be in.
+    pub inside: &'a Inside<'a>,
 }
 
-fn kernel(error: RtnlError) -> Error {
+pub(super) fn kernel(error: RtnlError) -> Error {
     Error::from(InspectError::from(error))
 }
 
@@ -78,8 +82,12 @@ pub async fn lost(
                     lost.push(Lost::Neighbour(entry.clone()));
                 }
             }
+            Setting::Sysctl { name, value } => lost.extend(sysctl::lost(name, *value, now)?),
+            // All at once: each finds its own among equal ones.
+            Setting::Tc { .. } => {}
         }
     }
+    lost.extend(tc::lost(attachment, now).await?);
     lost.extend(of_rules(attachment, now.guest).await?);
     Ok(lost)
 }

@@ -51,6 +51,7 @@ pub use raw_nexthop::RawNexthop;
 pub use raw_route::RawRoute;
 pub use raw_rule::RawRule;
 pub use route::RouteFacts;
+pub use tc::TcHeld;
 
 use super::netns::Netns;
 use super::raw;

@@ -10,12 +10,15 @@ mod facts;
 mod filter;
 mod gate;
 mod guard;
+mod held;
 mod program;
 mod qdisc;
 
 use rtnetlink::packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
+
+pub use held::TcHeld;
 
 use super::{Rtnl, RtnlError};
 use crate::request::tc::{Filter, FilterPlace, Handle, Parent, QdiscKind, TcObject};

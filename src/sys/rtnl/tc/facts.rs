@@ -10,18 +10,18 @@ use super::{Rtnl, RtnlError, TCA_OPTIONS, filter_parent};
 use crate::rt::{Gate, Hook};
 
 /// struct tcmsg: family, index, handle, parent, info.
-const HEADER_BYTES: usize = 20;
-const INDEX: usize = 4;
-const HANDLE: usize = 8;
-const PARENT: usize = 12;
-const INFO: usize = 16;
-const TCA_KIND: u16 = 1;
+pub(super) const HEADER_BYTES: usize = 20;
+pub(super) const INDEX: usize = 4;
+pub(super) const HANDLE: usize = 8;
+pub(super) const PARENT: usize = 12;
+pub(super) const INFO: usize = 16;
+pub(super) const TCA_KIND: u16 = 1;
 const TCA_TBF_PARMS: u16 = 1;
 const TCA_TBF_RATE64: u16 = 4;
 /// `rate` in struct tc_ratespec, with which struct tc_tbf_qopt begins.
 const RATE: std::ops::Range<usize> = 8..12;
 
-fn asked(ifindex: u32, parent: TcHandle) -> Object {
+pub(super) fn asked(ifindex: u32, parent: TcHandle) -> Object {
     let mut asked = Object::new(&[0; HEADER_BYTES]);
     asked.set_header(INDEX, &ifindex.to_ne_bytes());
     asked.set_header(PARENT, &u32::from(parent).to_ne_bytes());

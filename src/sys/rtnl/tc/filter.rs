@@ -37,12 +37,26 @@ pub fn name(kind: &FilterKind) -> &'static str {
     }
 }
 
+const TCA_U32_CLASSID: u16 = 1;
+const TCA_U32_SEL: u16 = 5;
+const TCA_MATCHALL_CLASSID: u16 = 1;
+
+/// What a filter compares and where it leads, as the options that the kernel
+/// tells back as they were told, and those of them that it does not have.
+pub fn told_back(filter: &Filter) -> Vec<(u16, Option<Vec<u8>>)> {
+    let classid = filter.flowid.map(|handle| words([handle.number()]));
+    match &filter.kind {
+        FilterKind::U32(keys) => vec![
+            (TCA_U32_CLASSID, classid),
+            (TCA_U32_SEL, Some(selector(keys))),
+        ],
+        FilterKind::Matchall => vec![(TCA_MATCHALL_CLASSID, classid)],
+    }
+}
+
 /// The options of a filter.
 pub fn options(filter: &Filter) -> Vec<u8> {
-    const TCA_U32_CLASSID: u16 = 1;
-    const TCA_U32_SEL: u16 = 5;
     const TCA_U32_ACT: u16 = 7;
-    const TCA_MATCHALL_CLASSID: u16 = 1;
     const TCA_MATCHALL_ACT: u16 = 2;
     let classid = filter.flowid.map(|handle| handle.number());
     let mut options = Attributes::default();
