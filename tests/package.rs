@@ -14,6 +14,8 @@ mod contents;
 #[allow(dead_code)]
 #[path = "runtimes/lan.rs"]
 mod lan;
+#[path = "package/made.rs"]
+mod made;
 #[path = "package/scripts.rs"]
 mod scripts;
 mod support;
@@ -49,6 +51,7 @@ fn workshop() -> Result<World, Skip> {
             .status();
         assert!(copied.unwrap().success(), "{name}");
     }
+    world.install(&sources.join("tests/setup"), "/src/tests/setup");
     Ok(world)
 }
 
@@ -147,10 +150,27 @@ fn lintian_has_nothing_to_say() {
     if env::var_os("PIPEWORK_BIN").is_none() {
         skip!("the program under test is not the static one");
     }
-    make(&world, 1, "deb");
+    made::make_package(&world);
     // A static program that can be put anywhere looks to it like a library.
-    let said = world.sh("lintian --allow-root --suppress-tags shared-library-lacks-prerequisites --fail-on error,warning /out/*.deb");
+    let said = world.sh("lintian --allow-root --suppress-tags shared-library-lacks-prerequisites --fail-on error,warning /src/target/package/*.deb");
     assert!(said.status.success(), "{}{}", said.stdout, said.stderr);
+}
+
+#[test]
+fn make_package_leaves_both_kinds_and_the_same_another_time() {
+    let world = match workshop() {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    let left = made::make_package(&world);
+    made::assert_is_named(&world, &left);
+    made::assert_says_what_it_is(&world);
+    made::assert_holds_what_was_built(&world);
+    let sums = made::sums(&world);
+    // Later, and from files that are written anew.
+    world.sh("rm -r /src/target && touch /opt/pipework").ok();
+    assert_eq!(made::make_package(&world), left);
+    assert_eq!(made::sums(&world), sums);
 }
 
 #[test]
