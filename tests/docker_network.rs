@@ -62,6 +62,7 @@ on_every_suite! {
         dockerd_may_be_killed_while_containers_live_on
         without_live_restore_dockerd_brings_containers_back_as_they_were
         after_a_reboot_containers_are_back_and_lasting_addresses_were_never_free
+        after_a_reboot_a_leased_container_has_its_address_again
         fifty_that_come_and_go_leave_nothing_and_twenty_start_at_once;
     static_pool:
         a_container_is_on_the_bridge_with_an_address_of_the_subnet

@@ -36,6 +36,12 @@ pub fn serve_a_card(docker: &Docker) {
 #[track_caller]
 pub fn serve_by(docker: &Docker, server: &str) {
     docker.run_in_background("dnsmasq", server);
+    start_daemon(docker);
+}
+
+/// The daemon alone, until it listens.
+#[track_caller]
+pub fn start_daemon(docker: &Docker) {
     docker.run_in_background("daemon", "pipework daemon");
     let listens = eventually(|| {
         let there = docker.sh("test -S /run/pipework/daemon.sock");

@@ -3,6 +3,7 @@
 
 use crate::lan::eventually;
 use crate::plugin::{Lan, ON_BR0};
+use crate::server::{leases, serve, start_daemon};
 
 fn web(lan: &Lan) -> String {
     lan.docker(&format!("network create {ON_BR0} lan")).ok();
@@ -132,12 +133,15 @@ fn reboot(lan: &Lan) {
     lan.end("KILL");
     lan.kill_plugin();
     lan.sh(
-        "kill -9 $(pidof look containerd-shim-runc-v2 containerd dockerd)
-         for i in $(seq 600); do pidof look containerd >/dev/null || break; sleep 0.05; done
+        "kill -9 $(pidof look containerd-shim-runc-v2 containerd dockerd) $(pgrep -xf 'pipework daemon')
+         for i in $(seq 600); do
+             pidof look containerd >/dev/null || pgrep -xf 'pipework daemon' >/dev/null || break
+             sleep 0.05
+         done
          for path in /run/docker/netns/* /run/pipework/docker/*; do umount $path; done
          for link in $(ip -o link | grep -o ' pw[^:@]*'); do ip link del $link; done
          rm -rf /run/pipework /run/docker /run/docker.pid
-         find /var/lib/pipework/docker /var/lib/pipework/pools -type f -exec \
+         find /var/lib/pipework -type f -exec \
              sed -i s/$(cat /proc/sys/kernel/random/boot_id)/00000000-0000-4000-8000-000000000000/ {} +",
     );
 }
@@ -169,4 +173,53 @@ pub fn after_a_reboot_containers_are_back_and_lasting_addresses_were_never_free(
     }
     lan.docker("rm -f web").ok();
     lan.docker("network rm lan").ok();
+}
+
+/// The server runs elsewhere, and hears nothing of it.
+pub fn after_a_reboot_a_leased_container_has_its_address_again(lan: &Lan) {
+    serve(lan);
+    lan.docker("network create -d pipework -o bridge=br0 -o dhcp=true --ipam-driver null home")
+        .ok();
+    lan.docker("run -d --restart always --name web --network home bb /bin/look stay")
+        .ok();
+    let seen = lan.look("web");
+    let shown = || {
+        let known = lan.inspect("web", "home");
+        ["IPAddress", "MacAddress", "Gateway"].map(|key| known[key].as_str().unwrap().to_owned())
+    };
+    let before = shown();
+    assert!(before[0].starts_with("10.0.0.1"), "{before:?}");
+    reboot(lan);
+    assert_eq!(lan.kept("endpoints").len(), 1);
+    let heard = lan.said("dnsmasq").lines().count();
+    start_daemon(lan);
+    lan.start_plugin();
+    lan.start();
+    let is_back = || lan.docker("exec web /bin/look").status.success();
+    let said = || lan.sh("tail -n 30 /tmp/dockerd.log /tmp/plugin.log").stdout;
+    assert!(eventually(is_back), "{}", said());
+    assert_eq!(shown(), before, "{}", said());
+    assert_eq!(lan.look("web"), seen);
+    // By INIT-REBOOT (RFC 2131 §3.2): the first that the server hears names the address.
+    let log = lan.said("dnsmasq");
+    let is_of_client =
+        |line: &&str| line.contains("DHCPDISCOVER(") || line.contains("DHCPREQUEST(");
+    let first = log.lines().skip(heard).find(is_of_client);
+    let first = first.unwrap_or_default();
+    assert!(
+        first.contains(&format!("DHCPREQUEST(lan0) {}", before[0])),
+        "{log}"
+    );
+    assert_eq!(lan.kept("endpoints").len(), 1);
+    // The daemon keeps it, and nothing of the former boot beside it.
+    let has_lifetime = || {
+        let shown = lan.docker("exec web /bin/busybox ip addr show eth0").ok();
+        shown.contains(&before[0]) && !shown.contains("forever")
+    };
+    assert!(eventually(has_lifetime), "{}", lan.plugin_log());
+    assert_eq!(leases(lan).len(), 1);
+    lan.docker("rm -f web").ok();
+    lan.assert_no_endpoint();
+    assert!(eventually(|| leases(lan).is_empty()), "{:?}", leases(lan));
+    lan.docker("network rm home").ok();
 }

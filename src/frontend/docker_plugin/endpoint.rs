@@ -170,7 +170,11 @@ fn choose_name(
         return Ok(name_of(network, &address.addr().to_string()));
     }
     let mut slots = (0..MOST_SLOTS).map(|slot| name_of(network, &slot.to_string()));
-    let is_free = |name: &String| !others.iter().any(|other| other.name == *name);
+    // One of a former boot is ended before another begins under its name: whoever had
+    // that name has it again, and by it the same hardware address and lease.
+    let of_now = others.iter().filter(|other| place::is_of_now(other));
+    let held: Vec<&str> = of_now.map(|other| other.name.as_str()).collect();
+    let is_free = |name: &String| !held.contains(&name.as_str());
     slots
         .find(is_free)
         .ok_or(DockerError::Full { most: MOST_SLOTS })

@@ -140,6 +140,23 @@ fn a_name_that_a_living_container_has_is_refused_to_another() {
 }
 
 #[test]
+fn a_name_of_a_former_boot_is_chosen_again() {
+    let folder = Folder::new("boot");
+    let driver = Driver::at(&folder.0).unwrap();
+    let with = (&Settings::default(), [].as_slice());
+    let mut former = begin(&driver, &network(), &asked("former"), with).unwrap();
+    // Nobody has looked since the machine started.
+    former.boot_id = "another".to_owned();
+    driver.state.write(&former).unwrap();
+    let later = begin(&driver, &network(), &asked("later"), with).unwrap();
+    assert_eq!(later.name, former.name);
+    assert!(driver.state.read::<Endpoint>("former").unwrap().is_none());
+    // Of this boot it is held, though nothing has become of it yet.
+    let other = begin(&driver, &network(), &asked("other"), with).unwrap();
+    assert_ne!(other.name, later.name);
+}
+
+#[test]
 fn no_name_is_chosen_while_an_endpoint_cannot_be_read() {
     let folder = Folder::new("unreadable");
     let driver = Driver::at(&folder.0).unwrap();
