@@ -87,6 +87,10 @@ pub struct Network {
     /// Its addresses come from pools of ours. No release before this one says so.
     #[serde(default)]
     pub has_pools: bool,
+    /// The dockerd whose list has had it, by the id of its network `none`; nobody has
+    /// looked yet where there is none.
+    #[serde(default)]
+    pub listed_by: Option<String>,
 }
 
 /// How far an interface is.

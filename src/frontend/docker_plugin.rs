@@ -8,6 +8,7 @@
 mod asked;
 mod belonging;
 pub mod driver;
+mod dropped;
 mod endpoint;
 pub mod error;
 mod follow;

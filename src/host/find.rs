@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::deadline::Deadline;
 pub use candidate::{Candidate, Engine, State, is_drawn};
 use candidate::{Group, grouped};
-pub use docker::DockerError;
+pub use docker::{DockerError, Networks, networks};
 pub use oci::state_below;
 
 /// Most candidates that an error lists.

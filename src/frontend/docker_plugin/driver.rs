@@ -77,6 +77,17 @@ impl Driver {
         self.busy.enter_until(id, deadline)
     }
 
+    /// Ends a pool with all that is in it. One that is not known has ended.
+    pub(super) fn end_pool(&self, id: &str) -> Result<(), Error> {
+        let forgotten = {
+            let _choosing = self.choosing();
+            self.state.forget::<PoolFile>(id)
+        };
+        forgotten.map_err(DockerError::from)?;
+        // Its files may be locked for a while, and nobody chooses it any more.
+        ipam::end(id, Deadline::after(endpoint::TIME))
+    }
+
     fn make_network(&self, asked: &CreateNetwork) -> Result<(), Error> {
         let settings = Settings::of_network(&asked.options).map_err(DockerError::from)?;
         settings.check_addresses().map_err(DockerError::from)?;
@@ -88,6 +99,7 @@ impl Driver {
             is_internal: is_set("com.docker.network.internal").unwrap_or_default(),
             fields: settings.fields,
             has_pools: asked.v4.iter().chain(&asked.v6).any(is_ours),
+            listed_by: None,
         };
         only_one_way(&network)?;
         // What is wrong with it is said now and not at the first container.
@@ -207,13 +219,7 @@ impl Plugin for Driver {
     }
 
     fn release_pool(&self, asked: &ReleasePool) -> Result<(), Refusal> {
-        let forgotten = {
-            let _choosing = self.choosing();
-            self.state.forget::<PoolFile>(&asked.pool)
-        };
-        or_refused(forgotten.map_err(DockerError::from))?;
-        // Its files may be locked for a while, and nobody chooses it any more.
-        or_refused(ipam::end(&asked.pool, Deadline::after(endpoint::TIME)))
+        or_refused(self.end_pool(&asked.pool))
     }
 
     fn request_address(&self, asked: &OfAddress) -> Result<GivenAddress, Refusal> {

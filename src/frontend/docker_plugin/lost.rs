@@ -221,6 +221,7 @@ mod tests {
         };
         Network {
             has_pools: true,
+            listed_by: None,
             id: "n".to_owned(),
             fields: Vec::new(),
             subnets: subnets.iter().map(subnet).collect(),

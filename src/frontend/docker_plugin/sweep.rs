@@ -1,13 +1,14 @@
 //! Ends what dockerd never told of: it ends endpoints when it starts again, but
-//! not while no plugin listens.
+//! not while no plugin listens, and it drops networks then.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use super::driver::Driver;
-use super::{follow, place, scratch};
+use super::{dropped, follow, place, scratch};
 use crate::docker::state::Endpoint;
 use crate::error::Error;
 
@@ -22,6 +23,8 @@ pub(super) fn run(driver: &Arc<Driver>) {
     let mut seen = BTreeMap::new();
     loop {
         seen = look(driver, &seen);
+        // Last: what was an endpoint's is ended by then.
+        dropped::let_go(driver, Path::new("/"));
         thread::sleep(PAUSE);
     }
 }

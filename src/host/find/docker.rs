@@ -1,7 +1,8 @@
-//! Docker's containers, asked for at its socket: only it knows their names.
+//! Docker's containers, asked for at its socket: only it knows their names. And its
+//! networks, for whoever was told of one and may have missed its end.
 //!
-//! Engine API, `GET /containers/json` for names and `GET /containers/ID/json` for
-//! the process of one (docs.docker.com/reference/api/engine). A path without a
+//! Engine API, `GET /containers/json` for names, `GET /containers/ID/json` for
+//! the process of one, and `GET /networks` (docs.docker.com/reference/api/engine). A path without a
 //! version is answered by every release.
 
 use std::path::Path;
@@ -53,6 +54,24 @@ struct InspectedState {
     pid: i32,
 }
 
+#[derive(Deserialize)]
+struct ListedNetwork {
+    #[serde(rename = "Id")]
+    id: String,
+    #[serde(rename = "Driver")]
+    driver: String,
+}
+
+/// The networks that a dockerd has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Networks {
+    /// What tells this dockerd from one with other data: the id of its network `none`,
+    /// which it makes once.
+    pub engine: String,
+    /// The ids of all.
+    pub ids: Vec<String>,
+}
+
 fn ask(root: &Path, path: &str, deadline: Deadline) -> Result<Vec<u8>, DockerError> {
     let deadline = deadline.sooner(PATIENCE);
     let mut sockets = SOCKETS.iter().map(|socket| root.join(socket));
@@ -88,6 +107,17 @@ pub fn list(root: &Path, deadline: Deadline) -> Result<Vec<Candidate>, DockerErr
         }
     });
     Ok(candidates.collect())
+}
+
+/// Every network of the dockerd whose socket is below `root`; `None` where the list has
+/// no network `none`: then it is not whole, or another program's.
+pub fn networks(root: &Path, deadline: Deadline) -> Result<Option<Networks>, DockerError> {
+    let bytes = ask(root, "/networks", deadline)?;
+    let listed: Vec<ListedNetwork> = serde_json::from_slice(&bytes)?;
+    let none = listed.iter().find(|network| network.driver == "null");
+    let engine = none.map(|none| none.id.clone());
+    let ids = listed.into_iter().map(|network| network.id).collect();
+    Ok(engine.map(|engine| Networks { engine, ids }))
 }
 
 /// Its process. `Pid` is 0 where there is none.

@@ -27,6 +27,7 @@ impl Drop for Folder {
 fn network() -> Network {
     Network {
         has_pools: true,
+        listed_by: None,
         id: "0123456789abcdef".to_owned(),
         fields: vec![("pipework.bridge".to_owned(), "br0".to_owned())],
         subnets: Vec::new(),

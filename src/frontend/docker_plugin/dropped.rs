@@ -1,0 +1,86 @@
+//! Networks that dockerd has dropped without our hearing of it: it says so for some
+//! seconds, whether somebody listens or not, and never again.
+//!
+//! So it is asked which networks it has. Its silence says nothing, nor does a list that
+//! another dockerd may have: there is one socket for drivers, whatever dockerd's own
+//! socket is. A network is dropped once it is missing where it was listed before; one
+//! that is being made is in no list yet.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::driver::Driver;
+use super::error::DockerError;
+use crate::deadline::Deadline;
+use crate::docker::state::{Endpoint, Network, PoolFile};
+use crate::error::Error;
+use crate::host::find::{self, Networks};
+
+/// How long dockerd may take; while it starts it accepts and is silent.
+const ASK_TIME: Duration = Duration::from_secs(5);
+
+/// Ends the networks, and their pools, that the dockerd whose socket is below `root`
+/// has had and has no more. Without an answer of its all stay.
+pub(super) fn let_go(driver: &Driver, root: &Path) {
+    let kept: Vec<Network> = driver.state.all().into_iter().flatten().collect();
+    if kept.is_empty() {
+        return;
+    }
+    // Before any turn is taken: it may be waiting for an answer of ours.
+    let Ok(Some(listed)) = find::networks(root, Deadline::after(ASK_TIME)) else {
+        return;
+    };
+    for network in kept {
+        if let Err(error) = settle(driver, &network.id, &listed) {
+            let network = network.id;
+            tracing::warn!(network, %error, "a network of Docker's stays as it is for now");
+        }
+    }
+}
+
+/// Notes who lists a network, or ends it.
+fn settle(driver: &Driver, id: &str, listed: &Networks) -> Result<(), Error> {
+    let _turn = driver.enter(id);
+    let known = driver.state.read(id).map_err(DockerError::from)?;
+    // It was removed meanwhile.
+    let Some(network): Option<Network> = known else {
+        return Ok(());
+    };
+    let is_listed = listed.ids.contains(&network.id);
+    let was_listed = network.listed_by.as_ref() == Some(&listed.engine);
+    match (was_listed, is_listed) {
+        (false, true) => {
+            let listed_by = Some(listed.engine.clone());
+            let noted = Network {
+                listed_by,
+                ..network
+            };
+            Ok(driver.state.write(&noted).map_err(DockerError::from)?)
+        }
+        (true, false) if !is_used(driver, id)? => end(driver, id),
+        (true, _) | (false, false) => Ok(()),
+    }
+}
+
+/// Whether an endpoint is known of a network. Fails while one cannot be read.
+fn is_used(driver: &Driver, network: &str) -> Result<bool, Error> {
+    let all: Result<Vec<Endpoint>, _> = driver.state.all().into_iter().collect();
+    let mut all = all.map_err(DockerError::from)?.into_iter();
+    Ok(all.any(|endpoint| endpoint.network == network))
+}
+
+/// As dockerd does: the network, then its pools.
+fn end(driver: &Driver, id: &str) -> Result<(), Error> {
+    let pools = driver.state.all::<PoolFile>().into_iter().flatten();
+    let mut own = pools.filter(|pool| pool.network.as_deref() == Some(id));
+    driver
+        .state
+        .forget::<Network>(id)
+        .map_err(DockerError::from)?;
+    tracing::info!(network = id, "ended, though dockerd did not say so");
+    // What fails here is ended when a plugin starts.
+    own.try_for_each(|pool| driver.end_pool(&pool.id))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! What dockerd removed while no plugin was there.
+
+use crate::lan::eventually;
+use crate::plugin::{Lan, ON_BR0};
+
+/// dockerd tries for a while to tell of it, and then has no such network any more.
+fn remove_unheard(lan: &Lan, network: &str) {
+    let line = format!("sh -c 'docker network rm {network}; echo that is all'");
+    lan.run_in_background("rm", &line);
+    // Longer than a command here may take.
+    let has_ended = || {
+        let wait =
+            "for i in $(seq 500); do grep -q all /tmp/rm.log && exit 0; sleep 0.1; done; exit 1";
+        lan.sh(wait).status.success()
+    };
+    assert!(has_ended() || has_ended() || has_ended());
+    assert_eq!(lan.said("rm"), format!("{network}\nthat is all\n"));
+}
+
+/// Starts the plugin anew until `is_so`: it looks when it starts, and dockerd may have
+/// been too busy for an answer.
+#[track_caller]
+fn look_until(lan: &Lan, is_so: impl Fn() -> bool) {
+    let looks = || {
+        lan.kill_plugin();
+        lan.start_plugin();
+        eventually(&is_so)
+    };
+    assert!((0..6).any(|_| looks()), "{}", lan.plugin_log());
+}
+
+/// How many of the networks that are kept dockerd's list has had.
+fn listed(lan: &Lan) -> usize {
+    let files = "/var/lib/pipework/docker/networks/*";
+    let found = lan
+        .sh(&format!("grep -l '\"listed_by\":\"' {files}"))
+        .stdout;
+    found.lines().count()
+}
+
+pub fn a_network_removed_while_no_plugin_was_there_ends_with_its_pool(lan: &Lan) {
+    let ours = "--ipam-driver pipework";
+    let on_br0 = "-d pipework -o bridge=br0 --subnet 10.0.1.0/24";
+    lan.docker(&format!("network create {ON_BR0} {ours} lan"))
+        .ok();
+    lan.docker(&format!("network create {on_br0} {ours} other"))
+        .ok();
+    lan.docker("run --rm --network lan bb /bin/look").ok();
+    let pools = || lan.sh("ls -d /var/lib/pipework/pools/docker@*").ok();
+    assert_eq!(pools().lines().count(), 2);
+    look_until(lan, || listed(lan) == 2);
+    lan.kill_plugin();
+    remove_unheard(lan, "lan");
+    assert_eq!(lan.kept("networks").len(), 2);
+    // Without dockerd nobody knows.
+    lan.end("TERM");
+    lan.start_plugin();
+    assert_eq!(lan.kept("networks").len(), 2);
+    lan.start();
+    look_until(lan, || {
+        lan.kept("networks").len() == 1 && lan.kept("pools").len() == 1
+    });
+    assert!(
+        eventually(|| pools().lines().count() == 1),
+        "{}",
+        lan.plugin_log()
+    );
+    let seen = lan.docker("run --rm --network other bb /bin/look").ok();
+    assert!(seen.contains("addr eth0 10.0.1."), "{seen}");
+    // The same again is another network.
+    lan.docker(&format!("network create {ON_BR0} {ours} lan"))
+        .ok();
+    let seen = lan.docker("run --rm --network lan bb /bin/look").ok();
+    assert!(seen.contains("addr eth0 10.0.0."), "{seen}");
+    lan.docker("network rm lan other").ok();
+}
