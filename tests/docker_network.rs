@@ -54,7 +54,8 @@ on_every_suite! {
     compose:
         services_are_on_the_lan_over_up_restart_scale_and_down;
     dropped:
-        a_network_removed_while_no_plugin_was_there_ends_with_its_pool;
+        a_network_removed_while_no_plugin_was_there_ends_with_its_pool
+        the_daemon_is_dockers_driver_too_where_it_is_told_so;
     leases:
         a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again
         a_macvlan_of_a_card_has_the_lease_of_its_mac

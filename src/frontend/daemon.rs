@@ -10,7 +10,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use super::given::Given;
-use super::{gc, nri, telling};
+use super::{docker_plugin, gc, nri, telling};
 use crate::error::Error;
 use crate::keeper::{self, DaemonError, Setup};
 use crate::logging;
@@ -19,49 +19,43 @@ use crate::sys::raw;
 /// The first descriptor that a service manager hands on (`SD_LISTEN_FDS_START`).
 const FIRST: i32 = 3;
 
-/// What the daemon does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Services {
-    /// It keeps leases.
-    Leases,
-    /// And it attaches pods.
-    LeasesAndPods,
-}
+/// Options of `nri`, which say nothing without it.
+const OF_PODS: [&str; 3] = ["--socket", "--metrics", "--api-proxy"];
 
 /// Keeps leases until it is killed, or until a service manager may start it again
-/// when it is needed; with `--nri` it attaches pods as well, and that is always
-/// needed. `None` where the words are none of its.
+/// when it is needed; with `--nri` it attaches pods as well, with `--docker` it is
+/// Docker's driver too, and those are always needed. `None` where the words are none
+/// of its.
 pub fn run(given: &Given) -> Option<u8> {
     let has_pods = given.has("--nri");
-    if !given.words().is_empty() || (given.has_options() && !has_pods) {
+    let is_of_pods = OF_PODS.iter().any(|option| given.has(option));
+    if !given.words().is_empty() || (is_of_pods && !has_pods) {
         return None;
     }
     logging::start();
-    Some(match has_pods {
-        true => serve(
-            Services::LeasesAndPods,
-            nri::start(given).map_err(Error::from),
-        ),
-        false => serve(Services::Leases, Ok(())),
-    })
-}
-
-fn serve(services: Services, started: Result<(), Error>) -> u8 {
-    let outcome = started.and_then(|()| {
-        Ok(keeper::run(Setup {
-            listener: listener()?,
-            ends_idle: services == Services::Leases,
-            sweep: gc::sweep_quietly,
-            ready,
-        })?)
-    });
-    match outcome {
+    Some(match serve(given) {
         Ok(()) => 0,
         Err(error) => {
             telling::tell(&error, None);
             error.exit_code() as u8
         }
+    })
+}
+
+fn serve(given: &Given) -> Result<(), Error> {
+    let (has_pods, has_networks) = (given.has("--nri"), given.has("--docker"));
+    if has_pods {
+        nri::start(given)?;
     }
+    if has_networks {
+        docker_plugin::start()?;
+    }
+    Ok(keeper::run(Setup {
+        listener: listener()?,
+        ends_idle: !has_pods && !has_networks,
+        sweep: gc::sweep_quietly,
+        ready,
+    })?)
 }
 
 /// The socket that a service manager listens at for us.

@@ -1,5 +1,5 @@
 //! `pipework docker-plugin`: Docker's driver of networks and of addresses, in the
-//! foreground.
+//! foreground; or a part of `pipework daemon`.
 //!
 //! It listens where dockerd looks for plugins, or at the socket that a service
 //! manager hands on. It owns nothing: what is kept is on disk before dockerd is
@@ -24,6 +24,7 @@ pub mod sweep;
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -33,13 +34,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::stat::{Mode, umask};
 
 use super::given::Given;
 use super::{daemon, telling};
 use crate::error::Error;
 use crate::logging;
 use crate::record::{DIRECTORY, Store};
+use crate::sys::seqpacket::listen_for_streams;
 use driver::Driver;
 use error::DockerError;
 
@@ -50,6 +51,8 @@ const INSTANCE: &str = "/run/pipework/docker.lock";
 /// One that was killed holds it until the last of its threads has ended.
 const INSTANCE_TRIES: u32 = 50;
 const INSTANCE_PAUSE: Duration = Duration::from_millis(20);
+/// How often a service inside the daemon looks whether another plugin has gone.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Runs the plugin with the options of `docker-plugin`; it returns when it cannot.
 /// `None` where there are other words.
@@ -59,7 +62,10 @@ pub fn run(given: &Given) -> Option<u8> {
     }
     logging::start();
     let socket = given.value("--socket").unwrap_or(SOCKET);
-    Some(match serve(Path::new(socket)) {
+    let served = daemon::listener()
+        .map_err(Error::from)
+        .and_then(|handed| serve(Path::new(socket), handed, daemon::ready));
+    Some(match served {
         Ok(()) => 0,
         Err(error) => {
             telling::tell(&error, None);
@@ -68,7 +74,27 @@ pub fn run(given: &Given) -> Option<u8> {
     })
 }
 
-fn serve(socket: &Path) -> Result<(), Error> {
+/// Runs inside the daemon, on a thread of its own; as soon as no other does.
+pub fn start() -> Result<(), DockerError> {
+    let work = || {
+        let mut told = String::new();
+        loop {
+            if let Err(error) = serve(Path::new(SOCKET), None, || {}) {
+                let text = error.to_string();
+                if text != told {
+                    tracing::error!(%error, "Docker's networks are not made here");
+                }
+                told = text;
+            }
+            thread::sleep(RETRY);
+        }
+    };
+    let thread = thread::Builder::new().name("docker".to_owned());
+    thread.spawn(work).map(drop).map_err(DockerError::Thread)
+}
+
+/// Serves at the socket that was handed on, or at `socket`; calls `ready` first.
+fn serve(socket: &Path, handed: Option<OwnedFd>, ready: fn()) -> Result<(), Error> {
     Store::open(Path::new(DIRECTORY))?;
     let _instance = instance()?;
     let driver = Arc::new(Driver::open()?);
@@ -77,7 +103,7 @@ fn serve(socket: &Path) -> Result<(), Error> {
         path: socket.to_owned(),
         source,
     };
-    let listener = match daemon::listener()? {
+    let listener = match handed {
         Some(handed) => UnixListener::from(handed),
         None => listen(socket).map_err(failed)?,
     };
@@ -85,7 +111,7 @@ fn serve(socket: &Path) -> Result<(), Error> {
     let sweeper = thread::Builder::new().name("sweep".to_owned());
     let sweeper = sweeper.spawn(move || sweep::run(&swept));
     sweeper.map_err(DockerError::Thread)?;
-    daemon::ready();
+    ready();
     Ok(server::serve(listener, &driver).map_err(failed)?)
 }
 
@@ -102,11 +128,7 @@ fn listen(socket: &Path) -> io::Result<UnixListener> {
     if is_socket {
         fs::remove_file(socket)?;
     }
-    // Root's alone from the beginning; no other thread makes a file yet.
-    let before = umask(Mode::from_bits_truncate(0o177));
-    let listener = UnixListener::bind(socket);
-    umask(before);
-    listener
+    listen_for_streams(socket)
 }
 
 fn is_a_socket(meta: &fs::Metadata) -> bool {

@@ -1,5 +1,5 @@
 //! Unix sockets that keep messages apart and carry descriptors
-//! (unix(7), `SOCK_SEQPACKET`).
+//! (unix(7), `SOCK_SEQPACKET`), and how sockets of root alone are listened at.
 //!
 //! Whoever is on the other side is asked of the kernel (`SO_PEERCRED`). A client
 //! waits no longer than its deadline, a server not at all.
@@ -7,6 +7,7 @@
 use std::fs;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,6 @@ use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, bind, connect,
     getsockopt, listen, sendmsg, setsockopt, socket, sockopt,
 };
-use nix::sys::stat::{Mode, umask};
 use nix::sys::time::TimeVal;
 use nix::unistd::geteuid;
 
@@ -30,6 +30,26 @@ pub struct Listener(UnixListener);
 /// One end of a connection.
 #[derive(Debug)]
 pub struct Connection(OwnedFd);
+
+/// Listens for streams at `path`, where nothing is yet; it is root's alone.
+pub fn listen_for_streams(path: &Path) -> io::Result<UnixListener> {
+    let fd = socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    listen_at(&fd, path)?;
+    Ok(fd.into())
+}
+
+/// Whoever comes before its mode is set is refused: nobody listens yet. Other threads
+/// make files meanwhile, so the umask stays as it is.
+fn listen_at(fd: &OwnedFd, path: &Path) -> io::Result<()> {
+    bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listen(fd, Backlog::MAXCONN)?)
+}
 
 fn new_socket(more: SockFlag) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | more;
@@ -45,12 +65,7 @@ impl Listener {
             Ok(()) | Err(_) => {}
         }
         let fd = new_socket(SockFlag::SOCK_NONBLOCK)?;
-        // From the beginning, not from a moment later.
-        let before = umask(Mode::from_bits_truncate(0o177));
-        let bound = UnixAddr::new(path).and_then(|address| bind(fd.as_raw_fd(), &address));
-        umask(before);
-        bound?;
-        listen(&fd, Backlog::MAXCONN)?;
+        listen_at(&fd, path)?;
         Ok(Self(fd.into()))
     }
 

@@ -42,7 +42,13 @@ pub fn serve_by(docker: &Docker, server: &str) {
 /// The daemon alone, until it listens.
 #[track_caller]
 pub fn start_daemon(docker: &Docker) {
-    docker.run_in_background("daemon", "pipework daemon");
+    start_daemon_by(docker, "pipework daemon");
+}
+
+/// The same, called so.
+#[track_caller]
+pub fn start_daemon_by(docker: &Docker, line: &str) {
+    docker.run_in_background("daemon", line);
     let listens = eventually(|| {
         let there = docker.sh("test -S /run/pipework/daemon.sock");
         there.status.success()

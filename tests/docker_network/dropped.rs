@@ -1,7 +1,9 @@
-//! What dockerd removed while no plugin was there.
+//! What dockerd removed while no plugin was there, and the plugin as a part of the
+//! daemon.
 
 use crate::lan::eventually;
 use crate::plugin::{Lan, ON_BR0};
+use crate::server::{DNSMASQ, SERVER, leases, start_daemon_by};
 
 /// dockerd tries for a while to tell of it, and then has no such network any more.
 fn remove_unheard(lan: &Lan, network: &str) {
@@ -73,4 +75,32 @@ pub fn a_network_removed_while_no_plugin_was_there_ends_with_its_pool(lan: &Lan)
     let seen = lan.docker("run --rm --network lan bb /bin/look").ok();
     assert!(seen.contains("addr eth0 10.0.0."), "{seen}");
     lan.docker("network rm lan other").ok();
+}
+
+pub fn the_daemon_is_dockers_driver_too_where_it_is_told_so(lan: &Lan) {
+    lan.kill_plugin();
+    lan.sh("rm /run/docker/plugins/pipework.sock").ok();
+    lan.sh(SERVER).ok();
+    lan.run_in_background("dnsmasq", DNSMASQ);
+    start_daemon_by(lan, "pipework daemon --docker");
+    let listens = || {
+        let there = lan.sh("test -S /run/docker/plugins/pipework.sock");
+        there.status.success()
+    };
+    assert!(eventually(listens), "{}", lan.said("daemon"));
+    lan.docker("network create -d pipework -o bridge=br0 -o dhcp=true --ipam-driver null home")
+        .ok();
+    lan.docker("run -d --name web --network home bb /bin/look stay")
+        .ok();
+    let known = lan.inspect("web", "home");
+    let address = known["IPAddress"].as_str().unwrap().to_owned();
+    assert!(address.starts_with("10.0.0.1"), "{known}");
+    assert!(lan.look("web").contains(&format!("addr eth0 {address}/24")));
+    assert_eq!(leases(lan).len(), 1);
+    // There is one at a time, and whoever comes later hears who it is.
+    let refused = lan.sh("pipework docker-plugin");
+    assert!(refused.stderr.contains("docker.lock"), "{}", refused.stderr);
+    lan.docker("rm -f web").ok();
+    lan.assert_no_endpoint();
+    lan.docker("network rm home").ok();
 }

@@ -213,13 +213,14 @@ pub const COMMANDS: &[Command] = &[
     Command {
         options: &[
             flag("--nri", "attach pods as well, with the options of `nri`"),
+            flag("--docker", "be Docker's driver of networks as well"),
             SOCKET,
             METRICS,
             PROXY,
         ],
         ..command(
             "daemon",
-            "[--nri [OPTIONS]]",
+            "[--nri [OPTIONS]] [--docker]",
             Program,
             "keep leases, in the foreground; attach pods",
         )
