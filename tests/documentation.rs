@@ -21,6 +21,8 @@ mod machine;
 mod notes;
 #[path = "documentation/pods.rs"]
 mod pods;
+#[path = "documentation/shown.rs"]
+mod shown;
 #[path = "layering/table.rs"]
 mod table;
 #[path = "documentation/walk.rs"]
