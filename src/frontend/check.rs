@@ -225,7 +225,11 @@ fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
         (_, 0) => format!("{looked} interfaces are as they were made\n"),
         (_, differ) => {
             let (looked, differ) = (counted(looked, "interface"), counted(differ, "difference"));
-            format!("{looked}, {differ}\n")
+            let is_mended = |finding: &&Finding| matches!(finding.repair, Some(Ok(())));
+            match findings.iter().filter(is_mended).count() {
+                0 => format!("{looked}, {differ}\n"),
+                mended => format!("{looked}, {differ}, {mended} repaired\n"),
+            }
         }
     };
     text + &summary + &hint(findings)

@@ -117,9 +117,7 @@ impl Planner<'_> {
         let origin = &attachment.uplink.origin;
         let place = self.current();
         if let Some(Step::CreateBridge(bridge)) = &target.first {
-            self.plan
-                .notices
-                .push(format!("made {}: it has no uplink yet", bridge.name));
+            self.plan.notices.push(no_uplink_yet(&bridge.name));
         }
         if let Some(step) = target.first {
             // Of no single interface: others of this request may use it too.
@@ -257,6 +255,11 @@ fn trunking<'a>(device: &'a IfName, view: &'a AttachmentView) -> Trunking<'a> {
         },
         grant: &view.grant,
     }
+}
+
+/// What a person is told of a bridge that was made for them.
+pub(super) fn no_uplink_yet(name: &IfName) -> String {
+    format!("made {name}: it has no uplink yet, which pipework uplink add {name} NIC gives it")
 }
 
 /// The container's end takes the given MTU, if the bridge can carry it.

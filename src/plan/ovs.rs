@@ -9,7 +9,7 @@
 use sha2::{Digest, Sha256};
 
 use super::addressing::Plug;
-use super::bridge::guest_mtu;
+use super::bridge::{guest_mtu, no_uplink_yet};
 use super::names::{self, Life};
 use super::traffic::place_of;
 use super::{OvsStep, PlanError, Planner, Step};
@@ -46,9 +46,7 @@ impl Planner<'_> {
         self.begin_interface(attachment, &pair.guest, plug);
         let origin = &attachment.uplink.origin;
         if let Some(bridge) = made {
-            self.plan
-                .notices
-                .push(format!("made {name}: it has no uplink yet"));
+            self.plan.notices.push(no_uplink_yet(&name));
             // Of no single interface: others of this request may use it too.
             let step = OvsStep::CreateBridge(bridge);
             self.push(None, Step::Ovs(step), origin);
