@@ -199,6 +199,8 @@ mod uplink_traffic;
 mod vf;
 #[path = "kernel/vf_choice.rs"]
 mod vf_choice;
+#[path = "kernel/vf_rate.rs"]
+mod vf_rate;
 #[path = "kernel/vlan.rs"]
 mod vlan;
 #[path = "kernel/vlan_device.rs"]

@@ -4,7 +4,7 @@
 use super::error::NicPlanError;
 use crate::host::view::{DeviceView, VfView};
 use crate::request::VfLinkState::{Auto, Disable, Enable};
-use crate::request::{Attachment, Origin, VfOptions};
+use crate::request::{Asked, Attachment, Origin, TxRate, VfOptions};
 use crate::rt::{VfSettings, VfVlan};
 
 /// EtherType of the usual tag (IEEE 802.1Q).
@@ -46,8 +46,8 @@ pub(super) fn vf_changes(
         trust,
         spoofchk,
         link_state,
-        min_tx_rate,
-        max_tx_rate,
+        min_tx_rate: _,
+        max_tx_rate: _,
     } = options;
     let mut changes: Vec<(VfSettings, Origin)> = Vec::new();
     if let Some(asked) = &attachment.mac {
@@ -84,13 +84,9 @@ pub(super) fn vf_changes(
             asked.origin.clone(),
         ));
     }
-    if let Some(asked) = max_tx_rate.as_ref().or(min_tx_rate.as_ref()) {
-        let (min, max) = now.rate.unwrap_or((0, 0));
-        let (least, most) = (min_tx_rate.as_ref(), max_tx_rate.as_ref());
-        let least = least.map_or(min, |asked| asked.value.mbits());
-        let most = most.map_or(max, |asked| asked.value.mbits());
-        let rate = Some((least, most));
-        changes.push((VfSettings { rate, ..none() }, asked.origin.clone()));
+    for (rate, origin) in rates(options, now.rate.unwrap_or((0, 0))) {
+        let rate = Some(rate);
+        changes.push((VfSettings { rate, ..none() }, origin.clone()));
     }
     let with_former = |(settings, origin): (VfSettings, Origin)| {
         let former = now.of_same_kind(&settings);
@@ -101,4 +97,72 @@ pub(super) fn vf_changes(
         }
     };
     Ok(changes.into_iter().map(with_former).collect())
+}
+
+/// The rates that are asked for, one after the other: the card is always told both,
+/// and only so does it become known which of them it refuses. In between, what is
+/// guaranteed is never above what may be reached, which the kernel refuses.
+fn rates(options: &VfOptions, (min, max): (u32, u32)) -> Vec<((u32, u32), &Origin)> {
+    let asked = |asked: &Asked<TxRate>| asked.value.mbits();
+    let (least, most) = (options.min_tx_rate.as_ref(), options.max_tx_rate.as_ref());
+    let (new_min, new_max) = (least.map_or(min, asked), most.map_or(max, asked));
+    let least = least.map(|asked| &asked.origin);
+    let most = most.map(|asked| &asked.origin);
+    let both = match new_max < min {
+        true => [((new_min, max), least), ((new_min, new_max), most)],
+        false => [((min, new_max), most), ((new_min, new_max), least)],
+    };
+    let both = both.into_iter();
+    both.filter_map(|(rate, origin)| Some((rate, origin?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_told_one_rate_at_a_time_and_never_of_a_guarantee_above_the_highest() {
+        let asked = |field: &str, rate: &str| {
+            Some(Asked {
+                value: rate.parse().unwrap(),
+                origin: Origin::Annotation {
+                    key: field.to_owned(),
+                    value: rate.to_owned(),
+                },
+            })
+        };
+        let options = VfOptions {
+            min_tx_rate: asked("min", "100m"),
+            max_tx_rate: asked("max", "200m"),
+            ..VfOptions::default()
+        };
+        let told = |now| {
+            let told = rates(&options, now).into_iter();
+            let told = told.map(|(rate, origin)| (rate, origin.to_string()));
+            told.collect::<Vec<_>>()
+        };
+        let [min, max] = ["annotation min=100m", "annotation max=200m"].map(str::to_owned);
+        let maximum_first = |first| vec![(first, max.clone()), ((100, 200), min.clone())];
+        assert_eq!(told((50, 80)), maximum_first((50, 200)));
+        // No rate holds.
+        assert_eq!(told((0, 0)), maximum_first((0, 200)));
+        assert_eq!(
+            told((300, 400)),
+            [((100, 400), min.clone()), ((100, 200), max.clone())]
+        );
+    }
+
+    #[test]
+    fn a_rate_that_nobody_asked_for_stays() {
+        let options = VfOptions {
+            max_tx_rate: Some(Asked {
+                value: "200m".parse().unwrap(),
+                origin: Origin::Default,
+            }),
+            ..VfOptions::default()
+        };
+        assert_eq!(rates(&options, (50, 80)), [((50, 200), &Origin::Default)]);
+        assert_eq!(rates(&VfOptions::default(), (50, 80)), []);
+    }
 }

@@ -41,7 +41,7 @@ pub fn name_of(card: &Nic, number: u32) -> Option<String> {
 
 /// What the host has, but for what the driver of a virtual function takes for
 /// its permanent address: the one that its card told it last.
-fn host() -> Vec<String> {
+pub fn host() -> Vec<String> {
     let links = ip_json("-d addr show");
     let steady = links.as_array().unwrap().iter().map(|link| {
         let mut link = steady(link.clone());
@@ -52,7 +52,7 @@ fn host() -> Vec<String> {
 }
 
 /// What the card says of a virtual function.
-fn told(card: &Nic, number: usize) -> Value {
+pub fn told(card: &Nic, number: usize) -> Value {
     ip_json(&format!("link show {}", card.name))[0]["vfinfo_list"][number].clone()
 }
 
