@@ -1,11 +1,16 @@
 //! Limits of a NIC that is handed over: they hold inside, and nothing of them
 //! comes back with it.
 
+use std::cell::Cell;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::device::{Furnished, device, link_in};
 use crate::support::lab::flow::{TCP_SHARE, tcp};
+use crate::support::lab::frames::{Forge, ethernet};
 use crate::support::lab::run;
+use crate::support::lab::wire::{Capture, answers};
 use crate::support::skip;
 use crate::support::vm::vm;
 use crate::traffic::{assert_rate, needs_limits};
@@ -59,5 +64,42 @@ fn a_guard_of_a_nic_is_refused_and_the_nic_stays() {
         let report = vm.attach(&vm.any_container(), &asked).refused(19);
         assert!(report.contains("a device that is handed over"), "{report}");
         host.assert_back("after a refusal");
+    });
+}
+
+#[test]
+fn a_nic_hears_what_is_sent_to_others_where_that_is_asked_for() {
+    vm!(|vm| {
+        const OTHERS: [u8; 6] = [2, 0, 0, 0, 0, 0x99];
+        // A virtio NIC lets through what it is told to listen to.
+        let (nic, machine) = vm.cable_of("virtio_net");
+        for promisc in [true, false] {
+            let container = vm.any_container();
+            let id = container.id.clone();
+            let promisc_or_not = format!("pipework.promisc={promisc}");
+            let asked = [&device(&nic), "pipework.ip=10.0.0.5/24", &promisc_or_not];
+            vm.attach(&container, &asked).ok();
+            assert!(answers(vm, &machine, "10.0.0.5"));
+            let capture = Capture::start_on(vm, &container, "eth1");
+            let forge = vm.inside(&machine, || Forge::open("wire").unwrap());
+            let to = |destination: [u8; 6]| {
+                let mut frame = ethernet([2, 0, 0, 0, 0, 0x98], 0x88b5, &[0; 46]);
+                frame[..6].copy_from_slice(&destination);
+                assert!(forge.send(&frame));
+            };
+            // What comes behind it says that it would have come.
+            to(OTHERS);
+            to([0xff; 6]);
+            let heard = Cell::new(false);
+            let is_last = |frame: &[u8]| {
+                let is_ours = frame[12..14] == [0x88, 0xb5];
+                heard.set(heard.get() || is_ours && frame[..6] == OTHERS);
+                is_ours && frame[..6] == [0xff; 6]
+            };
+            assert!(capture.sees(Duration::from_secs(5), is_last));
+            assert_eq!(heard.get(), promisc);
+            container.end();
+            vm.poststop(&id).ok();
+        }
     });
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::ipvlan::needs_ipvlan;
 use crate::macvlan::needs_macvlan;
 use crate::policy::write;
 use crate::support::lab::frames::{Forge, Trial, arp, ethernet, icmp6, ipv6, udp4};
@@ -290,17 +291,34 @@ fn no_forged_frame_passes_from_the_first_instant_on() {
 }
 
 #[test]
-fn a_guard_is_refused_where_there_is_no_bridge_port() {
+fn a_guard_is_refused_on_a_macvlan() {
     lab!(|lab| {
         needs_macvlan!();
-        let _machine = lab.nic("up1");
-        for field in ["spoofcheck", "isolate", "hairpin"] {
-            let container = lab.any_container();
-            let asked = ["pipework.parent=up1", &format!("pipework.{field}=true")];
-            let report = lab.attach(&container, &asked).refused(19);
-            let why =
-                format!("{field} is not possible on a macvlan: it is a setting of a bridge port");
-            assert!(report.contains(&why), "{report}");
-        }
+        refused_on(lab, "macvlan", "a macvlan");
     });
+}
+
+#[test]
+fn a_guard_is_refused_on_an_ipvlan() {
+    lab!(|lab| {
+        needs_ipvlan!();
+        refused_on(lab, "ipvlan", "an ipvlan");
+    });
+}
+
+fn refused_on(lab: &Lab, kind: &str, words: &str) {
+    let _machine = lab.nic("up1");
+    let container = lab.any_container();
+    let before = lab.snapshot_of(&container);
+    for field in ["spoofcheck", "isolate", "hairpin"] {
+        let asked = [
+            "pipework.parent=up1",
+            &format!("pipework.type={kind}"),
+            &format!("pipework.{field}=true"),
+        ];
+        let report = lab.attach(&container, &asked).refused(19);
+        let why = format!("{field} is not possible on {words}: it is a setting of a bridge port");
+        assert!(report.contains(&why), "{report}");
+        before.assert_equal(&lab.snapshot_of(&container), field);
+    }
 }

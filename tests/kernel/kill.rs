@@ -136,6 +136,7 @@ pub fn in_every_second_call(
     fs::write(bundle_of("web").join("config.json"), config.to_string()).unwrap();
     fs::write(PATH, "").unwrap();
     let (host, records) = (lab.snapshot(), Records::take());
+    let mut kills = 0;
     for call in (first..MANY).step_by(2) {
         let container = make(lab);
         run(
@@ -144,11 +145,13 @@ pub fn in_every_second_call(
         );
         let guest = lab.snapshot_of(&container);
         let killed = was_killed(&attach_killed_at(lab, &container, asked, call));
+        kills += usize::from(killed);
         let goes_on = round(lab, container, &guest, killed);
         host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
         records.assert_equal(&Records::take(), &format!("store, call {call}"));
         run("umount", PATH);
         if !goes_on {
+            assert!(kills > 1, "it survived all but {kills}");
             return;
         }
     }
@@ -200,6 +203,7 @@ fn what_a_killed_hook_left_is_cleared_up_by_later_starts() {
         for call in (20..70).step_by(7) {
             let container = lab.container("web");
             if !was_killed(&attach_killed_at(lab, &container, &ASKED, call)) {
+                assert!(call > 20, "it was never killed");
                 break;
             }
             container.end();

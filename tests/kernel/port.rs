@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::macvlan::needs_macvlan;
+use crate::support::lab::wire::answers;
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 use crate::traffic::assert_reaches;
 
@@ -77,6 +79,40 @@ fn an_interface_receives_all_frames_where_that_is_asked_for() {
             let container = attached(lab, number, &[&format!("pipework.promisc={promisc}")]);
             let flags = lab.inside(&container, || ip_json("link show eth1")[0]["flags"].clone());
             assert_eq!(flags.to_string().contains("PROMISC"), promisc);
+        }
+    });
+}
+
+/// Children of a container's interface that leave it to the bridge to bring frames
+/// from one of them to the other.
+fn behind(lab: &Lab, container: &Container) -> [Container; 2] {
+    [11, 12].map(|number| {
+        let child = lab.any_container();
+        let pid = child.pid();
+        lab.inside(container, || {
+            ip(&format!(
+                "link add m{number} link eth1 netns {pid} type macvlan mode vepa"
+            ));
+        });
+        lab.inside(&child, || {
+            ip(&format!("link set m{number} up"));
+            ip(&format!("addr add 10.0.0.{number}/24 dev m{number}"));
+        });
+        child
+    })
+}
+
+#[test]
+fn two_behind_one_port_reach_each_other_where_frames_may_come_back() {
+    lab!(|lab| {
+        needs_macvlan!();
+        let machine = lab.lan("br0");
+        for (number, hairpin) in [(5, true), (6, false)] {
+            let asked = format!("pipework.hairpin={hairpin}");
+            let container = attached(lab, number, &[&asked]);
+            let [one, _other] = behind(lab, &container);
+            assert_reaches(lab, &one, &machine, "10.0.0.2");
+            assert_eq!(answers(lab, &one, "10.0.0.12"), hairpin, "{asked}");
         }
     });
 }

@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use pipework::request::VlanId;
+use serde_json::Value;
 
 use crate::support::lab::{Container, Lab, ip, ip_json, lab, run};
 use crate::support::skip;
@@ -236,6 +237,43 @@ fn a_bond_without_a_carrier_is_not_relied_upon() {
         let text = uplink("add br0 eth0 eth1 --bond active-backup").refused(16);
         assert!(text.contains("wait for the carrier of bond-br0"), "{text}");
         before.assert_equal(&lab.snapshot(), "after a refusal");
+    });
+}
+
+/// What the kernel says of a bond, below `ad_info` of one that speaks LACP.
+fn bond(device: &str) -> Value {
+    ip_json(&format!("-d link show {device}"))[0]["linkinfo"]["info_data"].clone()
+}
+
+#[test]
+fn two_nics_become_a_bond_with_a_switch_that_speaks_lacp_and_two_nics_again() {
+    lab!(|lab| {
+        needs_bonds!();
+        let _guards = Guards;
+        let machine = switch(lab);
+        let switch_mac = lab.inside(&machine, || {
+            ip("link del sw");
+            ip("link add ag type bond mode 802.3ad miimon 50 lacp_rate fast");
+            for port in ["w0", "w1"] {
+                ip(&format!("link set {port} down"));
+                ip(&format!("link set {port} master ag"));
+                ip(&format!("link set {port} up"));
+            }
+            ip("link set ag up");
+            ip("addr add 10.0.0.2/24 dev ag");
+            ip_json("link show ag")[0]["address"].clone()
+        });
+        let before = lab.snapshot();
+        uplink("add br0 eth0 eth1 --bond 802.3ad").ok();
+        assert_eq!(bond("bond-br0")["mode"], "802.3ad");
+        wait_for("one link of both NICs with the switch", || {
+            let ad = &bond("bond-br0")["ad_info"];
+            ad["partner_mac"] == switch_mac && ad["num_ports"] == 2
+        });
+        wait_for("the machine", || pings("10.0.0.2"));
+        uplink("confirm").ok();
+        uplink("del br0").ok();
+        before.assert_equal(&lab.snapshot(), "after del");
     });
 }
 
