@@ -7,6 +7,7 @@
 mod begin;
 mod finish;
 mod ifnames;
+mod index;
 mod leases;
 mod look;
 mod macs;
@@ -33,15 +34,16 @@ use crate::host::engine::DOCKER;
 use crate::host::inspect::InspectError;
 use crate::host::machine;
 use crate::host::view::HostView;
-use crate::plan::{self, Identity, LOWEST_INDEX, Life, Plan};
+use crate::plan::{self, Identity, Life, Plan};
 use crate::policy::{self, Caller, Policy};
 use crate::record::{Record, Store, fingerprint};
 use crate::reference::Reference;
 use crate::request::{Attachment, IfName, Request};
+use crate::sys::proc;
 use crate::sys::rtnl::Rtnl;
-use crate::sys::{proc, raw};
 use begin::begin;
 use finish::{abandon, await_served, finish};
+use index::random_index;
 use leases::Leasing;
 pub use leases::check as check_leases;
 use look::{engine_follows, look, only_of};
@@ -86,6 +88,14 @@ pub async fn attach(
     request: &Request,
     context: &Context<'_>,
 ) -> Result<Attached, Error> {
+    index::with_free_ones(async || attach_once(sandbox, request, context).await).await
+}
+
+async fn attach_once(
+    sandbox: &Sandbox,
+    request: &Request,
+    context: &Context<'_>,
+) -> Result<Attached, Error> {
     let Context {
         store,
         policy,
@@ -124,7 +134,8 @@ pub async fn attach(
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
     plan.notices.extend(held.into_iter().chain(unserved));
     let names = names::write_files(&mut plan, &wanted, sandbox, config.as_ref(), &kernel).await?;
-    leases::check(&mut plan, began, deadline)?;
+    leases::check(&plan, began, deadline)?;
+    leases::count_time_waited(&mut plan, began);
 
     record.enter(&plan, &fingerprints, &reference);
     record.note_caller(&plan, caller);
@@ -145,8 +156,7 @@ pub async fn attach(
         identity: &identity,
         names: &names,
     };
-    let leases = leases::acquire(&leasing, &mut plan, &mut record, &mut left_out).await;
-    let leases = match leases {
+    let leases = match leases::acquire(&leasing, &mut plan, &mut record, &mut left_out).await {
         Ok(leases) => leases,
         Err(error) => return Err(abandon(&record, &plan, error, &collector).await),
     };
@@ -287,20 +297,6 @@ fn collector<'a>(
         deadline: context.deadline,
         patience: NIC_PATIENCE,
     }
-}
-
-/// A random index above all that the kernel gives out by itself.
-fn random_index() -> u32 {
-    let mut bytes = [0; 4];
-    // Without randomness the clock still differs between any two runs.
-    if raw::random(&mut bytes).is_err() {
-        let clock = std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .unwrap_or_default();
-        bytes = clock.subsec_nanos().to_ne_bytes();
-    }
-    const HIGHEST: u32 = i32::MAX as u32;
-    LOWEST_INDEX + u32::from_ne_bytes(bytes) % (HIGHEST - LOWEST_INDEX)
 }
 
 /// Looks at a few records of others, so that what nobody told us of goes too.

@@ -256,6 +256,7 @@ impl Error {
                 | Cause::Record(_)
                 | Cause::Nic(_)
                 | Cause::File(_)
+                | Cause::IndexTaken { .. }
                 | Cause::Deadline { .. } => {
                     hint::for_step(&error.step, error.cause.errno())
                 }
@@ -374,12 +375,9 @@ fn apply_facts(error: &ApplyError, fact: &mut dyn FnMut(&str, &str)) {
     if !error.holders.is_empty() {
         fact("in use by", &error.holders.join(", "));
     }
-    let names = |undos: Vec<String>| {
-        if undos.is_empty() {
-            "nothing".to_owned()
-        } else {
-            undos.join(", ")
-        }
+    let names = |undos: Vec<String>| match undos.is_empty() {
+        true => "nothing".to_owned(),
+        false => undos.join(", "),
     };
     let undone = names(error.undone.iter().map(ToString::to_string).collect());
     if error.left.is_empty() {

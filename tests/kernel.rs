@@ -84,6 +84,8 @@ mod host_access;
 mod host_access_vlan;
 #[path = "kernel/hosts.rs"]
 mod hosts;
+#[path = "kernel/index.rs"]
+mod index;
 #[path = "kernel/input.rs"]
 mod input;
 #[path = "kernel/install_kill.rs"]

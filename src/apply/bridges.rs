@@ -16,20 +16,6 @@ use crate::request::IfName;
 /// other both give up. A start takes less from its look at a bridge to its port.
 pub const OTHERS_TIME: Duration = Duration::from_secs(2);
 
-/// Takes `done` back, with the bridges of the run still its own or left to others.
-pub(super) async fn fail(
-    planned: &PlannedStep,
-    cause: Cause,
-    done: &[&PlannedStep],
-    has_bridges: bool,
-    kernel: &Kernel<'_>,
-) -> ApplyError {
-    match has_bridges {
-        true => refused(planned, cause, &undos_of(done), kernel).await,
-        false => give_up(planned, cause, done, kernel).await,
-    }
-}
-
 /// Takes `done` back, newest first, once the bridges have been left to others.
 pub async fn give_up(
     planned: &PlannedStep,

@@ -53,6 +53,12 @@ pub enum Cause {
     /// The interface's MAC is another container's.
     #[error(transparent)]
     MacInUse(#[from] MacInUse),
+    /// Another device has the index that was chosen for a new one.
+    #[error("another device has the index {ifindex}")]
+    IndexTaken {
+        /// The index.
+        ifindex: u32,
+    },
     /// The deadline passed before the step.
     #[error("the deadline of {} s passed", .total.as_secs())]
     Deadline {
@@ -96,6 +102,7 @@ impl Cause {
             | Self::Lease(_)
             | Self::Pool(_)
             | Self::MacInUse(_)
+            | Self::IndexTaken { .. }
             | Self::Deadline { .. } => None,
         }
     }
@@ -117,8 +124,15 @@ impl Cause {
             | Self::Lease(_)
             | Self::Pool(_)
             | Self::MacInUse(_)
+            | Self::IndexTaken { .. }
             | Self::Deadline { .. } => false,
         }
+    }
+
+    /// Whether even an optional interface is not left out for it: no time is left for
+    /// the others, or a start anew makes it.
+    pub(super) fn ends_a_start(&self) -> bool {
+        matches!(self, Self::Deadline { .. } | Self::IndexTaken { .. })
     }
 
     /// The kernel's own text, if it gave one.
@@ -139,6 +153,7 @@ impl Cause {
             | Self::Lease(_)
             | Self::Pool(_)
             | Self::MacInUse(_)
+            | Self::IndexTaken { .. }
             | Self::Deadline { .. } => None,
         }
     }

@@ -9,6 +9,7 @@ mod cause;
 mod files;
 mod host_access;
 mod in_the_way;
+mod index;
 mod lease;
 mod membership;
 mod nic;
@@ -38,7 +39,6 @@ use crate::sys::netns::Netns;
 use crate::sys::rtnl::{Refusal, Rtnl};
 use crate::sys::{self, proc, sysctl};
 
-use bridges::fail;
 pub use bridges::{OTHERS_TIME, give_up, keep_others_away};
 pub use cause::{Cause, MacInUse};
 pub use host_access::SharedError;
@@ -179,16 +179,16 @@ pub async fn apply<L>(
         let optional = planned
             .interface
             .filter(|i| plan.interfaces.get(*i).is_some_and(|i| i.optional));
-        let is_out_of_time = matches!(cause, Cause::Deadline { .. });
-        match optional.filter(|_| !is_out_of_time) {
-            Some(interface) => {
-                let savepoint: Vec<&PlannedStep> = done
-                    .extract_if(.., |step| step.interface == Some(interface))
-                    .collect();
-                let error = fail(planned, cause, &savepoint, bridges.is_some(), kernel).await;
-                left_out.push(LeftOut { interface, error });
-            }
-            None => return Err(fail(planned, cause, &done, bridges.is_some(), kernel).await),
+        let optional = optional.filter(|_| !cause.ends_a_start());
+        let undone = done.extract_if(.., |step| optional.is_none() || step.interface == optional);
+        let mut undos = undos_of(&undone.collect::<Vec<_>>());
+        // Once they have been left to others, they are asked for again.
+        let left = bridges.is_none();
+        let _bridges = left.then(|| keep_others_away(&mut undos, kernel.store, OTHERS_TIME));
+        let error = refused(planned, cause, &undos, kernel).await;
+        match optional {
+            Some(interface) => left_out.push(LeftOut { interface, error }),
+            None => return Err(error),
         }
     }
     Ok(left_out)
@@ -243,19 +243,23 @@ async fn run(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
                 total: kernel.deadline.total(),
             });
         }
-        match once(step, kernel).await {
-            Err(cause) if waited < RELEASE_PATIENCE && is_still_taken(step, &cause) => {
-                sys::pause(pause).await;
-                waited += pause;
-                pause = (pause * 2).min(Duration::from_millis(50));
-            }
-            result => return result,
+        let Err(cause) = once(step, kernel).await else {
+            return Ok(());
+        };
+        if let Some(ifindex) = index::taken_by_another(step, &cause, kernel).await {
+            return Err(Cause::IndexTaken { ifindex });
         }
+        if waited >= RELEASE_PATIENCE || !is_still_taken(step, &cause) {
+            return Err(cause);
+        }
+        sys::pause(pause).await;
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 
-/// A name, an index or a MAC that the namespace of the former run may hold
-/// until the kernel has dismantled it. That the name is free in the container
+/// A name or a MAC that the namespace of the former run may hold until the kernel
+/// has dismantled it. That the name is free in the container
 /// was seen before, under its lock.
 fn is_still_taken(step: &Step, cause: &Cause) -> bool {
     let Some(errno) = cause.errno().map(Errno::from_raw) else {

@@ -20,19 +20,25 @@ pub(super) async fn abandon(
     collector: &Collector<'_>,
 ) -> Error {
     error.holders = holders(&error, record, collector);
+    // What is left needs its record.
     if error.left.is_empty() {
-        let undos = plan.undos();
-        let forgotten = collector.forget_bridges(&undos).await;
-        let made: Vec<u32> = plan.interfaces.iter().map(|i| i.ifindex).collect();
-        error
-            .undone
-            .extend(collector.lower_parents(&undos, &made).await);
-        let abandoned = collector.store.abandon(record).map_err(CollectError::from);
-        if let Err(left) = forgotten.and(abandoned) {
-            tracing::warn!(error = %left, "the record of a start that was taken back stays for now");
-        }
+        error.undone.extend(forget(record, plan, collector).await);
     }
     Error::from(error)
+}
+
+/// Ends what is written down of a start that was taken back, and brings down again
+/// the NICs that only it has raised: those are returned.
+async fn forget(record: &Record, plan: &Plan, collector: &Collector<'_>) -> Vec<Undo> {
+    let undos = plan.undos();
+    let forgotten = collector.forget_bridges(&undos).await;
+    let made: Vec<u32> = plan.interfaces.iter().map(|i| i.ifindex).collect();
+    let lowered = collector.lower_parents(&undos, &made).await;
+    let abandoned = collector.store.abandon(record).map_err(CollectError::from);
+    if let Err(left) = forgotten.and(abandoned) {
+        tracing::warn!(error = %left, "the record of a start that was taken back stays for now");
+    }
+    lowered
 }
 
 /// Who has what stood in the way of `error`, by name. Only a start that fails
@@ -86,11 +92,8 @@ pub(super) async fn finish(
         return Ok(());
     };
     let (_, left) = apply::take_back_in_time(plan.undos(), kernel).await;
-    // What is left needs its record.
     if left.is_empty() {
-        let made: Vec<u32> = plan.interfaces.iter().map(|i| i.ifindex).collect();
-        collector.lower_parents(&plan.undos(), &made).await;
-        collector.store.abandon(record)?;
+        forget(record, plan, collector).await;
     }
     Err(error)
 }

@@ -68,32 +68,38 @@ fn asks(plan: &Plan) -> impl Iterator<Item = (&PlannedStep, &LeaseAsk)> {
     })
 }
 
-/// Refuses, before anything is changed, a lease that nobody would renew, and a
-/// wait that is longer than the run, which `began` to wait for uplinks already. A
-/// client to whom nobody gave a time has what is left.
-pub fn check(plan: &mut Plan, began: Instant, deadline: Deadline) -> Result<(), LeaseError> {
+/// Takes off the time that leases may take what went by since the start `began` to
+/// wait for uplinks. A client to whom nobody gave a time has what is left.
+pub(super) fn count_time_waited(plan: &mut Plan, began: Instant) {
     for planned in &mut plan.steps {
-        let Step::Lease(LeaseStep::Ask(ask)) = &mut planned.step else {
-            continue;
-        };
-        ask.wait = ask.wait.saturating_sub(began.elapsed());
+        if let Step::Lease(LeaseStep::Ask(ask)) = &mut planned.step {
+            ask.wait = ask.wait.saturating_sub(began.elapsed());
+        }
+    }
+}
+
+/// Refuses, before anything is changed, a lease that nobody would renew, and a wait
+/// that is longer than the run, which `began` to wait for uplinks already.
+pub fn check(plan: &Plan, began: Instant, deadline: Deadline) -> Result<(), LeaseError> {
+    for (_, ask) in asks(plan) {
         let timeout = match ask.timeout_is_default {
             true => Duration::ZERO,
             false => ask.timeout,
         };
-        let (wanted, left) = (ask.wait + timeout, deadline.remaining());
-        let ifname = ask.ifname.clone();
+        let wait = ask.wait.saturating_sub(began.elapsed());
+        let (wanted, left) = (wait + timeout, deadline.remaining());
+        let ifname = || ask.ifname.clone();
         if wanted > left {
             // To the second, as it was asked for.
             let seconds = u64::try_from(wanted.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
             return Err(LeaseError::TooLong {
-                ifname,
+                ifname: ifname(),
                 wanted: Duration::from_secs(seconds),
                 left,
             });
         }
         if ask.keeps && !keeper::is_there(deadline) {
-            return Err(LeaseError::NoKeeper { ifname });
+            return Err(LeaseError::NoKeeper { ifname: ifname() });
         }
     }
     Ok(())

@@ -28,6 +28,7 @@ impl ApplyError {
             | Cause::Lease(_)
             | Cause::Pool(_)
             | Cause::MacInUse(_)
+            | Cause::IndexTaken { .. }
             | Cause::Config(_) => false,
         }
     }
@@ -49,6 +50,7 @@ impl ApplyError {
             | Cause::Nic(_)
             | Cause::File(_)
             | Cause::MacInUse(_)
+            | Cause::IndexTaken { .. }
             | Cause::Deadline { .. } => false,
         }
     }

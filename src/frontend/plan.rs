@@ -141,8 +141,8 @@ pub(super) fn rehearse(
         identity,
     }) = judged(pairs, asker, Some(leaving))?
     {
-        let mut plan = plan_of(&request, &view, &identity)?;
-        check_leases(&mut plan, began, deadline)?;
+        let plan = plan_of(&request, &view, &identity)?;
+        check_leases(&plan, began, deadline)?;
     }
     Ok(())
 }
