@@ -129,7 +129,7 @@ impl Collector<'_> {
         key: &NamespaceKey,
         paths: &[PathBuf],
     ) -> Result<Fate, CollectError> {
-        let known = self.store.read(key)?;
+        let known = self.store.read_locked(key)?;
         let alive = match known.complete.as_ref().or(known.applying.as_ref()) {
             Some(record) if !lives(record, key) || known.applying.is_some() => {
                 self.find(record, paths)

@@ -22,7 +22,7 @@ impl Collector<'_> {
         only: Option<&IfName>,
     ) -> Result<Vec<AttachmentRecord>, CollectError> {
         let _lock = self.store.lock_namespace(key, self.deadline)?;
-        let known = self.store.read(key)?;
+        let known = self.store.read_locked(key)?;
         let Some(record) = known.complete.as_ref().or(known.applying.as_ref()) else {
             return Ok(Vec::new());
         };

@@ -10,7 +10,7 @@ impl Collector<'_> {
     /// Ends the record of `key` unless a container that it names lives; other
     /// processes in the namespace keep nothing. The caller holds the lock.
     pub async fn end_locked(&self, key: &NamespaceKey) -> Result<Fate, CollectError> {
-        let known = self.store.read(key)?;
+        let known = self.store.read_locked(key)?;
         let Some(any) = known.complete.as_ref().or(known.applying.as_ref()) else {
             return Ok(Fate::Ended);
         };

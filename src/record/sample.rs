@@ -85,8 +85,7 @@ impl Store {
         let boot_id = boot_id.to_owned();
         let key = NamespaceKey { boot_id, cookie };
         if let Ok(Some(_lock)) = self.try_lock_namespace(&key) {
-            // Reading it is what removes it.
-            let _ = self.read_applying(&key);
+            let _ = self.read_locked(&key);
         }
     }
 
@@ -148,6 +147,30 @@ fn key_if_dead(path: &Path) -> Option<NamespaceKey> {
 mod tests {
     use super::*;
     use crate::reference::Keeper;
+
+    #[test]
+    fn a_record_that_is_being_written_is_none_and_no_reader_removes_it() {
+        let root = std::env::temp_dir().join(format!("pipework-cut-{}", std::process::id()));
+        let store = Store::open(&root).unwrap();
+        let key = NamespaceKey {
+            boot_id: "boot".to_owned(),
+            cookie: 7,
+        };
+        let writer = store.try_lock_namespace(&key).unwrap();
+        store.begin(&Record::new(key.clone(), 1)).unwrap();
+        let path = &store.records_in(7)[0];
+        let whole = fs::read(path).unwrap();
+        fs::write(path, "").unwrap();
+        assert!(store.all().is_empty());
+        assert!(store.read(&key).unwrap().applying.is_none());
+        fs::write(path, whole).unwrap();
+        assert_eq!(store.read_locked(&key).unwrap().applying.unwrap().key, key);
+        fs::write(path, "").unwrap();
+        drop(writer);
+        assert!(store.all().is_empty());
+        assert!(!path.exists(), "whoever wrote it was killed");
+        fs::remove_dir_all(root).unwrap();
+    }
 
     #[test]
     fn every_dead_record_has_its_turn_and_no_start_looks_at_more_than_eight() {

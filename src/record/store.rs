@@ -203,7 +203,8 @@ impl Store {
         self.complete_path(key).exists() || self.applying_path(key).exists()
     }
 
-    /// What is known of a namespace.
+    /// What is known of a namespace. A record that is cut is none: it is being written,
+    /// or whoever wrote it was killed before anything was made.
     pub fn read(&self, key: &NamespaceKey) -> Result<Known, RecordError> {
         Ok(Known {
             complete: read_record(&self.complete_path(key))?,
@@ -211,13 +212,19 @@ impl Store {
         })
     }
 
-    pub(super) fn read_applying(&self, key: &NamespaceKey) -> Result<Option<Record>, RecordError> {
+    /// The same for who holds the lock of the namespace: nobody writes there now, so
+    /// that one that is cut goes.
+    pub fn read_locked(&self, key: &NamespaceKey) -> Result<Known, RecordError> {
+        let known = self.read(key)?;
+        if known.applying.is_none() {
+            remove(&self.applying_path(key))?;
+        }
+        Ok(known)
+    }
+
+    fn read_applying(&self, key: &NamespaceKey) -> Result<Option<Record>, RecordError> {
         match read_record(&self.applying_path(key)) {
-            // Killed while it was written: nothing had been made.
-            Err(RecordError::Unreadable { .. }) => {
-                remove(&self.applying_path(key))?;
-                Ok(None)
-            }
+            Err(RecordError::Unreadable { .. }) => Ok(None),
             other => other,
         }
     }
