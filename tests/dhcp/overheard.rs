@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use pipework::dhcp::wire::{Message, MessageType};
+use pipework::dhcp::wire::{Message, MessageType, Op};
 
 use crate::support::lab::wire::Capture;
 use crate::support::lab::{Container, Lab};
@@ -33,6 +33,10 @@ impl Overheard {
             let Some(message) = message_in(frame) else {
                 return false;
             };
+            // What is late belongs to a former start.
+            if said.borrow().is_empty() && message.op != Op::Request {
+                return false;
+            }
             let kind = message.kind();
             said.borrow_mut().push(message);
             kind == Some(MessageType::Ack)

@@ -78,6 +78,7 @@ fn goes_on(times: [u32; 4], unheard: &'static [MessageType], asks: MessageType, 
         let web = lab.container("web");
         lab.attach(&web, &ASKED).ok();
         let first = since().unwrap();
+        let of_the_hook = taciturn.heard(MessageType::Solicit);
         begin();
         within("it asks", || taciturn.heard(asks) > 0);
         daemon.kill();
@@ -89,7 +90,7 @@ fn goes_on(times: [u32; 4], unheard: &'static [MessageType], asks: MessageType, 
             assert!(has_address(lab, &web), "a gap");
             since().is_some_and(|since| since > first)
         });
-        assert_eq!(taciturn.heard(MessageType::Solicit), 1);
+        assert_eq!(taciturn.heard(MessageType::Solicit), of_the_hook);
     });
 }
 
@@ -161,8 +162,9 @@ fn killed_after_the_end_of_an_ipv6_lease_it_asks_again() {
         taciturn.answer_all(true);
         lab.attach(&web, &ASKED).ok();
         taciturn.answer_all(false);
+        let of_the_hook = taciturn.heard(MessageType::Solicit);
         within("it has ended", || {
-            taciturn.heard(MessageType::Solicit) > 1 && !has_address(lab, &web)
+            taciturn.heard(MessageType::Solicit) > of_the_hook && !has_address(lab, &web)
         });
         daemon.kill();
         gets_one(lab, &web, &taciturn);

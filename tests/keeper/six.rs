@@ -144,12 +144,13 @@ fn a_server_that_has_forgotten_an_ipv6_lease_is_asked_for_it_while_it_holds() {
         let _daemon = Daemon::start();
         let web = lab.container("web");
         lab.attach(&web, &ASKED).ok();
+        let of_the_hook = [MessageType::Request, MessageType::Solicit].map(|k| count(&server, k));
         within("it is asked for again", || {
             assert!(has_address(lab, &web), "a gap");
-            count(&server, MessageType::Request) == 2
+            count(&server, MessageType::Request) > of_the_hook[0]
         });
         within("its time goes on", || left(lab, &web) >= 9);
-        assert_eq!(count(&server, MessageType::Solicit), 1);
+        assert_eq!(count(&server, MessageType::Solicit), of_the_hook[1]);
     });
 }
 
@@ -161,12 +162,13 @@ fn a_killed_daemon_asks_nobody_and_renews_an_ipv6_lease_in_time() {
         let daemon = Daemon::start();
         let web = lab.container("web");
         lab.attach(&web, &ASKED).ok();
+        let of_the_hook = server.heard().len();
         daemon.kill();
         let daemon = Daemon::start();
-        assert_eq!(server.heard().len(), 2);
+        assert_eq!(server.heard().len(), of_the_hook);
         within("it is renewed", || {
             assert!(has_address(lab, &web), "a gap");
-            server.heard().len() > 2
+            server.heard().len() > of_the_hook
         });
         assert_eq!(server.kinds()[2], MessageType::Renew);
         // With every process dead the kernel ends it.
@@ -296,13 +298,10 @@ fn the_files_of_a_container_follow_its_ipv6_lease() {
 fn an_ipv6_lease_that_ends_takes_its_name_servers_with_it() {
     lab!(|lab| {
         let machine = lan6(lab);
-        let (mut solicits, silent) = (0, Arc::new(AtomicBool::new(true)));
+        let silent = Arc::new(AtomicBool::new(false));
         let is_silent = Arc::clone(&silent);
         let _server = Scripted6::on(lab, &machine, move |message, _| {
-            solicits += usize::from(message.kind == MessageType::Solicit);
-            let is_first =
-                solicits < 2 && !matches!(message.kind, MessageType::Renew | MessageType::Rebind);
-            if !is_first && is_silent.load(Ordering::Relaxed) {
+            if is_silent.load(Ordering::Relaxed) {
                 return Vec::new();
             }
             let mut answers = willing(message);
@@ -319,6 +318,7 @@ fn an_ipv6_lease_that_ends_takes_its_name_servers_with_it() {
         let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
         std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
         lab.attach(&web, &ASKED).ok();
+        silent.store(true, Ordering::Relaxed);
         let has_server = || {
             let path = bundle.join("root/etc/resolv.conf");
             let text = std::fs::read_to_string(path).unwrap_or_default();

@@ -79,7 +79,7 @@ fn a_nic_hears_what_is_sent_to_others_where_that_is_asked_for() {
             let promisc_or_not = format!("pipework.promisc={promisc}");
             let asked = [&device(&nic), "pipework.ip=10.0.0.5/24", &promisc_or_not];
             vm.attach(&container, &asked).ok();
-            assert!(answers(vm, &machine, "10.0.0.5"));
+            assert!(answers(vm, &machine, "-w30 10.0.0.5"));
             let capture = Capture::start_on(vm, &container, "eth1");
             let forge = vm.inside(&machine, || Forge::open("wire").unwrap());
             let to = |destination: [u8; 6]| {
@@ -98,6 +98,8 @@ fn a_nic_hears_what_is_sent_to_others_where_that_is_asked_for() {
             };
             assert!(capture.sees(Duration::from_secs(5), is_last));
             assert_eq!(heard.get(), promisc);
+            // Its socket would keep the namespace, and the NIC in it.
+            drop(capture);
             container.end();
             vm.poststop(&id).ok();
         }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -50,10 +51,13 @@ fn start(lab: &Lab, container: &Container, asked: &[&str], take: impl FnOnce(&Re
     eventually("the hook stands still", || {
         trace().contains("stopped by SIGSTOP")
     });
-    take(&record());
+    // Whatever comes of it, nothing stands still afterwards.
+    let taken = catch_unwind(AssertUnwindSafe(|| take(&record())));
     let pid = trace().split_whitespace().next().unwrap().parse().unwrap();
     kill(Pid::from_raw(pid), Signal::SIGCONT).unwrap();
-    Outcome(hook.wait_with_output().unwrap())
+    let outcome = Outcome(hook.wait_with_output().unwrap());
+    taken.unwrap_or_else(|panic| resume_unwind(panic));
+    outcome
 }
 
 /// A device of somebody's.

@@ -264,7 +264,7 @@ fn two_nics_become_a_bond_with_a_switch_that_speaks_lacp_and_two_nics_again() {
             ip_json("link show ag")[0]["address"].clone()
         });
         let before = lab.snapshot();
-        uplink("add br0 eth0 eth1 --bond 802.3ad").ok();
+        uplink("add br0 eth0 eth1 --bond 802.3ad --confirm-within 300s").ok();
         assert_eq!(bond("bond-br0")["mode"], "802.3ad");
         wait_for("one link of both NICs with the switch", || {
             let ad = &bond("bond-br0")["ad_info"];

@@ -1,7 +1,9 @@
 //! Rates of a virtual function, which its card holds it to.
 
-use crate::support::lab::ip;
+use std::process::Command;
+
 use crate::support::lab::snapshot::Records;
+use crate::support::ovs::eventually;
 use crate::support::vm::{Nic, vm};
 use crate::vf::{card, host, pf, told};
 
@@ -13,12 +15,22 @@ fn rate(card: &Nic, number: usize) -> (u64, u64) {
     (rate("min_tx"), rate("max_tx"))
 }
 
+/// Somebody's rate of its first function. igb takes none while it has no link, and it
+/// loses that for a while when functions are made (`igb_ndo_set_vf_bw`).
+fn hold_to_300_mbit(card: &Nic) {
+    eventually("the card takes a rate", || {
+        let line = format!("link set {} vf 0 max_tx_rate 300", card.name);
+        let output = Command::new("ip").args(line.split(' ')).output().unwrap();
+        output.status.success()
+    });
+}
+
 #[test]
 fn a_highest_rate_holds_while_the_container_lives() {
     vm!(|vm| {
         let card = card(vm, 2);
         // What somebody has set before is what is put back.
-        ip(&format!("link set {} vf 0 max_tx_rate 300", card.name));
+        hold_to_300_mbit(&card);
         let before = (told(&card, 0), host());
         let container = vm.container("web");
         let asked = [pf(&card).leak(), "pipework.vf.max-tx-rate=200mbit"];
@@ -36,7 +48,7 @@ fn a_highest_rate_holds_while_the_container_lives() {
 fn a_highest_rate_is_put_back_after_a_start_that_failed_later() {
     vm!(|vm| {
         let card = card(vm, 1);
-        ip(&format!("link set {} vf 0 max_tx_rate 300", card.name));
+        hold_to_300_mbit(&card);
         let before = (told(&card, 0), host());
         let asked = [
             pf(&card).leak(),

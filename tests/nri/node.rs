@@ -241,13 +241,28 @@ impl Node {
     /// The same under a name of the container's own.
     #[track_caller]
     pub fn look_as(&self, pod: &str, config: &PodConfig, name: &str) -> String {
+        // containerd now and then loses what a container says that ends at once.
+        let names = ["", "-again", "-anew"].map(|end| format!("{name}{end}"));
+        let mut looks = names
+            .iter()
+            .filter_map(|name| self.look_once(pod, config, name));
+        looks.next().expect("no container has looked")
+    }
+
+    fn look_once(&self, pod: &str, config: &PodConfig, name: &str) -> Option<String> {
         let look = self.cri.create(pod, config, name, &["/bin/look"]).unwrap();
         self.cri.start(&look).unwrap();
         let log = self.path(&format!("{}/{name}.log", config.log_directory));
         let text = || fs::read_to_string(&log).unwrap_or_default();
-        within("the container has looked", SOON, || text().contains("\n"));
+        let end = Instant::now() + SOON;
+        while !text().contains('\n') {
+            if Instant::now() > end {
+                return None;
+            }
+            sleep(Duration::from_millis(20));
+        }
         sleep(Duration::from_millis(100));
-        text()
+        Some(text())
     }
 
     /// How many interfaces of ours there are on the host.
