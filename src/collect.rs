@@ -217,12 +217,15 @@ impl Collector<'_> {
         Ok(self.store.abandon(applying)?)
     }
 
-    /// A bridge that was removed, or never came to be, needs no record.
+    /// A bridge that was removed, or never came to be, as another device has its index,
+    /// needs no record.
     pub async fn forget_bridges(&self, undone: &[Undo]) -> Result<(), CollectError> {
         for undo in undone {
-            if let Undo::DeleteBridge { ifindex, .. } = undo
-                && self.host.link_by_index(*ifindex).await?.is_none()
-            {
+            let Undo::DeleteBridge { ifindex, name, .. } = undo else {
+                continue;
+            };
+            let there = self.host.link_by_index(*ifindex).await?;
+            if there.is_none_or(|link| link.name != *name) {
                 self.store.forget_bridge(*ifindex)?;
             }
         }

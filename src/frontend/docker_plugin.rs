@@ -35,6 +35,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use super::doctor::is_listened_at;
 use super::given::Given;
 use super::{daemon, telling};
 use crate::error::Error;
@@ -115,6 +116,15 @@ fn serve(socket: &Path, handed: Option<OwnedFd>, ready: fn()) -> Result<(), Erro
     Ok(server::serve(listener, &driver).map_err(failed)?)
 }
 
+/// How often a former one is given [`END`] to let go.
+const ENDS: u32 = 20;
+const END: Duration = Duration::from_millis(50);
+
+fn is_later() -> bool {
+    thread::sleep(END);
+    true
+}
+
 /// dockerd's own directory, which it may not have made yet.
 fn listen(socket: &Path) -> io::Result<UnixListener> {
     if let Some(folder) = socket.parent() {
@@ -123,7 +133,14 @@ fn listen(socket: &Path) -> io::Result<UnixListener> {
             .recursive(true)
             .create(folder)?;
     }
-    // Whoever left it is gone: there is one of us at a time.
+    // Of us there is one at a time, and one that was killed lets go of its socket last;
+    // but systemd may listen for that one.
+    let path = socket.to_string_lossy();
+    let is_taken = || (0..ENDS).all(|_| is_listened_at(&path) && is_later());
+    if is_taken() {
+        let text = "somebody listens there already; with pipework-docker.socket, systemd does";
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    }
     let is_socket = fs::symlink_metadata(socket).is_ok_and(|meta| is_a_socket(&meta));
     if is_socket {
         fs::remove_file(socket)?;

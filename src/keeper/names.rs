@@ -157,9 +157,10 @@ impl Daemon {
             self.follow(kept, &old, Turn::Ends);
             return Some(named.clone());
         };
+        // Not from one that ended before this one began.
         let says = match former {
-            Some(_) => inherit(lease, named),
-            None => lease.clone(),
+            Some(former) if former.address == named.address => inherit(lease, named),
+            Some(_) | None => lease.clone(),
         };
         let new = Said::of(&says, kept);
         let is_done = match &kept4.named {
@@ -187,8 +188,8 @@ impl Daemon {
             return Some(named.clone());
         };
         let says = match former {
-            Some(_) => inherit6(lease, named),
-            None => lease.clone(),
+            Some(former) if former.address == named.address => inherit6(lease, named),
+            Some(_) | None => lease.clone(),
         };
         let new = Said::of6(&says, kept);
         let is_done = match &kept6.named {
@@ -309,16 +310,22 @@ impl Daemon {
     }
 }
 
-/// What a lease says of names that holds.
+/// What the files say for a lease that holds.
 fn said4(kept: &Kept) -> Resolver {
-    let bound = kept.dhcp4.as_ref().and_then(|kept4| kept4.bound.as_ref());
-    bound.map_or_else(Resolver::default, |b| Said::of(&b.lease, kept).resolver)
+    let said = kept.dhcp4.as_ref().and_then(|kept4| {
+        let bound = kept4.bound.as_ref()?;
+        Some(kept4.named.as_ref().unwrap_or(&bound.lease))
+    });
+    said.map_or_else(Resolver::default, |lease| Said::of(lease, kept).resolver)
 }
 
 /// The same of IPv6.
 fn said6(kept: &Kept) -> Resolver {
-    let bound = kept.dhcp6.as_ref().and_then(|kept6| kept6.bound.as_ref());
-    bound.map_or_else(Resolver::default, |b| Said::of6(&b.lease, kept).resolver)
+    let said = kept.dhcp6.as_ref().and_then(|kept6| {
+        let bound = kept6.bound.as_ref()?;
+        Some(kept6.named.as_ref().unwrap_or(&bound.lease))
+    });
+    said.map_or_else(Resolver::default, |lease| Said::of6(lease, kept).resolver)
 }
 
 fn files_of(record: &Record) -> Vec<FileUndo> {

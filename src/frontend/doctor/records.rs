@@ -167,7 +167,7 @@ fn leases(name: &NetworkName) -> bool {
 
 /// Whether somebody listens at the path, as /proc/net/unix has it (proc_net(5)):
 /// the fourth word is `__SO_ACCEPTCON`, the last one is the path.
-fn is_listened_at(path: &str) -> bool {
+pub fn is_listened_at(path: &str) -> bool {
     text("/proc/net/unix").lines().any(|line| {
         let mut words = line.split_ascii_whitespace();
         words.nth(3) == Some("00010000") && words.next_back() == Some(path)

@@ -36,17 +36,18 @@ impl Ended<'_> {
     /// Has the servers that stay stand where the first one stood, `new` behind them.
     fn revise_servers(self, lines: &mut Vec<String>, new: &Resolver) {
         let servers = |of: &Resolver| of.servers.iter().map(shown).collect::<Vec<String>>();
-        let (old, others) = (servers(self.old), servers(self.others));
+        let (old, others, new) = (servers(self.old), servers(self.others), servers(new));
         let before = of_kind(self.former, &["nameserver"]);
         let stays = |server: &String| {
             let line = format!("nameserver {server}");
-            others.contains(server) || !(old.contains(server) || before.contains(&line))
+            let is_said = others.contains(server) || new.contains(server);
+            is_said || !(old.contains(server) || before.contains(&line))
         };
         let place = take_out(lines, &["nameserver"]);
         let mut all: Vec<String> = Vec::new();
         let present = place.lines.iter().filter_map(|line| line.split_once(' '));
         let present = present.map(|(_, server)| server.trim().to_owned());
-        for server in present.filter(stays).chain(servers(new)) {
+        for server in present.filter(stays).chain(new.iter().cloned()) {
             if !all.contains(&server) {
                 all.push(server);
             }
@@ -66,7 +67,8 @@ impl Ended<'_> {
         let stays = |word: &str| {
             let is = |domain: &String| domain == word;
             let is_gone = self.old.search.iter().any(is) || of_before.contains(&word);
-            self.others.search.iter().any(is) || !is_gone
+            let mut said = self.others.search.iter().chain(&new.search);
+            said.any(is) || !is_gone
         };
         let place = take_out(lines, &["search", "domain"]);
         let mut all: Vec<&str> = Vec::new();
