@@ -227,14 +227,10 @@ const LINES: &str = "qdisc add root handle 1: htb default 2; \
 fn shown(lab: &Lab, container: &Container) -> Vec<String> {
     let tc = |words: &str| lab.inside(container, || run("tc", words));
     // What came by before there were classes is counted.
-    let uncounted = |text: String| {
-        let mut parts = text.split("direct_packets_stat ");
-        let first = parts.next().unwrap_or_default().to_owned();
-        parts.fold(first, |all, part| {
-            all + part.trim_start_matches(|c: char| c.is_ascii_digit())
-        })
-    };
-    let others = ["qdisc show dev eth1", "class show dev eth1"].map(|words| uncounted(tc(words)));
+    let number = |part: &str| part.trim_start_matches(char::is_numeric).to_owned();
+    let uncounted = |text: String| text.split("direct_packets_stat ").map(number).collect();
+    let shown_of = |words| -> String { uncounted(tc(words)) };
+    let others = ["qdisc show dev eth1", "class show dev eth1"].map(shown_of);
     let filters = ["filter show dev eth1", "filter show dev eth1 ingress"].map(tc);
     let mut shown: Vec<String> = filters
         .iter()
