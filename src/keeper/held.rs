@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::again::Again;
 use super::client::Client;
 use super::client6::Client6;
 use crate::record::Kept;
@@ -29,9 +30,10 @@ pub(super) struct Held {
     pub(super) waits_for_turn6: bool,
     /// It has been given back, and its address goes at this moment.
     pub(super) leaves_at: Option<Duration>,
-    /// When the host's way to its address is tried again, and how often that has
-    /// failed.
-    pub(super) way: (Duration, u32),
+    /// When the host's way to its address is tried again.
+    pub(super) way: Again,
+    /// When the container's files are.
+    pub(super) names: Again,
     /// When its addresses are announced again, and how often still.
     pub(super) announces: Option<(Duration, u32)>,
     /// Others that claim its address are listened for.
@@ -51,8 +53,9 @@ impl Held {
         let due = at_once.or(both.into_iter().flatten().min());
         let watches_at = self.client.watches_at().filter(|_| self.watches);
         let announces_at = self.announces.map(|(at, _)| at);
-        let all = [due, self.way_at(), watches_at, announces_at];
-        let soon = all.into_iter().flatten().min();
+        let owed = [self.way_at(), self.names_at()];
+        let all = [due, watches_at, announces_at];
+        let soon = all.into_iter().chain(owed).flatten().min();
         let soon = soon.map(|soon| soon.max(self.rests_until));
         [soon, self.leaves_at].into_iter().flatten().min()
     }

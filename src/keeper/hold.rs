@@ -10,6 +10,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::again::Again;
 use super::client::Client;
 use super::client6::Client6;
 use super::daemon::{Daemon, LeaseKey, SWEEP_AFTER, Source};
@@ -124,7 +125,8 @@ impl Daemon {
             waits_for_turn: false,
             waits_for_turn6: false,
             leaves_at: None,
-            way: (Duration::ZERO, 0),
+            way: Again::default(),
+            names: Again::default(),
             watches,
             announces: None,
             netns,

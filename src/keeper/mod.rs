@@ -5,9 +5,11 @@
 //! the side of hooks and commands; `daemon` is the loop, `serve` answers, `hold`
 //! takes leases on and ends them, `held` is one of them, `open` finds its namespace,
 //! `renew` does what is due, `client` has the sockets for it, `names` the files of
-//! its container, `turns` says who may ask servers now, `policy` keeps the last that
+//! its container and `said` what a lease says there, `again` when what failed is
+//! tried again, `turns` says who may ask servers now, `policy` keeps the last that
 //! could be read.
 
+mod again;
 mod announce;
 mod ask;
 mod carriers;
@@ -24,6 +26,7 @@ pub mod protocol;
 mod reach;
 mod renew;
 mod renew6;
+mod said;
 mod serve;
 mod turns;
 

@@ -6,18 +6,17 @@
 //! Which files are ours, and where they are, stands in the namespace's record.
 //! What somebody edited since, or asked for by value, stays.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::daemon::Daemon;
+use super::held::Held;
+use super::said::{Said, differ, differ6, inherit, inherit6, learned, said4, said6};
 use crate::deadline::Deadline;
 use crate::dhcp::lease::Lease;
-use crate::dhcp::v4::Bound;
+use crate::dhcp::v4::{Bound, Now};
 use crate::dhcp::v6;
-use crate::plan::lease::resolver;
-use crate::plan::lease6;
 use crate::plan::{FileUndo, Follows, Undo};
-use crate::record::{Kept, Record, RecordError};
+use crate::record::{Kept, Record, RecordError, Unsaid};
 use crate::rt::{ContainerFile, Ended, Resolver, revised_hosts, revised_resolver};
 use crate::sys::files::{self, FileFault};
 
@@ -33,10 +32,32 @@ pub(super) enum NamesError {
     File(#[from] FileFault),
 }
 
-/// What the files say of a lease.
-struct Said {
-    resolver: Resolver,
-    address: IpAddr,
+/// What the files speak of once they have followed a lease as far as they could.
+pub(super) struct Named<L> {
+    /// The lease, unless it is the one that is held.
+    pub(super) lease: Option<L>,
+    /// What they do not say yet.
+    pub(super) unsaid: Option<Unsaid>,
+}
+
+impl<L> Named<L> {
+    const NOTHING: Self = Self {
+        lease: None,
+        unsaid: None,
+    };
+
+    /// They speak of another lease than the one that is held.
+    fn of(lease: L, unsaid: Option<Unsaid>) -> Self {
+        Self {
+            lease: Some(lease),
+            unsaid,
+        }
+    }
+
+    /// Whether all of it is written.
+    pub(super) fn said(&self) -> Result<(), Unsaid> {
+        self.unsaid.map_or(Ok(()), Err)
+    }
 }
 
 /// What becomes of a lease in the files.
@@ -50,117 +71,47 @@ enum Turn<'a> {
     Begins(&'a Said),
 }
 
-impl Said {
-    fn of(lease: &Lease, kept: &Kept) -> Self {
-        Self {
-            resolver: followed(resolver(lease, &kept.ifname), &kept.follows),
-            address: lease.address.addr().into(),
-        }
-    }
-
-    fn of6(lease: &v6::lease::Lease, kept: &Kept) -> Self {
-        let resolver = lease6::resolver(&lease.information, &kept.ifname);
-        Self {
-            resolver: followed(resolver, &kept.follows),
-            address: lease.address.into(),
-        }
+/// Whether the lease of which the files speak goes on in the one that comes:
+/// otherwise it had ended before.
+fn goes_on(unsaid: Option<Unsaid>, is_former: bool) -> bool {
+    match unsaid {
+        Some(Unsaid::Change) => true,
+        Some(Unsaid::End) => false,
+        None => is_former,
     }
 }
 
-/// What of a lease's names comes into the files.
-fn followed(mut resolver: Resolver, follows: &Follows) -> Resolver {
-    if follows.servers.is_none() {
-        resolver.servers.clear();
+impl Held {
+    /// When the container's files are to say what they could not.
+    pub(super) fn names_at(&self) -> Option<Now> {
+        let unsaid4 = self.kept.dhcp4.as_ref().and_then(|kept| kept.unsaid);
+        let unsaid6 = self.kept.dhcp6.as_ref().and_then(|kept| kept.unsaid);
+        unsaid4.or(unsaid6).map(|_| self.names.at())
     }
-    if follows.search.is_none() {
-        resolver.search.clear();
-    }
-    resolver
-}
-
-/// What of it stands there because the lease says so, and nobody else.
-fn learned(mut resolver: Resolver, follows: &Follows) -> Resolver {
-    let Follows { servers, search } = follows;
-    let written = servers.iter().flatten();
-    let written: Vec<&IpAddr> = written.collect();
-    resolver
-        .servers
-        .retain(|(server, _)| !written.contains(&server));
-    let written: Vec<&String> = search.iter().flatten().collect();
-    resolver.search.retain(|domain| !written.contains(&domain));
-    resolver
-}
-
-/// Whether the files may have to say something else.
-fn differ(old: &Lease, new: &Lease) -> bool {
-    let names = |lease: &Lease| {
-        let Lease {
-            dns,
-            domain,
-            search,
-            address,
-            ..
-        } = lease.clone();
-        (dns, domain, search, address.addr())
-    };
-    names(old) != names(new)
-}
-
-fn differ6(old: &v6::lease::Lease, new: &v6::lease::Lease) -> bool {
-    let names = |lease: &v6::lease::Lease| {
-        let information = &lease.information;
-        (
-            information.dns.clone(),
-            information.search.clone(),
-            lease.address,
-        )
-    };
-    names(old) != names(new)
-}
-
-/// A renewed lease with the names that it leaves out, which stay in the files until
-/// it ends.
-fn inherit(lease: &Lease, named: &Lease) -> Lease {
-    let mut lease = lease.clone();
-    if lease.dns.is_empty() {
-        lease.dns.clone_from(&named.dns);
-    }
-    if lease.search.is_empty() && lease.domain.is_none() {
-        lease.search.clone_from(&named.search);
-        lease.domain.clone_from(&named.domain);
-    }
-    lease
-}
-
-/// The same of IPv6.
-fn inherit6(lease: &v6::lease::Lease, named: &v6::lease::Lease) -> v6::lease::Lease {
-    let mut lease = lease.clone();
-    let (own, former) = (&mut lease.information, &named.information);
-    if own.dns.is_empty() {
-        own.dns.clone_from(&former.dns);
-    }
-    if own.search.is_empty() {
-        own.search.clone_from(&former.search);
-    }
-    lease
 }
 
 impl Daemon {
-    /// Has the container's files follow, and returns the lease that they speak of
-    /// from now on, unless that is `bound`.
-    pub(super) fn named_after(&self, kept: &Kept, bound: Option<&Bound>) -> Option<Lease> {
-        let kept4 = kept.dhcp4.as_ref()?;
+    /// Has the container's files follow, and returns what they speak of from now on
+    /// where `bound` is the lease that is held.
+    pub(super) fn named_after(&self, kept: &Kept, bound: Option<&Bound>) -> Named<Lease> {
+        let Some(kept4) = &kept.dhcp4 else {
+            return Named::NOTHING;
+        };
         let former = kept4.bound.as_ref().map(|bound| &bound.lease);
-        let named = kept4.named.as_ref().or(former)?;
+        let Some(named) = kept4.named.as_ref().or(former) else {
+            return Named::NOTHING;
+        };
         let old = Said::of(named, kept);
         let Some(Bound { lease, .. }) = bound else {
-            self.follow(kept, &old, Turn::Ends);
-            return Some(named.clone());
+            let is_done = self.follow(kept, &old, Turn::Ends);
+            return Named::of(named.clone(), (!is_done).then_some(Unsaid::End));
         };
+        let is_former = former.is_some_and(|former| former.address == named.address);
+        let goes_on = goes_on(kept4.unsaid, is_former);
         // Not from one that ended before this one began.
-        let says = match former {
-            Some(former) if former.address == named.address => inherit(lease, named),
-            Some(_) | None => lease.clone(),
+        let says = match goes_on {
+            true => inherit(lease, named),
+            false => lease.clone(),
         };
         let new = Said::of(&says, kept);
         let is_done = match &kept4.named {
@@ -168,8 +119,10 @@ impl Daemon {
             None => !differ(named, &says) || self.follow(kept, &old, Turn::Changes(&new)),
         };
         match is_done {
-            true => differ(&says, lease).then_some(says),
-            false => Some(named.clone()),
+            true if differ(&says, lease) => Named::of(says, None),
+            true => Named::NOTHING,
+            false if goes_on => Named::of(named.clone(), Some(Unsaid::Change)),
+            false => Named::of(named.clone(), Some(Unsaid::End)),
         }
     }
 
@@ -178,18 +131,24 @@ impl Daemon {
         &self,
         kept: &Kept,
         bound: Option<&v6::Bound>,
-    ) -> Option<v6::lease::Lease> {
-        let kept6 = kept.dhcp6.as_ref()?;
+    ) -> Named<v6::lease::Lease> {
+        let Some(kept6) = &kept.dhcp6 else {
+            return Named::NOTHING;
+        };
         let former = kept6.bound.as_ref().map(|bound| &bound.lease);
-        let named = kept6.named.as_ref().or(former)?;
+        let Some(named) = kept6.named.as_ref().or(former) else {
+            return Named::NOTHING;
+        };
         let old = Said::of6(named, kept);
         let Some(v6::Bound { lease, .. }) = bound else {
-            self.follow(kept, &old, Turn::Ends);
-            return Some(named.clone());
+            let is_done = self.follow(kept, &old, Turn::Ends);
+            return Named::of(named.clone(), (!is_done).then_some(Unsaid::End));
         };
-        let says = match former {
-            Some(former) if former.address == named.address => inherit6(lease, named),
-            Some(_) | None => lease.clone(),
+        let is_former = former.is_some_and(|former| former.address == named.address);
+        let goes_on = goes_on(kept6.unsaid, is_former);
+        let says = match goes_on {
+            true => inherit6(lease, named),
+            false => lease.clone(),
         };
         let new = Said::of6(&says, kept);
         let is_done = match &kept6.named {
@@ -197,9 +156,37 @@ impl Daemon {
             None => !differ6(named, &says) || self.follow(kept, &old, Turn::Changes(&new)),
         };
         match is_done {
-            true => differ6(&says, lease).then_some(says),
-            false => Some(named.clone()),
+            true if differ6(&says, lease) => Named::of(says, None),
+            true => Named::NOTHING,
+            false if goes_on => Named::of(named.clone(), Some(Unsaid::Change)),
+            false => Named::of(named.clone(), Some(Unsaid::End)),
         }
+    }
+
+    /// Has the files of a container say what they could not.
+    ///
+    /// Changes what is noted in `held`, which is not written down here.
+    pub(super) fn say_again(&self, held: &mut Held, now: Now) {
+        let mut said = Ok(());
+        if let Some(kept4) = &held.kept.dhcp4
+            && kept4.unsaid.is_some()
+        {
+            let named = self.named_after(&held.kept, kept4.bound.as_ref());
+            said = said.and(named.said());
+            if let Some(kept4) = &mut held.kept.dhcp4 {
+                (kept4.named, kept4.unsaid) = (named.lease, named.unsaid);
+            }
+        }
+        if let Some(kept6) = &held.kept.dhcp6
+            && kept6.unsaid.is_some()
+        {
+            let named = self.named_after6(&held.kept, kept6.bound.as_ref());
+            said = said.and(named.said());
+            if let Some(kept6) = &mut held.kept.dhcp6 {
+                (kept6.named, kept6.unsaid) = (named.lease, named.unsaid);
+            }
+        }
+        held.names = held.names.after(&said, now);
     }
 
     /// Has the files follow; false when they could not.
@@ -308,24 +295,6 @@ impl Daemon {
         }
         self.store.rewrite(record)
     }
-}
-
-/// What the files say for a lease that holds.
-fn said4(kept: &Kept) -> Resolver {
-    let said = kept.dhcp4.as_ref().and_then(|kept4| {
-        let bound = kept4.bound.as_ref()?;
-        Some(kept4.named.as_ref().unwrap_or(&bound.lease))
-    });
-    said.map_or_else(Resolver::default, |lease| Said::of(lease, kept).resolver)
-}
-
-/// The same of IPv6.
-fn said6(kept: &Kept) -> Resolver {
-    let said = kept.dhcp6.as_ref().and_then(|kept6| {
-        let bound = kept6.bound.as_ref()?;
-        Some(kept6.named.as_ref().unwrap_or(&bound.lease))
-    });
-    said.map_or_else(Resolver::default, |lease| Said::of6(lease, kept).resolver)
 }
 
 fn files_of(record: &Record) -> Vec<FileUndo> {

@@ -21,11 +21,6 @@ use crate::sys::rtnl::Rtnl;
 /// kernel.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// How long after the first failure it is tried again; doubled each time, to a
-/// quarter of an hour.
-const AGAIN: Duration = Duration::from_secs(1);
-const MOST_DOUBLED: u32 = 10;
-
 /// Why the host does not reach a leased address.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReachError {
@@ -41,7 +36,7 @@ impl Held {
     /// When the host's way is to be changed that could not be.
     pub(super) fn way_at(&self) -> Option<Now> {
         let kept4 = self.kept.dhcp4.as_ref()?;
-        kept4.unreached.as_ref().map(|_| self.way.0)
+        kept4.unreached.as_ref().map(|_| self.way.at())
     }
 }
 
@@ -79,11 +74,7 @@ impl Daemon {
             tracing::warn!(ifname = %held.kept.ifname, "{}", reach.outside(outside));
         }
         let moved = self.move_way(&held.kept, &stale_objects, object.as_ref());
-        let (_, tries) = held.way;
-        held.way = match &moved {
-            Ok(()) => (now, 0),
-            Err(_) => (now + AGAIN * (1 << tries.min(MOST_DOUBLED)), tries + 1),
-        };
+        held.way = held.way.after(&moved, now);
         if let Some(kept4) = &mut held.kept.dhcp4 {
             kept4.unreached = moved.is_err().then_some(stale);
         }

@@ -138,6 +138,10 @@ impl Daemon {
             self.reach(held, (address, address), now);
             self.write(&held.kept);
         }
+        if held.names_at().is_some_and(|at| at <= now) {
+            self.say_again(held, now);
+            self.write(&held.kept);
+        }
         self.announce(held, &netns, now);
         let place = Place {
             netns: &netns,
@@ -222,7 +226,9 @@ impl Daemon {
             // Before its time has come: nothing to ask for in the next life.
             self.forget_remembered(&held.kept.identity);
         }
-        kept.named = self.named_after(&held.kept, bound.as_ref());
+        let named = self.named_after(&held.kept, bound.as_ref());
+        held.names = held.names.after(&named.said(), now);
+        (kept.named, kept.unsaid) = (named.lease, named.unsaid);
         kept.bound = bound;
         held.kept.dhcp4 = Some(kept);
         self.write(&held.kept);

@@ -68,7 +68,9 @@ impl Daemon {
                 tracing::warn!(%error, "a lease that is nobody's any more is remembered");
             }
         }
-        kept.named = self.named_after6(&held.kept, bound.as_ref());
+        let named = self.named_after6(&held.kept, bound.as_ref());
+        held.names = held.names.after(&named.said(), now);
+        (kept.named, kept.unsaid) = (named.lease, named.unsaid);
         kept.bound = bound;
         held.kept.dhcp6 = Some(kept.clone());
         self.write(&held.kept);

@@ -90,6 +90,19 @@ pub struct Kept4 {
     /// another one.
     #[serde(default)]
     pub named: Option<Lease>,
+    /// What those files should say instead and could not be written; it is tried
+    /// again.
+    #[serde(default)]
+    pub unsaid: Option<Unsaid>,
+}
+
+/// What a container's files do not say yet of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unsaid {
+    /// That the lease of which they speak says something else by now.
+    Change,
+    /// That it has ended, be there another since or not.
+    End,
 }
 
 /// An IPv6 client, and what is in use of its lease.
@@ -104,6 +117,9 @@ pub struct Kept6 {
     /// The lease that the container's files speak of, where it is another.
     #[serde(default)]
     pub named: Option<v6::lease::Lease>,
+    /// What those files should say instead and could not be written.
+    #[serde(default)]
+    pub unsaid: Option<Unsaid>,
     /// What of it is in the kernel.
     pub applied: Applied6,
 }
@@ -252,6 +268,7 @@ mod tests {
                 bound: None,
                 applied: Applied4::default(),
                 named: None,
+                unsaid: None,
                 reach: None,
                 unreached: None,
                 watches: false,
@@ -267,6 +284,7 @@ mod tests {
                 arp: ArpProbe::Fast,
                 bound: None,
                 named: None,
+                unsaid: None,
                 applied: Applied6::default(),
             }),
         }

@@ -43,7 +43,7 @@ use crate::rt::Route;
 pub use crate::plan::lease::{Applied4, Wishes};
 pub use crate::plan::lease6::Applied6;
 pub use ended::forget_ended;
-pub use kept::{Kept, Kept4, Kept6};
+pub use kept::{Kept, Kept4, Kept6, Unsaid};
 pub use lock::{Lock, Mode};
 pub use membership::Ledger;
 pub use nics::NicClaim;

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::MessageType;
 use pipework::plan::{FileUndo, Follows, Undo};
-use pipework::record::Kept;
+use pipework::record::{Kept, Unsaid};
 use pipework::rt::{ContainerFile, FilePlace, Resolver, hosts_text, is_sealed};
 
-use crate::process::{Daemon, hand_over, store, within};
+use crate::process::{Daemon, hand_over, soon, store, within};
 use crate::renewals::{leased, names};
 use crate::server::{Server, answer, grants, timed};
 use crate::support::lab::{Container, Lab, ip_json, lab};
@@ -188,5 +188,57 @@ fn at_the_end_of_a_lease_its_routes_and_names_go_until_the_next() {
         within("what stood there is there", || {
             read("resolv.conf") == former
         });
+    });
+}
+
+/// Somebody is at work in the namespace at the end of a lease, and once more when the
+/// next one begins.
+#[test]
+fn what_could_not_be_written_of_names_is_written_when_nobody_is_in_the_way() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let gives = Arc::new(AtomicBool::new(false));
+        let is_giving = Arc::clone(&gives);
+        let _server = Server::start(lab, &machine, move |message| {
+            let mut answers = match is_giving.load(Ordering::Relaxed) {
+                true => grants(message, NEW, 10),
+                false => Vec::new(),
+            };
+            for answer in &mut answers {
+                answer.options.set(code::DNS_SERVERS, [10, 0, 0, 8]);
+            }
+            answers
+        });
+        let daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 1, 5);
+        let former = "nameserver 10.89.0.1\n";
+        let kept = hand_over_with_files(lab, &web, kept, former);
+        let unsaid = || {
+            let kept = store().lease(&kept.id).unwrap().unwrap();
+            kept.dhcp4.unwrap().unsaid
+        };
+        // As a start in the same namespace has it, for longer than the daemon waits.
+        let lock = || store().lock_namespace(&kept.id.namespace, soon()).unwrap();
+        let begun = lock();
+        within("the end is owed", || unsaid() == Some(Unsaid::End));
+        within("the address is gone", || names(lab, &web).is_empty());
+        assert!(read("resolv.conf").contains("nameserver 10.0.0.2\n"));
+        drop(begun);
+        within("its names are gone", || {
+            read("resolv.conf").ends_with(former) && unsaid().is_none()
+        });
+
+        let begun = lock();
+        gives.store(true, Ordering::Relaxed);
+        within("it has another", || names(lab, &web) == ["10.0.0.6"]);
+        within("its names are owed", || unsaid().is_some());
+        daemon.kill();
+        assert!(read("resolv.conf").ends_with(former));
+        drop(begun);
+        let _daemon = Daemon::start();
+        within("the next daemon writes them", || {
+            read("resolv.conf").contains("nameserver 10.0.0.8\n") && unsaid().is_none()
+        });
+        assert!(read("hosts").contains("10.0.0.6\tweb\n"));
     });
 }

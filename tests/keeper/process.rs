@@ -218,6 +218,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
                 ..Applied4::default()
             },
             named: None,
+            unsaid: None,
             reach: None,
             unreached: None,
             watches: false,

@@ -42,6 +42,7 @@ pub(super) fn outcome(
             bound,
             applied,
             named: None,
+            unsaid: None,
             reach: ask.reach.clone(),
             unreached: None,
             // Who holds a socket keeps a NIC from coming back.

@@ -117,6 +117,7 @@ pub(super) fn outcome(
             arp: ask.arp,
             bound,
             named: None,
+            unsaid: None,
             applied,
         }),
     }

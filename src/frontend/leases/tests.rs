@@ -52,6 +52,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
             bound: Some(Bound::new(lease, Duration::from_secs(100))),
             applied: Applied4::default(),
             named: None,
+            unsaid: None,
             reach: None,
             unreached: None,
             watches: false,
@@ -87,6 +88,7 @@ fn kept6(container: &str) -> Kept {
             arp: ArpProbe::Off,
             bound: Some(v6::Bound::new(lease, Duration::from_secs(100))),
             named: None,
+            unsaid: None,
             applied: Applied6::default(),
         }),
         ..kept(container, None)
