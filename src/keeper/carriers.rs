@@ -52,6 +52,15 @@ impl Daemon {
                 tracing::debug!(%ifname, link = back.ifindex, "a carrier is back");
                 held.client.verify_at(at);
                 held.client6.verify_at(at);
+                // Killed before there is an answer, the next run asks. A file that
+                // a hook took away stays away.
+                if held.note_verifying()
+                    && matches!(self.store.lease(&held.kept.id), Ok(Some(_)))
+                    && let Err(error) = self.store.keep_lease(&held.kept)
+                {
+                    let ifname = &held.kept.ifname;
+                    tracing::error!(%ifname, %error, "that a lease is verified could not be written down");
+                }
             }
         }
     }

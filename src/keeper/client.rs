@@ -78,13 +78,14 @@ impl Client {
             DhcpClient::new(machine, hardware, kept.arp, random())
         });
         let has_lease = kept.dhcp4.as_ref().is_some_and(|kept| kept.bound.is_some());
+        let verifies = kept.dhcp4.as_ref().is_some_and(|kept| kept.verifies);
         Self {
             dhcp,
             has_begun: has_lease,
             has_address: false,
             listens_until: None,
             watches_at: Some(Duration::ZERO),
-            verifies_at: None,
+            verifies_at: (has_lease && verifies).then_some(Duration::ZERO),
         }
     }
 
@@ -92,6 +93,12 @@ impl Client {
     /// lease.
     pub(super) fn verify_at(&mut self, at: Now) {
         self.verifies_at = self.dhcp.as_ref().map(|_| at);
+    }
+
+    /// Whether nobody has said yet if its lease holds on the link as it is now.
+    pub(super) fn is_verifying(&self) -> bool {
+        let asks = matches!(self.state(), Some(State::Rebooting { .. }));
+        self.in_use().is_some() && (asks || self.verifies_at.is_some())
     }
 
     /// When it has something to do; one that has not begun, at once.

@@ -53,7 +53,10 @@ impl Client6 {
             dhcp,
             has_begun: bound.is_some(),
             listens_until: None,
-            verifies_at: None,
+            verifies_at: bound
+                .and(kept6)
+                .filter(|kept6| kept6.verifies)
+                .map(|_| Duration::ZERO),
         }
     }
 
@@ -61,6 +64,13 @@ impl Client6 {
     /// lease.
     pub(super) fn verify_at(&mut self, at: Now) {
         self.verifies_at = self.dhcp.as_ref().map(|_| at);
+    }
+
+    /// Whether it has not been asked yet if its lease suits the link as it is now.
+    pub(super) fn is_verifying(&self) -> bool {
+        let state = self.dhcp.as_ref().map(|dhcp| dhcp.machine().state());
+        let asks = matches!(state, Some(State::Confirming { .. }));
+        self.in_use().is_some() && (asks || self.verifies_at.is_some())
     }
 
     /// When it has something to do; one that has not begun, at once.

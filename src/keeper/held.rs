@@ -1,6 +1,7 @@
 //! A lease that the daemon keeps, with its clients, and when it has something to
 //! do next.
 
+use std::mem;
 use std::time::Duration;
 
 use super::again::Again;
@@ -45,6 +46,16 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Has its file say whether a lease has to be verified; true where that is news.
+    pub(super) fn note_verifying(&mut self) -> bool {
+        let (four, six) = (self.client.is_verifying(), self.client6.is_verifying());
+        let noted4 = self.kept.dhcp4.as_mut().map(|kept| &mut kept.verifies);
+        let noted6 = self.kept.dhcp6.as_mut().map(|kept| &mut kept.verifies);
+        let was4 = noted4.is_some_and(|noted| mem::replace(noted, four) != four);
+        let was6 = noted6.is_some_and(|noted| mem::replace(noted, six) != six);
+        was4 || was6
+    }
+
     pub(super) fn wakes_at(&self) -> Option<Duration> {
         let at_once = self.is_half_made.then_some(Duration::ZERO);
         let four = self.client.wakes_at().filter(|_| !self.waits_for_turn);

@@ -151,6 +151,9 @@ impl Daemon {
         };
         let six = self.look_after6(held, place, &guest, now);
         let four = self.look_after4(held, place, &guest, now);
+        if held.note_verifying() {
+            self.write(&held.kept);
+        }
         four.and(six)
     }
 

@@ -94,6 +94,9 @@ pub struct Kept4 {
     /// again.
     #[serde(default)]
     pub unsaid: Option<Unsaid>,
+    /// The link was away, and nobody has said since whether the lease holds there.
+    #[serde(default)]
+    pub verifies: bool,
 }
 
 /// What a container's files do not say yet of a lease.
@@ -120,6 +123,10 @@ pub struct Kept6 {
     /// What those files should say instead and could not be written.
     #[serde(default)]
     pub unsaid: Option<Unsaid>,
+    /// The link was away, and it has not been asked since whether the lease suits
+    /// it.
+    #[serde(default)]
+    pub verifies: bool,
     /// What of it is in the kernel.
     pub applied: Applied6,
 }
@@ -269,6 +276,7 @@ mod tests {
                 applied: Applied4::default(),
                 named: None,
                 unsaid: None,
+                verifies: false,
                 reach: None,
                 unreached: None,
                 watches: false,
@@ -285,6 +293,7 @@ mod tests {
                 bound: None,
                 named: None,
                 unsaid: None,
+                verifies: false,
                 applied: Applied6::default(),
             }),
         }

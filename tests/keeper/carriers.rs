@@ -10,7 +10,7 @@ use pipework::dhcp::v6;
 use pipework::dhcp::wire::{Message, MessageType};
 use pipework::record::Kept;
 
-use crate::process::{Daemon, hand_over, within};
+use crate::process::{Daemon, hand_over, store, within};
 use crate::renewals::{leased, names};
 use crate::server::{Server, answer, grants};
 use crate::support::dhcp6_server::{GIVEN, Scripted6, lan6, locals6};
@@ -71,6 +71,27 @@ fn a_lease_is_verified_when_the_carrier_comes_back_and_used_meanwhile() {
         within("no socket stays", || daemon.descriptors() <= idle + 1);
         assert_eq!(names(lab, &web), ["10.0.0.5"]);
         assert_eq!(server.heard().len(), 1, "it has its answer");
+    });
+}
+
+#[test]
+fn a_verification_that_nobody_answers_is_given_up_and_owed_no_more() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let server = Server::start(lab, &machine, |_| Vec::new());
+        let _daemon = Daemon::start();
+        let (web, kept) = of_an_hour(lab, "web");
+        hand_over(&kept);
+        let owed = || {
+            let kept = store().lease(&kept.id).unwrap().unwrap();
+            kept.dhcp4.unwrap().verifies
+        };
+        replug("to-web");
+        within("it is asked for", || server.heard().iter().any(verifies));
+        within("it is given up", || !owed());
+        // Silence says nothing against a lease that holds.
+        assert_eq!(names(lab, &web), ["10.0.0.5"]);
+        assert!(server.heard().iter().all(verifies));
     });
 }
 

@@ -151,7 +151,7 @@ fn killed_while_it_renews_or_rebinds_it_goes_on_without_a_gap() {
 }
 
 #[test]
-fn killed_while_it_verifies_a_lease_it_goes_on_without_a_gap() {
+fn killed_while_it_verifies_a_lease_it_does_so_again_at_once_and_without_a_gap() {
     lab!(|lab| {
         let machine = lab.lan("br0");
         let answers = Arc::new(AtomicBool::new(false));
@@ -162,28 +162,32 @@ fn killed_while_it_verifies_a_lease_it_goes_on_without_a_gap() {
                 false => Vec::new(),
             }
         });
-        let daemon = Daemon::start();
-        let (web, mut kept) = of_an_hour(lab, "web");
-        let bound = kept.dhcp4.as_mut().unwrap().bound.as_mut().unwrap();
-        // Due when the next daemon is there.
-        bound.lease.times.as_mut().unwrap().renewal = 8;
-        let since = bound.since;
+        let mut daemon = Daemon::start();
+        let (web, kept) = of_an_hour(lab, "web");
+        let kept4 = || store().lease(&kept.id).unwrap().unwrap().dhcp4.unwrap();
         hand_over(&kept);
-        replug("to-web");
-        within("it is in REBOOTING", || server.heard().iter().any(verifies));
-        daemon.kill();
+        let since = kept4().bound.unwrap().since;
+        loop {
+            let asked = server.heard().len();
+            replug("to-web");
+            within("it is in REBOOTING", || server.heard().len() > asked);
+            daemon.kill();
+            // On a machine that is busy for seconds it has given up meanwhile.
+            if kept4().verifies {
+                break;
+            }
+            daemon = Daemon::start();
+        }
         answers.store(true, Ordering::Relaxed);
+        // By itself nothing is due for half an hour.
         let _daemon = Daemon::start();
-        let bound = || store().lease(&kept.id).unwrap()?.dhcp4?.bound;
-        within("it is renewed", || {
+        within("it is verified", || {
             assert!(has_address(lab, &web), "a gap");
-            bound().is_some_and(|bound| bound.since > since)
+            let kept4 = kept4();
+            kept4.bound.unwrap().since > since && !kept4.verifies
         });
-        let kinds = server.kinds();
-        assert!(
-            kinds.iter().all(|kind| *kind == MessageType::Request),
-            "{kinds:?}"
-        );
+        let heard = server.heard();
+        assert!(heard.iter().all(verifies), "{heard:?}");
     });
 }
 

@@ -85,7 +85,11 @@ fn goes_on(times: [u32; 4], unheard: &'static [MessageType], asks: MessageType, 
         assert!(has_address(lab, &web));
         assert_eq!(since(), Some(first), "it has no answer");
         taciturn.answer_all(true);
+        let asked = taciturn.heard(asks);
         let _daemon = Daemon::start();
+        if asks == MessageType::Confirm {
+            within("it asks again at once", || taciturn.heard(asks) > asked);
+        }
         within("its time goes on", || {
             assert!(has_address(lab, &web), "a gap");
             since().is_some_and(|since| since > first)

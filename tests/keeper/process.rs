@@ -219,6 +219,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
             },
             named: None,
             unsaid: None,
+            verifies: false,
             reach: None,
             unreached: None,
             watches: false,

@@ -43,6 +43,7 @@ pub(super) fn outcome(
             applied,
             named: None,
             unsaid: None,
+            verifies: false,
             reach: ask.reach.clone(),
             unreached: None,
             // Who holds a socket keeps a NIC from coming back.

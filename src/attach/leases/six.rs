@@ -118,6 +118,7 @@ pub(super) fn outcome(
             bound,
             named: None,
             unsaid: None,
+            verifies: false,
             applied,
         }),
     }

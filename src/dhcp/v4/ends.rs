@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::messages::has_ended;
 use super::{AFTER_DECLINE, Action, Machine, Now, State};
 use crate::dhcp::options::code;
 use crate::dhcp::wire::Message;
@@ -83,14 +84,17 @@ impl Machine {
     }
 
     /// After a while without carrier this may be another network: the lease is
-    /// verified, and used meanwhile (RFC 2131 §3.7).
+    /// verified, and used meanwhile (RFC 2131 §3.7), unless it has ended.
     pub(super) fn link_up(&mut self, now: Now) -> Vec<Action> {
         match &self.state {
             State::Bound(bound)
             | State::Renewing { bound, .. }
             | State::Rebinding { bound, .. } => {
                 let bound = bound.clone();
-                self.reboot(bound.lease.address.addr(), Some(bound), now)
+                match has_ended(&bound, now) {
+                    true => self.end(now),
+                    false => self.reboot(bound.lease.address.addr(), Some(bound), now),
+                }
             }
             // What was asked went nowhere.
             State::Init { .. } | State::Selecting { .. } => self.discover(now),

@@ -296,7 +296,7 @@ impl Machine {
     }
 
     /// The lease has ended: its address is used no more, from now on.
-    fn end(&mut self, now: Now) -> Vec<Action> {
+    pub(super) fn end(&mut self, now: Now) -> Vec<Action> {
         let mut actions = vec![Action::Withdraw];
         self.began = now;
         actions.extend(self.discover(now));
@@ -330,7 +330,7 @@ fn client_fqdn(name: &str) -> Vec<u8> {
     bytes
 }
 
-fn has_ended(bound: &Bound, now: Now) -> bool {
+pub(super) fn has_ended(bound: &Bound, now: Now) -> bool {
     bound.ends_at().is_some_and(|end| end <= now)
 }
 

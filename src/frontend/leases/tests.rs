@@ -53,6 +53,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
             applied: Applied4::default(),
             named: None,
             unsaid: None,
+            verifies: false,
             reach: None,
             unreached: None,
             watches: false,
@@ -89,6 +90,7 @@ fn kept6(container: &str) -> Kept {
             bound: Some(v6::Bound::new(lease, Duration::from_secs(100))),
             named: None,
             unsaid: None,
+            verifies: false,
             applied: Applied6::default(),
         }),
         ..kept(container, None)

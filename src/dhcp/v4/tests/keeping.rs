@@ -270,6 +270,18 @@ fn after_a_loss_of_carrier_the_lease_is_verified_and_used_meanwhile() {
     assert_eq!(sent(&actions).ciaddr, HOST);
 }
 
+/// As after a long sleep, of which the link tells before the clock does.
+#[test]
+fn a_link_that_comes_back_after_the_end_of_the_lease_leads_to_a_new_one() {
+    let mut machine = bound(machine());
+    let actions = machine.on(&Event::LinkUp, secs(3600));
+    let [Action::Withdraw, Action::Broadcast(discover)] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(kind(discover), MessageType::Discover);
+    assert_eq!(machine.state().in_use(), None);
+}
+
 #[test]
 fn an_address_that_another_host_claims_while_it_is_in_use_is_declined() {
     let mut machine = bound(machine());
