@@ -21,6 +21,8 @@ mod compat;
 mod faults;
 #[path = "runtimes/find.rs"]
 mod find;
+#[path = "runtimes/given.rs"]
+mod given;
 #[path = "runtimes/lan.rs"]
 mod lan;
 #[path = "runtimes/leases.rs"]

@@ -21,17 +21,17 @@ pub enum Sight {
     Host,
     /// There too, with `bridge`.
     Bridge,
+    /// There too, with `ovs-vsctl`.
+    Switch,
 }
 
-/// Everything that is not as the row says. `pid` is the container's process, and
-/// `look` runs a command, or fails with what it says.
+/// Everything that is not as the row says, which has been filled. `look` runs a
+/// command, or fails with what it says.
 pub fn faults(
     case: &Case,
     said: &Said,
-    pid: &str,
     look: &dyn Fn(Sight, &str) -> Result<String, String>,
 ) -> Vec<String> {
-    let filled = |text: &str| text.replace("{pid}", pid);
     let mut faults = Vec::new();
     if said.code != Some(case.code) {
         faults.push(format!("code {:?}", said.code));
@@ -41,7 +41,7 @@ pub fn faults(
         ("stderr", &said.stderr, &case.stderr),
     ];
     for (stream, said, wanted) in streams {
-        let missing = wanted.iter().find(|line| !said.contains(&filled(line)));
+        let missing = wanted.iter().find(|line| !said.contains(*line));
         faults.extend(missing.map(|line| format!("{stream} lacks {line}")));
         if case.silent && !said.is_empty() {
             faults.push(format!("{stream} says {said}"));
@@ -54,17 +54,12 @@ pub fn faults(
     let looks = [
         (Sight::Host, &case.host),
         (Sight::Bridge, &case.bridge),
+        (Sight::Switch, &case.ovs),
         (Sight::Guest, &case.guest),
     ];
     for (sight, looks) in looks {
-        faults.extend(looks.iter().filter_map(|wanted| {
-            let wanted = Look {
-                command: filled(&wanted.command),
-                text: filled(&wanted.text),
-                there: wanted.there,
-            };
-            not_so(&wanted, look(sight, &wanted.command))
-        }));
+        let faulty = |wanted: &Look| not_so(wanted, look(sight, &wanted.command));
+        faults.extend(looks.iter().filter_map(faulty));
     }
     faults
 }

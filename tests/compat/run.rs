@@ -3,18 +3,16 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::faults::{Said, Sight, faults};
+use super::given::{Given, furnish};
 use super::table::Case;
-use crate::support::daemon::Daemon;
-use crate::support::dhcp_server::Scripted;
-use crate::support::lab::{Container, Lab, PIPEWORK, ip, run};
+use crate::support::lab::snapshot::Snapshot;
+use crate::support::lab::{Container, Lab, PIPEWORK, ip};
+use crate::support::vm::Nic;
 
 /// How long one run may take; the script waits for some things for seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,10 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Program {
     path: PathBuf,
     /// It is not ours: what is meant to differ is only told.
-    is_other: bool,
+    pub is_other: bool,
 }
 
 impl Program {
+    /// Ours.
+    pub fn ours() -> Self {
+        Self {
+            path: PIPEWORK.into(),
+            is_other: false,
+        }
+    }
+
     /// Ours as if it were another's.
     pub fn ours_as_another() -> Self {
         Self {
@@ -39,36 +45,11 @@ impl Program {
 
 /// Ours, and the one that `$PIPEWORK_CLASSIC` names.
 pub fn programs() -> Vec<Program> {
-    let ours = Program {
-        path: PIPEWORK.into(),
-        is_other: false,
-    };
     let other = std::env::var_os("PIPEWORK_CLASSIC").map(|path| Program {
         path: path.into(),
         is_other: true,
     });
-    std::iter::once(ours).chain(other).collect()
-}
-
-/// A stand-in for `docker inspect` and `docker ps`, for a program that asks it
-/// for the processes of this lab's containers.
-const DOCKER: &str = r#"#!/bin/sh
-for name; do :; done
-file=/run/crun/$name/status
-[ "$1" = inspect ] && [ -e "$file" ] || exit 1
-sed 's/.*"pid":\([0-9]*\).*/\1/' "$file"
-"#;
-
-/// What another program needs: stand-ins, and the devices of the lab's own
-/// namespace in /sys.
-fn furnish() {
-    fs::create_dir_all("/run/bin").unwrap();
-    for (name, text) in [("docker", DOCKER), ("arping", "#!/bin/sh\n")] {
-        let path = Path::new("/run/bin").join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    run("mount", "-t sysfs sysfs /sys");
+    std::iter::once(Program::ours()).chain(other).collect()
 }
 
 /// Tells crun's state of a container, by which it is found.
@@ -80,7 +61,7 @@ fn tell(name: &str, pid: u32) {
 }
 
 /// Fails with what is missing for a row.
-fn has(need: &str, program: &Program) -> Result<(), String> {
+fn has(need: &str, place: &Place<'_>, program: &Program) -> Result<(), String> {
     let makes = |kind: &str| {
         let made = Command::new("ip")
             .args(["link", "add", "probe0", "type"])
@@ -99,7 +80,9 @@ fn has(need: &str, program: &Program) -> Result<(), String> {
         "bridge_vlan" => makes("bridge vlan_filtering 1"),
         "tc" => crate::support::lab::has("tc", "-V"),
         "no_docker" | "dad" => !program.is_other,
-        "dhcp" => true,
+        "card" => place.card.is_some(),
+        // Those who give it know.
+        "dhcp" | "infiniband" | "ovs" | "radio" => true,
         other => panic!("table.txt needs {other}"),
     };
     match there {
@@ -108,60 +91,8 @@ fn has(need: &str, program: &Program) -> Result<(), String> {
     }
 }
 
-/// What lives as long as a row.
-#[derive(Default)]
-struct Given {
-    machines: Vec<Container>,
-    servers: Vec<Scripted>,
-    daemons: Vec<Daemon>,
-}
-
-impl Given {
-    fn enter(&mut self, line: &str, lab: &Lab, container: &Container, program: &Program) {
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        match word {
-            "nic" => self.machines.push(lab.nic(rest)),
-            "lan" => self.machines.push(lab.lan(rest)),
-            "dhcp" => {
-                let machine = self.machines.last().unwrap();
-                self.servers.push(Scripted::ordinary(lab, machine));
-            }
-            "daemon" | "docker" if program.is_other => {}
-            "docker" => docker(),
-            "daemon" => self.daemons.push(Daemon::start()),
-            "inside" => lab.inside(container, || {
-                ip(rest);
-            }),
-            "pipework" => {
-                let words: Vec<String> = rest.split(' ').map(str::to_owned).collect();
-                let output = start(program, &words).expect(line);
-                assert!(output.status.success(), "{line}: {output:?}");
-            }
-            _ => {
-                ip(line);
-            }
-        }
-    }
-}
-
-/// Answers at Docker's socket, for as long as the tests run, that there is no
-/// container.
-fn docker() {
-    let listener = UnixListener::bind("/run/docker.sock").unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 1024];
-            if stream.read(&mut request).is_ok() {
-                let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]";
-                stream.write_all(answer.as_bytes()).ok();
-            }
-        }
-    });
-}
-
 /// `None` where it does not end.
-fn start(program: &Program, words: &[String]) -> Option<Output> {
+pub fn start(program: &Program, words: &[String]) -> Option<Output> {
     let mut command = Command::new(&program.path);
     command
         .args(words)
@@ -182,26 +113,77 @@ fn start(program: &Program, words: &[String]) -> Option<Output> {
     Some(child.wait_with_output().unwrap())
 }
 
-/// Runs one row and fails the test where something is not as it says.
-pub fn judge(lab: &Lab, case: &Case, program: &Program) -> Result<(), String> {
-    for need in &case.needs {
-        has(need, program)?;
+/// Where a row is run: the host's side, and a container there.
+pub struct Place<'a> {
+    lab: &'a Lab,
+    container: Container,
+    /// A network card of the host, where it is a machine with one.
+    card: Option<Nic>,
+}
+
+impl<'a> Place<'a> {
+    /// With a container of the lab's own.
+    pub fn of_lab(lab: &'a Lab, card: Option<Nic>) -> Self {
+        let container = lab.container("c1");
+        tell("c1", container.pid());
+        tell("stopped", 0);
+        Self::new(lab, container, card)
     }
-    let container = lab.container("c1");
-    tell("c1", container.pid());
-    tell("stopped", 0);
+
+    /// With a container that somebody runs, whose name is c1.
+    pub fn new(lab: &'a Lab, container: Container, card: Option<Nic>) -> Self {
+        Self {
+            lab,
+            container,
+            card,
+        }
+    }
+
+    fn filled(&self, case: &Case) -> Case {
+        let pid = self.container.pid().to_string();
+        let (card, mac) = match &self.card {
+            Some(card) => (card.name.as_str(), card.mac.as_str()),
+            None => ("", ""),
+        };
+        let case = case.clone();
+        case.filled(&[("{pid}", &pid), ("{card}", card), ("{mac}", mac)])
+    }
+
+    fn snapshots(&self) -> [Snapshot; 2] {
+        [self.lab.snapshot(), self.inside()]
+    }
+
+    /// What the container has.
+    pub fn inside(&self) -> Snapshot {
+        self.lab.snapshot_of(&self.container)
+    }
+
+    fn look(&self, sight: Sight, words: &str, given: &Given) -> Result<String, String> {
+        match sight {
+            Sight::Host => said_by("ip", words),
+            Sight::Bridge => said_by("bridge", words),
+            Sight::Guest => self.lab.inside(&self.container, || said_by("ip", words)),
+            Sight::Switch => Ok(given.switch.as_ref().unwrap().says(words)),
+        }
+    }
+}
+
+/// Runs one row and fails the test where something is not as it says. Returns what was
+/// given, which may be needed to take back what the run did.
+pub fn judge(place: &Place<'_>, case: &Case, program: &Program) -> Result<Given, String> {
+    for need in &case.needs {
+        has(need, place, program)?;
+    }
+    let case = &place.filled(case);
     if program.is_other {
         furnish();
     }
-    let pid = container.pid().to_string();
-    let filled = |text: &str| text.replace("{pid}", &pid);
     let mut given = Given::default();
     for line in &case.given {
-        given.enter(&filled(line), lab, &container, program);
+        given.enter(line, place.lab, &place.container, program)?;
     }
-    let before = (lab.snapshot(), lab.snapshot_of(&container));
-    let words: Vec<String> = case.run.iter().map(|word| filled(word)).collect();
-    let output = start(program, &words);
+    let (before, names) = (place.snapshots(), names());
+    let output = start(program, &case.run);
     let faults = match &output {
         Some(output) => {
             let said = Said {
@@ -209,42 +191,49 @@ pub fn judge(lab: &Lab, case: &Case, program: &Program) -> Result<(), String> {
                 stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
                 stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             };
-            let mut faults = faults(case, &said, &pid, &|sight, words| match sight {
-                Sight::Host => said_by("ip", words),
-                Sight::Bridge => said_by("bridge", words),
-                Sight::Guest => lab.inside(&container, || said_by("ip", words)),
-            });
-            faults.extend(links_of(case, output, program));
+            let look = |sight, words: &str| place.look(sight, words, &given);
+            let mut faults = faults(case, &said, &look);
+            faults.extend(links_of(case, output, program, &names));
             faults
         }
         None => vec!["it does not end".to_owned()],
     };
     if program.is_other && case.is_fix {
         println!("case {}, {}: {faults:#?}", case.number, case.title);
-        return Ok(());
+        return Ok(given);
     }
     let title = format!("case {}, {}", case.number, case.title);
     assert!(faults.is_empty(), "{title}: {faults:#?}\n{output:?}");
     if case.unchanged {
-        before.0.assert_equal(&lab.snapshot(), "host");
-        before
-            .1
-            .assert_equal(&lab.snapshot_of(&container), "container");
+        let after = place.snapshots();
+        before[0].assert_equal(&after[0], "host");
+        before[1].assert_equal(&after[1], "container");
     }
-    Ok(())
+    Ok(given)
+}
+
+/// The names of namespaces.
+fn names() -> HashSet<PathBuf> {
+    let names = fs::read_dir("/var/run/netns").into_iter();
+    names
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect()
 }
 
 /// The names of namespaces that a run left behind, which is cases 14 and 57: ours
 /// makes none at all, the script leaves one when it fails.
-fn links_of(case: &Case, output: &Output, program: &Program) -> Option<String> {
-    let names: HashSet<PathBuf> = fs::read_dir("/var/run/netns")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+fn links_of(
+    case: &Case,
+    output: &Output,
+    program: &Program,
+    before: &HashSet<PathBuf>,
+) -> Option<String> {
+    let names = names();
+    let mut more = names.difference(before).peekable();
     let may_leave = program.is_other && (case.is_fix || !output.status.success());
-    (!names.is_empty() && !may_leave).then(|| format!("{names:?}"))
+    (more.peek().is_some() && !may_leave).then(|| format!("{:?}", more.collect::<Vec<_>>()))
 }
 
 fn said_by(program: &str, words: &str) -> Result<String, String> {

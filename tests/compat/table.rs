@@ -31,6 +31,8 @@ pub struct Case {
     pub host: Vec<Look>,
     /// What `bridge` says on the host.
     pub bridge: Vec<Look>,
+    /// What `ovs-vsctl` says there.
+    pub ovs: Vec<Look>,
     /// Nothing has changed.
     pub unchanged: bool,
 }
@@ -56,6 +58,51 @@ impl Look {
         }
     }
 }
+
+impl Case {
+    /// Whether a world (support/world.rs) has what it takes, whatever the kernel:
+    /// any other is for the virtual machine.
+    pub fn fits_a_world(&self) -> bool {
+        let is_at_hand = |need: &String| AT_HAND.contains(&need.as_str());
+        let is_elsewhere = |line: &String| line.starts_with("docker");
+        self.needs.iter().all(is_at_hand) && !self.given.iter().any(is_elsewhere)
+    }
+
+    /// Whether a line says that it is needed.
+    pub fn needs(&self, need: &str) -> bool {
+        self.needs.iter().any(|word| word == need)
+    }
+
+    /// With each of these names, as `{pid}`, replaced by what it stands for.
+    pub fn filled(mut self, places: &[(&str, &str)]) -> Self {
+        let fill = |text: &mut String| {
+            for (name, value) in places {
+                *text = text.replace(name, value);
+            }
+        };
+        let lines = [
+            &mut self.given,
+            &mut self.run,
+            &mut self.stdout,
+            &mut self.stderr,
+        ];
+        lines.into_iter().flatten().for_each(fill);
+        let looks = [
+            &mut self.guest,
+            &mut self.host,
+            &mut self.bridge,
+            &mut self.ovs,
+        ];
+        for look in looks.into_iter().flatten() {
+            fill(&mut look.command);
+            fill(&mut look.text);
+        }
+        self
+    }
+}
+
+/// What a world has, of what a row may need.
+const AT_HAND: [&str; 6] = ["dad", "dhcp", "macvlan", "no_docker", "ovs", "tc"];
 
 /// All of them, in order.
 pub fn cases() -> Vec<Case> {
@@ -88,6 +135,7 @@ pub fn cases() -> Vec<Case> {
             "silent" => case.silent = true,
             "guest" => case.guest.push(Look::parse(rest)),
             "bridge" => case.bridge.push(Look::parse(rest)),
+            "ovs" => case.ovs.push(Look::parse(rest)),
             "host" => case.host.push(Look::parse(rest)),
             "unchanged" => case.unchanged = true,
             other => panic!("table.txt has no {other}"),

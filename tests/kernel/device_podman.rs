@@ -1,25 +1,19 @@
 //! podman and a NIC: started, restarted, killed, removed by force.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::device::{Furnished, device};
-use crate::support::lab::{PIPEWORK, has, run};
+use crate::support::lab::{PIPEWORK, has};
+use crate::support::podman::{HOOKS, import_image, podman};
 use crate::support::skip;
 use crate::support::vm::{Nic, vm};
 
 /// podman ends a container in the background; this machine is slow.
 const PATIENCE: Duration = Duration::from_secs(60);
-const HOOKS: &str = "/run/hooks.d";
-
-fn podman(arguments: &str) -> String {
-    let own = "--root /run/podman-root --runroot /run/podman-run --storage-driver vfs";
-    run("podman", &format!("{own} --hooks-dir {HOOKS} {arguments}"))
-}
 
 fn install_hooks() {
     fs::create_dir_all(HOOKS).unwrap();
@@ -32,14 +26,6 @@ fn install_hooks() {
         });
         fs::write(format!("{HOOKS}/{stage}.json"), hook.to_string()).unwrap();
     }
-}
-
-fn import_image() {
-    fs::create_dir_all("/run/image/bin").unwrap();
-    fs::copy("/usr/bin/busybox", "/run/image/bin/busybox").unwrap();
-    symlink("busybox", "/run/image/bin/sleep").unwrap();
-    run("tar", "cf /run/image.tar -C /run/image .");
-    podman("import -q /run/image.tar bb:1");
 }
 
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {

@@ -12,10 +12,11 @@ use crate::support::skip;
 use crate::support::vm::Vm;
 
 /// Radios that go with this.
-struct Radios;
+pub struct Radios;
 
 impl Radios {
-    fn new() -> Option<Self> {
+    /// wlan0 and wlan1, if the kernel has any.
+    pub fn new() -> Option<Self> {
         let mut command = Command::new("modprobe");
         command.args(["mac80211_hwsim", "radios=2"]);
         let there = command.output().is_ok_and(|output| output.status.success());
@@ -39,7 +40,7 @@ fn links() -> String {
 }
 
 /// Whether there were radios for the case.
-pub fn with_radios(case: impl Fn(&Vm) + Send + 'static) -> Result<bool, String> {
+fn with_radios(case: impl Fn(&Vm) + Send + 'static) -> Result<bool, String> {
     let (told, tells) = std::sync::mpsc::channel();
     crate::support::vm::enter(move |vm| {
         let radios = Radios::new();

@@ -43,12 +43,14 @@ pub struct Lab {
     _not_send: std::marker::PhantomData<*const ()>,
 }
 
-/// A process in a network namespace of its own, killed when this goes.
+/// A process in a network namespace of its own, killed when this goes; or that of
+/// somebody else's container, which is left alone.
 pub struct Container {
     /// Its id, which is its name as well.
     pub id: String,
     netns: File,
-    init: Child,
+    pid: u32,
+    init: Option<Child>,
 }
 
 /// Runs `case` in a lab, or says why there can be none here.
@@ -181,22 +183,14 @@ impl Lab {
         // It dies with the thread that started it.
         let init = sleeper();
         setns(&self.home, CloneFlags::CLONE_NEWNET).unwrap();
-        Container {
-            id: id.to_owned(),
-            netns,
-            init,
-        }
+        Container::of(id, netns, init)
     }
 
     /// Another container in the namespace of `of`.
     pub fn container_in(&self, of: &Container, id: &str) -> Container {
         let netns = of.netns.try_clone().unwrap();
         let init = self.inside(of, sleeper);
-        Container {
-            id: id.to_owned(),
-            netns,
-            init,
-        }
+        Container::of(id, netns, init)
     }
 
     /// A container with a name that none in this lab had.
@@ -284,15 +278,36 @@ pub fn sleeper() -> Child {
 }
 
 impl Container {
+    fn of(id: &str, netns: File, init: Child) -> Self {
+        Self {
+            id: id.to_owned(),
+            netns,
+            pid: init.id(),
+            init: Some(init),
+        }
+    }
+
+    /// The container that somebody else runs, with this first process.
+    pub fn of_another(id: &str, pid: u32) -> Self {
+        Self {
+            id: id.to_owned(),
+            netns: File::open(format!("/proc/{pid}/ns/net")).unwrap(),
+            pid,
+            init: None,
+        }
+    }
+
     /// Pid of its first process.
     pub fn pid(&self) -> u32 {
-        self.init.id()
+        self.pid
     }
 
     /// Kills its first process and waits for it.
     pub fn kill(&mut self) {
-        self.init.kill().ok();
-        self.init.wait().ok();
+        if let Some(init) = &mut self.init {
+            init.kill().ok();
+            init.wait().ok();
+        }
     }
 
     /// Ends it and lets go of its namespace.

@@ -20,6 +20,7 @@ pub mod dhcp_oracle;
 pub mod dhcp_server;
 pub mod lab;
 pub mod ovs;
+pub mod podman;
 pub mod vm;
 pub mod world;
 

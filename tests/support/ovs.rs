@@ -76,6 +76,8 @@ impl Ovs {
             switch: None,
             in_kernel,
         };
+        // Of one that was here before.
+        fs::remove_file(DATABASE).ok();
         let schema = "/usr/share/openvswitch/vswitch.ovsschema";
         ovs.must("ovsdb-tool", &["create", DATABASE, schema]);
         ovs.start_server(&[]);
@@ -180,6 +182,12 @@ impl Ovs {
         let mut all = vec!["--timeout=30"];
         all.extend(words);
         self.must("ovs-vsctl", &all).trim().to_owned()
+    }
+
+    /// A script that is `ovs-vsctl` for a program that knows nothing of the root.
+    pub fn vsctl_script(&self) -> String {
+        let root = self.root.display();
+        format!("#!/bin/sh\nexec chroot {root} /usr/bin/ovs-vsctl \"$@\"\n")
     }
 
     /// The datapath that bridges have here.

@@ -119,7 +119,7 @@ impl Vm {
     }
 
     /// Puts everything back, or says what cannot be.
-    fn restore(&self) -> Result<(), String> {
+    pub fn restore(&self) -> Result<(), String> {
         for nic in &self.nics {
             fs::write(nic.device.join("sriov_numvfs"), "0").ok();
         }

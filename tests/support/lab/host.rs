@@ -35,11 +35,7 @@ impl Lab {
             assert!(begin.elapsed() < Duration::from_secs(20), "no other host");
             std::thread::sleep(Duration::from_millis(5));
         }
-        let machine = Container {
-            id: name.to_owned(),
-            netns,
-            init,
-        };
+        let machine = Container::of(name, netns, init);
         self.inside(&machine, || super::ip("link set lo up"));
         Host { machine }
     }
