@@ -1,7 +1,7 @@
 //! A port of Open vSwitch: the whole hook, against the database's own time and
 //! against `ovs-vsctl add-port`, in turns, in one run.
 //!
-//!     cargo bench --bench ovs -- [ROUNDS] [PORTS…] [--assert]
+//!     cargo bench --bench ovs -- [ROUNDS] [PORTS…] [--quick] [--assert]
 //!
 //! For each number of ports that the bridge has already, medians in
 //! milliseconds: *txn* is the transaction alone, *raw* the same with the wait for
@@ -14,7 +14,8 @@
 //!
 //! What Open vSwitch adds to a start, *hook* without *bridge*, is compared with *raw*
 //! and *vsctl*, beside many ports *hook* with *floor*. Only `--assert` makes it an
-//! exit status, because a busy machine proves nothing.
+//! exit status, because a busy machine proves nothing; `--quick` is a look at so few
+//! rounds that it proves little of itself.
 
 // A bench fails by panicking.
 #![allow(
@@ -27,6 +28,9 @@
 #[allow(dead_code)]
 #[path = "../shared/figures.rs"]
 mod figures;
+#[allow(dead_code)]
+#[path = "../shared/rounds.rs"]
+mod rounds;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
@@ -42,6 +46,7 @@ use pipework::sys::block_on;
 use pipework::sys::netns::Netns;
 use pipework::sys::ovsdb::Ovsdb;
 use pipework::sys::rtnl::Rtnl;
+use rounds::Rounds;
 use support::lab::{Container, Lab, ip, lab, run};
 use support::ovs::{Ovs, SOCKET, ovs};
 
@@ -58,9 +63,12 @@ const OF_VSCTL: f64 = 1.0 / 3.0;
 const BESIDE_MANY: f64 = 1.3;
 
 fn main() {
+    let Some(asked) = Rounds::asked("Open vSwitch") else {
+        return;
+    };
+    let rounds = asked.number(20, 5);
     let asserts = std::env::args().any(|argument| argument == "--assert");
     let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
-    let rounds = numbers.first().copied().unwrap_or(20);
     let steps = match numbers.get(1..) {
         Some([]) | None => vec![0, 100, 500],
         Some(steps) => steps.to_vec(),
