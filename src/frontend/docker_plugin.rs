@@ -22,12 +22,13 @@ mod scratch;
 mod server;
 pub mod sweep;
 
+use std::convert::Infallible;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -44,6 +45,7 @@ use crate::record::{DIRECTORY, Store};
 use crate::sys::seqpacket::listen_for_streams;
 use driver::Driver;
 use error::DockerError;
+use server::Server;
 
 /// Where dockerd looks for a driver called `pipework`.
 const SOCKET: &str = "/run/docker/plugins/pipework.sock";
@@ -67,7 +69,7 @@ pub fn run(given: &Given) -> Option<u8> {
         .map_err(Error::from)
         .and_then(|handed| serve(Path::new(socket), handed, daemon::ready));
     Some(match served {
-        Ok(()) => 0,
+        Ok(never) => match never {},
         Err(error) => {
             telling::tell(&error, None);
             error.exit_code() as u8
@@ -80,13 +82,12 @@ pub fn start() -> Result<(), DockerError> {
     let work = || {
         let mut told = String::new();
         loop {
-            if let Err(error) = serve(Path::new(SOCKET), None, || {}) {
-                let text = error.to_string();
-                if text != told {
-                    tracing::error!(%error, "Docker's networks are not made here");
-                }
-                told = text;
+            let Err(error) = serve(Path::new(SOCKET), None, || {});
+            let text = error.to_string();
+            if text != told {
+                tracing::error!(%error, "Docker's networks are not made here");
             }
+            told = text;
             thread::sleep(RETRY);
         }
     };
@@ -95,25 +96,39 @@ pub fn start() -> Result<(), DockerError> {
 }
 
 /// Serves at the socket that was handed on, or at `socket`; calls `ready` first.
-fn serve(socket: &Path, handed: Option<OwnedFd>, ready: fn()) -> Result<(), Error> {
+/// Where it fails, nothing goes on behind it: the daemon tries again.
+fn serve(socket: &Path, handed: Option<OwnedFd>, ready: fn()) -> Result<Infallible, Error> {
     Store::open(Path::new(DIRECTORY))?;
     let _instance = instance()?;
     let driver = Arc::new(Driver::open()?);
     left::end(&driver);
-    let failed = |source| DockerError::Listen {
-        path: socket.to_owned(),
-        source,
-    };
     let listener = match handed {
         Some(handed) => UnixListener::from(handed),
-        None => listen(socket).map_err(failed)?,
+        None => listen(socket).map_err(not_at(socket))?,
     };
-    let swept = Arc::clone(&driver);
+    Ok(serve_at((listener, socket), &driver, ready)?)
+}
+
+fn serve_at(
+    (listener, socket): (UnixListener, &Path),
+    driver: &Arc<Driver>,
+    ready: fn(),
+) -> Result<Infallible, DockerError> {
+    let server = Server::open(listener).map_err(not_at(socket))?;
+    // Nothing ends it but the process, so it is the last that may fail.
+    let swept = Arc::clone(driver);
     let sweeper = thread::Builder::new().name("sweep".to_owned());
     let sweeper = sweeper.spawn(move || sweep::run(&swept));
     sweeper.map_err(DockerError::Thread)?;
     ready();
-    Ok(server::serve(listener, &driver).map_err(failed)?)
+    server.serve(driver)
+}
+
+fn not_at(path: &Path) -> impl Fn(io::Error) -> DockerError {
+    |source| DockerError::Listen {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// How often a former one is given [`END`] to let go.
@@ -154,13 +169,10 @@ fn is_a_socket(meta: &fs::Metadata) -> bool {
 }
 
 fn instance() -> Result<Flock<File>, DockerError> {
-    let failed = |source| DockerError::Listen {
-        path: PathBuf::from(INSTANCE),
-        source,
-    };
+    let failed = not_at(Path::new(INSTANCE));
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(INSTANCE).map_err(failed)?;
+    let mut file = options.open(INSTANCE).map_err(&failed)?;
     for _ in 0..INSTANCE_TRIES {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => return Ok(lock),
@@ -170,4 +182,29 @@ fn instance() -> Result<Flock<File>, DockerError> {
         thread::sleep(INSTANCE_PAUSE);
     }
     Err(DockerError::Another(INSTANCE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The daemon tries again and again: each time one would be left.
+    #[test]
+    fn nobody_sweeps_behind_a_socket_that_cannot_be_served() {
+        let folder = std::env::temp_dir().join(format!("pipework-served-{}", std::process::id()));
+        let driver = Arc::new(Driver::at(&folder).unwrap());
+        // No socket, so nothing can be waited for there (epoll_ctl(2), EPERM).
+        let file = File::open(std::env::current_exe().unwrap()).unwrap();
+        let listener = UnixListener::from(OwnedFd::from(file));
+        let ready = || panic!("it is not served");
+        let refused = serve_at((listener, Path::new("/run/p.sock")), &driver, ready).unwrap_err();
+        fs::remove_dir_all(folder).unwrap();
+        assert!(
+            refused
+                .to_string()
+                .starts_with("listening at /run/p.sock: "),
+            "{refused}"
+        );
+        assert_eq!(Arc::strong_count(&driver), 1);
+    }
 }

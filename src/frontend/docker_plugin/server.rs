@@ -18,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::driver::Driver;
@@ -34,33 +35,51 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The form of all answers (moby, pkg/plugins/transport).
 const FORM: &str = "application/vnd.docker.plugins.v1.2+json";
 
-/// Serves who comes, until the process ends.
-pub fn serve(listener: UnixListener, driver: &Arc<Driver>) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()?;
-    runtime.block_on(async {
-        let listener = tokio::net::UnixListener::from_std(listener)?;
-        let permits = Arc::new(Semaphore::new(MOST_CALLS));
-        loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection of dockerd could not be accepted");
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-            };
-            let (driver, permits) = (Arc::clone(driver), Arc::clone(&permits));
-            let service = service_fn(move |request| {
-                respond(Arc::clone(&driver), Arc::clone(&permits), request)
-            });
-            // A connection that breaks is dockerd's to make anew.
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    })
+/// A socket that dockerd may connect to, and all that serving there needs.
+pub(super) struct Server {
+    runtime: Runtime,
+    listener: tokio::net::UnixListener,
+}
+
+impl Server {
+    /// Fails where the socket or the runtime cannot be had; serving does not.
+    pub fn open(listener: UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let listener = {
+            let _entered = runtime.enter();
+            tokio::net::UnixListener::from_std(listener)?
+        };
+        Ok(Self { runtime, listener })
+    }
+
+    /// Serves who comes, until the process ends.
+    pub fn serve(self, driver: &Arc<Driver>) -> ! {
+        let Self { runtime, listener } = self;
+        runtime.block_on(async {
+            let permits = Arc::new(Semaphore::new(MOST_CALLS));
+            loop {
+                let stream = match listener.accept().await {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection of dockerd could not be accepted");
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
+                };
+                let (driver, permits) = (Arc::clone(driver), Arc::clone(&permits));
+                let service = service_fn(move |request| {
+                    respond(Arc::clone(&driver), Arc::clone(&permits), request)
+                });
+                // A connection that breaks is dockerd's to make anew.
+                let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(served);
+            }
+        })
+    }
 }
 
 async fn respond(
