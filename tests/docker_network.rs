@@ -55,6 +55,7 @@ on_every_suite! {
         services_are_on_the_lan_over_up_restart_scale_and_down;
     dropped:
         a_network_removed_while_no_plugin_was_there_ends_with_its_pool
+        a_network_of_a_docker_whose_data_was_wiped_is_named_and_ends_by_hand
         the_daemon_is_dockers_driver_too_where_it_is_told_so;
     leases:
         a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again

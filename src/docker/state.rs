@@ -238,6 +238,14 @@ impl State {
         })
     }
 
+    /// The directory of a plugin that may be running: nothing in it is made, and what
+    /// is being written there stays.
+    pub fn of_another(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
     fn path<T: Kept>(&self, id: &str) -> PathBuf {
         self.root.join(T::FOLDER).join(hash(&[id]))
     }

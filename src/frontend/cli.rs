@@ -86,7 +86,7 @@ fn done(command: &str, given: &Given) -> Option<u8> {
         ("doctor", _) => Some(doctor::run(given)),
         ("graph", _) => graph::run(given),
         ("install", _) => install::run(given),
-        ("gc", []) => Some(gc::run()),
+        ("gc", []) => gc::run(given),
         ("daemon", _) => daemon::run(given),
         ("nri", _) => nri::run(given),
         ("docker-plugin", _) => docker_plugin::run(given),

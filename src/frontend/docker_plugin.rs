@@ -15,6 +15,7 @@ mod follow;
 mod ipam;
 mod left;
 mod lost;
+pub mod orphan;
 mod place;
 mod released;
 mod routes;

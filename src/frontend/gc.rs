@@ -1,7 +1,8 @@
 //! `pipework gc`: the full sweep over the records.
 //!
 //! Starts look at a few records each; this looks at all of them, and at the
-//! bridges that we made. Run it by hand or from a timer.
+//! bridges that we made. Run it by hand or from a timer. `--docker-network` ends a
+//! network of Docker's that no dockerd has any more, which nothing can know but a person.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::cli::print;
 use crate::frontend::collecting::with_collector;
+use crate::frontend::docker_plugin::orphan;
+use crate::frontend::given::Given;
 use crate::logging::to_stderr;
 use crate::pools::{self, Pools};
 use crate::record::{DIRECTORY, Store};
@@ -41,8 +44,28 @@ pub struct Swept {
     pub failed: Vec<String>,
 }
 
+/// Sweeps, or ends the network that is named; `None` where the options are none of
+/// its.
+pub fn run(given: &Given) -> Option<u8> {
+    match (given.value("--docker-network"), given.has("--force")) {
+        (Some(id), may_be_silent) => Some(end_network(id, may_be_silent)),
+        (None, true) => None,
+        (None, false) => Some(sweep_and_tell()),
+    }
+}
+
+fn end_network(id: &str, may_be_silent: bool) -> u8 {
+    match orphan::end(id, may_be_silent) {
+        Ok(id) => print(&format!("ended the network {id} with its pools\n")),
+        Err(error) => {
+            to_stderr(&crate::error::report(&error, None));
+            error.exit_code() as u8
+        }
+    }
+}
+
 /// Sweeps and prints what was done. The exit code is 0 if all of it could be.
-pub fn run() -> u8 {
+fn sweep_and_tell() -> u8 {
     match sweep() {
         Ok(swept) => {
             print(&format!("{} ended, {} in use\n", swept.ended, swept.living));

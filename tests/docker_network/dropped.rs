@@ -1,6 +1,8 @@
 //! What dockerd removed while no plugin was there, and the plugin as a part of the
 //! daemon.
 
+use serde_json::Value;
+
 use crate::lan::eventually;
 use crate::plugin::{Lan, ON_BR0};
 use crate::server::{DNSMASQ, SERVER, leases, start_daemon_by};
@@ -76,6 +78,51 @@ pub fn a_network_removed_while_no_plugin_was_there_ends_with_its_pool(lan: &Lan)
     let seen = lan.docker("run --rm --network lan bb /bin/look").ok();
     assert!(seen.contains("addr eth0 10.0.0."), "{seen}");
     lan.docker("network rm lan other").ok();
+}
+
+/// What doctor says of records, and the id by which it names a network.
+fn named_by_doctor(lan: &Lan) -> Vec<String> {
+    let findings = lan.sh("pipework doctor records --json").stdout;
+    let findings: Value = serde_json::from_str(&findings).unwrap();
+    let cures = findings.as_array().unwrap().iter();
+    let cures = cures.filter_map(|finding| finding["cure"].as_str());
+    let ids = cures.filter_map(|cure| Some(cure.split_once("gc --docker-network ")?.1.to_owned()));
+    ids.collect()
+}
+
+pub fn a_network_of_a_docker_whose_data_was_wiped_is_named_and_ends_by_hand(lan: &Lan) {
+    let make = |name: &str, subnet: &str| {
+        let line = format!("-d pipework -o bridge=br0 --subnet {subnet} --ipam-driver pipework");
+        let id = lan.docker(&format!("network create {line} {name}")).ok();
+        id.trim().to_owned()
+    };
+    let lost = make("lan", "10.0.0.0/24");
+    look_until(lan, || listed(lan) == 1);
+    assert_eq!(named_by_doctor(lan), [""; 0]);
+    lan.end("TERM");
+    lan.sh("rm -rf /var/lib/docker/*").ok();
+    let end = |id: &str| lan.sh(&format!("pipework gc --docker-network {id}"));
+    // Whoever is silent may have it.
+    let refused = end(&lost);
+    assert!(refused.stderr.contains("--force"), "{}", refused.stderr);
+    lan.start();
+    let had = make("other", "10.0.1.0/24");
+    // Nothing ends it by itself.
+    look_until(lan, || listed(lan) == 2);
+    assert_eq!(lan.kept("networks").len(), 2);
+    assert_eq!(named_by_doctor(lan), [&lost[..12]]);
+    let refused = end(&had);
+    assert!(
+        refused.stderr.contains("docker network rm"),
+        "{}",
+        refused.stderr
+    );
+    let ended = end(&named_by_doctor(lan)[0]).ok();
+    assert_eq!(ended, format!("ended the network {lost} with its pools\n"));
+    let left = (lan.kept("networks").len(), lan.kept("pools").len());
+    assert_eq!(left, (1, 1));
+    assert_eq!(named_by_doctor(lan), [""; 0]);
+    lan.docker("network rm other").ok();
 }
 
 pub fn the_daemon_is_dockers_driver_too_where_it_is_told_so(lan: &Lan) {

@@ -139,7 +139,22 @@ pub const COMMANDS: &[Command] = &[
             "draw what is plugged into what",
         )
     },
-    command("gc", "", Host, "remove what dead containers left"),
+    Command {
+        options: &[
+            valued(
+                "--docker-network",
+                "ID",
+                "end this network of Docker's, which no dockerd has any more",
+            ),
+            flag("--force", "the same where no dockerd answers"),
+        ],
+        ..command(
+            "gc",
+            "[--docker-network ID [--force]]",
+            Host,
+            "remove what dead containers left",
+        )
+    },
     Command {
         options: &[JSON],
         words: &doctor::WORDS,

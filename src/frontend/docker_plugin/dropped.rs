@@ -12,12 +12,12 @@ use std::time::Duration;
 use super::driver::Driver;
 use super::error::DockerError;
 use crate::deadline::Deadline;
-use crate::docker::state::{Endpoint, Network, PoolFile};
+use crate::docker::state::{Endpoint, Network, PoolFile, State};
 use crate::error::Error;
 use crate::host::find::{self, Networks};
 
 /// How long dockerd may take; while it starts it accepts and is silent.
-const ASK_TIME: Duration = Duration::from_secs(5);
+pub(super) const ASK_TIME: Duration = Duration::from_secs(5);
 
 /// Ends the networks, and their pools, that the dockerd whose socket is below `root`
 /// has had and has no more. Without an answer of its all stay.
@@ -57,30 +57,34 @@ fn settle(driver: &Driver, id: &str, listed: &Networks) -> Result<(), Error> {
             };
             Ok(driver.state.write(&noted).map_err(DockerError::from)?)
         }
-        (true, false) if !is_used(driver, id)? => end(driver, id),
+        (true, false) if !is_used(&driver.state, id)? => {
+            // What fails of a pool is ended when a plugin starts.
+            end(&driver.state, id, |pool| driver.end_pool(pool))?;
+            tracing::info!(network = id, "ended, though dockerd did not say so");
+            Ok(())
+        }
         (true, _) | (false, false) => Ok(()),
     }
 }
 
 /// Whether an endpoint is known of a network. Fails while one cannot be read.
-fn is_used(driver: &Driver, network: &str) -> Result<bool, Error> {
-    let all: Result<Vec<Endpoint>, _> = driver.state.all().into_iter().collect();
+pub(super) fn is_used(state: &State, network: &str) -> Result<bool, Error> {
+    let all: Result<Vec<Endpoint>, _> = state.all().into_iter().collect();
     let mut all = all.map_err(DockerError::from)?.into_iter();
     Ok(all.any(|endpoint| endpoint.network == network))
 }
 
 /// As dockerd does: the network, then its pools.
-fn end(driver: &Driver, id: &str) -> Result<(), Error> {
-    let pools = driver.state.all::<PoolFile>().into_iter().flatten();
+pub(super) fn end(
+    state: &State,
+    id: &str,
+    end_pool: impl Fn(&str) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let pools = state.all::<PoolFile>().into_iter().flatten();
     let mut own = pools.filter(|pool| pool.network.as_deref() == Some(id));
-    driver
-        .state
-        .forget::<Network>(id)
-        .map_err(DockerError::from)?;
-    tracing::info!(network = id, "ended, though dockerd did not say so");
-    // What fails here is ended when a plugin starts.
-    own.try_for_each(|pool| driver.end_pool(&pool.id))
+    state.forget::<Network>(id).map_err(DockerError::from)?;
+    own.try_for_each(|pool| end_pool(&pool.id))
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -136,13 +136,49 @@ pub enum DockerError {
         /// Why not.
         source: io::Error,
     },
+    /// No network, or not one alone, is meant by the beginning of an id.
+    #[error("{}", not_kept(text, ids))]
+    NotKept {
+        /// What was said to be its id.
+        text: String,
+        /// Those that begin so.
+        ids: Vec<String>,
+    },
+    /// dockerd has a network that is said to be nobody's.
+    #[error("dockerd has the network {}", short(id))]
+    Listed {
+        /// Docker's id.
+        id: String,
+    },
+    /// dockerd does not say whether it has a network.
+    #[error("whether dockerd has the network {} is not known: {why}", short(id))]
+    Silent {
+        /// Docker's id.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An interface of a network is known.
+    #[error("a container is in the network {}", short(id))]
+    Used {
+        /// Docker's id.
+        id: String,
+    },
     /// A thread could not be started.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),
 }
 
+fn not_kept(text: &str, ids: &[String]) -> String {
+    let shown: Vec<&str> = ids.iter().map(|id| short(id)).collect();
+    match shown.is_empty() {
+        true => format!("no network of Docker's is kept whose id begins with {text}"),
+        false => format!("{text} may be {}", shown.join(" or ")),
+    }
+}
+
 /// As Docker shows ids.
-fn short(id: &str) -> &str {
+pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
@@ -180,6 +216,21 @@ impl DockerError {
             Self::UnknownNetwork { .. } => (
                 Host,
                 hint("dockerd tells of a network once: docker network rm it, and create it anew"),
+            ),
+            Self::NotKept { .. } => (
+                Host,
+                hint("pipework doctor records names those that dockerd does not have"),
+            ),
+            Self::Listed { id } => (Host, Some(format!("docker network rm {}", short(id)))),
+            Self::Silent { .. } => (
+                Host,
+                hint("start dockerd; where there is none any more, say --force"),
+            ),
+            Self::Used { .. } => (
+                Host,
+                hint(
+                    "end it; one that is gone is found within three minutes while the plugin runs",
+                ),
             ),
             Self::UnknownEndpoint { .. } => (Host, hint("start the container again")),
             Self::AnySubnet => (Host, hint("docker network create --subnet 10.0.0.0/24 …")),

@@ -1,11 +1,12 @@
 //! What we wrote down: records that nobody owns or can read, leases that nobody
-//! keeps, containers that did not start.
+//! keeps, containers that did not start, networks that Docker does not have.
 
 use std::path::Path;
 
 use super::files::has_systemd_units;
 use super::finding::{Finding, Severity};
 use super::host::{Host, text};
+use crate::frontend::docker_plugin::orphan::{self, Orphan};
 use crate::frontend::{known, read};
 use crate::hint;
 use crate::keeper::{self, SOCKET};
@@ -55,7 +56,16 @@ pub fn check(host: &Host) -> Vec<Finding> {
             "pipework gc",
         ));
     }
+    findings.extend(orphan::all(host.deadline).iter().map(of_orphan));
     findings
+}
+
+/// A network of Docker's that nobody seems to have.
+fn of_orphan(orphan: &Orphan) -> Finding {
+    let Orphan { id, what, whose } = orphan;
+    let cause = format!("Docker's network {what} is kept, and dockerd does not have it: {whose}");
+    let cure = format!("where no other dockerd has it: pipework gc --docker-network {id}");
+    Finding::new(Severity::Note, id, cause, cure)
 }
 
 /// Containers that did not start since the host did.

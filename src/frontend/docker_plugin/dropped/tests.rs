@@ -11,10 +11,10 @@ use serde_json::json;
 use super::*;
 
 /// A root of the test's own with a plugin's files, removed with it.
-struct Root(PathBuf);
+pub(in crate::frontend::docker_plugin) struct Root(pub PathBuf);
 
 impl Root {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let name = format!("pipework-dropped-{name}-{}", std::process::id());
         let root = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&root);
@@ -23,7 +23,7 @@ impl Root {
     }
 
     /// A plugin that keeps these networks.
-    fn keeping(&self, ids: &[&str]) -> Driver {
+    pub fn keeping(&self, ids: &[&str]) -> Driver {
         let driver = Driver::at(&self.0.join("state")).unwrap();
         for id in ids {
             let network = Network {
@@ -40,12 +40,30 @@ impl Root {
         driver
     }
 
+    /// An endpoint of a network, and its file.
+    pub fn endpoint_in(&self, network: &str) -> PathBuf {
+        let endpoint = json!({
+            "version": 1, "id": "e", "network": network, "boot_id": "another", "name": "web",
+            "link": "pwe0", "stage": "made", "ifindex": 0, "mac": "", "leased": [],
+            "gateways": [], "addresses": [], "routes": [], "sandbox": null, "ifname": "",
+            "prefix": null,
+        });
+        let path = self.0.join("state/endpoints/e");
+        fs::write(&path, endpoint.to_string()).unwrap();
+        path
+    }
+
     /// dockerd answers one look so.
     fn answers(&self, driver: &Driver, answer: &str) {
+        self.answering(answer, || let_go(driver, &self.0));
+    }
+
+    /// The same of whoever `asks`.
+    fn answering<T>(&self, answer: &str, asks: impl FnOnce() -> T) -> T {
         let path = self.0.join("run/docker.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let whole = format!("HTTP/1.1 {answer}");
-        thread::scope(|scope| {
+        let asked = thread::scope(|scope| {
             scope.spawn(|| {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut request = [0; 1024];
@@ -54,17 +72,23 @@ impl Root {
                 assert!(request.starts_with("GET /networks "), "{request}");
                 stream.write_all(whole.as_bytes()).unwrap();
             });
-            let_go(driver, &self.0);
+            asks()
         });
         fs::remove_file(path).unwrap();
+        asked
     }
 
     /// A dockerd, by the id of its network `none`, lists these.
     fn lists(&self, driver: &Driver, engine: &str, ids: &[&str]) {
+        self.listing(engine, ids, || let_go(driver, &self.0));
+    }
+
+    /// The same while somebody `asks`.
+    pub fn listing<T>(&self, engine: &str, ids: &[&str], asks: impl FnOnce() -> T) -> T {
         let listed = |id: &&str| json!({"Id": id, "Name": "lan", "Driver": "pipework"});
         let mut all: Vec<_> = ids.iter().map(listed).collect();
         all.push(json!({"Id": engine, "Name": "none", "Driver": "null"}));
-        self.answers(driver, &ok(&json!(all).to_string()));
+        self.answering(&ok(&json!(all).to_string()), asks)
     }
 }
 
@@ -78,7 +102,7 @@ fn ok(body: &str) -> String {
     format!("200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-fn kept(driver: &Driver) -> Vec<String> {
+pub(in crate::frontend::docker_plugin) fn kept(driver: &Driver) -> Vec<String> {
     let all = driver.state.all::<Network>().into_iter();
     let mut ids: Vec<String> = all.map(|network| network.unwrap().id).collect();
     ids.sort();
@@ -146,14 +170,7 @@ fn a_network_with_an_endpoint_stays_until_that_has_ended() {
     let root = Root::new("used");
     let driver = root.keeping(&["a"]);
     root.lists(&driver, "one", &["a"]);
-    let endpoint = json!({
-        "version": 1, "id": "e", "network": "a", "boot_id": "another", "name": "web",
-        "link": "pwe0", "stage": "made", "ifindex": 0, "mac": "", "leased": [],
-        "gateways": [], "addresses": [], "routes": [], "sandbox": null, "ifname": "",
-        "prefix": null,
-    });
-    let path = root.0.join("state/endpoints/e");
-    fs::write(&path, endpoint.to_string()).unwrap();
+    let path = root.endpoint_in("a");
     root.lists(&driver, "one", &[]);
     assert_eq!(kept(&driver), ["a"]);
     // One that cannot be read may be its.
