@@ -135,7 +135,7 @@ async fn take_off(
     let link = host.link_by_index(home.state.ifindex).await?;
     let link = link.filter(is_it).ok_or_else(|| absent("RTM_SETLINK"))?;
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let holder = store.claim_nic(&NicClaim {
+    let wanted = NicClaim {
         version: VERSION,
         key: kernel.key().map_err(|_| absent("SO_NETNS_COOKIE"))?,
         claim,
@@ -145,7 +145,8 @@ async fn take_off(
         mac: home.state.mac,
         container: container.to_owned(),
         since: since.as_secs(),
-    })?;
+    };
+    let holder = store.claim_nic(&wanted, kernel.deadline)?;
     if let Some(holder) = holder {
         return Err(Cause::Nic(NicError::Held {
             name: home.state.name.clone(),
@@ -154,7 +155,7 @@ async fn take_off(
     }
     let taken = host.set_state(link.ifindex, false).await;
     if taken.is_err() {
-        store.release_nic(&home.id, claim)?;
+        store.release_nic(&home.id, claim, kernel.deadline)?;
     }
     Ok(taken?)
 }
@@ -294,7 +295,7 @@ async fn restore(home: &NicHome, claim: u32, sides: Sides<'_>) -> Result<(), Cau
             nic = home.state.name,
             "a network card is gone from this machine"
         );
-        return Ok(sides.store.release_nic(&home.id, claim)?);
+        return Ok(sides.store.release_nic(&home.id, claim, sides.deadline)?);
     }
     let mut waited = Duration::ZERO;
     loop {
@@ -312,7 +313,7 @@ async fn restore(home: &NicHome, claim: u32, sides: Sides<'_>) -> Result<(), Cau
         sys::pause(LONGEST_PAUSE).await;
         waited += LONGEST_PAUSE;
     }
-    Ok(sides.store.release_nic(&home.id, claim)?)
+    Ok(sides.store.release_nic(&home.id, claim, sides.deadline)?)
 }
 
 async fn restore_once(home: &NicHome, host: &Rtnl) -> Result<Vec<NotRestored>, Cause> {

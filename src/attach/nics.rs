@@ -50,7 +50,7 @@ pub(super) async fn end_former_owners(
             if let Err(error) = collector.reap_waiting(&claim.key).await {
                 tracing::warn!(nic = claim.name, %error, "a network card is not back on the host");
             }
-            collector.store.sweep_nic_claim(claim)?;
+            collector.store.sweep_nic_claim(claim, collector.deadline)?;
         }
     }
     Ok(())

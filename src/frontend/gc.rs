@@ -142,7 +142,7 @@ async fn all(collector: &Collector<'_>) -> Swept {
             Err(error) => swept.failed.push(error.to_string()),
         }
     }
-    if let Err(error) = collector.store.sweep_ways() {
+    if let Err(error) = collector.store.sweep_ways(collector.deadline) {
         swept.failed.push(error.to_string());
     }
     for lease in collector.sweep_leases() {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::RecordError;
 use super::store::{Store, create_in_place, hash, io_error, remove};
+use crate::deadline::Deadline;
 use crate::reference::{NamespaceKey, Reference};
 use crate::request::MacAddr;
 
@@ -99,8 +100,8 @@ impl Store {
 
     /// Removes ways that lead to no record, for the full sweep: what a kill in
     /// the wrong moment, or a reboot with a /run that stays, has left.
-    pub fn sweep_ways(&self) -> Result<(), RecordError> {
-        self.sweep_nic_claims()?;
+    pub fn sweep_ways(&self, deadline: Deadline) -> Result<(), RecordError> {
+        self.sweep_nic_claims(deadline)?;
         for directory in ["containers", "macs"].map(|kind| self.path(kind)) {
             for shard in entries_of(&directory) {
                 for path in entries_of(&shard) {
@@ -169,6 +170,8 @@ fn entries_of(directory: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::record::Record;
 
@@ -184,7 +187,7 @@ mod tests {
         store.begin(&Record::new(key(1), 1)).unwrap();
         store.claim_mac(7, mac, &key(1)).unwrap();
         store.claim_mac(8, mac, &key(2)).unwrap();
-        store.sweep_ways().unwrap();
+        store.sweep_ways(Deadline::after(Duration::ZERO)).unwrap();
         let holder = |uplink| store.claim_mac(uplink, mac, &key(3)).unwrap();
         assert_eq!((holder(7), holder(8)), (Some(key(1)), None));
         fs::remove_dir_all(root).unwrap();

@@ -48,6 +48,8 @@ pub(super) enum Locked<'a> {
     Bridge(&'a IfName),
     /// Who uses an object of the host.
     Object(&'a ObjectKey),
+    /// Who has a network card of this name.
+    Nic(&'a ObjectKey, &'a str),
 }
 
 impl Locked<'_> {
@@ -56,7 +58,7 @@ impl Locked<'_> {
             // A file has no byte above i64::MAX.
             Self::Namespace(key) => i64::try_from(key.cookie).unwrap_or(0) % BRIDGES,
             Self::Bridge(name) => BRIDGES + number(&["bridge", name.as_str()]),
-            Self::Object(key) => OBJECTS + number(&["object", &key.0]),
+            Self::Object(key) | Self::Nic(key, _) => OBJECTS + number(&["object", &key.0]),
         }
     }
 
@@ -65,6 +67,7 @@ impl Locked<'_> {
             Self::Namespace(_) => "the container's namespace".to_owned(),
             Self::Bridge(name) => format!("the bridge {name}"),
             Self::Object(key) => format!("what other containers share ({})", key.0),
+            Self::Nic(_, name) => format!("the network card {name}"),
         }
     }
 }

@@ -7,11 +7,10 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::lock::Lock;
+use super::lock::{Lock, Locked, Mode};
 use super::shared::is_being_written;
 use super::store::{Store, create_in_place, hash, io_error, remove, write_file};
 use super::{RecordError, VERSION};
@@ -20,9 +19,6 @@ use crate::plan::ObjectKey;
 use crate::reference::NamespaceKey;
 use crate::request::DeviceRef;
 use crate::rt::NicId;
-
-/// How long others may take to read and write one claim, on a machine that is busy.
-const LOCK_TIME: Duration = Duration::from_secs(10);
 
 /// A NIC that is away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,18 +72,23 @@ impl Store {
         self.path("nics").join(hash(&parts))
     }
 
-    /// Keeps others from its claim, for as long as it takes to read and write one.
-    fn lock_nic(&self, id: &NicId) -> Result<Lock, RecordError> {
-        let path = self.nic_path(id);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let key = ObjectKey(format!("nic {name}"));
-        self.lock_key(&key, Deadline::after(LOCK_TIME))
+    /// Keeps others from a claim, for as long as it takes to read and write one.
+    fn lock_nic(&self, claim: &NicClaim, deadline: Deadline) -> Result<Lock, RecordError> {
+        let path = self.nic_path(&claim.id);
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let key = ObjectKey(format!("nic {file}"));
+        let what = Locked::Nic(&key, &claim.name);
+        Lock::wait(&self.path("lock"), what, Mode::Exclusive, deadline)
     }
 
     /// Claims a NIC; who has it, if another run of this boot does. In a former boot
     /// nobody has: every NIC is where it belongs.
-    pub fn claim_nic(&self, claim: &NicClaim) -> Result<Option<NicClaim>, RecordError> {
-        let _lock = self.lock_nic(&claim.id)?;
+    pub fn claim_nic(
+        &self,
+        claim: &NicClaim,
+        deadline: Deadline,
+    ) -> Result<Option<NicClaim>, RecordError> {
+        let _lock = self.lock_nic(claim, deadline)?;
         let path = self.nic_path(&claim.id);
         let holder = read(&path)?.filter(|holder| holder.key.boot_id == claim.key.boot_id);
         if let Some(holder) = holder {
@@ -112,12 +113,21 @@ impl Store {
     }
 
     /// Ends the claim of `claim`, unless it is another's by now.
-    pub fn release_nic(&self, id: &NicId, claim: u32) -> Result<(), RecordError> {
-        let _lock = self.lock_nic(id)?;
+    pub fn release_nic(
+        &self,
+        id: &NicId,
+        claim: u32,
+        deadline: Deadline,
+    ) -> Result<(), RecordError> {
         let path = self.nic_path(id);
-        match read(&path)? {
-            Some(holder) if holder.claim == claim => remove(&path),
-            Some(_) | None => Ok(()),
+        let own = || Ok(read(&path)?.filter(|holder| holder.claim == claim));
+        let Some(known) = own()? else {
+            return Ok(());
+        };
+        let _lock = self.lock_nic(&known, deadline)?;
+        match own()? {
+            Some(_) => remove(&path),
+            None => Ok(()),
         }
     }
 
@@ -145,23 +155,23 @@ impl Store {
 
     /// Removes claims that lead to no record, and those that were never whole: what
     /// a kill in the wrong moment has left, or a reboot with a /run that stays.
-    pub fn sweep_nic_claims(&self) -> Result<(), RecordError> {
+    pub fn sweep_nic_claims(&self, deadline: Deadline) -> Result<(), RecordError> {
         for path in self.nic_files()? {
             if path.extension().is_some() && !is_being_written(&path) {
                 remove(&path)?;
             }
         }
         for claim in self.nic_claims()? {
-            self.sweep_nic_claim(&claim)?;
+            self.sweep_nic_claim(&claim, deadline)?;
         }
         Ok(())
     }
 
     /// The same for one claim.
-    pub fn sweep_nic_claim(&self, claim: &NicClaim) -> Result<(), RecordError> {
+    pub fn sweep_nic_claim(&self, claim: &NicClaim, deadline: Deadline) -> Result<(), RecordError> {
         match self.knows(&claim.key) {
             true => Ok(()),
-            false => self.release_nic(&claim.id, claim.claim),
+            false => self.release_nic(&claim.id, claim.claim, deadline),
         }
     }
 }
@@ -186,7 +196,13 @@ fn read(path: &PathBuf) -> Result<Option<NicClaim>, RecordError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_secs(60))
+    }
 
     fn claim(number: u32, boot_id: &str) -> NicClaim {
         NicClaim {
@@ -218,25 +234,42 @@ mod tests {
     #[test]
     fn a_nic_is_claimed_by_one_run_and_given_back_by_that_one_alone() {
         let (store, root) = store("claim");
-        assert_eq!(store.claim_nic(&claim(1, "boot")).unwrap(), None);
-        assert_eq!(store.claim_nic(&claim(1, "boot")).unwrap(), None);
-        let holder = store.claim_nic(&claim(2, "boot")).unwrap();
+        assert_eq!(store.claim_nic(&claim(1, "boot"), soon()).unwrap(), None);
+        assert_eq!(store.claim_nic(&claim(1, "boot"), soon()).unwrap(), None);
+        let holder = store.claim_nic(&claim(2, "boot"), soon()).unwrap();
         assert_eq!(holder, Some(claim(1, "boot")));
         let id = claim(1, "boot").id;
-        store.release_nic(&id, 2).unwrap();
+        store.release_nic(&id, 2, soon()).unwrap();
         assert!(store.has_nic_claim(&id, 1, "boot").unwrap());
-        store.release_nic(&id, 1).unwrap();
+        store.release_nic(&id, 1, soon()).unwrap();
         assert_eq!(store.nic_claims().unwrap(), []);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_claim_that_another_run_is_at_is_waited_for_until_the_deadline_and_named() {
+        let (store, root) = store("locked");
+        let own = claim(1, "boot");
+        store.claim_nic(&own, soon()).unwrap();
+        let held = store.lock_nic(&own, soon()).unwrap();
+        let passed = Deadline::after(Duration::ZERO);
+        let busy = "another run of pipework held the network card eth2 until the deadline";
+        let refused = store.claim_nic(&claim(2, "boot"), passed).unwrap_err();
+        assert_eq!(refused.to_string(), busy);
+        let refused = store.release_nic(&own.id, 1, passed).unwrap_err();
+        assert_eq!(refused.to_string(), busy);
+        drop(held);
+        store.release_nic(&own.id, 1, passed).unwrap();
         fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
     fn a_claim_of_a_former_boot_is_none() {
         let (store, root) = store("boot");
-        store.claim_nic(&claim(1, "before")).unwrap();
+        store.claim_nic(&claim(1, "before"), soon()).unwrap();
         assert!(!store.has_nic_claim(&claim(1, "").id, 1, "now").unwrap());
-        assert_eq!(store.claim_nic(&claim(2, "now")).unwrap(), None);
-        store.sweep_nic_claims().unwrap();
+        assert_eq!(store.claim_nic(&claim(2, "now"), soon()).unwrap(), None);
+        store.sweep_nic_claims(soon()).unwrap();
         assert_eq!(store.nic_claims().unwrap(), []);
         fs::remove_dir_all(root).unwrap();
     }
@@ -245,19 +278,19 @@ mod tests {
     fn of_many_who_come_upon_a_claim_of_a_former_boot_one_has_the_nic() {
         let (store, root) = store("rivals");
         for round in 0..50 {
-            store.claim_nic(&claim(1, "before")).unwrap();
+            store.claim_nic(&claim(1, "before"), soon()).unwrap();
             let claims = (2..10).map(|number| claim(number, "now"));
             let runs: Vec<_> = claims
                 .map(|claim| {
                     let store = store.clone();
-                    std::thread::spawn(move || store.claim_nic(&claim).unwrap())
+                    std::thread::spawn(move || store.claim_nic(&claim, soon()).unwrap())
                 })
                 .collect();
             let held: Vec<_> = runs.into_iter().map(|run| run.join().unwrap()).collect();
             let winners = held.iter().filter(|holder| holder.is_none()).count();
             assert_eq!(winners, 1, "round {round}");
             let winner = held.into_iter().flatten().next().unwrap();
-            store.release_nic(&winner.id, winner.claim).unwrap();
+            store.release_nic(&winner.id, winner.claim, soon()).unwrap();
         }
         fs::remove_dir_all(root).unwrap();
     }
@@ -265,7 +298,7 @@ mod tests {
     #[test]
     fn a_claim_that_was_never_whole_is_swept_unless_it_is_being_written() {
         let (store, root) = store("cut");
-        store.claim_nic(&claim(1, "boot")).unwrap();
+        store.claim_nic(&claim(1, "boot"), soon()).unwrap();
         let path = store.nic_path(&claim(1, "boot").id);
         let own = path.with_extension(format!("5.{}.new", std::process::id()));
         // Pids end far below (`PID_MAX_LIMIT`).
@@ -273,7 +306,7 @@ mod tests {
         for new in [&own, &dead] {
             fs::write(new, "{").unwrap();
         }
-        store.sweep_nic_claims().unwrap();
+        store.sweep_nic_claims(soon()).unwrap();
         assert!(own.exists() && !dead.exists());
         fs::remove_dir_all(root).unwrap();
     }

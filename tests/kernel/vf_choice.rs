@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use pipework::deadline::Deadline;
 use pipework::record::{NicClaim, Store};
 use pipework::rt::NicId;
 
@@ -72,13 +74,14 @@ fn a_function_that_another_run_has_claimed_is_not_chosen() {
             container: "holder".to_owned(),
             since: 0,
         };
-        assert_eq!(store.claim_nic(&claim).unwrap(), None);
+        let soon = Deadline::after(Duration::from_secs(60));
+        assert_eq!(store.claim_nic(&claim, soon).unwrap(), None);
         let container = vm.container("web");
         vm.attach(&container, &[&pf(&card)]).ok();
         assert_eq!(name_of(&card, 1), None);
         let report = vm.attach(&vm.any_container(), &[&pf(&card)]).refused(19);
         assert!(report.contains("is claimed by holder"), "{report}");
-        store.release_nic(&claim.id, claim.claim).unwrap();
+        store.release_nic(&claim.id, claim.claim, soon).unwrap();
         for (container, id) in [(container, "web"), (holder, "holder")] {
             container.end();
             vm.poststop(id).ok();
