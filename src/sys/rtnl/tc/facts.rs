@@ -1,5 +1,6 @@
 //! What a device still has of its limit and its gates.
 
+use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_ECHO};
 use rtnetlink::packet_route::tc::TcHandle;
 
@@ -41,6 +42,20 @@ fn rate_of(qdisc: &Object) -> Option<u64> {
     Some(u64::from(u32::from_ne_bytes(rate.try_into().ok()?)))
 }
 
+/// Whether a refusal means that nothing limits the device (net/sched/sch_api.c,
+/// `tc_get_qdisc`, `qdisc_get_notify`); of any other it is not known.
+fn says_there_is_none(error: &RtnlError) -> bool {
+    match error.errno().map(Errno::from_raw) {
+        // A discipline of the kernel's own is not told of.
+        Some(Errno::EINVAL) => true,
+        // No discipline, or no device.
+        Some(Errno::ENOENT | Errno::ENODEV) => true,
+        // No disciplines at all in this kernel.
+        Some(Errno::EOPNOTSUPP) => true,
+        Some(_) | None => false,
+    }
+}
+
 impl Rtnl {
     /// To how many bytes per second the token bucket at its root limits what
     /// leaves by a device; `None` where there is none, or no such device.
@@ -49,8 +64,7 @@ impl Rtnl {
         // (`qdisc_get_notify`).
         let asked = asked(ifindex, TcHandle::ROOT);
         let answers = match self.send(RTM_GETQDISC, &asked, NLM_F_ACK | NLM_F_ECHO) {
-            // One of the kernel's own is not told of.
-            Err(RtnlError::Refused(_)) => return Ok(None),
+            Err(error) if says_there_is_none(&error) => return Ok(None),
             other => other?,
         };
         let mut told = answers
@@ -79,6 +93,7 @@ impl Rtnl {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Refusal;
     use super::*;
 
     fn tbf(attributes: &[(u16, &[u8])]) -> Object {
@@ -90,6 +105,20 @@ mod tests {
         qdisc.set_text(TCA_KIND, "tbf");
         qdisc.set(TCA_OPTIONS, &options.emit());
         qdisc
+    }
+
+    #[test]
+    fn a_refusal_that_says_nothing_of_a_limit_is_not_taken_for_none() {
+        let refused = |errno: Errno| {
+            RtnlError::Refused(Refusal {
+                operation: "RTM_GETQDISC",
+                errno: errno as i32,
+                kernel_says: None,
+            })
+        };
+        assert!(says_there_is_none(&refused(Errno::EINVAL)));
+        assert!(!says_there_is_none(&refused(Errno::ENOBUFS)));
+        assert!(!says_there_is_none(&refused(Errno::EPERM)));
     }
 
     #[test]
