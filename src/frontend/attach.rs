@@ -15,7 +15,8 @@ use crate::frontend::{cli, hook, read};
 use crate::logging::{self, to_stderr};
 use crate::policy::Caller;
 use crate::record::{DIRECTORY, RecordError, Store};
-use crate::request::{Asked, Attachment, Origin, annotations};
+use crate::request::annotations::{self, Pair};
+use crate::request::{Asked, Attachment, Origin};
 use crate::sys::block_on;
 
 /// As long as a hook has.
@@ -47,18 +48,17 @@ pub fn run(given: &Given) -> Option<u8> {
 /// `ip=10.0.0.5/24`, with `pipework.` before it or not; `None` where a word is no
 /// field with its value.
 pub(super) fn pairs<'a>(words: impl Iterator<Item = &'a str>) -> Option<Vec<(String, String)>> {
-    words
-        .map(|word| {
-            let (key, value) = split(word)?;
-            Some((full_key(&key), value))
-        })
-        .collect()
+    let split = |word: &str| {
+        let (key, value) = word.split_once('=')?;
+        Some((key.to_owned(), value.to_owned()))
+    };
+    words.map(split).collect()
 }
 
-/// The same with the key as it is written.
-pub(super) fn split(word: &str) -> Option<(String, String)> {
-    let (key, value) = word.split_once('=')?;
-    Some((key.to_owned(), value.to_owned()))
+/// The same for the parser: every key is a field.
+pub(super) fn fields(pairs: &[(String, String)]) -> impl Iterator<Item = Pair<'_>> {
+    let all = pairs.iter();
+    all.map(|(key, value)| Pair::field(key, value))
 }
 
 fn full_key(key: &str) -> String {
@@ -68,25 +68,22 @@ fn full_key(key: &str) -> String {
     }
 }
 
-/// Gives `target` what `pairs` ask for, on behalf of `caller`.
+/// Gives `target` what `pairs` ask for, fields all of them, on behalf of `caller`.
 pub(super) fn to_target(
     target: &Target,
     pairs: &[(String, String)],
     caller: &Caller,
     deadline: Deadline,
 ) -> Result<Attached, Error> {
-    let asked = pairs
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()));
     let (id, bundle) = (&target.sandbox.id, &target.sandbox.bundle);
     let called = called(id, bundle, || match caller {
-        Caller::Person => Some(target.name.clone()),
+        Caller::Person => target.engine_name().known(),
         // A runtime's container is called what its own files say.
         Caller::Runtime | Caller::Tenant { .. } | Caller::CrioPod => {
             target.sandbox.engine_name().known()
         }
     });
-    let Some(mut request) = read::request_for(asked, caller, &called)? else {
+    let Some(mut request) = read::request_for(fields(pairs), caller, &called)? else {
         return Ok(Attached::default());
     };
     if *caller == Caller::Person {
@@ -134,10 +131,12 @@ fn remember(
     let Some(mut record) = store.read(key)?.complete else {
         return Ok(());
     };
+    let pairs = pairs.iter();
+    let asked: Vec<_> = pairs.map(|(k, v)| (full_key(k), v.clone())).collect();
     let made: Vec<_> = attached.interfaces.iter().filter(|(_, was)| !was).collect();
     for attachment in &mut record.attachments {
         if made.iter().any(|(ifname, _)| *ifname == attachment.ifname) {
-            attachment.asked = pairs.to_vec();
+            attachment.asked.clone_from(&asked);
         }
     }
     store.rewrite(&record)

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
-use crate::frontend::attach::{TIME, notices, to_target};
+use crate::frontend::attach::{TIME, fields, notices, to_target};
 use crate::frontend::cli::print;
 use crate::frontend::commands::suggest;
 use crate::frontend::target::{self, Target};
@@ -104,8 +104,7 @@ fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
     let name = hostif.flatten();
     let pairs = classic::pairs(attach, kind, &address, name.as_deref());
     // What is wrong in itself costs nobody a device.
-    let asked = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-    read::request(asked, &Caller::Person)?;
+    read::request(fields(&pairs), &Caller::Person)?;
     let leftover = match name {
         Some(name) => block_on(leftover(&name, attach, &host)).map_err(Error::Socket)??,
         None => None,

@@ -32,6 +32,7 @@ use crate::logging::{self, to_stderr};
 use crate::plan::{self, Identity, Life, Plan, PlanError};
 use crate::policy::{self, Caller};
 use crate::request::Request;
+use crate::request::annotations::Pair;
 use crate::sys::block_on;
 use crate::sys::rtnl::{LinkFacts, Rtnl};
 
@@ -56,24 +57,23 @@ pub fn run(given: &Given) -> Option<u8> {
         Some((first, rest)) if !first.contains('=') => (Some(*first), rest),
         Some(_) | None => (None, words.as_slice()),
     };
-    let mut pairs = attach::pairs(fields.iter().copied())?;
-    // As they are: a key of somebody else tells who asks.
-    let annotations: Option<Vec<_>> = given.values("--annotation").map(attach::split).collect();
-    pairs.extend(annotations?);
+    let fields = attach::pairs(fields.iter().copied())?;
+    // A key of somebody else tells who asks.
+    let annotations = attach::pairs(given.values("--annotation"))?;
     // A policy or a network that is broken is told as the hook tells it.
     logging::start();
     let deadline = Deadline::after(TIME);
-    let done = match (container, pairs.is_empty()) {
+    let is_empty = fields.is_empty() && annotations.is_empty();
+    let done = match (container, is_empty) {
         (Some(_), true) => return None,
-        (Some(container), false) => {
-            target::open(container, deadline).and_then(|target| plan_for(&pairs, of_target(target)))
-        }
-        (None, false) => of_state(&State::imagined(pairs), deadline),
+        (Some(container), false) => target::open(container, deadline)
+            .and_then(|target| plan_for(both(&fields, of_list(&annotations)), of_target(target))),
+        (None, false) => of_state(&State::imagined(annotations), &fields, deadline),
         // Nobody types a state.
         (None, true) if std::io::stdin().is_terminal() => return None,
         (None, true) => read_state(deadline)
             .map_err(Error::from)
-            .and_then(|state| of_state(&state, deadline)),
+            .and_then(|state| of_state(&state, &[], deadline)),
     };
     Some(match done {
         Ok(text) => print(&text),
@@ -82,6 +82,20 @@ pub fn run(given: &Given) -> Option<u8> {
             error.exit_code() as u8
         }
     })
+}
+
+fn of_list(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    pairs
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+fn both<'a>(
+    fields: &'a [(String, String)],
+    annotations: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Vec<Pair<'a>> {
+    let annotations = annotations.map(Pair::from);
+    attach::fields(fields).chain(annotations).collect()
 }
 
 fn of_target(target: Target) -> Asker {
@@ -94,24 +108,27 @@ fn of_target(target: Target) -> Asker {
     }
 }
 
-fn of_state(state: &State, deadline: Deadline) -> Result<String, Error> {
+fn of_state(
+    state: &State,
+    fields: &[(String, String)],
+    deadline: Deadline,
+) -> Result<String, Error> {
     let guest = match Sandbox::open(&state.id, &state.bundle, state.pid, deadline) {
         Ok(sandbox) => Some(sandbox.guest),
         Err(error @ ContainerError::HostNetwork) => return Err(error.into()),
         Err(_) => None,
     };
-    let pairs: Vec<_> = state.annotations().collect();
     let asker = Asker {
-        caller: Caller::of(pairs.iter().copied()),
+        caller: Caller::of(state.annotations()),
         name: engine::name_of(&state.id, &state.bundle),
         id: state.id.clone(),
         bundle: state.bundle.clone(),
         guest,
     };
-    plan_for(&pairs, asker)
+    plan_for(both(fields, state.annotations()), asker)
 }
 
-fn plan_for<T: AsRef<str>>(pairs: &[(T, T)], asker: Asker) -> Result<String, Error> {
+fn plan_for(pairs: Vec<Pair<'_>>, asker: Asker) -> Result<String, Error> {
     let is_assumed = asker.guest.is_none();
     let Some(judged) = judged(pairs, asker, None)? else {
         return Ok("nothing: no annotation begins with pipework.\n".to_owned());
@@ -119,11 +136,11 @@ fn plan_for<T: AsRef<str>>(pairs: &[(T, T)], asker: Asker) -> Result<String, Err
     planned(&judged.request, &judged.view, &judged.identity, is_assumed)
 }
 
-/// Fails as `pairs` would for `target`, were the host's device `leaving` gone, and
+/// Fails as `fields` would for `target`, were the host's device `leaving` gone, and
 /// with it the interface that it is the other end of. Changes nothing.
 pub(super) fn rehearse(
     target: &Target,
-    pairs: &[(String, String)],
+    fields: &[(String, String)],
     leaving: &LinkFacts,
     deadline: Deadline,
 ) -> Result<(), Error> {
@@ -139,7 +156,7 @@ pub(super) fn rehearse(
         request,
         view,
         identity,
-    }) = judged(pairs, asker, Some(leaving))?
+    }) = judged(both(fields, std::iter::empty()), asker, Some(leaving))?
     {
         let plan = plan_of(&request, &view, &identity)?;
         check_leases(&plan, began, deadline)?;
@@ -155,8 +172,8 @@ struct Judged {
 }
 
 /// `None` where nothing is asked for.
-fn judged<T: AsRef<str>>(
-    pairs: &[(T, T)],
+fn judged(
+    pairs: Vec<Pair<'_>>,
     asker: Asker,
     leaving: Option<&LinkFacts>,
 ) -> Result<Option<Judged>, Error> {
@@ -167,7 +184,6 @@ fn judged<T: AsRef<str>>(
         bundle,
         guest,
     } = asker;
-    let pairs = pairs.iter().map(|(k, v)| (k.as_ref(), v.as_ref()));
     let called = called(&id, &bundle, || named.clone().known());
     let request = read::request_for(pairs, &caller, &called)?;
     drop(called);

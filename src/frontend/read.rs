@@ -1,4 +1,4 @@
-//! Annotations into a request, for every door: with the networks that the
+//! Annotations and fields into a request, for every door: with the networks that the
 //! administrator has defined, and what holds for pods where nothing is written.
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::keeper;
 use crate::networks;
 use crate::policy::{Caller, PolicyError};
-use crate::request::annotations::{is_line, parse_for};
+use crate::request::annotations::{Pair, is_line, parse_for};
 use crate::request::classic::Macro;
 use crate::request::error::cut;
 use crate::request::{NetworkName, Networks, Profile, Request};
@@ -35,39 +35,39 @@ impl Networks for OfThisMachine {
     }
 }
 
-/// What the annotations ask for on behalf of `caller`; `None` when none of them
+/// What annotations, or fields, ask for on behalf of `caller`; `None` when none of them
 /// is ours. A file is read only for a network that is named.
 pub fn request<'a>(
-    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    pairs: impl IntoIterator<Item = impl Into<Pair<'a>>>,
     caller: &Caller,
 ) -> Result<Option<Request>, Error> {
-    request_for(annotations, caller, &|_| None)
+    request_for(pairs, caller, &|_| None)
 }
 
 /// The same for a container of which `called` says what macros stand for.
 pub fn request_for<'a>(
-    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    pairs: impl IntoIterator<Item = impl Into<Pair<'a>>>,
     caller: &Caller,
     called: &dyn Fn(Macro) -> Option<String>,
 ) -> Result<Option<Request>, Error> {
-    request_of(annotations, caller, &mut OfThisMachine, called)
+    request_of(pairs, caller, &mut OfThisMachine, called)
 }
 
 /// The same with networks from elsewhere.
 pub fn request_of<'a>(
-    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    pairs: impl IntoIterator<Item = impl Into<Pair<'a>>>,
     caller: &Caller,
     networks: &mut impl Networks<Error = Error>,
     called: &dyn Fn(Macro) -> Option<String>,
 ) -> Result<Option<Request>, Error> {
-    let annotations: Vec<(&str, &str)> = annotations.into_iter().collect();
+    let pairs: Vec<Pair<'_>> = pairs.into_iter().map(Into::into).collect();
     // Whatever it means, a line is for who ran the script: before anything is looked up.
-    let line = annotations.iter().find(|(key, _)| is_line(key));
-    if let (true, Some((key, _))) = (caller.is_guarded(), line) {
-        let key = cut(key);
+    let line = pairs.iter().find(|pair| is_line(pair));
+    if let (true, Some(line)) = (caller.is_guarded(), line) {
+        let key = cut(line.key);
         return Err(PolicyError::LineOfPod { key }.into());
     }
-    let request = parse_for(annotations, networks, called)?;
+    let request = parse_for(pairs, networks, called)?;
     Ok(request.map(|mut request| {
         if caller.is_guarded() {
             request.for_pod();

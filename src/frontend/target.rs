@@ -17,10 +17,7 @@ pub(super) struct Target {
 impl Target {
     /// The name by which an engine knows it, as it is called over its restarts.
     pub fn engine_name(&self) -> EngineName {
-        EngineName {
-            name: self.name.clone(),
-            ..self.sandbox.engine_name()
-        }
+        named(&self.name, self.sandbox.engine_name())
     }
 }
 
@@ -40,6 +37,15 @@ pub(super) fn open(text: &str, deadline: Deadline) -> Result<Target, Error> {
     Ok(target)
 }
 
+/// Whoever found it may know a name where its files have only the id.
+fn named(name: &str, of_files: EngineName) -> EngineName {
+    EngineName {
+        is_id: of_files.is_id && of_files.name == name,
+        name: name.to_owned(),
+        ..of_files
+    }
+}
+
 fn of_container(container: &Candidate, deadline: Deadline) -> Result<Target, Error> {
     let State::Running(pid) = container.state else {
         return Err(Error::Stopped {
@@ -51,4 +57,25 @@ fn of_container(container: &Candidate, deadline: Deadline) -> Result<Target, Err
         sandbox: Sandbox::open(&container.id, &container.place, Some(pid), deadline)?,
         name: container.called().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_no_name_unless_somebody_gave_it() {
+        let drawn = "0123456789abcdef".repeat(4);
+        let known = |name: &str, is_id| {
+            let of_files = EngineName {
+                engine: "oci",
+                name: drawn.clone(),
+                is_id,
+            };
+            named(name, of_files).known()
+        };
+        assert_eq!(known(&drawn, true), None);
+        assert_eq!(known("web", true).as_deref(), Some("web"));
+        assert_eq!(known(&drawn, false), Some(drawn.clone()));
+    }
 }

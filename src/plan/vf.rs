@@ -142,7 +142,7 @@ mod tests {
             let told = told.map(|(rate, origin)| (rate, origin.to_string()));
             told.collect::<Vec<_>>()
         };
-        let [min, max] = ["annotation min=100m", "annotation max=200m"].map(str::to_owned);
+        let [min, max] = ["min=100m", "max=200m"].map(str::to_owned);
         let maximum_first = |first| vec![(first, max.clone()), ((100, 200), min.clone())];
         assert_eq!(told((50, 80)), maximum_first((50, 200)));
         // No rate holds.

@@ -15,6 +15,7 @@ mod lines;
 mod network;
 mod nic;
 mod ovs;
+mod pair;
 mod routing;
 mod suits;
 mod traffic;
@@ -33,6 +34,7 @@ use key::Selector;
 use lines::Lines;
 pub use lines::is_line;
 pub use network::{NoNetworks, check as check_profile};
+pub use pair::Pair;
 use traffic::Bandwidth;
 
 /// What every key of ours begins with.
@@ -69,32 +71,35 @@ pub fn parse_with<'a, N: Networks>(
 }
 
 /// The same for a container of which `called` says what a macro in a line of the
-/// shell script stands for. It is asked for those that are there alone.
+/// shell script stands for, which is asked for those that are there alone; a pair may
+/// be a field of a command line.
 pub fn parse_for<'a, N: Networks>(
-    annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    pairs: impl IntoIterator<Item = impl Into<Pair<'a>>>,
     networks: &mut N,
     called: &dyn Fn(Macro) -> Option<String>,
 ) -> Result<Option<Request>, N::Error> {
     let mut bandwidth = Bandwidth::default();
-    let mut ours: Vec<(&str, &str)> = annotations
+    let mut ours: Vec<Pair<'_>> = pairs
         .into_iter()
-        .inspect(|(key, value)| bandwidth.note(key, value))
-        .filter(|(key, _)| is_ours(key))
+        .map(Into::into)
+        .inspect(|pair| bandwidth.note(pair.key, pair.value))
+        .filter(Pair::is_ours)
         .collect();
-    ours.sort_unstable();
-    ours.dedup();
+    let said = |pair: &Pair<'a>| (pair.path(), pair.value);
+    ours.sort_by_key(said);
+    ours.dedup_by_key(|pair| said(pair));
     if ours.is_empty() {
         return Ok(None);
     }
     let entries = ours
         .into_iter()
-        .map(|(key, value)| Entry::read(key, value))
+        .map(|pair| Entry::read(pair.key, pair.value))
         .collect::<Result<Vec<Entry<'_>>, RequestError>>()?;
     no_key_twice(&entries)?;
     let profiles = network::look_up(&entries, networks)?;
     let lines = Lines::read(&entries, called)?;
     let mut entries = network::merge(entries, &profiles)?;
-    entries.retain(|entry| !is_line(entry.key));
+    entries.retain(|entry| !lines::is_one(entry));
     entries.extend(lines.entries()?);
     let (sandbox, interfaces): (Vec<Entry<'_>>, Vec<Entry<'_>>) = entries
         .into_iter()
@@ -121,7 +126,9 @@ fn no_uplink(key: &str) -> RequestError {
 fn no_key_twice(sorted: &[Entry<'_>]) -> Result<(), RequestError> {
     let mut before: Option<&Entry<'_>> = None;
     for entry in sorted {
-        if let Some(before) = before.filter(|before| before.key == entry.key) {
+        if let Some(before) =
+            before.filter(|before| pair::path(before.key) == pair::path(entry.key))
+        {
             return Err(before.contradicts(entry, "one key has two values"));
         }
         before = Some(entry);

@@ -6,11 +6,14 @@ mod value;
 
 use thiserror::Error;
 
+use super::annotations::PREFIX;
 use super::ifname::IfNameError;
 use super::network::NetworkName;
 
 pub use value::ValueError;
 
+/// Before the keys of Kubernetes' own that we read.
+const KUBERNETES: &str = "kubernetes.io/";
 /// Longest text of a user that an error repeats, in characters.
 const SHOWN: usize = 60;
 
@@ -36,7 +39,8 @@ pub fn cut(text: &str) -> String {
 pub enum RequestError {
     /// A key has a character that Kubernetes would refuse.
     #[error(
-        "annotation key {key} contains {character:?}; allowed are letters, digits, '.', '_' and '-'"
+        "{} contains {character:?}; allowed are letters, digits, '.', '_' and '-'",
+        key_of(key)
     )]
     KeyCharacter {
         /// The key, cut for display.
@@ -45,7 +49,7 @@ pub enum RequestError {
         character: char,
     },
     /// A key is longer than Kubernetes allows.
-    #[error("annotation key {key} has {length} characters; the limit is 63")]
+    #[error("{} has {length} characters; the limit is 63", key_of(key))]
     KeyTooLong {
         /// The key, cut for display.
         key: String,
@@ -53,14 +57,15 @@ pub enum RequestError {
         length: usize,
     },
     /// A key with nothing between two dots or at its end.
-    #[error("annotation key {key} has an empty part")]
+    #[error("{} has an empty part", key_of(key))]
     KeyEmptyPart {
         /// The key.
         key: String,
     },
     /// No field has this name.
     #[error(
-        "annotation key {key} names no field of pipework{}",
+        "{} names no field of pipework{}",
+        key_of(key),
         did_you_mean(suggestion)
     )]
     UnknownField {
@@ -70,7 +75,10 @@ pub enum RequestError {
         suggestion: Option<String>,
     },
     /// A field's name stands where an interface's belongs.
-    #[error("annotation key {key}: {field} is a field, so it cannot stand for an interface")]
+    #[error(
+        "{}: {field} is a field, so it cannot stand for an interface",
+        key_of(key)
+    )]
     FieldAsInterface {
         /// The key.
         key: String,
@@ -79,7 +87,8 @@ pub enum RequestError {
     },
     /// A number that is not 0 to 99, or with leading zeros.
     #[error(
-        "annotation key {key}: interfaces are numbered 0 to 99 without leading zeros, not {number}"
+        "{}: interfaces are numbered 0 to 99 without leading zeros, not {number}",
+        key_of(key)
     )]
     InterfaceNumber {
         /// The key.
@@ -88,7 +97,7 @@ pub enum RequestError {
         number: String,
     },
     /// What stands for the interface is no name.
-    #[error("annotation key {key}: {reason}")]
+    #[error("{}: {reason}", key_of(key))]
     Selector {
         /// The key.
         key: String,
@@ -98,7 +107,8 @@ pub enum RequestError {
     },
     /// Two of the three ways to write interfaces in one request.
     #[error(
-        "annotation keys {first} and {second} mix two forms: use one interface, numbers or names"
+        "{} mix two forms: use one interface, numbers or names",
+        both("annotation keys", first, second)
     )]
     MixedForms {
         /// A key of one form.
@@ -113,13 +123,13 @@ pub enum RequestError {
         count: usize,
     },
     /// Nothing behind the key.
-    #[error("annotation {key} has an empty value")]
+    #[error("{} has an empty value", written(key))]
     EmptyValue {
         /// The key.
         key: String,
     },
     /// A value beyond 4096 bytes.
-    #[error("annotation {key} has a value of {length} bytes; the limit is 4096")]
+    #[error("{} has a value of {length} bytes; the limit is 4096", written(key))]
     ValueTooLong {
         /// The key.
         key: String,
@@ -127,7 +137,7 @@ pub enum RequestError {
         length: usize,
     },
     /// A line break or the like in a value.
-    #[error("annotation {key}={value} contains the control character {}", character.escape_default())]
+    #[error("{}={value} contains the control character {}", written(key), character.escape_default())]
     ControlCharacter {
         /// The key.
         key: String,
@@ -137,7 +147,7 @@ pub enum RequestError {
         character: char,
     },
     /// A second annotation inside the value of the first.
-    #[error("annotation {key}={value} holds two annotations in one")]
+    #[error("{}={value} holds two annotations in one", written(key))]
     TwoInOne {
         /// The key.
         key: String,
@@ -145,7 +155,7 @@ pub enum RequestError {
         value: String,
     },
     /// A value of the wrong form.
-    #[error("annotation {key}={value}: {reason}")]
+    #[error("{}={value}: {reason}", written(key))]
     Value {
         /// The key.
         key: String,
@@ -156,7 +166,7 @@ pub enum RequestError {
         reason: Box<ValueError>,
     },
     /// A field of the table that nothing reads.
-    #[error("annotation {key}={value}: {what} is not supported by this build")]
+    #[error("{}={value}: {what} is not supported by this build", written(key))]
     NotSupported {
         /// The key.
         key: String,
@@ -166,7 +176,7 @@ pub enum RequestError {
         what: &'static str,
     },
     /// A network that nobody has defined.
-    #[error("annotation {key}={network}: no network of that name is defined")]
+    #[error("{}={network}: no network of that name is defined", written(key))]
     NoNetwork {
         /// The key.
         key: String,
@@ -174,7 +184,7 @@ pub enum RequestError {
         network: NetworkName,
     },
     /// A field that a network does not leave to its containers.
-    #[error("annotation {key}={value}: network {network} {}", closed(says.as_ref()))]
+    #[error("{}={value}: network {network} {}", written(key), closed(says.as_ref()))]
     Closed {
         /// The key.
         key: String,
@@ -187,7 +197,8 @@ pub enum RequestError {
     },
     /// `pool`, and nothing that says whose.
     #[error(
-        "annotation {key}={value}: which network's pool? write pool:NAME, or use one by pipework.net"
+        "{}={value}: which network's pool? write pool:NAME, or use one by pipework.net",
+        written(key)
     )]
     WhosePool {
         /// The key.
@@ -197,7 +208,8 @@ pub enum RequestError {
     },
     /// A network without a pool.
     #[error(
-        "annotation {key}={value}: network {network} has no [[pool]], so it gives no addresses"
+        "{}={value}: network {network} has no [[pool]], so it gives no addresses",
+        written(key)
     )]
     NoPool {
         /// The key.
@@ -219,7 +231,8 @@ pub enum RequestError {
     },
     /// A rule about an interface that is not the one of these annotations.
     #[error(
-        "annotation {key}={value}: {named} is not the interface that it belongs to, which is {ifname}"
+        "{}={value}: {named} is not the interface that it belongs to, which is {ifname}",
+        written(key)
     )]
     RuleOfAnother {
         /// The key.
@@ -240,7 +253,10 @@ pub enum RequestError {
         second: String,
     },
     /// An interface that is plugged into nothing.
-    #[error("annotation {key} asks for an interface without an uplink: one of {uplinks} is needed")]
+    #[error(
+        "{} asks for an interface without an uplink: one of {uplinks} is needed",
+        written(key)
+    )]
     NoUplink {
         /// The first key of the interface.
         key: String,
@@ -248,7 +264,7 @@ pub enum RequestError {
         uplinks: String,
     },
     /// A field that says something about a gateway that is not there.
-    #[error("annotation {key}={value} needs {family} gateway, and none is given")]
+    #[error("{}={value} needs {family} gateway, and none is given", written(key))]
     NoGateway {
         /// The key.
         key: String,
@@ -259,7 +275,8 @@ pub enum RequestError {
     },
     /// IPv6 needs 1280 bytes (RFC 8200 §5).
     #[error(
-        "annotation {key}={value} is too small for {address}: IPv6 needs an MTU of at least 1280"
+        "{}={value} is too small for {address}: IPv6 needs an MTU of at least 1280",
+        written(key)
     )]
     MtuForIpv6 {
         /// The key.
@@ -270,7 +287,7 @@ pub enum RequestError {
         address: String,
     },
     /// A field that says something about another one, which is missing.
-    #[error("annotation {first} says something about {other}, which is not given")]
+    #[error("{} says something about {other}, which is not given", written(first))]
     NeedsAnother {
         /// Key and value.
         first: String,
@@ -278,7 +295,10 @@ pub enum RequestError {
         other: &'static str,
     },
     /// A child of an InfiniBand interface has the address of its queue pair.
-    #[error("annotation {key}={value}: the address of an IPoIB interface cannot be set")]
+    #[error(
+        "{}={value}: the address of an IPoIB interface cannot be set",
+        written(key)
+    )]
     IpoibMac {
         /// The key.
         key: String,
@@ -308,8 +328,40 @@ fn closed(says: Option<&String>) -> String {
 /// One line of the shell script may say both.
 fn contradiction(first: &str, second: &str) -> String {
     match first == second {
-        true => format!("annotation {first} contradicts itself"),
-        false => format!("annotations {first} and {second} contradict each other"),
+        true => format!("{} contradicts itself", written(first)),
+        false => {
+            let both = both("annotations", first, second);
+            format!("{both} contradict each other")
+        }
+    }
+}
+
+/// Whether a key, or what begins with one, is an annotation's: a word of a command
+/// line is a bare field, and a network's file is named with its field.
+fn is_annotation(text: &str) -> bool {
+    text.starts_with(PREFIX) || text.starts_with(KUBERNETES)
+}
+
+/// A key, or what begins with one, as who wrote it knows it.
+pub(super) fn written(text: &str) -> String {
+    match is_annotation(text) {
+        true => format!("annotation {text}"),
+        false => text.to_owned(),
+    }
+}
+
+fn key_of(key: &str) -> String {
+    match is_annotation(key) {
+        true => format!("annotation key {key}"),
+        false => key.to_owned(),
+    }
+}
+
+/// Both, behind `words` where they are annotations.
+fn both(words: &str, first: &str, second: &str) -> String {
+    match is_annotation(first) && is_annotation(second) {
+        true => format!("{words} {first} and {second}"),
+        false => format!("{first} and {second}"),
     }
 }
 

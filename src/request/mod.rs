@@ -74,9 +74,9 @@ pub use vlan::{Trunk, VlanId, VlanSet};
 /// Where a value came from, so that a refusal names what the user wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// An annotation, exactly as written.
+    /// An annotation, or a field of a command line, exactly as written.
     Annotation {
-        /// The whole key, `pipework.` included.
+        /// The whole key; `pipework.` may be left out on a command line.
         key: String,
         /// The value, blanks trimmed.
         value: String,
@@ -105,7 +105,9 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Annotation { key, value } => write!(f, "annotation {key}={value}"),
+            Self::Annotation { key, value } => {
+                f.write_str(&error::written(&format!("{key}={value}")))
+            }
             Self::Network { key, value } => write!(f, "/etc/pipework/{key}={value}"),
             Self::Default => f.write_str("a default"),
         }

@@ -53,6 +53,43 @@ fn a_container_that_runs_is_plugged_in_and_out_and_is_as_it_was() {
 }
 
 #[test]
+fn what_is_wrong_is_named_as_it_was_typed() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.container("web");
+        let name = named(&container);
+        for (words, code, shown) in [
+            ("bridge=br0 ip=bad", 10, ": ip=bad: "),
+            (
+                "bridge=br0 ipp=1",
+                10,
+                ": ipp names no field of pipework; did you mean ip\n",
+            ),
+            (
+                "bridge=br0 vlan=7 mac=@8",
+                10,
+                ": mac=@8 and vlan=7 contradict each other: ",
+            ),
+            (
+                "bridge=br0 pipework.ip=bad",
+                10,
+                ": annotation pipework.ip=bad: ",
+            ),
+            ("bridge=nosuch0", 19, "\n  from: bridge=nosuch0\n"),
+        ] {
+            for command in ["attach", "plan"] {
+                let text = pipework(&format!("{command} {name} {words}")).refused(code);
+                assert!(text.contains(shown), "{command} {words}: {text}");
+            }
+        }
+        let text = pipework(&format!("br0 {name} 10.0.0.5/24@10.0.0")).stderr();
+        assert!(text.contains(": ip=10.0.0.5/24@10.0.0: "), "{text}");
+        let text = pipework("plan bridge=br0 --annotation pipework.ip=bad").refused(10);
+        assert!(text.contains(": annotation pipework.ip=bad: "), "{text}");
+    });
+}
+
+#[test]
 fn one_interface_of_several_is_taken_back_and_its_default_route_gives_way() {
     lab!(|lab| {
         lab.bridge("br0");

@@ -2,13 +2,14 @@
 //! and taken back as these are, and are shown as they were written.
 
 use std::fs;
+use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commands::{named, pipework, stdout};
 use crate::policy;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Container, Lab, bundle_of, ip, ip_json, lab};
+use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, bundle_of, ip, ip_json, lab};
 
 /// The interface, the routes and the rules of a container that is given what is
 /// asked, which is taken back afterwards.
@@ -114,6 +115,26 @@ fn a_line_that_is_not_understood_refuses_the_container_in_its_own_words() {
             let shown = format!("annotation {asked}: {word}");
             assert!(text.contains(&shown), "{text}");
         }
+    });
+}
+
+#[test]
+fn a_line_on_a_command_line_is_a_field_and_plan_and_attach_call_the_container_alike() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        ip("netns add blue");
+        let line = "cmd=br0 10.0.0.5/24 U:@CONTAINER_NAME@";
+        let run = |command| {
+            let words = [command, "netns:blue", line];
+            Outcome(Command::new(PIPEWORK).args(words).output().unwrap())
+        };
+        let planned = stdout(run("plan").ok());
+        run("attach").ok();
+        let link: Value = serde_json::from_str(&ip("-n blue -j link show eth1")).unwrap();
+        let mac = link[0]["address"].as_str().unwrap();
+        assert!(planned.contains(mac), "{mac}: {planned}");
+        pipework("detach netns:blue").ok();
+        ip("netns del blue");
     });
 }
 

@@ -149,7 +149,7 @@ fn code_of(error: &Error) -> u8 {
 fn is_refused_by_ip(error: &RequestError) -> bool {
     match error {
         RequestError::Value { key, value, .. } => {
-            key == "pipework.mac" || (key == "pipework.ifname" && value == "lo")
+            key == "mac" || (key == "ifname" && value == "lo")
         }
         _ => false,
     }

@@ -5,7 +5,7 @@
 //! be called `eth0.100`; some fields have several parts, and some take the
 //! rest of the key as they find it.
 
-use super::PREFIX;
+use super::pair::path;
 use crate::request::error::{RequestError, cut};
 use crate::request::ifname::IfName;
 use crate::request::keys::{self, Key};
@@ -47,10 +47,10 @@ pub struct KeyParts<'a> {
     pub rest: &'a str,
 }
 
-/// Takes a key apart that begins with [`PREFIX`].
+/// Takes a key apart, which may have [`super::PREFIX`] before it.
 pub fn parse(key: &str) -> Result<KeyParts<'_>, RequestError> {
     check_characters(key)?;
-    let path = key.strip_prefix(PREFIX).unwrap_or(key);
+    let path = path(key);
     if path.split('.').any(str::is_empty) {
         return Err(RequestError::KeyEmptyPart {
             key: key.to_owned(),
@@ -62,7 +62,7 @@ pub fn parse(key: &str) -> Result<KeyParts<'_>, RequestError> {
             if field.stem() == "cmd" && !selector.is_empty() {
                 return Err(RequestError::UnknownField {
                     key: key.to_owned(),
-                    suggestion: Some(format!("{PREFIX}cmd.{selector}")),
+                    suggestion: Some(format!("{}cmd.{selector}", prefix(key))),
                 });
             }
             return Ok(KeyParts {
@@ -160,14 +160,19 @@ fn read_selector(key: &str, text: &str) -> Result<Selector, RequestError> {
         })
 }
 
+/// What stands before its path: [`super::PREFIX`] or nothing.
+fn prefix(key: &str) -> &str {
+    key.strip_suffix(path(key)).unwrap_or_default()
+}
+
 fn unknown(key: &str) -> RequestError {
-    let path = key.strip_prefix(PREFIX).unwrap_or(key);
-    let suggestion = splits(path).find_map(|(selector, tail)| {
+    let prefix = prefix(key);
+    let suggestion = splits(path(key)).find_map(|(selector, tail)| {
         let field = keys::suggest(tail)?;
         Some(if selector.is_empty() {
-            format!("{PREFIX}{field}")
+            format!("{prefix}{field}")
         } else {
-            format!("{PREFIX}{selector}.{field}")
+            format!("{prefix}{selector}.{field}")
         })
     });
     RequestError::UnknownField {

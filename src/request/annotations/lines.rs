@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use super::entry::Entry;
 use super::key::Selector;
+use super::pair::Pair;
 use super::routing;
 use crate::request::classic::{Line, LineError, Macro, Setting};
 use crate::request::error::{RequestError, ValueError, cut};
@@ -17,11 +18,15 @@ use crate::request::{Asked, Attachment, IfName, Origin};
 /// The field of a line.
 const CMD: &str = "cmd";
 
-/// Does this key hold a line?
-pub fn is_line(key: &str) -> bool {
-    let rest = key.strip_prefix(super::PREFIX);
-    let rest = rest.and_then(|rest| rest.strip_prefix(CMD));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+/// Does this pair hold a line?
+pub fn is_line(pair: &Pair<'_>) -> bool {
+    let rest = pair.path().strip_prefix(CMD);
+    pair.is_ours() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The same of what has been read.
+pub(super) fn is_one(entry: &Entry<'_>) -> bool {
+    entry.field.name == CMD
 }
 
 /// What all lines say.
@@ -56,7 +61,7 @@ impl Lines {
         entries: &[Entry<'_>],
         value: &dyn Fn(Macro) -> Option<String>,
     ) -> Result<Self, RequestError> {
-        let mut lines: Vec<&Entry<'_>> = entries.iter().filter(|e| e.field.name == CMD).collect();
+        let mut lines: Vec<&Entry<'_>> = entries.iter().filter(|e| is_one(e)).collect();
         lines.sort_by(|one, other| in_order(one.rest, other.rest));
         let name = entries.iter().find(|entry| entry.field.name == "name");
         let value = |what| match (what, name) {

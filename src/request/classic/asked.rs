@@ -34,11 +34,11 @@ pub enum AddressFault {
 /// Whence an interface has its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// As it is written, for `pipework.ip`.
+    /// As it is written, for `ip`.
     Written(String),
     /// From a server.
     Asked {
-        /// The word for `pipework.ip`.
+        /// The word for `ip`.
         how: &'static str,
         /// What its client is told.
         client: Client,
@@ -91,7 +91,7 @@ pub fn hostif(attach: &Attach, pid: i32) -> Option<String> {
     name.filter(|name| name.parse::<IfName>().is_ok())
 }
 
-/// The fields, with `pipework.` before each; options that its client does not know
+/// The fields with their values; options that its client does not know
 /// are left out.
 pub fn pairs(
     attach: &Attach,
@@ -101,7 +101,7 @@ pub fn pairs(
 ) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut set = |field: &str, value: &str| {
-        pairs.push((format!("pipework.{field}"), value.to_owned()));
+        pairs.push((field.to_owned(), value.to_owned()));
     };
     match kind {
         Kind::Nic if attach.direct => {
@@ -147,6 +147,7 @@ pub fn pairs(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::annotations::{NoNetworks, Pair, parse_for};
 
     fn attach(address: &str, family: Option<&str>) -> Attach {
         Attach {
@@ -205,11 +206,9 @@ mod tests {
         attach.vlan = Some("8001".to_owned());
         let address = Address::Written("0/0".to_owned());
         let pairs = pairs(&attach, Kind::Infiniband, &address, None);
-        let pkey = ("pipework.ipoib.pkey".to_owned(), "0x8001".to_owned());
+        let pkey = ("ipoib.pkey".to_owned(), "0x8001".to_owned());
         assert!(pairs.contains(&pkey), "{pairs:?}");
-        assert!(
-            crate::request::annotations::parse(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())))
-                .is_ok()
-        );
+        let fields = pairs.iter().map(|(k, v)| Pair::field(k, v));
+        assert!(parse_for(fields, &mut NoNetworks, &|_| None).is_ok_and(|r| r.is_some()));
     }
 }

@@ -17,7 +17,7 @@ use crate::request::{IfName, Route, Rule, TcLine};
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// An interface, by the fields that annotations have, `pipework.` before each.
+    /// An interface, by the fields that annotations have.
     Interface(Vec<(String, String)>),
     /// Something about an interface.
     Setting {
@@ -102,7 +102,7 @@ fn interface(words: &[&str]) -> Result<Line, LineError> {
     let pairs = pairs(&attach, kind, &address, attach.hostif.as_deref());
     match pairs.iter().find(|(_, value)| value.trim().is_empty()) {
         Some((key, _)) => Err(LineError::NoValue {
-            option: key.trim_start_matches("pipework.").to_owned(),
+            option: key.clone(),
         }),
         None => Ok(Line::Interface(pairs)),
     }

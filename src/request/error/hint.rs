@@ -44,7 +44,7 @@ impl RequestError {
                 Some("write the rule behind the key of the interface that it is about".to_owned())
             }
             Self::RulesAlike { .. } => Some("give them different priorities".to_owned()),
-            Self::EmptyValue { .. } => Some("leave the annotation out, or give it a value".to_owned()),
+            Self::EmptyValue { .. } => Some("leave it out, or give it a value".to_owned()),
             Self::ControlCharacter { .. } => {
                 Some("a YAML block (| or >) ends in a line break; write the value on one line".to_owned())
             }

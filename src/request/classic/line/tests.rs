@@ -15,7 +15,7 @@ fn fields(line: &str) -> String {
     match parse(line) {
         Ok(Line::Interface(pairs)) => {
             let pairs = pairs.iter();
-            let pairs = pairs.map(|(key, value)| format!("{}={value}", &key["pipework.".len()..]));
+            let pairs = pairs.map(|(key, value)| format!("{key}={value}"));
             pairs.collect::<Vec<_>>().join(" ")
         }
         other => panic!("{line}: {other:?}"),
