@@ -166,6 +166,8 @@ mod shapes;
 mod sharing;
 #[path = "kernel/slaac.rs"]
 mod slaac;
+#[path = "kernel/standstill.rs"]
+mod standstill;
 mod support;
 #[path = "kernel/system_log.rs"]
 mod system_log;

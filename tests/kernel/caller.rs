@@ -2,18 +2,14 @@
 //! whoever calls it: start a program, or open a packet socket without a lease.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
 use crate::kill::strace_works;
+use crate::standstill;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Outcome, PIPEWORK, feed, has, lab};
-use crate::support::ovs::eventually;
+use crate::support::lab::{PIPEWORK, feed, has, lab};
 use crate::support::skip;
 
 const ASKED: [&str; 3] = [
@@ -166,38 +162,20 @@ fn a_container_that_ends_while_its_namespace_is_opened_is_gone() {
         let mut container = lab.container("web");
         let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
         let path = format!("/proc/{}/ns/net", container.pid());
-        let mut hook = Command::new("strace")
-            .env_remove("LD_LIBRARY_PATH")
-            .args(["-qq", "-f", "-o", "/run/trace", "-P", &path])
-            .args([
-                "-e",
-                "trace=openat",
-                "-e",
-                "inject=openat:signal=STOP:when=1",
-            ])
-            .args([PIPEWORK, "hook", "--stage", "createRuntime"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let state = lab.state(&container, &["pipework.bridge=br0"]).to_string();
-        hook.stdin
-            .take()
-            .unwrap()
-            .write_all(state.as_bytes())
-            .unwrap();
-        let trace = || fs::read_to_string("/run/trace").unwrap_or_default();
-        eventually("the hook stands still", || {
-            trace().contains("stopped by SIGSTOP")
+        let state = lab.state(&container, &["pipework.bridge=br0"]);
+        let calls = [
+            "-P",
+            &path,
+            "-e",
+            "trace=openat",
+            "-e",
+            "inject=openat:signal=STOP:when=1",
+        ];
+        let outcome = standstill::start(&state, &calls, |trace| {
+            let (opened, _) = trace.split_once("SIGSTOP").unwrap();
+            assert!(opened.contains(&path), "{trace}");
+            container.kill();
         });
-        let trace = trace();
-        let (opened, _) = trace.split_once("SIGSTOP").unwrap();
-        assert!(opened.contains(&path), "{trace}");
-        container.kill();
-        let pid = opened.split_whitespace().next().unwrap().parse().unwrap();
-        kill(Pid::from_raw(pid), Signal::SIGCONT).unwrap();
-        let outcome = Outcome(hook.wait_with_output().unwrap());
         let text = outcome.refused(15);
         assert!(text.contains("is gone"), "{text}");
         host.assert_equal(&lab.snapshot(), "host");

@@ -1,25 +1,18 @@
 //! The index of a new link is in the record before the link is; where somebody has it,
 //! another one is, there and in the record.
 
-use std::fs;
-use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use pipework::plan::{Side, Undo};
 use pipework::record::{Record, Store};
 
 use crate::kill::strace_works;
 use crate::macvlan::needs_macvlan;
+use crate::standstill;
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Container, Lab, Outcome, PIPEWORK, RECORDS, ip, ip_json, lab};
-use crate::support::ovs::eventually;
+use crate::support::lab::{Container, Lab, Outcome, RECORDS, ip, ip_json, lab};
 use crate::support::skip;
 
-const TRACE: &str = "/run/trace";
 const BRIDGE: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
 
 fn record() -> Record {
@@ -29,35 +22,17 @@ fn record() -> Record {
     all.remove(0).unwrap()
 }
 
-/// Makes a start stand still once it has written its record, and has `take` do
-/// something before it goes on.
+/// Has `take` do something once a start has written its record, before it goes on.
 fn start(lab: &Lab, container: &Container, asked: &[&str], take: impl FnOnce(&Record)) -> Outcome {
-    let mut hook = Command::new("strace")
-        .env_remove("LD_LIBRARY_PATH")
-        .args(["-qq", "-f", "-o", TRACE, "-e", "trace=symlink,symlinkat"])
+    let calls = [
+        "-e",
+        "trace=symlink,symlinkat",
+        "-e",
         // What leads to the record is made behind it.
-        .args(["-e", "inject=symlink,symlinkat:signal=STOP:when=1"])
-        .args([PIPEWORK, "hook", "--stage", "createRuntime"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let state = lab.state(container, asked).to_string();
-    let mut stdin = hook.stdin.take().unwrap();
-    stdin.write_all(state.as_bytes()).unwrap();
-    drop(stdin);
-    let trace = || fs::read_to_string(TRACE).unwrap_or_default();
-    eventually("the hook stands still", || {
-        trace().contains("stopped by SIGSTOP")
-    });
-    // Whatever comes of it, nothing stands still afterwards.
-    let taken = catch_unwind(AssertUnwindSafe(|| take(&record())));
-    let pid = trace().split_whitespace().next().unwrap().parse().unwrap();
-    kill(Pid::from_raw(pid), Signal::SIGCONT).unwrap();
-    let outcome = Outcome(hook.wait_with_output().unwrap());
-    taken.unwrap_or_else(|panic| resume_unwind(panic));
-    outcome
+        "inject=symlink,symlinkat:signal=STOP:when=1",
+    ];
+    let state = lab.state(container, asked);
+    standstill::start(&state, &calls, |_| take(&record()))
 }
 
 /// A device of somebody's.
