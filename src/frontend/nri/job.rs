@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::api;
 use super::known::Known;
-use super::runtime::Runtime;
 use super::status::Status;
 use crate::attach::{Context, attach, is_attached, release};
 use crate::deadline::Deadline;
@@ -123,11 +122,11 @@ pub fn is_there(pod: &PodSandbox) -> bool {
 
 impl Job {
     /// What `pod` asks for; `None` where that is nothing.
-    pub fn of(pod: &PodSandbox, runtime: &Runtime, known: &Known) -> Result<Option<Self>, Error> {
-        let copies = runtime.copies_labels();
-        let is_label =
-            |(key, value): &(&String, &String)| copies && pod.labels.get(*key) == Some(*value);
-        let written = pod.annotations.iter().filter(|pair| !is_label(pair));
+    ///
+    /// Labels count for nothing: CRI-O copies them into what a hook is told, and into
+    /// nothing that a plugin is.
+    pub fn of(pod: &PodSandbox, known: &Known) -> Result<Option<Self>, Error> {
+        let written = pod.annotations.iter();
         let written = written.map(|(key, value)| (key.as_str(), value.as_str()));
         let caller = Caller::Tenant {
             namespace: Some(pod.namespace.clone()),

@@ -106,8 +106,7 @@ impl Late {
 impl Pod {
     /// Whether nothing is left to be done for it.
     fn attempt(&mut self, node: &Arc<Node>) -> bool {
-        let runtime = lock(&node.runtime).clone();
-        let job = match Job::of(&self.told, &runtime, &node.known) {
+        let job = match Job::of(&self.told, &node.known) {
             Ok(Some(job)) => job.late(),
             Ok(None) => return true,
             Err(_) if node.adopt(&self.told, Deadline::after(TURN)) => return true,

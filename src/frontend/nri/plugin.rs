@@ -39,8 +39,7 @@ impl Pods {
 
     /// What is to be done for a pod; `None` where that is nothing, or was done.
     fn job(&self, pod: &PodSandbox, deadline: Deadline) -> Result<Option<Job>, String> {
-        let runtime = lock(&self.0.runtime).clone();
-        match Job::of(pod, &runtime, &self.0.known) {
+        match Job::of(pod, &self.0.known) {
             Ok(job) => Ok(job),
             Err(_) if self.0.adopt(pod, deadline.sooner(BUDGET)) => Ok(None),
             Err(error) => {

@@ -57,12 +57,6 @@ impl Runtime {
             },
         }
     }
-
-    /// Whether labels of a pod come as its annotations too: who may set those
-    /// is another one than who may set annotations.
-    pub fn copies_labels(&self) -> bool {
-        self.kind == Kind::Crio
-    }
 }
 
 #[cfg(test)]
@@ -98,11 +92,5 @@ mod tests {
         }
         assert!(runtime("CRI-O", "1.34.0").cleans_up_refused_pods());
         assert!(!runtime("other", "9.9.9").cleans_up_refused_pods());
-    }
-
-    #[test]
-    fn only_cri_o_copies_labels() {
-        assert!(runtime("cri-o", "1.34.0").copies_labels());
-        assert!(!runtime("containerd", "2.1.9").copies_labels());
     }
 }
