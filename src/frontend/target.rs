@@ -4,7 +4,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::host::container::Sandbox;
 use crate::host::engine::EngineName;
-use crate::host::find::{Candidate, Found, State, find};
+use crate::host::find::{Candidate, Found, State, find, pod_namespace};
 
 /// A container that was found and can be entered.
 pub(super) struct Target {
@@ -47,16 +47,21 @@ fn named(name: &str, of_files: EngineName) -> EngineName {
 }
 
 fn of_container(container: &Candidate, deadline: Deadline) -> Result<Target, Error> {
-    let State::Running(pid) = container.state else {
-        return Err(Error::Stopped {
-            name: container.called().to_owned(),
-            engine: container.engine.to_string(),
-        });
+    let name = container.called().to_owned();
+    let sandbox = match (container.state, pod_namespace(container)) {
+        (State::Running(pid), _) => {
+            Sandbox::open(&container.id, &container.place, Some(pid), deadline)?
+        }
+        (State::Stopped | State::Unknown, Some(path)) => Sandbox {
+            bundle: container.place.clone(),
+            ..Sandbox::open_bound(&container.id, &path, deadline)?
+        },
+        (State::Stopped | State::Unknown, None) => {
+            let engine = container.engine.to_string();
+            return Err(Error::Stopped { name, engine });
+        }
     };
-    Ok(Target {
-        sandbox: Sandbox::open(&container.id, &container.place, Some(pid), deadline)?,
-        name: container.called().to_owned(),
-    })
+    Ok(Target { sandbox, name })
 }
 
 #[cfg(test)]

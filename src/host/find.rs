@@ -24,6 +24,7 @@ pub use candidate::{Candidate, Engine, State, is_drawn};
 use candidate::{Group, grouped};
 pub use docker::{DockerError, Networks, networks};
 pub use oci::state_below;
+pub use storage::pod_namespace;
 
 /// Most candidates that an error lists.
 const SHOWN: usize = 10;

@@ -1,5 +1,7 @@
 //! Engines' files as they are on disk, and what a text means among them.
 
+mod crio;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
@@ -227,22 +229,6 @@ fn podman_that_answers_at_dockers_socket_is_podman() {
         let web = (Engine::Podman, "web".to_owned(), me());
         assert_eq!(host.container(text), web, "{text}");
     }
-}
-
-#[test]
-fn cri_os_container_is_found_by_its_name_among_podmans() {
-    let host = Host::new("crio").with_podman();
-    let name = "k8s_web_shop-1_default_0c2a_0";
-    let id = "c0ffee".repeat(10) + "c0ff";
-    let list = format!(r#"[{{"id":"{id}","names":["{name}","other"]}}]"#);
-    let folder = "var/lib/containers/storage/overlay-containers";
-    host.write(&format!("{folder}/volatile-containers.json"), &list);
-    host.runs("run/runc", &id);
-    let expected = (Engine::Crio, name.to_owned(), me());
-    for text in [name, "c0ffee", "cri-o:c0ffeec0ff"] {
-        assert_eq!(host.container(text), expected, "{text}");
-    }
-    assert_eq!(host.container("web").0, Engine::Podman);
 }
 
 #[test]
