@@ -39,6 +39,7 @@ use crate::policy::{self, Caller, Policy};
 use crate::record::{Record, Store, fingerprint};
 use crate::reference::Reference;
 use crate::request::{Attachment, IfName, Request};
+use crate::sys::clock::seconds_since_1970;
 use crate::sys::proc;
 use crate::sys::rtnl::Rtnl;
 use begin::begin;
@@ -138,7 +139,7 @@ async fn attach_once(
     leases::count_time_waited(&mut plan, began);
 
     record.enter(&plan, &fingerprints, &reference);
-    record.note_caller(&plan, caller);
+    record.note_caller(&plan, caller, seconds_since_1970());
     record.note_asked(&wanted.attachments);
     record.share(&shared, &reference);
     remember_path(&mut record, sandbox, config.as_ref());

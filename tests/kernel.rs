@@ -177,6 +177,8 @@ mod taken_back;
 mod tc;
 #[path = "kernel/terminal.rs"]
 mod terminal;
+#[path = "kernel/told.rs"]
+mod told;
 #[path = "kernel/traffic.rs"]
 mod traffic;
 #[path = "kernel/unannotated.rs"]

@@ -47,7 +47,7 @@ pub fn run(given: &Given) -> Option<u8> {
 fn look() -> Result<Topology, Error> {
     let store = known::store()?;
     let records = known::all(&store);
-    Topology::look(&records, Deadline::after(TIME))
+    Topology::look(&records, &store, Deadline::after(TIME))
 }
 
 /// A text without what a terminal or a renderer could take for more than text.

@@ -1,7 +1,9 @@
-//! `pipework list`: who has what, read from the records.
+//! `pipework list`: who has what, read from the records, and what servers and
+//! routers have given them by now.
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::error::{Error, report};
@@ -9,7 +11,7 @@ use crate::frontend::cli::print;
 use crate::frontend::colour::{Paint, Tone, is_screen};
 use crate::frontend::columns::columns;
 use crate::frontend::given::Given;
-use crate::frontend::{known, why};
+use crate::frontend::{addresses, known, why};
 use crate::logging::to_stderr;
 use crate::record::{AttachmentRecord, Kept, Record, Store};
 use crate::reference::LeaseId;
@@ -115,28 +117,32 @@ struct Entry<'a> {
     record: &'a Record,
     attachment: &'a AttachmentRecord,
     lease: Option<Kept>,
+    addresses: Vec<IpNet>,
     since: Option<u64>,
     lives: bool,
 }
 
 fn entries<'a>(records: &'a [Record], store: &Store) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
+    let look = addresses::Look::begin();
     for record in records {
         let lives = record
             .references()
             .any(crate::reference::Reference::is_bound)
             || record.keepers().any(|k| proc::is_same(k.pid, k.birth));
-        let since = store.written(&record.key);
+        let written = store.written(&record.key);
         for attachment in &record.attachments {
             let lease = LeaseId {
                 namespace: record.key.clone(),
                 ifindex: attachment.ifindex,
             };
+            let lease = store.lease(&lease).ok().flatten();
             entries.push(Entry {
                 record,
                 attachment,
-                lease: store.lease(&lease).ok().flatten(),
-                since,
+                addresses: look.at(record, attachment, lease.as_ref()),
+                lease,
+                since: attachment.since.or(written),
                 lives,
             });
         }
@@ -150,15 +156,12 @@ impl Entry<'_> {
             record,
             attachment,
             lease,
+            addresses,
             since,
             lives,
         } = self;
         let name = known::called(record);
-        let addresses: Vec<String> = attachment
-            .addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         let or_none = |text: String| {
             if text.is_empty() {
                 "-".to_owned()
@@ -194,6 +197,7 @@ impl Entry<'_> {
             record,
             attachment,
             lease,
+            addresses,
             since,
             lives,
         } = self;
@@ -208,7 +212,7 @@ impl Entry<'_> {
             "uplink": attachment.uplink,
             "vlan": attachment.vlan,
             "mac": attachment.mac,
-            "addresses": attachment.addresses,
+            "addresses": addresses,
             "since": since,
             "lease_ends_in": lease.as_ref().and_then(ends_in),
             "leased": lease.is_some(),
@@ -277,12 +281,15 @@ mod tests {
             caller: None,
             routes: Vec::new(),
             settings: Vec::new(),
+            learns: false,
+            since: None,
         };
         let record = Record::new(key, 1);
         let entry = Entry {
             record: &record,
             attachment: &attachment,
             lease: None,
+            addresses: attachment.addresses.clone(),
             since: None,
             lives: false,
         };

@@ -1,6 +1,7 @@
 //! Who asks. Each frontend decodes what a runtime or a person said into a
 //! sandbox and a request, and calls [`attach`](crate::attach).
 
+mod addresses;
 mod asked_for;
 pub mod attach;
 mod called;

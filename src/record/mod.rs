@@ -193,6 +193,14 @@ pub struct AttachmentRecord {
     /// What else it was given; records of former releases do not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<Setting>,
+    /// The kernel gives it addresses as routers say; records of former releases do
+    /// not tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learns: bool,
+    /// When it was begun, in seconds since 1970; records of former releases do not
+    /// say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
 }
 
 impl Record {
@@ -232,12 +240,14 @@ impl Record {
         self.undo.extend(undos_of(plan, None));
     }
 
-    /// Notes on whose behalf the interfaces of `plan` are made.
-    pub fn note_caller(&mut self, plan: &Plan, caller: &Caller) {
+    /// Notes on whose behalf the interfaces of `plan` are made, and that it is `now`,
+    /// in seconds since 1970.
+    pub fn note_caller(&mut self, plan: &Plan, caller: &Caller, now: u64) {
         for interface in &plan.interfaces {
             let own = self.attachments.iter_mut();
             for own in own.filter(|own| own.ifindex == interface.ifindex) {
                 own.caller = Some(caller.clone());
+                own.since = Some(now);
             }
         }
     }
@@ -363,6 +373,8 @@ fn entry(interface: &PlannedInterface, reference: &Reference) -> AttachmentRecor
         caller: None,
         routes: Vec::new(),
         settings: Vec::new(),
+        learns: false,
+        since: None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Record;
 use crate::plan::step::{PortStep, RoutingStep, TrafficStep};
 use crate::plan::{Plan, Side, Step};
-use crate::request::{Attachment, Bytes, IfName, Mtu, Rate};
+use crate::request::{Attachment, Bytes, Dynamic, IfName, Mtu, Rate};
 use crate::rt::{Gate, Hook, Neighbour, PortFlags, PortVlans};
 
 /// A device that traffic goes through: an end on the host, an intermediate
@@ -128,8 +128,8 @@ pub(super) fn settings_of(plan: &Plan, interface: usize) -> Vec<Setting> {
 }
 
 impl Record {
-    /// Notes which VLAN and MTU was asked for, for each interface, and which
-    /// settings of the kernel: what was not is the uplink's to say, or ours.
+    /// Notes which VLAN and MTU was asked for, for each interface, whether routers
+    /// give it addresses, and which settings of the kernel: what was not is the uplink's to say, or ours.
     pub fn note_asked(&mut self, attachments: &[Attachment]) {
         for asked in attachments {
             let mut own = self.attachments.iter_mut();
@@ -139,6 +139,7 @@ impl Record {
             if let Some(vlan) = &asked.vlan {
                 own.vlan = Some(vlan.value);
             }
+            own.learns = asked.addressing.asks(Dynamic::Slaac).is_some();
             let mtu = asked.mtu.as_ref().map(|mtu| mtu.value);
             let mtu = mtu.map(|mtu| Setting::Mtu { mtu });
             own.settings.extend(mtu);

@@ -320,7 +320,8 @@ impl Store {
         remove(&path)
     }
 
-    /// When the record of a namespace was written last, in seconds since 1970.
+    /// When the record of a namespace was written last, in seconds since 1970: all that
+    /// is known of when the interfaces of a former release were made.
     pub fn written(&self, key: &NamespaceKey) -> Option<u64> {
         let meta = fs::metadata(self.complete_path(key)).ok()?;
         u64::try_from(meta.mtime()).ok()

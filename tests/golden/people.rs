@@ -1,12 +1,13 @@
 //! What `list`, `check` and `doctor` say to a person, word for word.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
 
 use pipework::dhcp::options::code;
+use pipework::sys::clock::seconds_since_1970;
+use serde_json::Value;
 
 use crate::differs;
 use crate::support::daemon::Daemon;
@@ -74,11 +75,17 @@ fn furnish(lab: &Lab) -> Furniture {
 
 /// Two days and a half, which is two whenever one looks.
 fn plugged_in_days_ago() {
-    let then = SystemTime::now() - Duration::from_secs(216_000);
+    let then = seconds_since_1970() - 216_000;
     for folder in fs::read_dir("/run/pipework/attachments").unwrap() {
         for record in fs::read_dir(folder.unwrap().path()).unwrap() {
-            let record = File::options().append(true).open(record.unwrap().path());
-            record.unwrap().set_modified(then).unwrap();
+            let path = record.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let (first, body) = text.split_once('\n').unwrap();
+            let mut body: Value = serde_json::from_str(body).unwrap();
+            for attachment in body["attachments"].as_array_mut().unwrap() {
+                attachment["since"] = then.into();
+            }
+            fs::write(&path, format!("{first}\n{body}")).unwrap();
         }
     }
 }

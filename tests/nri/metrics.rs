@@ -5,18 +5,25 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::mock::{CONTAINERD, Runtime, pod};
+use crate::mock::{CONTAINERD, POLICY, Runtime, pod};
 use crate::node::within;
+use crate::support::daemon::Daemon;
+use crate::support::dhcp_server::Scripted;
 use crate::support::lab::lab;
+use crate::support::lab::router::{Router, prefix};
 
 const SOON: Duration = Duration::from_secs(20);
 const SOCKET: &str = "/run/metrics.sock";
 const PORT: &str = "127.0.0.1:9464";
+/// The annotation.
+const KEY: &str = "k8s.v1.cni.cncf.io/network-status";
+/// The proxy of the API server.
+const PROXY: &str = "/run/proxy.sock";
 const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
 
 pub fn exchange(mut stream: impl Read + Write, target: &str) -> Option<(String, String)> {
@@ -155,10 +162,58 @@ fn whoever_says_nothing_keeps_a_port_busy_only_for_a_while() {
     });
 }
 
+/// Serves a pod with `KEY` of somebody else, by a proxy of the API server, and tells
+/// each change of it but the first, which conflicts.
+fn serve_pod(listener: UnixListener, told: Sender<Value>) {
+    std::thread::spawn(move || {
+        let mut pod = json!({"metadata": {"uid": "uid-1", "resourceVersion": "1", "annotations": {
+            KEY: json!([{"name": "cbr0", "default": true}]).to_string(),
+        }}});
+        let mut conflicts = 1;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = String::new();
+            let mut byte = [0];
+            while !head.ends_with("\r\n\r\n") {
+                stream.read_exact(&mut byte).unwrap();
+                head.push(char::from(byte[0]));
+            }
+            let target = " /api/v1/namespaces/shop/pods/web HTTP/1.1\r\n";
+            assert!(head.contains(target), "{head}");
+            let mut status = "200 OK";
+            if head.starts_with("PATCH") {
+                assert!(head.contains("application/merge-patch+json"), "{head}");
+                let length = head
+                    .lines()
+                    .find_map(|l| l.strip_prefix("Content-Length: "));
+                let mut body = vec![0; length.unwrap().parse().unwrap()];
+                stream.read_exact(&mut body).unwrap();
+                let patch: Value = serde_json::from_slice(&body).unwrap();
+                if conflicts > 0 {
+                    conflicts -= 1;
+                    status = "409 Conflict";
+                    pod["metadata"]["resourceVersion"] = json!("2");
+                } else {
+                    pod["metadata"]["annotations"] = patch["metadata"]["annotations"].clone();
+                    told.send(patch).unwrap();
+                }
+            }
+            let body = pod.to_string();
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+            // Whoever has read the status may be gone before the rest.
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+}
+
+fn status_in(patch: &Value) -> Value {
+    let text = patch["metadata"]["annotations"][KEY].as_str().unwrap();
+    serde_json::from_str(text).unwrap()
+}
+
 #[test]
 fn the_api_server_hears_what_a_pod_has_and_keeps_what_others_said() {
-    const KEY: &str = "k8s.v1.cni.cncf.io/network-status";
-    const PROXY: &str = "/run/proxy.sock";
     lab!(|lab| {
         lab.bridge("br0");
         let (told, patches) = channel();
@@ -171,51 +226,11 @@ fn the_api_server_hears_what_a_pod_has_and_keeps_what_others_said() {
         // Whether anybody listens matters to no pod.
         runtime.run(&asks).unwrap();
         let listener = UnixListener::bind(PROXY).unwrap();
-        std::thread::spawn(move || {
-            let mut pod = json!({"metadata": {"uid": "uid-1", "resourceVersion": "1", "annotations": {
-                KEY: json!([{"name": "cbr0", "default": true}]).to_string(),
-            }}});
-            let mut conflicts = 1;
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut head = String::new();
-                let mut byte = [0];
-                while !head.ends_with("\r\n\r\n") {
-                    stream.read_exact(&mut byte).unwrap();
-                    head.push(char::from(byte[0]));
-                }
-                let target = " /api/v1/namespaces/shop/pods/web HTTP/1.1\r\n";
-                assert!(head.contains(target), "{head}");
-                let mut status = "200 OK";
-                if head.starts_with("PATCH") {
-                    assert!(head.contains("application/merge-patch+json"), "{head}");
-                    let length = head
-                        .lines()
-                        .find_map(|l| l.strip_prefix("Content-Length: "));
-                    let mut body = vec![0; length.unwrap().parse().unwrap()];
-                    stream.read_exact(&mut body).unwrap();
-                    let patch: Value = serde_json::from_slice(&body).unwrap();
-                    if conflicts > 0 {
-                        conflicts -= 1;
-                        status = "409 Conflict";
-                        pod["metadata"]["resourceVersion"] = json!("2");
-                    } else {
-                        pod["metadata"]["annotations"] = patch["metadata"]["annotations"].clone();
-                        told.send(patch).unwrap();
-                    }
-                }
-                let body = pod.to_string();
-                let length = body.len();
-                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
-                // Whoever has read the status may be gone before the rest.
-                stream.write_all(answer.as_bytes()).ok();
-            }
-        });
+        serve_pod(listener, told);
         let patch = patches.recv_timeout(SOON).unwrap();
         assert_eq!(patch["metadata"]["uid"], "uid-1");
         assert_eq!(patch["metadata"]["resourceVersion"], "2");
-        let text = patch["metadata"]["annotations"][KEY].as_str().unwrap();
-        let all: Value = serde_json::from_str(text).unwrap();
+        let all = status_in(&patch);
         assert_eq!(all[0]["name"], "cbr0");
         assert_eq!(all[1]["name"], "pipework/br0");
         assert_eq!(all[1]["interface"], "net1");
@@ -228,5 +243,33 @@ fn the_api_server_hears_what_a_pod_has_and_keeps_what_others_said() {
         runtime.disconnect();
         runtime.reconnect(&[&asks]);
         assert!(patches.recv_timeout(Duration::from_secs(1)).is_err());
+    });
+}
+
+#[test]
+fn the_api_server_hears_what_servers_and_routers_gave_a_pod() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = Scripted::ordinary(lab, &machine);
+        let _router = Router::start(lab, &machine, 0, &[prefix("fd00:5::")]);
+        let _daemon = Daemon::start();
+        let (told, patches) = channel();
+        let runtime = Runtime::start_as(&["--api-proxy", PROXY], CONTAINERD, &[]);
+        let policy = POLICY.replace("[\"dhcp\"]", "[\"dhcp\", \"slaac\"]");
+        fs::write("/etc/pipework/policy.toml", policy).unwrap();
+        serve_pod(UnixListener::bind(PROXY).unwrap(), told);
+        let web = lab.container("web");
+        let asked = [
+            ASK[0],
+            "pipework.ip=dhcp,slaac",
+            "pipework.mac=02:00:00:00:00:05",
+            "pipework.dhcp.arp=off",
+        ];
+        let mut asks = pod(&web, &asked);
+        asks.uid = "uid-1".to_owned();
+        runtime.run(&asks).unwrap();
+        let all = status_in(&patches.recv_timeout(SOON).unwrap());
+        let both = json!(["10.0.0.50", "fd00:5::ff:fe00:5"]);
+        assert_eq!(all[1]["ips"], both, "{all}");
     });
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::frontend::graph::plain;
-use crate::frontend::known;
+use crate::frontend::{addresses, known};
 use crate::host::inspect::InspectError;
 use crate::host::ovs;
-use crate::record::{AttachmentRecord, Record};
+use crate::record::{AttachmentRecord, Record, Store};
 use crate::reference::Reference;
 use crate::sys::ovsdb::Ovsdb;
 use crate::sys::rtnl::{LinkFacts, Rtnl, RtnlError};
@@ -87,7 +87,7 @@ struct Builder {
 
 impl Topology {
     /// Looks at the host, and joins what is there with the records.
-    pub fn look(records: &[Record], deadline: Deadline) -> Result<Self, Error> {
+    pub fn look(records: &[Record], store: &Store, deadline: Deadline) -> Result<Self, Error> {
         let kernel = |error: RtnlError| Error::from(InspectError::from(error));
         let rtnl = Rtnl::open(deadline).map_err(Error::Socket)?;
         let links = block_on(rtnl.links())
@@ -103,8 +103,9 @@ impl Topology {
         if let Some(ovsdb) = ovsdb.as_mut() {
             builder.join_ports(&links, ovsdb);
         }
+        let look = addresses::Look::begin();
         for record in records {
-            builder.container(record);
+            builder.container(record, &lines_of(record, store, &look));
         }
         builder.addresses(&rtnl);
         Ok(builder.topology)
@@ -201,17 +202,16 @@ impl Builder {
         });
     }
 
-    fn container(&mut self, record: &Record) {
+    fn container(&mut self, record: &Record, lines: &[String]) {
         let is_bound = record.references().any(Reference::is_bound);
         let lives = is_bound
             || record
                 .keepers()
                 .any(|keeper| proc::is_same(keeper.pid, keeper.birth));
-        let lines = record.attachments.iter().map(interface);
         let node = Node {
             kind: Kind::Container,
             name: plain(&known::called(record)),
-            lines: lines.collect(),
+            lines: lines.to_vec(),
             lives,
         };
         let node = self.add(node);
@@ -292,10 +292,14 @@ impl Builder {
     }
 }
 
-/// An interface of a container on one line.
-fn interface(attachment: &AttachmentRecord) -> String {
-    let mut parts = vec![attachment.ifname.to_string()];
-    parts.extend(attachment.vlan.map(|vlan| format!("VLAN {vlan}")));
-    parts.extend(attachment.addresses.iter().map(ToString::to_string));
-    parts.join("  ")
+/// The interfaces of a container, each on one line.
+fn lines_of(record: &Record, store: &Store, look: &addresses::Look) -> Vec<String> {
+    let line = |attachment: &AttachmentRecord| {
+        let mut parts = vec![attachment.ifname.to_string()];
+        parts.extend(attachment.vlan.map(|vlan| format!("VLAN {vlan}")));
+        let addresses = look.of(record, attachment, store);
+        parts.extend(addresses.iter().map(ToString::to_string));
+        parts.join("  ")
+    };
+    record.attachments.iter().map(line).collect()
 }

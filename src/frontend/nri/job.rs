@@ -11,7 +11,7 @@ use crate::attach::{Context, attach, is_attached, release};
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::collecting::with_collector;
-use crate::frontend::{read, telling};
+use crate::frontend::{addresses, read, telling};
 use crate::host::container::{POD_BUNDLE, Pod, Sandbox};
 use crate::nri::message::PodSandbox;
 use crate::policy::{Caller, Policy};
@@ -255,7 +255,10 @@ impl Job {
     pub fn status(&self, key: &NamespaceKey) -> Option<Status> {
         let store = Store::open(Path::new(DIRECTORY)).ok()?;
         let made = store.read(key).ok()?.complete?;
-        Status::of(&self.told, &self.request, &made.attachments)
+        let look = addresses::Look::begin();
+        let with_addresses = |attachment| (attachment, look.of(&made, attachment, &store));
+        let interfaces: Vec<_> = made.attachments.iter().map(with_addresses).collect();
+        Status::of(&self.told, &self.request, &interfaces)
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::NriError;
@@ -64,21 +65,22 @@ pub struct Publisher {
 }
 
 impl Status {
-    /// What is told of `pod`; `None` where its names are none of Kubernetes'.
-    pub fn of(pod: &PodSandbox, request: &Request, made: &[AttachmentRecord]) -> Option<Self> {
+    /// What is told of `pod`, whose interfaces are those `made`, each with the
+    /// addresses that it has; `None` where its names are none of Kubernetes'.
+    pub fn of(
+        pod: &PodSandbox,
+        request: &Request,
+        made: &[(&AttachmentRecord, Vec<IpNet>)],
+    ) -> Option<Self> {
         let target = target_of(pod)?;
         let network_of = |made: &AttachmentRecord| {
             let mut asked = request.attachments.iter();
             let asked = asked.find(|asked| asked.ifname.value == made.ifname)?;
             Some(asked.network.as_ref()?.value.to_string())
         };
-        let entry = |made: &AttachmentRecord| {
+        let entry = |(made, addresses): &(&AttachmentRecord, Vec<IpNet>)| {
             let network = network_of(made).unwrap_or_else(|| made.uplink.to_string());
-            let ips: Vec<String> = made
-                .addresses
-                .iter()
-                .map(|a| a.addr().to_string())
-                .collect();
+            let ips: Vec<String> = addresses.iter().map(|a| a.addr().to_string()).collect();
             json!({
                 "name": format!("{OURS}{network}"),
                 "interface": made.ifname,
