@@ -117,7 +117,12 @@ fn word_of(record: &Record, all: &[Record]) -> String {
     let is_alone = all.iter().filter(|r| r.references().any(has_it)).count() == 1;
     match keeper_of(record) {
         Some(keeper) if !is_alone => format!("pid:{}", keeper.pid),
-        Some(_) | None if is_drawn(&id) => id.get(..12).unwrap_or(&id).to_owned(),
-        Some(_) | None => id,
+        Some(_) | None => cut(&id),
     }
+}
+
+/// As much of an id as engines show; one that nobody drew is a name, and whole.
+pub(super) fn cut(id: &str) -> String {
+    let beginning = id.get(..12).filter(|_| is_drawn(id));
+    beginning.unwrap_or(id).to_owned()
 }

@@ -1,5 +1,7 @@
 //! `pipework why CONTAINER` and `pipework list --failed`: what went wrong last.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::deadline::Deadline;
@@ -8,8 +10,9 @@ use crate::frontend::attach::TIME;
 use crate::frontend::cli::print;
 use crate::frontend::columns::columns;
 use crate::frontend::known;
+use crate::host::find::{FindError, is_drawn};
 use crate::logging::to_stderr;
-use crate::record::Report;
+use crate::record::{Record, Report, Store};
 use crate::sys::clock::utc;
 
 /// Says why a container has no network; 1 when nothing is known.
@@ -32,12 +35,7 @@ pub fn run(container: &str) -> u8 {
 fn told(container: &str) -> Result<Option<String>, Error> {
     let store = known::store()?;
     let reports = store.reports()?;
-    let is = |report: &&Report| report.id == container || report.name == container;
-    let begins = |report: &&Report| report.id.starts_with(container);
-    let found = reports
-        .iter()
-        .find(is)
-        .or_else(|| reports.iter().find(begins));
+    let found = meant(container, &reports, &store)?;
     if let Some(Report { at, text, .. }) = found {
         return Ok(Some(format!("at {}\n{text}\n", utc(*at))));
     }
@@ -52,6 +50,42 @@ fn told(container: &str) -> Result<Option<String>, Error> {
             known::called(&record)
         )
     }))
+}
+
+/// The report that `text` names: by its container's name or id, or by the beginning of
+/// an id that no other container here has.
+fn meant<'a>(
+    text: &str,
+    reports: &'a [Report],
+    store: &Store,
+) -> Result<Option<&'a Report>, FindError> {
+    if text.is_empty() {
+        return Err(FindError::NoName);
+    }
+    let is = |report: &&Report| report.id == text || report.name == text;
+    if let Some(exact) = reports.iter().find(is) {
+        return Ok(Some(exact));
+    }
+    let begins = |report: &&Report| report.id.starts_with(text);
+    let Some(first) = reports.iter().find(begins) else {
+        return Ok(None);
+    };
+    let records: Vec<Record> = store.all().into_iter().flatten().collect();
+    let others = || records.iter().flat_map(Record::references);
+    // Who is called so is well.
+    if others().any(|r| r.id == text || r.name == text) {
+        return Ok(None);
+    }
+    let begun = others().filter(|r| is_drawn(&r.id) && r.id.starts_with(text));
+    let failed = reports.iter().filter(begins).map(|report| &report.id);
+    let candidates: BTreeSet<&String> = failed.chain(begun.map(|r| &r.id)).collect();
+    match candidates.len() {
+        1 => Ok(Some(first)),
+        _ => Err(FindError::Ambiguous {
+            name: text.to_owned(),
+            candidates: candidates.into_iter().map(|id| known::cut(id)).collect(),
+        }),
+    }
 }
 
 /// The containers that did not start, the latest first.

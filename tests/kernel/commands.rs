@@ -269,6 +269,32 @@ fn why_tells_the_report_of_a_start_that_failed_by_the_containers_name() {
 }
 
 #[test]
+fn why_of_what_several_are_called_tells_which_and_of_nothing_is_refused() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let [first, second] = ["1f2e3d4c", "1f2e5b6a"].map(|id| lab.container(id));
+        let drawn = lab.container(&"9a8b".repeat(16));
+        lab.attach(&first, &["pipework.bridge=up0"]).refused(19);
+        lab.attach(&drawn, &["pipework.bridge=br0"]).ok();
+        assert!(stdout(pipework("why 1f2").ok()).contains("no device up0"));
+        lab.attach(&second, &["pipework.bridge=up0"]).refused(19);
+        let text = pipework("why 1f2e").refused(15);
+        let both = "1f2e may be any of several: 1f2e3d4c, 1f2e5b6a";
+        assert!(text.contains(both), "{text}");
+        assert!(stdout(pipework("why 1f2e5").ok()).contains("no device up0"));
+        // One that is well, and one that is not.
+        let failed = lab.container(&"9a8c".repeat(16));
+        lab.attach(&failed, &["pipework.bridge=up0"]).refused(19);
+        let text = pipework("why 9a8").refused(15);
+        let both = "9a8 may be any of several: 9a8b9a8b9a8b, 9a8c9a8c9a8c";
+        assert!(text.contains(both), "{text}");
+        let nothing = Command::new(PIPEWORK).args(["why", ""]).output().unwrap();
+        let text = Outcome(nothing).refused(15);
+        assert!(text.contains("that is no name of a container"), "{text}");
+    });
+}
+
+#[test]
 fn a_container_that_was_made_anew_is_not_told_its_former_failure() {
     lab!(|lab| {
         let (first, second) = (lab.container("1f2e3d4c"), lab.container("5b6a7988"));
