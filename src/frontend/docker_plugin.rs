@@ -37,13 +37,12 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::doctor::is_listened_at;
 use super::given::Given;
 use super::{daemon, telling};
 use crate::error::Error;
 use crate::logging;
 use crate::record::{DIRECTORY, Store};
-use crate::sys::seqpacket::listen_for_streams;
+use crate::sys::seqpacket::{is_listened_at, listen_for_streams};
 use driver::Driver;
 use error::DockerError;
 use server::Server;
@@ -55,6 +54,9 @@ const INSTANCE: &str = "/run/pipework/docker.lock";
 /// One that was killed holds it until the last of its threads has ended.
 const INSTANCE_TRIES: u32 = 50;
 const INSTANCE_PAUSE: Duration = Duration::from_millis(20);
+/// How often one whose socket is not closed yet is given [`END`] for it.
+const ENDS: u32 = 20;
+const END: Duration = Duration::from_millis(50);
 /// How often a service inside the daemon looks whether another plugin has gone.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -90,6 +92,10 @@ pub fn start() -> Result<(), DockerError> {
             }
             told = text;
             thread::sleep(RETRY);
+            // Nothing is held meanwhile: systemd may be about to start who listens there.
+            while is_listened_at(Path::new(SOCKET)).unwrap_or_default() {
+                thread::sleep(RETRY);
+            }
         }
     };
     let thread = thread::Builder::new().name("docker".to_owned());
@@ -105,7 +111,7 @@ fn serve(socket: &Path, handed: Option<OwnedFd>, ready: fn()) -> Result<Infallib
     left::end(&driver);
     let listener = match handed {
         Some(handed) => UnixListener::from(handed),
-        None => listen(socket).map_err(not_at(socket))?,
+        None => listen(socket)?,
     };
     Ok(serve_at((listener, socket), &driver, ready)?)
 }
@@ -132,36 +138,30 @@ fn not_at(path: &Path) -> impl Fn(io::Error) -> DockerError {
     }
 }
 
-/// How often a former one is given [`END`] to let go.
-const ENDS: u32 = 20;
-const END: Duration = Duration::from_millis(50);
-
-fn is_later() -> bool {
-    thread::sleep(END);
-    true
-}
-
 /// dockerd's own directory, which it may not have made yet.
-fn listen(socket: &Path) -> io::Result<UnixListener> {
+fn listen(socket: &Path) -> Result<UnixListener, DockerError> {
+    let failed = not_at(socket);
     if let Some(folder) = socket.parent() {
-        DirBuilder::new()
-            .mode(0o755)
-            .recursive(true)
-            .create(folder)?;
+        let mut made = DirBuilder::new();
+        let made = made.mode(0o755).recursive(true).create(folder);
+        made.map_err(&failed)?;
     }
     // Of us there is one at a time, and one that was killed lets go of its socket last;
     // but systemd may listen for that one.
-    let path = socket.to_string_lossy();
-    let is_taken = || (0..ENDS).all(|_| is_listened_at(&path) && is_later());
-    if is_taken() {
-        let text = "somebody listens there already; with pipework-docker.socket, systemd does";
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    let mut looks = 0;
+    while is_listened_at(socket).map_err(&failed)? {
+        looks += 1;
+        if looks == ENDS {
+            let path = socket.to_owned();
+            return Err(DockerError::Taken { path });
+        }
+        thread::sleep(END);
     }
     let is_socket = fs::symlink_metadata(socket).is_ok_and(|meta| is_a_socket(&meta));
     if is_socket {
-        fs::remove_file(socket)?;
+        fs::remove_file(socket).map_err(&failed)?;
     }
-    listen_for_streams(socket)
+    listen_for_streams(socket).map_err(failed)
 }
 
 fn is_a_socket(meta: &fs::Metadata) -> bool {
@@ -187,7 +187,37 @@ fn instance() -> Result<Flock<File>, DockerError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
     use super::*;
+
+    #[test]
+    fn a_socket_is_taken_from_the_dead_and_not_from_whoever_listens() {
+        let folder = std::env::temp_dir().join(format!("pipework-taken-{}", std::process::id()));
+        let path = folder.join("a folder/p.sock");
+        let former = listen(&path).unwrap();
+        let inode = fs::metadata(&path).unwrap().ino();
+        // By whatever name the folder goes.
+        std::os::unix::fs::symlink("a folder", folder.join("other")).unwrap();
+        let refused = listen(&folder.join("other/p.sock")).unwrap_err();
+        assert!(
+            matches!(refused, DockerError::Taken { .. }),
+            "{refused}: {refused:?}"
+        );
+        assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
+        drop(former);
+        let _listener = listen(&path).unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        // What is no socket is nobody's to remove.
+        let file = folder.join("file");
+        fs::write(&file, "").unwrap();
+        listen(&file).unwrap_err();
+        assert!(file.is_file());
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     /// The daemon tries again and again: each time one would be left.
     #[test]

@@ -28,7 +28,6 @@ use crate::frontend::colour::{Paint, Tone};
 use crate::frontend::given::Given;
 use finding::{Finding, Severity};
 use host::Host;
-pub use records::is_listened_at;
 
 /// Everything is read in a fraction of it, unless somebody does not answer.
 const TIME: Duration = Duration::from_secs(10);

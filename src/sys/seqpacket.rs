@@ -4,9 +4,11 @@
 //! Whoever is on the other side is asked of the kernel (`SO_PEERCRED`). A client
 //! waits no longer than its deadline, a server not at all.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -49,6 +51,41 @@ fn listen_at(fd: &OwnedFd, path: &Path) -> io::Result<()> {
     bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listen(fd, Backlog::MAXCONN)?)
+}
+
+/// Whether somebody listens at `path`, which nobody hears of it.
+pub fn is_listened_at(path: &Path) -> io::Result<bool> {
+    let Some(name) = path.file_name() else {
+        return Ok(false);
+    };
+    let folder = |path: &Path| path.parent().map(fs::canonicalize);
+    let Some(Ok(own)) = folder(path) else {
+        return Ok(false);
+    };
+    // One folder has several names: /var/run is /run.
+    let is_ours = |path: &Path| {
+        path.file_name() == Some(name) && matches!(folder(path), Some(Ok(other)) if other == own)
+    };
+    let table = fs::read("/proc/net/unix")?;
+    let mut lines = table.split(|byte| *byte == b'\n');
+    Ok(lines.any(|line| listener_of(line).is_some_and(is_ours)))
+}
+
+/// The path of a line of /proc/net/unix (proc_net(5)), if somebody listens there: the
+/// fourth word is `__SO_ACCEPTCON`, and after the seventh comes the path.
+fn listener_of(line: &[u8]) -> Option<&Path> {
+    let (mut rest, mut flags) = (line, line);
+    for number in 1..=7 {
+        let word = rest.trim_ascii_start();
+        let end = word.iter().position(|byte| *byte == b' ')?;
+        let (first, after) = word.split_at_checked(end)?;
+        rest = after;
+        if number == 4 {
+            flags = first;
+        }
+    }
+    let path = Path::new(OsStr::from_bytes(rest.strip_prefix(b" ")?));
+    (flags == b"00010000").then_some(path)
 }
 
 fn new_socket(more: SockFlag) -> nix::Result<OwnedFd> {

@@ -20,10 +20,11 @@ use crate::host::find::{self, Networks};
 pub(super) const ASK_TIME: Duration = Duration::from_secs(5);
 
 /// Ends the networks, and their pools, that the dockerd whose socket is below `root`
-/// has had and has no more. Without an answer of its all stay.
-pub(super) fn let_go(driver: &Driver, root: &Path) {
+/// has had and has no more. Without an answer of its all stay, and it is asked nothing
+/// unless it `is_running`.
+pub(super) fn let_go(driver: &Driver, root: &Path, is_running: fn() -> bool) {
     let kept: Vec<Network> = driver.state.all().into_iter().flatten().collect();
-    if kept.is_empty() {
+    if kept.is_empty() || !is_running() {
         return;
     }
     // Before any turn is taken: it may be waiting for an answer of ours.
@@ -58,7 +59,6 @@ fn settle(driver: &Driver, id: &str, listed: &Networks) -> Result<(), Error> {
             Ok(driver.state.write(&noted).map_err(DockerError::from)?)
         }
         (true, false) if !is_used(&driver.state, id)? => {
-            // What fails of a pool is ended when a plugin starts.
             end(&driver.state, id, |pool| driver.end_pool(pool))?;
             tracing::info!(network = id, "ended, though dockerd did not say so");
             Ok(())
@@ -74,16 +74,17 @@ pub(super) fn is_used(state: &State, network: &str) -> Result<bool, Error> {
     Ok(all.any(|endpoint| endpoint.network == network))
 }
 
-/// As dockerd does: the network, then its pools.
+/// The pools, then the network: while that is kept, what failed is ended by the next look.
 pub(super) fn end(
     state: &State,
     id: &str,
     end_pool: impl Fn(&str) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let pools = state.all::<PoolFile>().into_iter().flatten();
-    let mut own = pools.filter(|pool| pool.network.as_deref() == Some(id));
-    state.forget::<Network>(id).map_err(DockerError::from)?;
-    own.try_for_each(|pool| end_pool(&pool.id))
+    let own = pools.filter(|pool| pool.network.as_deref() == Some(id));
+    own.map(|pool| end_pool(&pool.id))
+        .fold(Ok(()), Result::and)?;
+    Ok(state.forget::<Network>(id).map_err(DockerError::from)?)
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ pub enum DockerError {
         /// Why not.
         source: io::Error,
     },
+    /// Whoever it is, it goes on.
+    #[error("listening at {}: somebody does so already", path.display())]
+    Taken {
+        /// Where.
+        path: PathBuf,
+    },
     /// An option of a network, or of a container in it.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -234,6 +240,12 @@ impl DockerError {
             ),
             Self::UnknownEndpoint { .. } => (Host, hint("start the container again")),
             Self::AnySubnet => (Host, hint("docker network create --subnet 10.0.0.0/24 …")),
+            Self::Taken { .. } => (
+                Host,
+                hint(
+                    "where pipework-docker.socket is enabled systemd does, and needs no second plugin",
+                ),
+            ),
             Self::Another(_)
             | Self::Listen { .. }
             | Self::NoSubnet { .. }

@@ -27,11 +27,11 @@ pub struct Orphan {
     pub whose: &'static str,
 }
 
-/// All of them; none while dockerd does not answer.
+/// All of them; none while dockerd does not run or does not answer.
 pub fn all(deadline: Deadline) -> Vec<Orphan> {
     let state = State::of_another(Path::new(DIRECTORY));
     let kept: Vec<Network> = state.all().into_iter().flatten().collect();
-    if kept.is_empty() {
+    if kept.is_empty() || !find::is_docker_running() {
         return Vec::new();
     }
     let Ok(Some(listed)) = find::networks(Path::new("/"), deadline) else {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::files::has_systemd_units;
 use super::finding::{Finding, Severity};
-use super::host::{Host, text};
+use super::host::Host;
 use crate::frontend::docker_plugin::orphan::{self, Orphan};
 use crate::frontend::{known, read};
 use crate::hint;
@@ -17,6 +17,7 @@ use crate::reference::Reference;
 use crate::request::{Asked, Dynamic, NetworkName};
 use crate::sys::clock::{since_boot, utc};
 use crate::sys::proc;
+use crate::sys::seqpacket::is_listened_at;
 
 /// Most of one kind that are told one by one.
 const MOST: usize = 5;
@@ -140,7 +141,7 @@ fn start_daemon() -> &'static str {
 /// A daemon that will be needed, and that is not there. Nobody is asked: a socket
 /// would start it.
 fn wanted_daemon() -> Option<Finding> {
-    if is_listened_at(SOCKET) {
+    if is_listened_at(Path::new(SOCKET)).unwrap_or_default() {
         return None;
     }
     let names = networks::names(Path::new(networks::DIRECTORY)).unwrap_or_default();
@@ -173,13 +174,4 @@ fn leases(name: &NetworkName) -> bool {
     };
     let mut all = request.iter().flat_map(|request| &request.attachments);
     all.any(|a| a.addressing.dynamic.iter().any(is_dhcp) && a.dhcp.keeps())
-}
-
-/// Whether somebody listens at the path, as /proc/net/unix has it (proc_net(5)):
-/// the fourth word is `__SO_ACCEPTCON`, the last one is the path.
-pub fn is_listened_at(path: &str) -> bool {
-    text("/proc/net/unix").lines().any(|line| {
-        let mut words = line.split_ascii_whitespace();
-        words.nth(3) == Some("00010000") && words.next_back() == Some(path)
-    })
 }

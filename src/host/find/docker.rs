@@ -5,6 +5,7 @@
 //! the process of one, and `GET /networks` (docs.docker.com/reference/api/engine). A path without a
 //! version is answered by every release.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -107,6 +108,14 @@ pub fn list(root: &Path, deadline: Deadline) -> Result<Vec<Candidate>, DockerErr
         }
     });
     Ok(candidates.collect())
+}
+
+/// Whether a dockerd runs. Who is not sent by a person asks it something only then:
+/// systemd may listen at its socket, and would start it (docker.socket).
+pub fn is_running() -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut names = processes.filter_map(|process| fs::read(process.path().join("comm")).ok());
+    names.any(|name| name == b"dockerd\n")
 }
 
 /// Every network of the dockerd whose socket is below `root`; `None` where the list has

@@ -1,5 +1,6 @@
 //! Which lists of dockerd's end a network, and which do not.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
@@ -55,7 +56,7 @@ impl Root {
 
     /// dockerd answers one look so.
     fn answers(&self, driver: &Driver, answer: &str) {
-        self.answering(answer, || let_go(driver, &self.0));
+        self.answering(answer, || let_go(driver, &self.0, || true));
     }
 
     /// The same of whoever `asks`.
@@ -80,7 +81,7 @@ impl Root {
 
     /// A dockerd, by the id of its network `none`, lists these.
     fn lists(&self, driver: &Driver, engine: &str, ids: &[&str]) {
-        self.listing(engine, ids, || let_go(driver, &self.0));
+        self.listing(engine, ids, || let_go(driver, &self.0, || true));
     }
 
     /// The same while somebody `asks`.
@@ -159,9 +160,9 @@ fn without_a_whole_answer_every_network_stays() {
     }
     // Nor does a socket say anything that nobody listens at, or that is not there.
     drop(UnixListener::bind(root.0.join("run/docker.sock")).unwrap());
-    let_go(&driver, &root.0);
+    let_go(&driver, &root.0, || true);
     fs::remove_file(root.0.join("run/docker.sock")).unwrap();
-    let_go(&driver, &root.0);
+    let_go(&driver, &root.0, || true);
     assert_eq!(kept(&driver), ["a"]);
 }
 
@@ -180,4 +181,51 @@ fn a_network_with_an_endpoint_stays_until_that_has_ended() {
     fs::remove_file(&path).unwrap();
     root.lists(&driver, "one", &[]);
     assert_eq!(kept(&driver), [""; 0]);
+}
+
+#[test]
+fn a_dockerd_that_does_not_run_is_not_started_by_a_question() {
+    let root = Root::new("stopped");
+    let driver = root.keeping(&["a"]);
+    // As systemd does, for docker.socket.
+    let listener = UnixListener::bind(root.0.join("run/docker.sock")).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let_go(&driver, &root.0, || false);
+    let nobody = listener.accept().unwrap_err();
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(kept(&driver), ["a"]);
+}
+
+#[test]
+fn all_pools_of_a_network_are_ended_before_it_although_one_of_them_stays() {
+    let root = Root::new("pools");
+    let driver = root.keeping(&["a"]);
+    for id in ["p", "q", "other"] {
+        let pool = PoolFile {
+            id: id.to_owned(),
+            subnet: "10.0.0.0/24".parse().unwrap(),
+            range: None,
+            network: (id != "other").then(|| "a".to_owned()),
+            giver: String::new(),
+            since: 0,
+        };
+        driver.state.write(&pool).unwrap();
+    }
+    let asked = RefCell::new(Vec::new());
+    let end_pool = |id: &str| {
+        asked.borrow_mut().push(id.to_owned());
+        let broken = "p".to_owned();
+        match id == "p" {
+            true => Err(DockerError::UnknownPool { id: broken }.into()),
+            false => {
+                driver.state.forget::<PoolFile>(id).unwrap();
+                Ok(())
+            }
+        }
+    };
+    end(&driver.state, "a", end_pool).unwrap_err();
+    asked.borrow_mut().sort();
+    assert_eq!(*asked.borrow(), ["p", "q"]);
+    // So another look comes back to it.
+    assert_eq!(kept(&driver), ["a"]);
 }
