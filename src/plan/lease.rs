@@ -73,7 +73,9 @@ pub struct Target<'a> {
 /// A new address comes before the former one goes, so that there is no gap, but
 /// where both are of one network: there the second one is the first one's
 /// secondary, and goes with it (`__inet_del_ifa`) unless somebody has set
-/// `promote_secondaries`. The lifetime of one that stays is set anew.
+/// `promote_secondaries`. The lifetime of one that stays is set anew, and its
+/// broadcast address stays: the kernel changes no more than times
+/// (`inet_rtm_newaddr`), and without the address its routes would go.
 pub fn change(
     target: Target<'_>,
     before: &Applied4,
@@ -89,14 +91,19 @@ pub fn change(
     steps.extend(set_mtu(target, before, mtu));
     let former = before.address.filter(|old| after.address != Some(*old));
     let mut drop = former.map(|former| LeaseStep::DropAddress {
-        address: address_of(target, former, None),
+        address: address_of(target, former),
         ifname: target.ifname.clone(),
     });
     if former.map(|old| old.trunc()) == after.address.map(|new| new.trunc()) {
         steps.extend(drop.take());
     }
     if let (Some(address), Some(bound)) = (after.address, bound) {
-        let address = address_of(target, address, lifetime(bound, now));
+        let usual = address_of(target, address);
+        let address = Address {
+            broadcast: bound.lease.broadcast.or(usual.broadcast),
+            lifetime: lifetime(bound, now),
+            ..usual
+        };
         let ifname = target.ifname.clone();
         steps.push(LeaseStep::SetAddress { address, ifname });
     }
@@ -159,13 +166,13 @@ pub fn resolver(lease: &Lease, ifname: &IfName) -> Resolver {
     }
 }
 
-fn address_of(target: Target<'_>, address: Ipv4Net, lifetime: Option<Lifetime>) -> Address {
+fn address_of(target: Target<'_>, address: Ipv4Net) -> Address {
     let address = IpNet::V4(address);
     Address {
         ifindex: target.ifindex,
         address,
         broadcast: broadcast(address),
-        lifetime,
+        lifetime: None,
     }
 }
 

@@ -157,6 +157,7 @@ mod tests {
                 search: Vec::new(),
                 mtu: None,
                 ntp: Vec::new(),
+                broadcast: None,
             },
             ends,
         }

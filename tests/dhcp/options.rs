@@ -209,14 +209,25 @@ fn a_route_of_a_lease_may_lead_over_the_link_itself() {
 }
 
 #[test]
-fn a_host_name_and_a_broadcast_address_of_the_server_are_not_used() {
+fn a_broadcast_address_of_the_server_is_used() {
+    lab!(|lab| {
+        let (_machine, _server, container) = given(lab, |m| {
+            m.options.set(code::BROADCAST_ADDRESS, [10, 0, 0, 0]);
+        });
+        let found = addresses(lab, &container);
+        assert_eq!(found[0]["broadcast"], "10.0.0.0", "{found:?}");
+    });
+}
+
+#[test]
+fn a_host_name_of_the_server_and_a_broadcast_address_that_is_a_hosts_are_not_used() {
     lab!(|lab| {
         let (_machine, _server, container) = given(lab, |m| {
             m.options.set(code::HOST_NAME, *b"theirs");
             m.options.set(code::BROADCAST_ADDRESS, [10, 0, 0, 99]);
         });
         let found = addresses(lab, &container);
-        assert_ne!(found[0]["broadcast"], "10.0.0.99", "{found:?}");
+        assert_eq!(found[0]["broadcast"], "10.0.0.255", "{found:?}");
         let table = lab.inside(&container, || {
             ip_json("route show table local type broadcast")
         });

@@ -48,6 +48,7 @@ fn kea_gives_what_is_made_use_of() {
                 { "name": "domain-search", "data": NAMES.join(", ") },
                 { "name": "ntp-servers", "data": "10.0.0.7" },
                 { "name": "interface-mtu", "data": "1400" },
+                { "name": "broadcast-address", "data": "255.255.255.255" },
                 { "code": 121, "csv-format": false, "data": format!("000A000002{wide}") },
             ]);
             text.to_string()
@@ -66,6 +67,8 @@ fn kea_gives_what_is_made_use_of() {
             10
         );
         assert_eq!(mtu(lab, &container), 1400);
+        let address = &addresses(lab, &container)[0];
+        assert_eq!(address["broadcast"], "255.255.255.255", "{address}");
         assert_told();
     });
 }
@@ -82,6 +85,7 @@ fn dnsmasq_gives_what_is_made_use_of_and_compresses_names() {
             "--dhcp-option=option:domain-search,lan.example,shop.lan.example",
             "--dhcp-option=option:ntp-server,10.0.0.7",
             "--dhcp-option=option:mtu,1400",
+            "--dhcp-option=28,255.255.255.255",
             "--dhcp-option=121,0.0.0.0/0,10.0.0.2,10.9.0.0/16,10.0.0.3",
         ];
         let _server = server!(Kind::Dnsmasq.start(lab, &machine, &options));
@@ -96,6 +100,8 @@ fn dnsmasq_gives_what_is_made_use_of_and_compresses_names() {
             ]
         );
         assert_eq!(mtu(lab, &container), 1400);
+        let address = &addresses(lab, &container)[0];
+        assert_eq!(address["broadcast"], "255.255.255.255", "{address}");
         assert_told();
     });
 }

@@ -189,6 +189,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
         search: Vec::new(),
         mtu: None,
         ntp: Vec::new(),
+        broadcast: None,
     };
     Kept {
         version: VERSION,

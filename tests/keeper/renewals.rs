@@ -227,6 +227,40 @@ fn what_a_renewal_changes_is_changed_and_what_it_leaves_out_goes() {
     });
 }
 
+/// The kernel could change it by taking the address away alone, and its routes with it.
+#[test]
+fn a_renewal_that_changes_the_broadcast_address_keeps_address_and_routes() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let _server = Server::start(lab, &machine, |message| {
+            let mut ack = answer(message, MessageType::Ack, ADDRESS, LEASE);
+            ack.options.set(code::BROADCAST_ADDRESS, [255; 4]);
+            vec![timed(ack, 2, 9)]
+        });
+        let _daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 1, 5);
+        lab.inside(&web, || ip("route add 10.9.0.0/16 via 10.0.0.2"));
+        let told = || {
+            let told = lab.inside(&web, || ip_json("-4 addr show dev eth1"));
+            told[0]["addr_info"][0]["broadcast"].clone()
+        };
+        let before = told();
+        hand_over(&kept);
+        within("it is renewed", || {
+            let bound = has_bound(&kept).unwrap();
+            bound.lease.broadcast == Some(Ipv4Addr::BROADCAST)
+        });
+        within("it is renewed again", || {
+            let since = |bound: Bound| bound.since > has_since(&kept) + Duration::from_secs(2);
+            has_bound(&kept).is_some_and(since)
+        });
+        assert_eq!(told(), before);
+        assert_eq!(names(lab, &web), ["10.0.0.5"]);
+        let routes = lab.inside(&web, || ip_json("route show 10.9.0.0/16"));
+        assert_eq!(routes[0]["gateway"], "10.0.0.2", "{routes}");
+    });
+}
+
 #[test]
 fn a_renewal_may_shorten_the_lease_and_change_mask_and_routes() {
     lab!(|lab| {

@@ -76,6 +76,7 @@ fn lease_of(fixed: &AddressWithGateway) -> Lease {
         search: Vec::new(),
         mtu: None,
         ntp: Vec::new(),
+        broadcast: None,
     }
 }
 

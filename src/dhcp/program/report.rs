@@ -35,7 +35,7 @@ enum Form {
 
 const ADDRESSES: [&str; 2] = ["ip", "new_ip_address"];
 const SEARCH: [&str; 2] = ["search", "new_domain_search"];
-const OPTIONS: [(&str, u8, Form); 21] = [
+const OPTIONS: [(&str, u8, Form); 23] = [
     ("subnet", code::SUBNET_MASK, Form::Addresses),
     ("new_subnet_mask", code::SUBNET_MASK, Form::Addresses),
     ("router", code::ROUTERS, Form::Addresses),
@@ -50,6 +50,12 @@ const OPTIONS: [(&str, u8, Form); 21] = [
     ("new_domain_name", code::DOMAIN_NAME, Form::Text),
     ("mtu", code::INTERFACE_MTU, Form::Short),
     ("new_interface_mtu", code::INTERFACE_MTU, Form::Short),
+    ("broadcast", code::BROADCAST_ADDRESS, Form::Addresses),
+    (
+        "new_broadcast_address",
+        code::BROADCAST_ADDRESS,
+        Form::Addresses,
+    ),
     ("ntpsrv", code::NTP_SERVERS, Form::Addresses),
     ("new_ntp_servers", code::NTP_SERVERS, Form::Addresses),
     ("lease", code::LEASE_TIME, Form::Long),
@@ -160,7 +166,7 @@ mod tests {
         lease(text.strip_suffix(&[0]).unwrap())
     }
 
-    const UDHCPC: [(&str, &str); 10] = [
+    const UDHCPC: [(&str, &str); 11] = [
         ("interface", "eth1"),
         ("ip", "10.0.0.5"),
         ("subnet", "255.255.255.0"),
@@ -170,9 +176,10 @@ mod tests {
         ("dns", "10.0.0.53 10.0.0.54"),
         ("search", "lan example.net"),
         ("mtu", "1400"),
+        ("broadcast", "255.255.255.255"),
         ("staticroutes", "10.9.0.0/16 10.0.0.3 0.0.0.0/0 10.0.0.4"),
     ];
-    const DHCLIENT: [(&str, &str); 10] = [
+    const DHCLIENT: [(&str, &str); 11] = [
         ("reason", "BOUND"),
         ("new_ip_address", "10.0.0.5"),
         ("new_subnet_mask", "255.255.255.0"),
@@ -182,6 +189,7 @@ mod tests {
         ("new_domain_name_servers", "10.0.0.53,10.0.0.54"),
         ("new_domain_search", "lan. example.net."),
         ("new_interface_mtu", "1400"),
+        ("new_broadcast_address", "255.255.255.255"),
         (
             "new_rfc3442_classless_static_routes",
             "16 10 9 10 0 0 3 0 10 0 0 4",
@@ -194,6 +202,7 @@ mod tests {
         assert_eq!(lease.address.to_string(), "10.0.0.5/24");
         assert_eq!(lease.times.unwrap().lease, 3600);
         assert_eq!((lease.dns.len(), lease.mtu), (2, Some(1400)));
+        assert_eq!(lease.broadcast, Some(Ipv4Addr::BROADCAST));
         assert_eq!(lease.search, ["lan", "example.net"]);
         let routes: Vec<String> = lease
             .routes

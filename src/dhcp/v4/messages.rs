@@ -11,10 +11,8 @@ use crate::dhcp::lease::Lease;
 use crate::dhcp::options::code;
 use crate::dhcp::wire::{Message, MessageType};
 
-/// What we have a use for (option 55), in the order of our liking. No broadcast
-/// address (option 28): the mask says it, and that of an address that a renewal
-/// keeps could not be changed (`inet_rtm_newaddr` takes times alone).
-const PARAMETERS: [u8; 10] = [
+/// What we have a use for (option 55), in the order of our liking.
+const PARAMETERS: [u8; 11] = [
     code::SUBNET_MASK,
     code::CLASSLESS_ROUTES,
     code::ROUTERS,
@@ -24,6 +22,7 @@ const PARAMETERS: [u8; 10] = [
     code::DOMAIN_NAME,
     code::DOMAIN_SEARCH,
     code::INTERFACE_MTU,
+    code::BROADCAST_ADDRESS,
     code::NTP_SERVERS,
 ];
 /// The largest message that we take (option 57): a frame of Ethernet less the

@@ -20,6 +20,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
         search: Vec::new(),
         mtu: None,
         ntp: Vec::new(),
+        broadcast: None,
     };
     Kept {
         version: VERSION,

@@ -1,5 +1,7 @@
 //! What a lease changes, from nothing, from another one, and back to nothing.
 
+use std::net::Ipv4Addr;
+
 use super::four::IPV6_MIN_MTU;
 use super::*;
 use crate::dhcp::lease::{LeaseRoute, Times};
@@ -44,6 +46,7 @@ fn bound(address: &str, routes: &[(&str, &str)], mtu: Option<u16>) -> Bound {
         search: Vec::new(),
         mtu,
         ntp: Vec::new(),
+        broadcast: None,
     };
     Bound::new(lease, Duration::from_secs(100))
 }
@@ -186,4 +189,24 @@ fn a_server_does_not_take_ipv6_off_an_interface_by_its_mtu() {
         assert_eq!(steps.iter().any(sets), is_set);
         assert_eq!(after.mtu_before.is_some(), is_set);
     }
+}
+
+#[test]
+fn an_address_has_the_broadcast_address_of_the_server_or_of_its_mask() {
+    let broadcast_of = |given: Option<Ipv4Addr>, address: &str| {
+        let mut lease = bound(address, &[], None);
+        lease.lease.broadcast = given;
+        let ifname = ifname();
+        let now = Duration::from_secs(100);
+        let (steps, _) = change(target(&ifname), &Applied4::default(), Some(&lease), now);
+        steps.into_iter().find_map(|step| match step {
+            LeaseStep::SetAddress { address, .. } => address.broadcast,
+            _ => None,
+        })
+    };
+    let usual = Some(Ipv4Addr::new(10, 0, 0, 255));
+    assert_eq!(broadcast_of(None, "10.0.0.5/24"), usual);
+    assert_eq!(broadcast_of(None, "10.0.0.5/32"), None);
+    let given = Some(Ipv4Addr::BROADCAST);
+    assert_eq!(broadcast_of(given, "10.0.0.5/24"), given);
 }
