@@ -22,7 +22,7 @@ use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
 use nic::FreeVf;
 
 pub use files::look_at_files;
-pub use nic::VfChoice;
+pub use nic::{VfChoice, is_wireless};
 pub use vlan::look_at_ports;
 
 /// Devices stacked on devices: more than this is no sane host.

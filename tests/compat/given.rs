@@ -12,7 +12,7 @@ use nix::libc;
 use super::run::{Program, start};
 use crate::support::daemon::Daemon;
 use crate::support::dhcp_server::Scripted;
-use crate::support::lab::{Container, Lab, ip, run};
+use crate::support::lab::{Container, Lab, cover, ip, run};
 use crate::support::ovs::Ovs;
 use crate::support::vm;
 use crate::support::world::Skip;
@@ -140,6 +140,16 @@ file=/run/crun/$name/status
 [ "$1" = inspect ] && [ -e "$file" ] || exit 1
 sed 's/.*"pid":\([0-9]*\).*/\1/' "$file"
 "#;
+
+/// Another program asks Open vSwitch wherever it is installed, and says aloud that
+/// there is no answer.
+pub fn hide_ovs_vsctl() {
+    let program = Path::new("/usr/bin/ovs-vsctl");
+    if program.exists() {
+        cover("/usr/bin").unwrap();
+        fs::remove_file(program).unwrap();
+    }
+}
 
 /// What another program needs: stand-ins, and the devices of the lab's own
 /// namespace in /sys.

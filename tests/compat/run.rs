@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::faults::{Said, Sight, faults};
-use super::given::{Given, furnish};
+use super::given::{Given, furnish, hide_ovs_vsctl};
 use super::table::Case;
 use crate::support::lab::snapshot::Snapshot;
 use crate::support::lab::{Container, Lab, PIPEWORK, ip};
@@ -175,6 +175,9 @@ pub fn judge(place: &Place<'_>, case: &Case, program: &Program) -> Result<Given,
         has(need, place, program)?;
     }
     let case = &place.filled(case);
+    if program.is_other && !case.needs("ovs") {
+        hide_ovs_vsctl();
+    }
     if program.is_other {
         furnish();
     }

@@ -2,6 +2,7 @@
 //! anything else, as the script does.
 
 use crate::deadline::Deadline;
+use crate::host::inspect::is_wireless;
 use crate::host::ovs;
 use crate::request::classic::Kind;
 use crate::request::{DeviceRef, IfName};
@@ -66,8 +67,11 @@ fn present(link: &LinkFacts, deadline: Deadline) -> Kind {
         let bridge = ovs::open(deadline).and_then(|mut ovsdb| ovsdb.bridge(&link.name));
         bridge.is_ok_and(|bridge| bridge.is_some())
     };
-    match kind == "bridge" || (OVS_KINDS.contains(&kind) && is_ovs()) {
-        true => Kind::Port,
+    if kind == "bridge" || (OVS_KINDS.contains(&kind) && is_ovs()) {
+        return Kind::Port;
+    }
+    match is_wireless(link) {
+        true => Kind::Radio,
         false => Kind::Nic,
     }
 }

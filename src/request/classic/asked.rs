@@ -11,6 +11,8 @@ pub enum Kind {
     Port,
     /// A child of a NIC, or the NIC itself.
     Nic,
+    /// A radio, which moves with its interface, and which none can be a child of.
+    Radio,
     /// A child of an InfiniBand interface.
     Infiniband,
     /// An interface that leads nowhere.
@@ -104,14 +106,17 @@ pub fn pairs(
         pairs.push((field.to_owned(), value.to_owned()));
     };
     match kind {
-        Kind::Nic if attach.direct => {
+        Kind::Nic | Kind::Radio if attach.direct => {
             set("device", &attach.uplink);
             // The script moves whatever it is told to; with a VLAN the card stays.
             if attach.vlan.is_none() {
                 set("device.force", "true");
+                if kind == Kind::Radio {
+                    set("type", "wifi");
+                }
             }
         }
-        Kind::Nic | Kind::Port => set("link", &attach.uplink),
+        Kind::Nic | Kind::Radio | Kind::Port => set("link", &attach.uplink),
         Kind::Infiniband => set("ipoib", &attach.uplink),
         Kind::Dummy => set("dummy", &attach.uplink),
     }
@@ -126,7 +131,7 @@ pub fn pairs(
     }
     match (&attach.vlan, kind) {
         (Some(vlan), Kind::Infiniband) => set("ipoib.pkey", &format!("0x{vlan}")),
-        (Some(vlan), Kind::Nic | Kind::Port | Kind::Dummy) => set("vlan", vlan),
+        (Some(vlan), Kind::Nic | Kind::Radio | Kind::Port | Kind::Dummy) => set("vlan", vlan),
         (None, _) => {}
     }
     if attach.dad {
@@ -147,6 +152,7 @@ pub fn pairs(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Uplink;
     use crate::request::annotations::{NoNetworks, Pair, parse_for};
 
     fn attach(address: &str, family: Option<&str>) -> Attach {
@@ -197,6 +203,20 @@ mod tests {
         assert_eq!(hostif(&attach, 4_000_000), None);
         attach.hostif = Some("web0".to_owned());
         assert_eq!(hostif(&attach, 1).as_deref(), Some("web0"));
+    }
+
+    #[test]
+    fn a_radio_that_is_moved_is_asked_for_as_one() {
+        let mut attach = attach("0/0", None);
+        attach.uplink = "wlan0".to_owned();
+        attach.direct = true;
+        let address = Address::Written("0/0".to_owned());
+        let pairs = pairs(&attach, Kind::Radio, &address, None);
+        let fields = pairs.iter().map(|(k, v)| Pair::field(k, v));
+        let request = parse_for(fields, &mut NoNetworks, &|_| None).unwrap();
+        let request = request.unwrap();
+        let uplink = &request.attachments[0].uplink.value;
+        assert!(matches!(uplink, Uplink::Wifi { .. }), "{uplink:?}");
     }
 
     #[test]
