@@ -141,9 +141,9 @@ async fn forget_left_out(
             .store
             .release_mac(attachment.uplink_ifindex, attachment.mac, &record.key)?;
         for reference in &attachment.references {
-            if !record.references().any(|other| other == reference) {
-                collector.store.unlead_bundle(reference, &record.key)?;
-            }
+            let stays = record.references();
+            let store = collector.store;
+            store.unlead_but_for(stays, reference, &record.key)?;
         }
     }
     remove_unused_bridges(plan, collector)

@@ -30,7 +30,7 @@ pub(super) async fn present_record(
     collector: &Collector<'_>,
     sandbox: &Sandbox,
 ) -> Result<Record, Error> {
-    let known = collector.store.read(&sandbox.key)?;
+    let known = collector.store.read_locked(&sandbox.key)?;
     if known.applying.is_some() {
         let settled = collector.settle(&known, &sandbox.netns).await;
         settled.map_err(|error| remains(&error))?;

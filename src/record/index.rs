@@ -33,8 +33,26 @@ impl Store {
         self.unpoint(&self.sharded("containers", &hash(&["id", &of.id])), key)
     }
 
-    /// The same where the id may have something else in there.
-    pub fn unlead_bundle(&self, of: &Reference, key: &NamespaceKey) -> Result<(), RecordError> {
+    /// The same, but for the ways of whoever refers to what `stays` in there: that one is
+    /// to be found.
+    pub fn unlead_but_for<'r>(
+        &self,
+        stays: impl Iterator<Item = &'r Reference>,
+        gone: &Reference,
+        key: &NamespaceKey,
+    ) -> Result<(), RecordError> {
+        let stay: Vec<_> = stays.filter(|stays| stays.id == gone.id).collect();
+        if stay.is_empty() {
+            self.unlead(gone, key)
+        } else if stay.iter().all(|stays| stays.bundle != gone.bundle) {
+            self.unlead_bundle(gone, key)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The same where the id has something else in there.
+    fn unlead_bundle(&self, of: &Reference, key: &NamespaceKey) -> Result<(), RecordError> {
         let path = self.sharded("containers", &hash(&["container", &of.id, &of.bundle]));
         self.unpoint(&path, key)
     }

@@ -156,13 +156,14 @@ mod tests {
             boot_id: "boot".to_owned(),
             cookie: 7,
         };
-        let writer = store.try_lock_namespace(&key).unwrap();
+        let writer = store.try_lock_namespace(&key).unwrap().unwrap();
         store.begin(&Record::new(key.clone(), 1)).unwrap();
         let path = &store.records_in(7)[0];
         let whole = fs::read(path).unwrap();
         fs::write(path, "").unwrap();
         assert!(store.all().is_empty());
         assert!(store.read(&key).unwrap().applying.is_none());
+        assert!(path.exists(), "a reader has removed it");
         fs::write(path, whole).unwrap();
         assert_eq!(store.read_locked(&key).unwrap().applying.unwrap().key, key);
         fs::write(path, "").unwrap();

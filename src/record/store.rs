@@ -208,23 +208,27 @@ impl Store {
     pub fn read(&self, key: &NamespaceKey) -> Result<Known, RecordError> {
         Ok(Known {
             complete: read_record(&self.complete_path(key))?,
-            applying: self.read_applying(key)?,
+            applying: self.read_applying(key, |_| Ok(()))?,
         })
     }
 
     /// The same for who holds the lock of the namespace: nobody writes there now, so
     /// that one that is cut goes.
     pub fn read_locked(&self, key: &NamespaceKey) -> Result<Known, RecordError> {
-        let known = self.read(key)?;
-        if known.applying.is_none() {
-            remove(&self.applying_path(key))?;
-        }
-        Ok(known)
+        Ok(Known {
+            complete: read_record(&self.complete_path(key))?,
+            applying: self.read_applying(key, remove)?,
+        })
     }
 
-    fn read_applying(&self, key: &NamespaceKey) -> Result<Option<Record>, RecordError> {
-        match read_record(&self.applying_path(key)) {
-            Err(RecordError::Unreadable { .. }) => Ok(None),
+    fn read_applying(
+        &self,
+        key: &NamespaceKey,
+        when_cut: impl Fn(&Path) -> Result<(), RecordError>,
+    ) -> Result<Option<Record>, RecordError> {
+        let path = self.applying_path(key);
+        match read_record(&path) {
+            Err(RecordError::Unreadable { .. }) => when_cut(&path).map(|()| None),
             other => other,
         }
     }
@@ -269,14 +273,8 @@ impl Store {
         let before = read_record(&self.complete_path(&begun.key))?;
         for attachment in &begun.attachments {
             for gone in &attachment.references {
-                // Whoever refers to anything that stays is to be found.
                 let stay = before.iter().flat_map(Record::references);
-                let stay: Vec<_> = stay.filter(|stays| stays.id == gone.id).collect();
-                if stay.is_empty() {
-                    self.unlead(gone, &begun.key)?;
-                } else if !stay.iter().any(|stays| stays.bundle == gone.bundle) {
-                    self.unlead_bundle(gone, &begun.key)?;
-                }
+                self.unlead_but_for(stay, gone, &begun.key)?;
             }
             let before = before.as_ref();
             if before.is_none_or(|r| r.attachment(attachment.ifindex).is_none()) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pipework::collect::{Collector, Fate};
 use pipework::deadline::Deadline;
-use pipework::record::Store;
+use pipework::record::{Record, Store};
 use pipework::reference::NamespaceKey;
 use pipework::sys::block_on;
 use pipework::sys::netns::Netns;
@@ -341,6 +341,33 @@ fn attach_that_has_found(container: &Container, netns: &Netns) -> Child {
     child
 }
 
+fn namespace_of(container: &Container) -> (Netns, NamespaceKey) {
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let home = Netns::own().unwrap();
+    let netns = format!("/proc/{}/ns/net", container.pid());
+    let netns = Netns::open(Path::new(&netns)).unwrap();
+    let key = NamespaceKey {
+        boot_id: boot_id.trim().to_owned(),
+        cookie: netns.cookie(&home).unwrap(),
+    };
+    (netns, key)
+}
+
+#[test]
+fn a_record_that_is_cut_goes_although_the_next_start_is_refused() {
+    lab!(|lab| {
+        let container = lab.container("web");
+        let store = Store::open(Path::new(RECORDS)).unwrap();
+        let (_, key) = namespace_of(&container);
+        store.begin(&Record::new(key, 1)).unwrap();
+        let begun = Records::take();
+        fs::write(begun.of("attachments")[0], "").unwrap();
+        let said = lab.attach(&container, &["pipework.parent=missing"]);
+        assert_ne!(said.code(), Some(0), "{said:?}");
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
 #[test]
 fn who_waited_while_the_container_ended_is_refused_and_leaves_nothing() {
     lab!(|lab| {
@@ -348,14 +375,7 @@ fn who_waited_while_the_container_ended_is_refused_and_leaves_nothing() {
         let container = lab.container("web");
         let before = lab.snapshot();
         let store = Store::open(Path::new(RECORDS)).unwrap();
-        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-        let home = Netns::own().unwrap();
-        let netns = format!("/proc/{}/ns/net", container.pid());
-        let netns = Netns::open(Path::new(&netns)).unwrap();
-        let key = NamespaceKey {
-            boot_id: boot_id.trim().to_owned(),
-            cookie: netns.cookie(&home).unwrap(),
-        };
+        let (netns, key) = namespace_of(&container);
         let lock = store.try_lock_namespace(&key).unwrap().unwrap();
         let child = attach_that_has_found(&container, &netns);
         // Its namespace lives on: both have it open.

@@ -1,7 +1,9 @@
 //! Several interfaces: all of them or none, but for what is optional.
 
+use std::process::Command;
+
 use crate::support::lab::snapshot::{Records, Snapshot};
-use crate::support::lab::{Container, Lab, ip_json, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, feed, ip_json, lab};
 
 /// Both namespaces and the store.
 struct Before(Snapshot, Snapshot, Records);
@@ -201,5 +203,19 @@ fn an_optional_interface_whose_stable_mac_is_live_is_left_out() {
         lab.attach(&third, &alone).ok();
         assert_eq!(links(lab, &third), ["lo"]);
         before.1.assert_equal(&Records::take(), "store");
+    });
+}
+
+#[test]
+fn nothing_leads_to_what_a_person_plugged_in_and_the_kernel_refused() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.any_container();
+        let before = Before::take(lab, &container);
+        let mut command = Command::new(PIPEWORK);
+        command.args(["attach", &format!("pid:{}", container.pid())]);
+        command.args(["bridge=br0", "ip=10.0.0.5/24", "optional=true"]);
+        feed(command.arg("route=10.9.0.0/16 via 10.8.0.1"), b"").ok();
+        before.assert_unchanged(lab, &container);
     });
 }
