@@ -106,8 +106,11 @@ async fn announce_all_ipv4(
     for neighbour in &known {
         outcome = outcome.and(kernel.guest.put_neighbour(neighbour).await);
     }
-    enter(&former).and_then(|r| r).map_err(|e| e.to_string())?;
-    outcome.map_err(|e| e.to_string())
+    let put_back = enter(&former).and_then(|r| r).map(drop);
+    // What went wrong first says more.
+    outcome
+        .map_err(|e| e.to_string())
+        .and(put_back.map_err(|e| e.to_string()))
 }
 
 fn advertise(
