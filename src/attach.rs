@@ -116,8 +116,10 @@ async fn attach_once(
     let began = Instant::now();
     let may_wait = |attachment: &_| policy::may_wait(policy, caller, attachment);
     wait::for_uplinks(&wanted, &kernel, began, may_wait).await?;
-    // What was waited for is known only now.
-    ifnames::name_rest(is_named, &mut request, &mut wanted, &kernel).await?;
+    if !is_named {
+        // What was waited for is known only now.
+        ifnames::name_rest(&mut request, &mut wanted, &kernel).await?;
+    }
     nics::end_former_owners(&wanted, &collector, &sandbox.key).await?;
     let judge = |view: &HostView| policy::judge(policy, caller, &request, view);
     let (view, locks) = look(&request, &wanted, &kernel, store, judge).await?;
@@ -143,7 +145,7 @@ async fn attach_once(
     record.note_asked(&wanted.attachments);
     record.share(&shared, &reference);
     remember_path(&mut record, sandbox, config.as_ref());
-    let rivals = begin((&record, &plan), &collector, sandbox, context).await?;
+    let rivals = begin((&record, &plan), &collector, sandbox, caller).await?;
 
     let left_out = macs::leave_out(rivals, &plan, &kernel).await;
     let mut left_out = match apply::apply(&plan, left_out, locks, &kernel).await {
@@ -166,9 +168,8 @@ async fn attach_once(
     chosen.keep();
     let handed = leases.hand_over(&leasing);
     let mut attached = announce_made(&plan, &left_out, &kernel).await;
-    attached
-        .interfaces
-        .extend(shared.into_iter().map(|ifname| (ifname, true)));
+    let there_before = shared.into_iter().map(|ifname| (ifname, true));
+    attached.interfaces.extend(there_before);
     attached.name = identity.name;
     attached.notices = plan.notices;
     attached.left_out = left_out.into_iter().map(|out| out.error).collect();

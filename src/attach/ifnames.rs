@@ -23,14 +23,10 @@ pub(super) async fn named<'a>(
 
 /// Names those that nothing was known of, in the request and in what is `wanted` of it.
 pub(super) async fn name_rest(
-    is_named: bool,
     request: &mut Cow<'_, Request>,
     wanted: &mut Request,
     kernel: &Kernel<'_>,
 ) -> Result<(), Error> {
-    if is_named {
-        return Ok(());
-    }
     let request = request.to_mut();
     let former = request.attachments.clone();
     inspect::name_by_uplink(request, &kernel.host).await?;

@@ -68,8 +68,8 @@ fn asks(plan: &Plan) -> impl Iterator<Item = (&PlannedStep, &LeaseAsk)> {
     })
 }
 
-/// Takes off the time that leases may take what went by since the start `began` to
-/// wait for uplinks. A client to whom nobody gave a time has what is left.
+/// Shortens the wait of each lease by the time since the start `began`, which waiting
+/// for uplinks has used up. A client to whom nobody gave a time has what is left.
 pub(super) fn count_time_waited(plan: &mut Plan, began: Instant) {
     for planned in &mut plan.steps {
         if let Step::Lease(LeaseStep::Ask(ask)) = &mut planned.step {
@@ -79,7 +79,7 @@ pub(super) fn count_time_waited(plan: &mut Plan, began: Instant) {
 }
 
 /// Refuses, before anything is changed, a lease that nobody would renew, and a wait
-/// that is longer than the run, which `began` to wait for uplinks already.
+/// that is longer than the run, of which `began` is the start.
 pub fn check(plan: &Plan, began: Instant, deadline: Deadline) -> Result<(), LeaseError> {
     for (_, ask) in asks(plan) {
         let timeout = match ask.timeout_is_default {
