@@ -20,11 +20,11 @@ mod unplug;
 mod wait;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::announce::{AnnounceError, announce};
 pub use crate::apply::UNDO_TIME;
-use crate::apply::{self, ApplyError, Kernel, LeftOut, OvsSession, Routers};
+use crate::apply::{self, ApplyError, Kernel, LeftOut, OnTakenIndex, OvsSession, Routers};
 use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -44,7 +44,7 @@ use crate::sys::proc;
 use crate::sys::rtnl::Rtnl;
 use begin::begin;
 use finish::{abandon, await_served, finish};
-use index::random_index;
+use index::{Try, random_index};
 use leases::Leasing;
 pub use leases::check as check_leases;
 use look::{engine_follows, look, only_of};
@@ -89,13 +89,17 @@ pub async fn attach(
     request: &Request,
     context: &Context<'_>,
 ) -> Result<Attached, Error> {
-    index::with_free_ones(async || attach_once(sandbox, request, context).await).await
+    index::with_free_ones(async |this| attach_once(sandbox, request, context, this).await).await
 }
 
 async fn attach_once(
     sandbox: &Sandbox,
     request: &Request,
     context: &Context<'_>,
+    Try {
+        began,
+        on_taken_index,
+    }: Try,
 ) -> Result<Attached, Error> {
     let Context {
         store,
@@ -106,14 +110,13 @@ async fn attach_once(
     let identity = identify(sandbox, request)?;
     let reference = sandbox.reference(&identity.name);
     let _namespace = store.lock_namespace(&sandbox.key, deadline)?;
-    let kernel = open(sandbox, store, deadline)?;
+    let kernel = open(sandbox, context, on_taken_index)?;
     let collector = collector(context, sandbox, &kernel);
     end_former_life(&collector, sandbox).await;
     let mut record = present_record(&collector, sandbox).await?;
     let (mut request, is_named) = ifnames::named(request, &kernel).await?;
     let (shared, mut wanted) = split(&request, &mut record, &collector, &kernel).await?;
 
-    let began = Instant::now();
     let may_wait = |attachment: &_| policy::may_wait(policy, caller, attachment);
     wait::for_uplinks(&wanted, &kernel, began, may_wait).await?;
     if !is_named {
@@ -271,9 +274,12 @@ fn identify(sandbox: &Sandbox, request: &Request) -> Result<Identity, Error> {
 
 fn open<'a>(
     sandbox: &'a Sandbox,
-    store: &'a Store,
-    deadline: Deadline,
+    context: &Context<'a>,
+    on_taken_index: OnTakenIndex,
 ) -> Result<Kernel<'a>, Error> {
+    let Context {
+        store, deadline, ..
+    } = *context;
     Ok(Kernel {
         host: Rtnl::open(deadline).map_err(Error::Socket)?,
         guest: sandbox.guest.until(deadline),
@@ -284,6 +290,7 @@ fn open<'a>(
         routers: Routers::default(),
         deadline,
         ending: sandbox.ending.as_ref(),
+        on_taken_index,
     })
 }
 
@@ -327,7 +334,7 @@ pub async fn verify(
     request: &Request,
     context: &Context<'_>,
 ) -> Result<(), Error> {
-    let kernel = open(sandbox, context.store, context.deadline)?;
+    let kernel = open(sandbox, context, OnTakenIndex::Refuse)?;
     let known = context.store.read(&sandbox.key)?;
     let is_needed = |a: &&Attachment| !a.is_optional();
     for Attachment { ifname, .. } in request.attachments.iter().filter(is_needed) {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::{LeaseError, NicError, ProbeError, SharedError, SlaacError, ovs};
+use super::{
+    ApplyError, LeaseError, NicError, OnTakenIndex, ProbeError, SharedError, SlaacError, ovs,
+};
 use crate::config::ConfigError;
+use crate::plan::PlannedStep;
 use crate::pools::PoolError;
 use crate::record::RecordError;
 use crate::request::MacAddr;
@@ -84,6 +87,21 @@ impl MacInUse {
     }
 }
 
+impl ApplyError {
+    /// A step that is refused before any was taken.
+    pub fn before_all(planned: &PlannedStep, cause: Cause) -> Self {
+        Self {
+            step: Box::new(planned.step.clone()),
+            origin: planned.origin.clone(),
+            interface: planned.interface,
+            cause,
+            undone: Vec::new(),
+            left: Vec::new(),
+            holders: Vec::new(),
+        }
+    }
+}
+
 impl Cause {
     /// The kernel's error number, if it was the kernel that refused.
     pub fn errno(&self) -> Option<i32> {
@@ -131,8 +149,24 @@ impl Cause {
 
     /// Whether even an optional interface is not left out for it: no time is left for
     /// the others, or a start anew makes it.
-    pub(super) fn ends_a_start(&self) -> bool {
-        matches!(self, Self::Deadline { .. } | Self::IndexTaken { .. })
+    pub(super) fn ends_a_start(&self, on_taken_index: OnTakenIndex) -> bool {
+        match self {
+            Self::Deadline { .. } => true,
+            Self::IndexTaken { .. } => on_taken_index == OnTakenIndex::StartAnew,
+            Self::Rtnl(_)
+            | Self::Sysctl(_)
+            | Self::Record(_)
+            | Self::Shared(_)
+            | Self::Probe(_)
+            | Self::Ovs(_)
+            | Self::Config(_)
+            | Self::Nic(_)
+            | Self::File(_)
+            | Self::Slaac(_)
+            | Self::Lease(_)
+            | Self::Pool(_)
+            | Self::MacInUse(_) => false,
+        }
     }
 
     /// The kernel's own text, if it gave one.

@@ -4,9 +4,18 @@
 use nix::errno::Errno;
 
 use super::{Cause, Kernel};
-use crate::plan::Step;
-use crate::plan::step::{NicStep, Side, TrafficStep};
+use crate::plan::step::NicStep;
+use crate::plan::{Side, Step, Undo};
 use crate::sys::rtnl::Rtnl;
+
+/// What comes of a start where another device has an index that was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnTakenIndex {
+    /// It is taken back, to be made anew with other indexes.
+    StartAnew,
+    /// That is a refusal like others: an optional interface is left out.
+    Refuse,
+}
 
 /// The index that `step` asked for in vain, as another device has it.
 pub(super) async fn taken_by_another(
@@ -30,41 +39,25 @@ pub(super) async fn taken_by_another(
 /// The indexes that a step asks for, each with where it must be free.
 fn asked_for<'k>(step: &Step, kernel: &'k Kernel<'_>) -> Vec<(&'k Rtnl, u32)> {
     let Kernel { host, guest, .. } = kernel;
-    // The kernel looks an index up where the request comes from as well
-    // (`__rtnl_newlink`, up to Linux 6.13).
-    let from_host = |ifindex| vec![(guest, ifindex), (host, ifindex)];
-    match step {
-        Step::CreateBridge(bridge) => vec![(host, bridge.ifindex)],
-        Step::CreateVeth(pair) => vec![(host, pair.host.ifindex), (guest, pair.guest.ifindex)],
-        Step::CreateMacvlan { macvlan, .. } => from_host(macvlan.guest.ifindex),
-        Step::CreateIpvlan { ipvlan, .. } => from_host(ipvlan.guest.ifindex),
-        Step::Nic(NicStep::CreateVlan { vlan, .. }) => from_host(vlan.guest.ifindex),
-        Step::Nic(NicStep::CreateIpoib { child, .. }) => from_host(child.ifindex),
-        Step::CreateDummy(link) => vec![(guest, link.ifindex)],
-        Step::Nic(NicStep::Move { ifindex, .. }) => vec![(guest, *ifindex)],
-        Step::Traffic(TrafficStep::CreateIfb { side, ifb, .. }) => match side {
-            Side::Host => vec![(host, ifb.ifindex)],
-            Side::Guest => vec![(guest, ifb.ifindex)],
-        },
-        // An object that containers share has the index that all of them know it by.
-        Step::Share { .. }
-        | Step::RaiseLoopback
-        | Step::KeepBridgeMac { .. }
-        | Step::RaiseParent { .. }
-        | Step::SetAlias { .. }
-        | Step::JoinBridge { .. }
-        | Step::SetSysctl { .. }
-        | Step::RaiseInterface { .. }
-        | Step::AddAddress { .. }
-        | Step::AddRoute { .. }
-        | Step::Port(_)
-        | Step::Traffic(_)
-        | Step::Routing(_)
-        | Step::Nic(_)
-        | Step::Lease(_)
-        | Step::Hold(_)
-        | Step::Ovs(_)
-        | Step::File(_)
-        | Step::Slaac(_) => Vec::new(),
+    let mut asked = Vec::new();
+    // What is made has the index by which it is taken back.
+    if let Some(Undo::DeleteLink { side, ifindex, .. }) = step.undo() {
+        if side == Side::Guest {
+            asked.push((guest, ifindex));
+        }
+        // The kernel looks an index up where the request comes from as well
+        // (`__rtnl_newlink`, up to Linux 6.13).
+        asked.push((host, ifindex));
     }
+    if let Some(Undo::DeleteBridge { ifindex, .. }) = step.undo() {
+        asked.push((host, ifindex));
+    }
+    if let Step::CreateVeth(pair) = step {
+        asked.push((guest, pair.guest.ifindex));
+    }
+    // What is moved goes back by what it is.
+    if let Step::Nic(NicStep::Move { ifindex, .. }) = step {
+        asked.push((guest, *ifindex));
+    }
+    asked
 }

@@ -43,6 +43,7 @@ pub use bridges::{OTHERS_TIME, give_up, keep_others_away};
 pub use cause::{Cause, MacInUse};
 pub use host_access::SharedError;
 pub use in_the_way::InTheWay;
+pub use index::OnTakenIndex;
 pub use lease::{LeaseError, carry_out};
 pub use nic::NicError;
 pub use ovs::OvsSession;
@@ -80,6 +81,8 @@ pub struct Kernel<'a> {
     pub deadline: Deadline,
     /// Says that what it is for has ended before.
     pub ending: Option<&'a Ending>,
+    /// What comes of it where another device has an index that was chosen.
+    pub on_taken_index: OnTakenIndex,
 }
 
 impl Kernel<'_> {
@@ -179,13 +182,14 @@ pub async fn apply<L>(
         let optional = planned
             .interface
             .filter(|i| plan.interfaces.get(*i).is_some_and(|i| i.optional));
-        let optional = optional.filter(|_| !cause.ends_a_start());
+        let optional = optional.filter(|_| !cause.ends_a_start(kernel.on_taken_index));
         let undone = done.extract_if(.., |step| optional.is_none() || step.interface == optional);
-        let mut undos = undos_of(&undone.collect::<Vec<_>>());
-        // Once they have been left to others, they are asked for again.
-        let left = bridges.is_none();
-        let _bridges = left.then(|| keep_others_away(&mut undos, kernel.store, OTHERS_TIME));
-        let error = refused(planned, cause, &undos, kernel).await;
+        let undone: Vec<&PlannedStep> = undone.collect();
+        let error = match &bridges {
+            Some(_) => refused(planned, cause, &undos_of(&undone), kernel).await,
+            // They have been left to others.
+            None => give_up(planned, cause, &undone, kernel).await,
+        };
         match optional {
             Some(interface) => left_out.push(LeftOut { interface, error }),
             None => return Err(error),
@@ -223,13 +227,9 @@ async fn refused(
     // Whoever ends the record does that, if nobody uses the NIC by then.
     undone.retain(|undo| !matches!(undo, Undo::LowerParent { .. }));
     ApplyError {
-        step: Box::new(planned.step.clone()),
-        origin: planned.origin.clone(),
-        interface: planned.interface,
-        cause,
         undone,
         left,
-        holders: Vec::new(),
+        ..ApplyError::before_all(planned, cause)
     }
 }
 
@@ -266,9 +266,10 @@ fn is_still_taken(step: &Step, cause: &Cause) -> bool {
         return false;
     };
     match step {
-        Step::CreateVeth(_) => matches!(errno, Errno::EEXIST | Errno::EBUSY),
         Step::CreateMacvlan { .. } => matches!(errno, Errno::EADDRINUSE | Errno::EEXIST),
-        Step::CreateIpvlan { .. } | Step::CreateDummy(_) => errno == Errno::EEXIST,
+        Step::CreateVeth(_) | Step::CreateIpvlan { .. } | Step::CreateDummy(_) => {
+            errno == Errno::EEXIST
+        }
         // An ipvlan's address is compared with its siblings' when it is added
         // (ipvlan_addr4_validator_event).
         Step::AddAddress { .. } => errno == Errno::EADDRINUSE,

@@ -1,7 +1,9 @@
 //! Indexes of new links: chosen at random before anything is made, so that the
 //! record holds them; and others in a start anew where somebody has one of them.
 
-use crate::apply::Cause;
+use std::time::Instant;
+
+use crate::apply::{Cause, OnTakenIndex};
 use crate::error::Error;
 use crate::plan::LOWEST_INDEX;
 use crate::sys::raw;
@@ -23,18 +25,35 @@ pub(super) fn random_index() -> u32 {
     LOWEST_INDEX + u32::from_ne_bytes(bytes) % (HIGHEST - LOWEST_INDEX)
 }
 
-/// Makes a start, and makes it anew while another device has an index that it
-/// chose: nothing of the former one is there any more, its record included.
+/// One of the tries to make a start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Try {
+    /// When the first one began: what was waited for in one is not waited for again.
+    pub began: Instant,
+    /// What comes of this one where an index is taken.
+    pub on_taken_index: OnTakenIndex,
+}
+
+/// Makes a start, and makes it anew while another device has an index that it chose: all
+/// that was made has been taken back by then. Where the record could not be removed with
+/// it, the next try settles that.
 pub(super) async fn with_free_ones<T>(
-    mut start: impl AsyncFnMut() -> Result<T, Error>,
+    mut start: impl AsyncFnMut(Try) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    let mut this = Try {
+        began: Instant::now(),
+        on_taken_index: OnTakenIndex::StartAnew,
+    };
     for _ in 1..TRIES {
-        match start().await {
-            Err(error) if is_taken(&error) => tracing::info!(%error, "others are chosen"),
+        match start(this).await {
+            Err(error) if is_taken(&error) => {
+                tracing::info!(%error, "the start is made anew with other indexes");
+            }
             result => return result,
         }
     }
-    start().await
+    this.on_taken_index = OnTakenIndex::Refuse;
+    start(this).await
 }
 
 fn is_taken(error: &Error) -> bool {
@@ -42,4 +61,40 @@ fn is_taken(error: &Error) -> bool {
         return false;
     };
     matches!(error.cause, Cause::IndexTaken { .. }) && error.left.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::ApplyError;
+    use crate::plan::{PlannedStep, Step};
+    use crate::request::Origin;
+    use crate::sys::block_on;
+
+    fn taken() -> Error {
+        let planned = PlannedStep {
+            interface: None,
+            step: Step::RaiseLoopback,
+            origin: Origin::Default,
+        };
+        let cause = Cause::IndexTaken { ifindex: 7 };
+        Error::from(ApplyError::before_all(&planned, cause))
+    }
+
+    #[test]
+    fn all_tries_of_a_start_began_with_the_first_and_only_the_last_is_refused() {
+        let mut tries = Vec::new();
+        let outcome: Result<(), Error> = block_on(with_free_ones(async |this| {
+            tries.push(this);
+            Err(taken())
+        }))
+        .unwrap();
+        assert!(outcome.is_err_and(|error| is_taken(&error)));
+        assert_eq!(tries.len(), TRIES);
+        assert!(tries.iter().all(|this| this.began == tries[0].began));
+        let (last, others) = tries.split_last().unwrap();
+        assert_eq!(last.on_taken_index, OnTakenIndex::Refuse);
+        let anew = |this: &Try| this.on_taken_index == OnTakenIndex::StartAnew;
+        assert!(others.iter().all(anew));
+    }
 }

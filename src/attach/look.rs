@@ -3,7 +3,7 @@
 //! is there.
 
 use super::nics;
-use crate::apply::Kernel;
+use crate::apply::{ApplyError, Cause, Kernel};
 use crate::error::Error;
 use crate::host::bundle::Config;
 use crate::host::container::Sandbox;
@@ -166,19 +166,31 @@ pub(super) fn engine_follows(
     Ok(made.is_none())
 }
 
-/// Writes down the bridges that the plan makes.
+/// Writes down the bridges that the plan makes; none of them where the index of one is
+/// that of another bridge of ours, whose record would go for it.
 pub(super) fn keep_bridges(plan: &Plan, store: &Store, sandbox: &Sandbox) -> Result<(), Error> {
-    for planned in &plan.steps {
-        if let Step::CreateBridge(bridge) = &planned.step {
-            store.keep_bridge(&BridgeRecord {
-                version: crate::record::VERSION,
-                boot_id: sandbox.key.boot_id.clone(),
-                ifindex: bridge.ifindex,
-                name: bridge.name.clone(),
-                mac: bridge.mac,
-                empty_since: None,
-            })?;
-        }
+    let bridges = || {
+        let steps = plan.steps.iter();
+        steps.filter_map(|planned| match &planned.step {
+            Step::CreateBridge(bridge) => Some((planned, bridge)),
+            _ => None,
+        })
+    };
+    let mut taken = bridges().filter(|(_, bridge)| store.has_bridge(bridge.ifindex));
+    if let Some((planned, bridge)) = taken.next() {
+        let ifindex = bridge.ifindex;
+        let refused = ApplyError::before_all(planned, Cause::IndexTaken { ifindex });
+        return Err(Error::from(refused));
+    }
+    for (_, bridge) in bridges() {
+        store.keep_bridge(&BridgeRecord {
+            version: crate::record::VERSION,
+            boot_id: sandbox.key.boot_id.clone(),
+            ifindex: bridge.ifindex,
+            name: bridge.name.clone(),
+            mac: bridge.mac,
+            empty_since: None,
+        })?;
     }
     Ok(())
 }

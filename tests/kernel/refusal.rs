@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pipework::apply::{Kernel, OvsSession, Routers, apply};
+use pipework::apply::{Kernel, OnTakenIndex, OvsSession, Routers, apply};
 use pipework::deadline::Deadline;
 use pipework::host::inspect::{VfChoice, inspect};
 use pipework::plan::{self, Identity, LOWEST_INDEX, Life, Plan, PlannedStep, Step};
@@ -96,6 +96,7 @@ pub fn with_plan<T>(
             routers: Routers::default(),
             deadline: looking,
             ending: None,
+            on_taken_index: OnTakenIndex::Refuse,
         };
         let plan = plan_of(&kernel, asked).await;
         kernel.deadline = Deadline::after(time);
