@@ -218,14 +218,17 @@ impl Collector<'_> {
     }
 
     /// A bridge that was removed, or never came to be, as another device has its index,
-    /// needs no record.
+    /// needs no record. That device may be another bridge of ours, which has one.
     pub async fn forget_bridges(&self, undone: &[Undo]) -> Result<(), CollectError> {
         for undo in undone {
             let Undo::DeleteBridge { ifindex, name, .. } = undo else {
                 continue;
             };
             let there = self.host.link_by_index(*ifindex).await?;
-            if there.is_none_or(|link| link.name != *name) {
+            if there.is_none_or(|link| link.name != *name)
+                && let Some(kept) = self.store.bridge(*ifindex)?
+                && kept.name.as_str() == name
+            {
                 self.store.forget_bridge(*ifindex)?;
             }
         }

@@ -2,7 +2,9 @@
 //! later from a record.
 //!
 //! What is gone already counts as taken back. Every link is known by the index
-//! that the plan chose for it; a name could be a stranger's by now.
+//! that the plan chose for it; a name could be a stranger's by now. Of a start that
+//! was never complete a link may not have come to be, as a stranger has its index:
+//! there the name tells them apart.
 
 use std::time::Duration;
 
@@ -99,7 +101,13 @@ pub(super) async fn in_time(undos: &[Undo], kernel: &Kernel<'_>) -> (Vec<Undo>, 
 
 async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
     let result = match undo {
-        Undo::DeleteLink { side, ifindex, .. } => match sides.on(*side) {
+        Undo::DeleteLink {
+            side,
+            ifindex,
+            name,
+        } => match sides.on(*side) {
+            Some(rtnl) if sides.half_made => delete_if_called(rtnl, *ifindex, name).await,
+            // It has come to be; somebody may have renamed it since.
             Some(rtnl) => gone_is_fine(rtnl.delete_link(*ifindex).await),
             None => Ok(()),
         },
@@ -148,6 +156,14 @@ pub(super) fn gone_is_fine(result: Result<(), RtnlError>) -> Result<(), RtnlErro
     match result {
         Err(RtnlError::Refused(r)) if r.errno == Errno::ENODEV as i32 => Ok(()),
         other => other,
+    }
+}
+
+/// Leaves a stranger's device alone that has the index of a link which was not made.
+async fn delete_if_called(rtnl: &Rtnl, ifindex: u32, name: &str) -> Result<(), RtnlError> {
+    match rtnl.link_by_index(ifindex).await? {
+        Some(link) if link.name == name => gone_is_fine(rtnl.delete_link(ifindex).await),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -113,6 +113,19 @@ async fn complete(
     Ok(())
 }
 
+/// Of an interface that was left out the record names only what could not be taken back:
+/// what never came to be may be a stranger's.
+fn keep_only_left(record: &mut Record, plan: &Plan, left_out: &[LeftOut]) {
+    for LeftOut { interface, error } in left_out {
+        let ifindex = plan.interfaces.get(*interface).map(|i| i.ifindex);
+        let is_left = |undo: &Undo| error.left.iter().any(|left| left.undo == *undo);
+        let attachments = record.attachments.iter_mut();
+        for of_it in attachments.filter(|a| Some(a.ifindex) == ifindex) {
+            of_it.undo.retain(is_left);
+        }
+    }
+}
+
 /// Optional interfaces that were left out are not in the record.
 async fn forget_left_out(
     record: &mut Record,
@@ -136,6 +149,7 @@ async fn forget_left_out(
         .into_iter()
         .partition(|attachment| is_left_out(attachment.ifindex));
     record.attachments = stays;
+    keep_only_left(record, plan, left_out);
     for attachment in &gone {
         collector
             .store

@@ -34,14 +34,14 @@ pub enum Undo {
         side: Side,
         /// Its index.
         ifindex: u32,
-        /// Its name, for people.
+        /// The name that it is made with.
         name: String,
     },
     /// Delete a bridge of ours, unless somebody uses it by now.
     DeleteBridge {
         /// Its index.
         ifindex: u32,
-        /// Its name, for people.
+        /// The name that it is made with.
         name: String,
     },
     /// Bring a NIC of the host down again, unless a container has come to use it.
