@@ -283,6 +283,7 @@ impl Error {
                 InspectError::Ovs(error) => hint::for_ovs(error),
                 InspectError::Kernel(_)
                 | InspectError::Guest(_)
+                | InspectError::Sysctl { .. }
                 | InspectError::Host(_)
                 | InspectError::Ambiguous { .. }
                 | InspectError::UnusableName { .. } => None,

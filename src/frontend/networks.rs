@@ -135,7 +135,7 @@ fn json_text(networks: &[Profile]) -> String {
     format!("{:#}\n", Value::Array(all))
 }
 
-/// Of who has which address nothing is said where that is not known.
+/// Of who has which address nothing is said where that is not known, but why.
 fn in_json(profile: &Profile) -> Value {
     let fields = profile.fields.iter().chain(&profile.implied);
     let fields: BTreeMap<&str, &str> = fields.map(|f| (f.name(), f.value.as_str())).collect();
@@ -146,19 +146,17 @@ fn in_json(profile: &Profile) -> Value {
             "gateway": range.gateway(),
         })
     });
-    let held = held::held(profile).inspect_err(|error| {
-        to_stderr(&format!(
-            "pipework: who has addresses of {} is not known: {error}",
-            profile.name
-        ));
-    });
-    let held = held.ok();
+    let (held, unknown) = match held::held(profile) {
+        Ok(held) => (Some(held), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let held: Option<Vec<Value>> = held.map(|held| held.iter().map(held_in_json).collect());
     json!({
         "name": profile.name.as_str(),
         "fields": fields,
         "pools": pools.collect::<Vec<Value>>(),
         "held": held,
+        "held_unknown": unknown,
         "open": open(profile),
     })
 }

@@ -37,6 +37,15 @@ pub enum InspectError {
     /// The container's namespace could not be looked at.
     #[error("looking at the container's interfaces: {0}")]
     Guest(#[source] std::io::Error),
+    /// A setting of the kernel for one of them could not be read.
+    #[error("reading {name} of the container's interface: {error}")]
+    Sysctl {
+        /// The setting, as in an annotation's key.
+        name: String,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
     /// What /sys or the kernel says of a device could not be read.
     #[error("looking at the host's devices: {0}")]
     Host(#[source] std::io::Error),

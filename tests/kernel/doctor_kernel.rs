@@ -201,3 +201,24 @@ fn a_card_in_a_bridge_of_open_vswitch_is_such_a_card_while_a_container_is_in_the
         assert!(said.contains(&subject), "{said}");
     });
 }
+
+#[test]
+fn a_card_in_a_bond_of_open_vswitch_is_such_a_card() {
+    vm!(|vm| {
+        let ovs = ovs!(vm);
+        ovs.bridge("ovs0");
+        let cards = vm.nics("virtio_net");
+        let names: Vec<&str> = cards.iter().map(|card| card.name.as_str()).collect();
+        ovs.vsctl(&format!("add-bond ovs0 both {}", names.join(" ")));
+        let container = vm.container("web");
+        let within = vm.attach(&container, &["pipework.ovs=ovs0"]);
+        let said = stdout(&doctor("mac-filter"));
+        // What follows a test, also one that fails, cannot take them out of there.
+        ovs.vsctl("del-port both");
+        within.ok();
+        for name in names {
+            let subject = format!("{name} (virtio_net)");
+            assert!(said.contains(&subject), "{said}");
+        }
+    });
+}

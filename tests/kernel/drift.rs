@@ -10,6 +10,7 @@ use crate::support::lab::snapshot::Snapshot;
 use crate::support::lab::{Container, Lab, ip, lab, run};
 use crate::support::ovs::ovs;
 use crate::support::skip;
+use crate::tc;
 use crate::traffic::needs_limits;
 
 /// Host and container.
@@ -223,44 +224,48 @@ const LINES: &str = "qdisc add root handle 1: htb default 2; \
      qdisc add clsact; \
      filter add ingress protocol ip prio 4 u32 match ip dst 10.9.0.0/16 flowid 1:2";
 
-/// What tc(8) shows of an interface, without numbers that differ every time.
-fn shown(lab: &Lab, container: &Container) -> Vec<String> {
-    let tc = |words: &str| lab.inside(container, || run("tc", words));
-    // What came by before there were classes is counted.
-    let number = |part: &str| part.trim_start_matches(char::is_numeric).to_owned();
-    let uncounted = |text: String| text.split("direct_packets_stat ").map(number).collect();
-    let shown_of = |words| -> String { uncounted(tc(words)) };
-    let others = ["qdisc show dev eth1", "class show dev eth1"].map(shown_of);
-    let filters = ["filter show dev eth1", "filter show dev eth1 ingress"].map(tc);
-    let mut shown: Vec<String> = filters
-        .iter()
-        .flat_map(|text| text.lines())
-        .filter(|line| line.contains("flowid") || line.contains("match"))
-        .map(|line| {
-            let words = line.split(' ');
-            let words = words.filter(|word| !word.contains("80") || word.contains('/'));
-            words.collect::<Vec<_>>().join(" ")
-        })
-        .collect();
-    shown.extend(others);
-    shown
+#[test]
+fn what_ipv6_was_switched_off_with_is_made_good_before_the_addresses() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let container = lab.container("web");
+        let asked = [
+            "pipework.bridge=br0",
+            "pipework.ip=2001:db8::5/64",
+            "pipework.route=2001:db8:9::/48 via 2001:db8::1",
+            "pipework.sysctl.ipv6.conf.disable_ipv6=0",
+            "pipework.mtu=1400",
+        ];
+        lab.attach(&container, &asked).ok();
+        let act = || sysctl(lab, &container, "ipv6/conf/eth1/disable_ipv6", "1");
+        is_told_and_repaired(act, &["sysctl", "address", "route"]);
+        // It speaks no IPv6 with so small an MTU.
+        let act = || drop(lab.inside(&container, || ip("link set eth1 mtu 1200")));
+        is_told_and_repaired(act, &["mtu", "sysctl", "address", "route"]);
+    });
+}
+
+/// A container with these lines, or why there can be none.
+fn with_lines(lab: &Lab) -> Result<Container, String> {
+    lab.bridge("br0");
+    let container = lab.container("web");
+    tc::is_known(lab, &lab.any_container(), LINES)?;
+    let asked = ["pipework.bridge=br0", &format!("pipework.tc={LINES}")];
+    lab.attach(&container, &asked).ok();
+    Ok(container)
 }
 
 #[test]
 fn what_lines_of_tc_made_and_somebody_took_away_is_told_and_made_good() {
     lab!(|lab| {
-        lab.bridge("br0");
-        let container = lab.container("web");
-        let probed = lab.any_container();
-        if let Err(reason) = crate::tc::is_known(lab, &probed, LINES) {
-            skip!(reason);
-        }
-        let asked = ["pipework.bridge=br0", &format!("pipework.tc={LINES}")];
-        lab.attach(&container, &asked).ok();
-        let tc = |line: &str| drop(lab.inside(&container, || run("tc", line)));
-        let shown = || shown(lab, &container);
+        let container = match with_lines(lab) {
+            Ok(container) => container,
+            Err(reason) => skip!(reason),
+        };
+        let by_tc = |line: &str| drop(lab.inside(&container, || run("tc", line)));
+        let shown = || lab.inside(&container, || tc::shown("eth1"));
         let made = shown();
-        for (line, drifts) in [
+        for (line, words) in [
             ("qdisc del dev eth1 root", &["tc"; 7][..]),
             ("qdisc del dev eth1 parent 1:2", &["tc"]),
             ("filter del dev eth1 parent 1: prio 7", &["tc"]),
@@ -269,7 +274,7 @@ fn what_lines_of_tc_made_and_somebody_took_away_is_told_and_made_good() {
             ("filter del dev eth1 ingress", &["tc"]),
             ("qdisc del dev eth1 clsact", &["tc"; 2]),
         ] {
-            is_told_and_repaired(|| tc(line), drifts);
+            is_told_and_repaired(|| by_tc(line), words);
             assert_eq!(shown(), made, "{line}");
         }
     });
@@ -278,16 +283,12 @@ fn what_lines_of_tc_made_and_somebody_took_away_is_told_and_made_good() {
 #[test]
 fn a_line_of_tc_whose_place_is_another_s_by_now_is_told_and_not_run_again() {
     lab!(|lab| {
-        lab.bridge("br0");
-        let container = lab.container("web");
-        let probed = lab.any_container();
-        if let Err(reason) = crate::tc::is_known(lab, &probed, LINES) {
-            skip!(reason);
-        }
-        let asked = ["pipework.bridge=br0", &format!("pipework.tc={LINES}")];
-        lab.attach(&container, &asked).ok();
-        let tc = |line: &str| drop(lab.inside(&container, || run("tc", line)));
-        let shown = || shown(lab, &container);
+        let container = match with_lines(lab) {
+            Ok(container) => container,
+            Err(reason) => skip!(reason),
+        };
+        let by_tc = |line: &str| drop(lab.inside(&container, || run("tc", line)));
+        let shown = || lab.inside(&container, || tc::shown("eth1"));
         let is_left = |cure: &str| {
             let has = shown();
             let said = pipework("check --repair");
@@ -296,11 +297,11 @@ fn a_line_of_tc_whose_place_is_another_s_by_now_is_told_and_not_run_again() {
             assert_eq!(shown(), has);
         };
         // The first of two of one priority would come behind the second.
-        tc("filter del dev eth1 parent 1: prio 8 handle 801::800 u32");
+        by_tc("filter del dev eth1 parent 1: prio 8 handle 801::800 u32");
         assert_eq!(drifts(), ["tc"]);
         is_left("not repaired: take it back and plug it in anew: pipework detach, attach");
         // Another's discipline is not replaced.
-        tc("qdisc replace dev eth1 root handle 9: pfifo limit 10");
+        by_tc("qdisc replace dev eth1 root handle 9: pfifo limit 10");
         assert_eq!(drifts(), ["tc"; 7]);
         is_left("not repaired: RTM_NEWQDISC");
     });

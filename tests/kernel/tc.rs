@@ -37,7 +37,7 @@ const LISTS: &[&str] = &[
 ];
 
 /// What the kernel has of a device, without what tells which one it is.
-fn shown(dev: &str) -> Vec<Value> {
+pub fn shown(dev: &str) -> Vec<Value> {
     let mut all = Vec::new();
     for what in [
         "qdisc show dev",
@@ -63,7 +63,8 @@ fn shown(dev: &str) -> Vec<Value> {
     all
 }
 
-/// Times, indexes of actions and the seeds of chance differ every time.
+/// Times, indexes of actions, numbers that the kernel gives filters, what came by before
+/// there were classes and the seeds of chance differ every time.
 fn strip(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -75,6 +76,10 @@ fn strip(value: &mut Value) {
                 "first_used",
                 "refcnt",
                 "seed",
+                "fh",
+                "ht",
+                "key_ht",
+                "direct_packets_stat",
             ] {
                 fields.remove(field);
             }

@@ -149,7 +149,8 @@ fn in_words(route: &Route) -> String {
     }
 }
 
-/// Everything that differs for one interface; nothing more once it is gone.
+/// Everything that differs for one interface, in an order in which it can be made
+/// good; nothing more once it is gone.
 /// `kept` is its lease, if somebody keeps one; the namespace is one to ask, and
 /// one to be in.
 pub async fn of(
@@ -163,20 +164,6 @@ pub async fn of(
     let Some(link) = link.map_err(kernel)? else {
         return Ok(vec![Drift::Missing]);
     };
-    let mut drifts = of_link(attachment, &link);
-    let has = guest.global_addresses(link.ifindex).await.map_err(kernel)?;
-    let lost = attachment.addresses.iter().filter(|a| !has.contains(a));
-    // What was leased may rightly be gone: its lease says what it has now.
-    let lost =
-        lost.filter(|address| !is_link_local(address) && !attachment.leased.contains(address));
-    drifts.extend(lost.map(|address| Drift::Address {
-        ifindex: link.ifindex,
-        address: *address,
-    }));
-    drifts.extend(of_routes(attachment, guest).await?);
-    if let Some(kept) = kept {
-        drifts.extend(of_lease(kept, &has, guest).await?);
-    }
     let uplink = match device_below(attachment) {
         Some(ifindex) => host.rtnl.link_by_index(ifindex).await,
         None => Ok(None),
@@ -187,10 +174,6 @@ pub async fn of(
         None => Ok(None),
     };
     let port = port.map_err(kernel)?;
-    // What has no end on the host goes with its parent.
-    if let Some(hostif) = &attachment.hostif {
-        drifts.extend(of_port(attachment, hostif, port.as_ref(), uplink.as_ref()));
-    }
     let now = Now {
         link: &link,
         port: port.as_ref(),
@@ -199,6 +182,26 @@ pub async fn of(
         inside,
     };
     let lost = settings::lost(attachment, &now, host).await?;
+    let (first, lost): (Vec<_>, Vec<_>) = lost.into_iter().partition(Lost::bears_addresses);
+    let mut drifts = of_link(attachment, &link);
+    drifts.extend(first.into_iter().map(Drift::Lost));
+    let has = guest.global_addresses(link.ifindex).await.map_err(kernel)?;
+    let gone = attachment.addresses.iter().filter(|a| !has.contains(a));
+    // What was leased may rightly be gone: its lease says what it has now.
+    let gone =
+        gone.filter(|address| !is_link_local(address) && !attachment.leased.contains(address));
+    drifts.extend(gone.map(|address| Drift::Address {
+        ifindex: link.ifindex,
+        address: *address,
+    }));
+    drifts.extend(of_routes(attachment, guest).await?);
+    if let Some(kept) = kept {
+        drifts.extend(of_lease(kept, &has, guest).await?);
+    }
+    // What has no end on the host goes with its parent.
+    if let Some(hostif) = &attachment.hostif {
+        drifts.extend(of_port(attachment, hostif, port.as_ref(), uplink.as_ref()));
+    }
     drifts.extend(lost.into_iter().map(Drift::Lost));
     drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, &uplink)));
     Ok(drifts)

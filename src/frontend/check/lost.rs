@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::sysctl::{self, Inside};
 use crate::plan::{Side, Undo};
 use crate::record::Device;
 use crate::request::tc::{QdiscKind, Tbf};
@@ -126,6 +127,24 @@ impl Lost {
         }
     }
 
+    /// Whether addresses and routes are refused while it is gone: IPv6 is off by a
+    /// setting, and by an MTU below 1280 bytes.
+    pub fn bears_addresses(&self) -> bool {
+        match self {
+            Self::Mtu { .. } | Self::Sysctl { .. } => true,
+            Self::Flag { .. }
+            | Self::Vlans { .. }
+            | Self::Filtering { .. }
+            | Self::Gate { .. }
+            | Self::Limit { .. }
+            | Self::Rule(_)
+            | Self::Neighbour(_)
+            | Self::Tc { .. }
+            | Self::OvsPort { .. }
+            | Self::OvsTag { .. } => false,
+        }
+    }
+
     /// What a person has to do, where no repair does it.
     pub fn cure(&self) -> Option<String> {
         match self {
@@ -150,14 +169,18 @@ impl Lost {
         }
     }
 
-    /// Gives it back, but for what has a [`Lost::cure`], and settings of the
-    /// kernel, which no message sets.
-    pub async fn give_back(&self, guest: &Rtnl, host: &Rtnl) -> Result<(), RtnlError> {
+    /// Gives it back, or says why it cannot; what a person has to do, where that is
+    /// [`Lost::cure`]'s. The namespace is one to ask, and one to be in.
+    pub async fn give_back(
+        &self,
+        (guest, inside): (&Rtnl, &Inside<'_>),
+        host: &Rtnl,
+    ) -> Result<(), String> {
         let on = |side| match side {
             Side::Host => host,
             Side::Guest => guest,
         };
-        match self {
+        let done: Result<(), RtnlError> = match self {
             Self::Mtu { ifindex, was, .. } => guest.set_mtu(*ifindex, was.get()).await,
             Self::Flag { ifindex, flag, .. } => host.set_port_flags(*ifindex, *flag).await,
             Self::Vlans {
@@ -166,10 +189,14 @@ impl Lost {
                 surplus,
                 ..
             } => {
-                if !surplus.is_empty() {
-                    host.remove_port_vlans(*ifindex, surplus).await?;
+                let removed = match surplus.is_empty() {
+                    true => Ok(()),
+                    false => host.remove_port_vlans(*ifindex, surplus).await,
+                };
+                match removed {
+                    Ok(()) => host.set_port_vlans(*ifindex, vlans).await,
+                    Err(error) => Err(error),
                 }
-                host.set_port_vlans(*ifindex, vlans).await
             }
             Self::Filtering { ifindex, .. } => host.set_vlan_filtering(*ifindex, true).await,
             Self::Gate { device, hook, gate } => {
@@ -194,8 +221,15 @@ impl Lost {
             Self::Neighbour(entry) => guest.replace_neighbour(entry).await,
             // It refuses what is taken by now; so nobody's is replaced.
             Self::Tc { ifindex, line, .. } => guest.add_tc(*ifindex, &line.object).await,
-            Self::Sysctl { .. } | Self::OvsPort { .. } | Self::OvsTag { .. } => Ok(()),
-        }
+            // No message sets it.
+            Self::Sysctl { ifindex, was, .. } => {
+                return sysctl::give_back(*ifindex, was, guest, inside).await;
+            }
+            Self::OvsPort { .. } | Self::OvsTag { .. } => {
+                return Err(self.cure().unwrap_or_default());
+            }
+        };
+        done.map_err(|error| error.to_string())
     }
 }
 

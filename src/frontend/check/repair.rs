@@ -7,8 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::drift::Drift;
-use super::lost::Lost;
-use super::sysctl::{self, Inside};
+use super::sysctl::Inside;
 use crate::collect::{Collector, Fate};
 use crate::deadline::Deadline;
 use crate::frontend::asked_for;
@@ -82,7 +81,7 @@ pub fn repair(
     }
 }
 
-/// What one message to the kernel makes good; `None` when none does.
+/// What the kernel makes good when it is told; `None` when nothing told does.
 async fn set(
     record: &Record,
     drift: &Drift,
@@ -113,14 +112,13 @@ async fn set(
             uplink_ifindex,
             ..
         } => host.join(*ifindex, *uplink_ifindex).await,
-        Drift::Lost(Lost::Sysctl { ifindex, was, .. }) => {
+        Drift::Lost(lost) => {
             let inside = Inside {
                 netns: &netns,
                 home: collector.home,
             };
-            return Some(sysctl::give_back(*ifindex, was, &guest, &inside).await);
+            return Some(lost.give_back((&guest, &inside), host).await);
         }
-        Drift::Lost(lost) => lost.give_back(&guest, host).await,
     };
     Some(done.map_err(|error| error.to_string()))
 }

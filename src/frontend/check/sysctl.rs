@@ -5,6 +5,7 @@ use std::io;
 use super::lost::Lost;
 use super::settings::Now;
 use crate::error::Error;
+use crate::host::inspect::InspectError;
 use crate::request::{Family, IfName, Sysctl};
 use crate::sys::netns::Netns;
 use crate::sys::rtnl::Rtnl;
@@ -43,7 +44,10 @@ pub fn lost(name: &str, value: i64, now: &Now<'_>) -> Result<Option<Lost>, Error
     let has = match told.and_then(|told| told) {
         Ok(text) => text.parse().ok(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(Error::Socket(error)),
+        Err(error) => {
+            let name = name.to_owned();
+            return Err(InspectError::Sysctl { name, error }.into());
+        }
     };
     let was = Sysctl {
         family,

@@ -69,10 +69,10 @@ fn behind(driver: &str) -> Option<(Severity, &'static str, &'static str)> {
 /// their own.
 pub fn filtered(host: &Host) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let ports = ports_of_ovs(host);
+    let in_ovs = devices_in_ovs(host);
     let carries = |link: &&LinkFacts| {
-        let is_port = link.kind.is_none() && ports.contains(&link.name);
-        is_port || carries_others(host, link)
+        let is_inside = link.kind.is_none() && in_ovs.contains(&link.name);
+        is_inside || carries_others(host, link)
     };
     for card in host.links.iter().filter(carries) {
         let driver = match (&card.parent_bus, &card.parent_device) {
@@ -88,28 +88,23 @@ pub fn filtered(host: &Host) -> Vec<Finding> {
 }
 
 /// What else is in the bridges of Open vSwitch that containers of ours are plugged
-/// into: nothing in the kernel says so.
-fn ports_of_ovs(host: &Host) -> BTreeSet<String> {
+/// into, by itself or in a bond: nothing in the kernel says so.
+fn devices_in_ovs(host: &Host) -> BTreeSet<String> {
     let bridges = host.ovs_bridges_in_use();
-    let mut ports = BTreeSet::new();
+    let mut devices = BTreeSet::new();
     if bridges.is_empty() {
-        return ports;
+        return devices;
     }
     // Whether it answers is another check's to say.
     let Ok(mut database) = ovs::open(host.deadline) else {
-        return ports;
+        return devices;
     };
     for bridge in bridges {
         let facts = database.uplink_facts(bridge.as_str());
-        ports.extend(
-            facts
-                .ok()
-                .flatten()
-                .into_iter()
-                .flat_map(|bridge| bridge.ports),
-        );
+        let facts = facts.ok().flatten().into_iter();
+        devices.extend(facts.flat_map(|bridge| bridge.devices));
     }
-    ports
+    devices
 }
 
 /// Whether frames of containers leave by this device with their own addresses:

@@ -23,6 +23,8 @@ pub struct OvsUplinkFacts {
     pub hwaddr: Option<String>,
     /// Names of its ports, without its own.
     pub ports: Vec<String>,
+    /// Names of the devices in these: of a port that is a bond, all of its own.
+    pub devices: Vec<String>,
     /// Somebody else says what it does with frames: a controller, or nobody at
     /// all if it fails (`fail_mode` secure).
     pub is_controlled: bool,
@@ -34,22 +36,32 @@ impl Ovsdb {
         let columns = ["other_config", "controller", "fail_mode", "ports"];
         let results = self.transact(vec![
             select("Bridge", &[is_called(bridge)], &columns),
-            select("Port", &[], &["_uuid", "name"]),
+            select("Port", &[], &["_uuid", "name", "interfaces"]),
+            select("Interface", &[], &["_uuid", "name"]),
         ])?;
         let Some(row) = rows(results.first()).first() else {
             return Ok(None);
         };
         let own = uuids(field(row, "ports"));
-        let ports = rows(results.get(1)).iter().filter_map(|port| {
-            let uuid = Uuid::read(field(port, "_uuid"))?;
-            let name = field(port, "name").as_str()?;
-            (own.contains(&uuid) && name != bridge).then(|| name.to_owned())
-        });
+        let is_port = |port: &&Value| {
+            let uuid = Uuid::read(field(port, "_uuid"));
+            uuid.is_some_and(|uuid| own.contains(&uuid)) && field(port, "name") != bridge
+        };
+        let ports: Vec<&Value> = rows(results.get(1)).iter().filter(is_port).collect();
+        let inside = |port: &&Value| uuids(field(port, "interfaces"));
+        let inside: Vec<Uuid> = ports.iter().flat_map(inside).collect();
+        let is_inside = |device: &&Value| {
+            let uuid = Uuid::read(field(device, "_uuid"));
+            uuid.is_some_and(|uuid| inside.contains(&uuid))
+        };
+        let devices = rows(results.get(2)).iter().filter(is_inside);
+        let name = |row: &Value| field(row, "name").as_str().map(str::to_owned);
         let fail_mode = atoms(field(row, "fail_mode"));
         let is_secure = fail_mode.first().and_then(|mode| mode.as_str()) == Some("secure");
         Ok(Some(OvsUplinkFacts {
             hwaddr: text_of(field(row, "other_config"), HWADDR).map(str::to_owned),
-            ports: ports.collect(),
+            ports: ports.into_iter().filter_map(name).collect(),
+            devices: devices.filter_map(name).collect(),
             is_controlled: is_secure || !atoms(field(row, "controller")).is_empty(),
         }))
     }
