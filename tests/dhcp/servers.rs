@@ -14,6 +14,7 @@ use crate::support::daemon::Daemon;
 use crate::support::dhcp_daemons::{Kind, LEASES, Server};
 use crate::support::dhcp_server::{Scripted, ordinary};
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, ip_json, lab};
+use crate::support::note_flaky;
 
 pub const RANGE: &str = "--dhcp-range=10.0.0.100,10.0.0.110,10m";
 
@@ -56,14 +57,18 @@ fn gives_and_knows_again(kind: Kind) {
         };
         assert!(routes(lab, &container).contains(&expected.to_owned()));
         // A server that the machine keeps from answering in time is asked anew.
-        let is_known = (0..5).any(|_| {
+        let is_known = ["answered late", ""].iter().any(|why| {
             container.kill();
             lab.poststop("web").ok();
             let overheard = Overheard::on(lab, &machine);
             container = lab.container("web");
             lab.attach(&container, &ALONE).ok();
             assert_eq!(local(lab, &container), first);
-            reboots(&overheard.until_ack(), &first)
+            let is_known = reboots(&overheard.until_ack(), &first);
+            if !is_known && !why.is_empty() {
+                note_flaky(why);
+            }
+            is_known
         });
         assert!(is_known, "no REQUEST for the former address was answered");
     });

@@ -7,18 +7,14 @@ use pipework::dhcp::v6::wire::MessageType;
 use crate::six::alone;
 use crate::support::dhcp6_server::{GIVEN, HOUR, Scripted6, lan6, ordinary};
 use crate::support::lab::router::{Router, prefix};
-use crate::support::lab::{Container, Lab, bundle_of, ip, lab};
+use crate::support::lab::{Container, Lab, bundle_with_root, ip, lab};
 
 /// O (RFC 4861 §4.2).
 const OTHER: u8 = 0x40;
 
 /// A bundle with a root of its own, and its resolv.conf.
 fn root_of(container: &Container) -> std::path::PathBuf {
-    let bundle = bundle_of(&container.id);
-    std::fs::create_dir_all(bundle.join("root/etc")).unwrap();
-    let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
-    std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
-    bundle.join("root/etc/resolv.conf")
+    bundle_with_root(&container.id).join("root/etc/resolv.conf")
 }
 
 fn resolv_of(lab: &Lab, id: &str, asked: &[&str]) -> Option<String> {

@@ -4,7 +4,7 @@ use crate::servers::{server, within};
 use crate::six::{ALONE, alone, default_routes, speak_from_the_host};
 use crate::support::dhcp_daemons::{Server, dnsmasq6, kea6, radvd};
 use crate::support::dhcp6_server::{addresses6, lan6, locals6};
-use crate::support::lab::{Lab, lab};
+use crate::support::lab::{Lab, bundle_with_root, lab};
 
 const RANGE: &str = "--dhcp-range=fd00::100,fd00::1ff,64,10m";
 
@@ -62,10 +62,7 @@ fn dnsmasq_without_ipv6_addresses_tells_names_only() {
         let options = ["--dhcp-range=fd00::,ra-stateless,64,10m"];
         let _server = server!(dnsmasq6(lab, &machine, &options));
         let container = lab.container("web");
-        let bundle = crate::support::lab::bundle_of(&container.id);
-        std::fs::create_dir_all(bundle.join("root/etc")).unwrap();
-        let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
-        std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+        let bundle = bundle_with_root(&container.id);
         lab.attach(&container, &["pipework.bridge=br0", "pipework.ip=slaac"])
             .ok();
         let text = std::fs::read_to_string(bundle.join("root/etc/resolv.conf")).unwrap();

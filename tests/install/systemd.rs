@@ -2,9 +2,8 @@
 //! socket, restarted and confined as they say does what it is for.
 
 use std::process::Child;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
+use crate::lan::eventually;
 use crate::support::skip;
 use crate::support::world::{Output, Skip, World};
 
@@ -23,20 +22,6 @@ const SERVER: &str = "ip netns add server && ip link add far0 type veth peer nam
      systemd-run --quiet --unit=server ip netns exec server dnsmasq --no-daemon \
          --conf-file=/dev/null --user=root --port=0 --interface=lan0 --bind-interfaces \
          --dhcp-authoritative --no-ping --dhcp-range=10.0.0.100,10.0.0.110,1h";
-
-/// What a machine may take to boot, or to start what it was told to, beside another.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn eventually(mut condition: impl FnMut() -> bool) -> bool {
-    let end = Instant::now() + PATIENCE;
-    while !condition() {
-        if Instant::now() > end {
-            return false;
-        }
-        sleep(Duration::from_millis(50));
-    }
-    true
-}
 
 /// A world whose process 1 is systemd.
 struct Booted<'w> {

@@ -9,10 +9,11 @@ use pipework::dhcp::v6::wire::MessageType;
 use pipework::record::Kept;
 
 use crate::carriers::replug;
+use crate::moved::port;
 use crate::process::{Daemon, store, within};
 use crate::six::{ASKED, count, has_address};
 use crate::support::dhcp6_server::{GIVEN, Scripted6, lan6, ordinary};
-use crate::support::lab::{Container, Lab, ip_json, lab};
+use crate::support::lab::{Container, Lab, lab};
 
 /// T1, T2, preferred and valid lifetime: what asks soon, and ends after the test.
 const SOON: [u32; 4] = [2, 5, 3000, 3600];
@@ -63,10 +64,7 @@ fn since() -> Option<Duration> {
 
 /// Takes the carrier of the only container on br0 away and gives it back.
 fn replug_the_port() {
-    let ports = ip_json("link show master br0");
-    let mut ports = ports.as_array().unwrap().iter();
-    let mut names = ports.by_ref().map(|port| port["ifname"].as_str().unwrap());
-    replug(names.find(|name| name.starts_with("pw")).unwrap());
+    replug(&port());
 }
 
 /// A lease of a hook, whose daemon is killed while it waits for the answer to

@@ -7,6 +7,7 @@ use pipework::record::Kept;
 
 use crate::crowd::Dnsmasq;
 use crate::process::{Daemon, store, within};
+use crate::reach::has_macvlan;
 use crate::renewals::names;
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 use crate::support::skip;
@@ -15,6 +16,13 @@ const ASKED: [&str; 3] = [
     "pipework.bridge=br0",
     "pipework.ip=dhcp",
     "pipework.dhcp.arp=off",
+];
+
+/// Leases that are renewed after seconds: T1 is a second before T2, whatever is
+/// written of it.
+const SOON: [&str; 2] = [
+    "--dhcp-range=10.0.0.100,10.0.0.110,2m",
+    "--dhcp-option=option:T2,4",
 ];
 
 macro_rules! dnsmasq {
@@ -38,7 +46,7 @@ fn is_over() -> bool {
 }
 
 /// The container's port of br0.
-fn port() -> String {
+pub fn port() -> String {
     let ports = ip_json("link show master br0");
     let names = ports.as_array().unwrap().iter();
     let mut names = names.map(|port| port["ifname"].as_str().unwrap().to_owned());
@@ -62,9 +70,7 @@ fn is_renewed(lab: &Lab, container: &Container, ifname: &str) {
 fn dnsmasq_renews_a_renamed_and_readdressed_interface_until_it_is_gone() {
     lab!(|lab| {
         let machine = lab.lan("br0");
-        let range = "--dhcp-range=10.0.0.100,10.0.0.110,2m";
-        // T1 is a second before T2, whatever is written of it.
-        let _server = dnsmasq!(lab, &machine, [range, "--dhcp-option=option:T2,4"]);
+        let _server = dnsmasq!(lab, &machine, SOON);
         let daemon = Daemon::start();
         let idle = daemon.descriptors();
         let web = lab.container("web");
@@ -119,22 +125,24 @@ fn a_port_that_is_moved_to_the_network_of_another_dnsmasq_has_an_address_of_that
 fn a_lease_outlives_that_the_card_below_it_is_down() {
     lab!(|lab| {
         let machine = lab.cable("up0");
-        let range = "--dhcp-range=10.0.0.100,10.0.0.110,2m";
-        let _server = dnsmasq!(lab, &machine, [range, "--dhcp-option=option:T2,4"]);
+        if !has_macvlan() {
+            skip!("kernel has no macvlan");
+        }
+        let _server = dnsmasq!(lab, &machine, SOON);
         let daemon = Daemon::start();
         let idle = daemon.descriptors();
         let web = lab.container("web");
         let asked = ["pipework.parent=up0", ASKED[1], ASKED[2]];
         lab.attach(&web, &asked).ok();
         is_renewed(lab, &web, "eth1");
-        let woken = || daemon.status("voluntary_ctxt_switches:");
-        let before = (names(lab, &web), woken());
+        let before = (names(lab, &web), daemon.worked());
         ip("link set up0 down");
         // Both T1 and T2 pass.
         std::thread::sleep(Duration::from_secs(6));
         assert_eq!(names(lab, &web), before.0);
-        let woken = woken() - before.1;
-        assert!(woken < 500, "{woken} times: it goes round in circles");
+        // What is ready at once never sleeps, so nobody counts how often it wakes.
+        let worked = daemon.worked() - before.1;
+        assert!(worked < 0.5, "{worked} s: it goes round in circles");
         ip("link set up0 up");
         is_renewed(lab, &web, "eth1");
         within("no socket stays", || daemon.descriptors() <= idle + 1);

@@ -88,6 +88,17 @@ impl Daemon {
             .unwrap()
     }
 
+    /// Seconds that processors have worked for it.
+    pub fn worked(&self) -> f32 {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // Its name may have spaces in it; utime and stime are the fields 14 and 15.
+        let (_, fields) = text.rsplit_once(')').unwrap();
+        let fields = fields.split_ascii_whitespace().skip(11).take(2);
+        let ticks: u16 = fields.map(|field| field.parse::<u16>().unwrap()).sum();
+        // USER_HZ, on every architecture that containers run on.
+        f32::from(ticks) / 100.0
+    }
+
     /// KiB that it has in memory; of a build for tests, which is many times as
     /// large, without the program itself.
     pub fn resident(&self) -> u64 {

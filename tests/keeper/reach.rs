@@ -30,7 +30,7 @@ fn reached() -> Vec<String> {
     all.flatten().map(str::to_owned).collect()
 }
 
-fn has_macvlan() -> bool {
+pub fn has_macvlan() -> bool {
     let made = Command::new("ip")
         .args("link add probe0 link up0 type macvlan".split(' '))
         .output();

@@ -1,6 +1,7 @@
 //! Leases of DHCPv6 from the hook to their end, with the daemon in between
 //! (RFC 8415 §18.2).
 
+use std::net::Ipv6Addr;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use crate::server::{Server, grants};
 use crate::support::dhcp6_server::{
     GIVEN, SERVER, Scripted6, addresses6, lan6, locals6, ordinary, refusing,
 };
-use crate::support::lab::{Container, Lab, PIPEWORK, bundle_of, ip, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, bundle_with_root, ip, lab};
 
 /// T1, T2, preferred and valid lifetime: the last is the shortest that the
 /// client believes in.
@@ -33,6 +34,15 @@ fn asked<'a>(further: &[&'a str]) -> Vec<&'a str> {
 
 fn willing(message: &Message) -> Vec<Message> {
     ordinary(message, GIVEN, SHORT)
+}
+
+/// Answers that name a server of names, too.
+fn with_dns(mut answers: Vec<Message>, server: &str) -> Vec<Message> {
+    let server: Ipv6Addr = server.parse().unwrap();
+    for answer in &mut answers {
+        answer.options.push(code::DNS_SERVERS, server.octets());
+    }
+    answers
 }
 
 fn leases() -> Vec<Kept> {
@@ -170,7 +180,7 @@ fn a_killed_daemon_asks_nobody_and_renews_an_ipv6_lease_in_time() {
             assert!(has_address(lab, &web), "a gap");
             server.heard().len() > of_the_hook
         });
-        assert_eq!(server.kinds()[2], MessageType::Renew);
+        assert_eq!(server.kinds()[of_the_hook], MessageType::Renew);
         // With every process dead the kernel ends it.
         daemon.kill();
         assert!(has_address(lab, &web));
@@ -261,21 +271,15 @@ fn the_files_of_a_container_follow_its_ipv6_lease() {
         let other = "fd00::77".parse().unwrap();
         let _server = Scripted6::on(lab, &machine, move |message, _| {
             let is_new = message.kind == MessageType::Renew;
-            let mut answers = ordinary(message, if is_new { other } else { GIVEN }, SHORT);
-            let dns: std::net::Ipv6Addr = if is_new { "fd00::54" } else { "fd00::53" }
-                .parse()
-                .unwrap();
-            for answer in &mut answers {
-                answer.options.push(code::DNS_SERVERS, dns.octets());
-            }
-            answers
+            let (address, dns) = match is_new {
+                true => (other, "fd00::54"),
+                false => (GIVEN, "fd00::53"),
+            };
+            with_dns(ordinary(message, address, SHORT), dns)
         });
         let _daemon = Daemon::start();
         let web = lab.container("web");
-        let bundle = bundle_of("web");
-        std::fs::create_dir_all(bundle.join("root/etc")).unwrap();
-        let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
-        std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+        let bundle = bundle_with_root("web");
         lab.attach(&web, &ASKED).ok();
         let read = |file: &str| {
             let path = bundle.join("root/etc").join(file);
@@ -304,19 +308,11 @@ fn an_ipv6_lease_that_ends_takes_its_name_servers_with_it() {
             if is_silent.load(Ordering::Relaxed) {
                 return Vec::new();
             }
-            let mut answers = willing(message);
-            let dns: std::net::Ipv6Addr = "fd00::53".parse().unwrap();
-            for answer in &mut answers {
-                answer.options.push(code::DNS_SERVERS, dns.octets());
-            }
-            answers
+            with_dns(willing(message), "fd00::53")
         });
         let _daemon = Daemon::start();
         let web = lab.container("web");
-        let bundle = bundle_of("web");
-        std::fs::create_dir_all(bundle.join("root/etc")).unwrap();
-        let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
-        std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+        let bundle = bundle_with_root("web");
         lab.attach(&web, &ASKED).ok();
         silent.store(true, Ordering::Relaxed);
         let has_server = || {

@@ -34,6 +34,7 @@ fn isolated_containers_reach_the_lan_and_not_each_other() {
         assert_reaches(lab, &one, &machine, "10.0.0.2");
         assert_reaches(lab, &one, &third, "10.0.0.7");
         assert_reaches(lab, &third, &other, "10.0.0.6");
+        assert_reaches(lab, &other, &machine, "10.0.0.2");
         assert!(!reaches(lab, &one, &other, "10.0.0.6"));
     });
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::lab::router::{Router, name_server, prefix};
 use crate::support::lab::snapshot::Records;
-use crate::support::lab::{Container, Lab, bundle_of, ip_json, lab};
+use crate::support::lab::{Container, Lab, bundle_with_root, ip_json, lab};
 
 /// M and O (RFC 4861 §4.2).
 const MANAGED: u8 = 0x80;
@@ -182,11 +182,7 @@ fn a_router_without_a_prefix_and_no_router_at_all_are_told_apart() {
 
 /// A bundle with a root of its own, and what stands in its resolv.conf.
 fn root_of(container: &Container) -> std::path::PathBuf {
-    let bundle = bundle_of(&container.id);
-    std::fs::create_dir_all(bundle.join("root/etc")).unwrap();
-    let config = serde_json::json!({ "root": { "path": "root" }, "hostname": "web" });
-    std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
-    bundle.join("root/etc/resolv.conf")
+    bundle_with_root(&container.id).join("root/etc/resolv.conf")
 }
 
 #[test]

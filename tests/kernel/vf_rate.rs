@@ -33,7 +33,7 @@ fn a_highest_rate_holds_while_the_container_lives() {
         hold_to_300_mbit(&card);
         let before = (told(&card, 0), host());
         let container = vm.container("web");
-        let asked = [pf(&card).leak(), "pipework.vf.max-tx-rate=200mbit"];
+        let asked = [&pf(&card), "pipework.vf.max-tx-rate=200mbit"];
         vm.attach(&container, &asked).ok();
         assert_eq!(rate(&card, 0), (0, 200));
         assert_eq!(rate(&card, 1), (0, 0), "the other one");
@@ -51,7 +51,7 @@ fn a_highest_rate_is_put_back_after_a_start_that_failed_later() {
         hold_to_300_mbit(&card);
         let before = (told(&card, 0), host());
         let asked = [
-            pf(&card).leak(),
+            &pf(&card),
             "pipework.vf.max-tx-rate=200mbit",
             "pipework.ip=10.0.0.5/24",
             "pipework.route=10.9.0.0/24 via 192.0.2.1",
@@ -72,6 +72,8 @@ fn a_rate_that_the_card_has_not_is_refused_by_its_key() {
     const MOST: &str = "pipework.vf.max-tx-rate=200mbit";
     vm!(|vm| {
         let card = card(vm, 1);
+        // Once it takes one, it has its link.
+        hold_to_300_mbit(&card);
         let before = (told(&card, 0), host());
         for (asked, refused) in [
             (&[LEAST][..], LEAST),

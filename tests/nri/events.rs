@@ -12,7 +12,7 @@ use pipework::sys::netns::Netns;
 use pipework::sys::proc::boot_id;
 use serde_json::json;
 
-use crate::mock::{CONTAINERD, Runtime, has, pod, pod_at, ports, records, said};
+use crate::mock::{CONTAINERD, LONG, Runtime, has, pod, pod_at, ports, records, said};
 use crate::node::within;
 use crate::support::dhcp_server::Scripted;
 use crate::support::lab::{Container, hook, ip, lab, run};
@@ -40,21 +40,20 @@ fn a_pod_without_a_lease_holds_up_nobody_and_its_container_hears_why() {
         let runtime = Runtime::start(CONTAINERD, &[]);
         let waits = pod(&slow, &LEASE);
         let begin = Instant::now();
-        runtime.run(&waits).unwrap();
+        runtime.run_within(&waits, LONG).unwrap();
         let budget = begin.elapsed();
-        assert!(budget < Duration::from_millis(1900), "{budget:?}");
+        assert!(budget < LONG / 4, "{budget:?}");
         runtime.run(&pod(&quick, &ASK)).unwrap();
         assert!(has(lab, &quick, "net1"));
-        let (first, time) = runtime.create(&waits);
+        // Four fifths of this are the plugin's, and half of them one container's.
+        let (first, _) = runtime.create_within(&waits, Duration::from_secs(5));
         let first = first.unwrap();
         assert!(first.contains("the work goes on"), "{first}");
-        assert!(time < Duration::from_millis(1900), "{time:?}");
+        assert!(first.contains("after 2000 ms"), "{first}");
         // Only one container waits.
-        let (second, time) = runtime.create(&waits);
-        assert!(
-            second.is_some() && time < Duration::from_millis(1900),
-            "{time:?}"
-        );
+        let (second, _) = runtime.create(&waits);
+        let second = second.unwrap();
+        assert!(second.contains("not complete yet"), "{second}");
         within("it has been refused", SOON, || {
             said().contains("no DHCP server")
         });

@@ -22,6 +22,9 @@ use crate::support::lab::{self, Container as Process, Lab, PIPEWORK, RECORDS, ip
 const SOCKET: &str = "/run/nri.sock";
 /// What a runtime waits.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// What one waits whose administrator is patient: an answer that has nothing to wait for
+/// comes long before.
+pub const LONG: Duration = Duration::from_secs(20);
 pub const CONTAINERD: (&str, &str) = ("containerd", "1.7.24~ds1");
 /// What pods of the namespace `shop` may have.
 pub const POLICY: &str = r#"
@@ -188,22 +191,34 @@ impl Runtime {
             id: pod.id.clone(),
             ..PodSandbox::default()
         };
-        // Longer than a runtime waits: what has to be taken back may take its time.
-        let patience = PATIENCE * 10;
         for event in ["StopPodSandbox", "RemovePodSandbox"] {
-            self.tell_within(event, &ended, patience).unwrap();
+            let begin = Instant::now();
+            self.tell_within(event, &ended, LONG).unwrap();
+            // It has a second of this, however long the runtime would wait.
+            assert!(begin.elapsed() < LONG / 2, "{event}: {:?}", begin.elapsed());
         }
     }
 
     /// Makes a container; what it is refused with, and after how long.
     pub fn create(&self, pod: &PodSandbox) -> (Option<String>, Duration) {
+        self.create_within(pod, PATIENCE)
+    }
+
+    /// The same with another patience.
+    pub fn create_within(
+        &self,
+        pod: &PodSandbox,
+        patience: Duration,
+    ) -> (Option<String>, Duration) {
         let begin = Instant::now();
         let request = ContainerRequest {
             pod: Some(pod.clone()),
             container: Some(Container::default()),
         };
-        let refused = match self.call("CreateContainer", &request) {
-            Ok(()) => None,
+        let payload = request.encode_to_vec();
+        let answer = self.link.call(PLUGIN, "CreateContainer", payload, patience);
+        let refused = match answer {
+            Ok(_) => None,
             Err(LinkError::Refused(status)) => Some(status.message),
             Err(other) => panic!("{other}\n{}", said()),
         };

@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::cri::{Cri, Metadata, Namespaces, PodConfig, PodLinux, Security};
+use crate::support::note_flaky;
 use crate::support::world::{Skip, World};
 
 /// What the bridge's side of the policy allows.
@@ -242,11 +243,12 @@ impl Node {
     #[track_caller]
     pub fn look_as(&self, pod: &str, config: &PodConfig, name: &str) -> String {
         // containerd now and then loses what a container says that ends at once.
-        let names = ["", "-again", "-anew"].map(|end| format!("{name}{end}"));
-        let mut looks = names
-            .iter()
-            .filter_map(|name| self.look_once(pod, config, name));
-        looks.next().expect("no container has looked")
+        let again = || {
+            note_flaky("what a container said is lost");
+            self.look_once(pod, config, &format!("{name}-again"))
+        };
+        let look = self.look_once(pod, config, name).or_else(again);
+        look.expect("no container has looked")
     }
 
     fn look_once(&self, pod: &str, config: &PodConfig, name: &str) -> Option<String> {

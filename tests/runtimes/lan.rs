@@ -132,11 +132,15 @@ pub fn run_another(world: &World) {
     );
 }
 
-/// Whether `condition` comes true within ten seconds.
+/// What a machine may take to boot, or a daemon to start all that it was told to,
+/// beside another that does so.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether `condition` comes true within [`PATIENCE`].
 pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !condition() {
-        if start.elapsed() > Duration::from_secs(10) {
+        if start.elapsed() > PATIENCE {
             return false;
         }
         sleep(Duration::from_millis(50));

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::sched::{CloneFlags, setns, unshare};
 use serde_json::Value;
 
-pub use hook::{Outcome, annotation_map, bundle_of, feed, hook};
+pub use hook::{Outcome, annotation_map, bundle_of, bundle_with_root, feed, hook};
 pub use mounts::cover;
 use snapshot::Snapshot;
 

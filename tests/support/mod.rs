@@ -44,6 +44,22 @@ pub fn note_skip(reason: &str) {
     }
 }
 
+/// Says that a test needed a second try for something that is no fault of ours, on the
+/// real standard error and in the file `flaky` beside the one that `$PIPEWORK_SKIPS`
+/// names: a try that nobody hears of hides what is.
+pub fn note_flaky(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    let line = format!("flaky: {}::{test}: {why}\n", env!("CARGO_CRATE_NAME"));
+    std::io::stderr().write_all(line.as_bytes()).ok();
+    if let Some(skips) = std::env::var_os("PIPEWORK_SKIPS") {
+        let path = std::path::Path::new(&skips).with_file_name("flaky");
+        let file = File::options().append(true).create(true).open(path);
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .expect("the try is told of");
+    }
+}
+
 /// Whether strace can stop a program here.
 pub fn strace_works() -> bool {
     let mut command = std::process::Command::new("strace");

@@ -1,6 +1,7 @@
 //! The real program in a lab: what a runtime hands to the hook, and what a run
 //! says.
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -69,6 +70,16 @@ pub fn annotation_map(annotations: &[&str]) -> Value {
 /// Where the bundle of the container `id` is said to be.
 pub fn bundle_of(id: &str) -> PathBuf {
     Path::new("/run/bundles").join(id)
+}
+
+/// Makes the bundle of the container `id`, with a root of its own and nothing in its
+/// `/etc`, and says where it is.
+pub fn bundle_with_root(id: &str) -> PathBuf {
+    let bundle = bundle_of(id);
+    fs::create_dir_all(bundle.join("root/etc")).unwrap();
+    let config = json!({ "root": { "path": "root" }, "hostname": "web" });
+    fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+    bundle
 }
 
 /// Runs the hook with `arguments` and `stdin`.
