@@ -235,9 +235,13 @@ fn containerd_without_nri_is_told_with_the_command_that_switches_it_on() {
         );
         write("/etc/containerd/config.toml", "version = 3\n");
         fs::create_dir_all("/run/nri").unwrap();
-        let _socket = UnixListener::bind("/run/nri/nri.sock").unwrap();
+        let socket = UnixListener::bind("/run/nri/nri.sock").unwrap();
         let text = stdout(&doctor("nri annotations"));
         assert!(!text.contains("containerd:"), "{text}");
+        // The file stays where nobody listens any more.
+        drop(socket);
+        let text = stdout(&doctor("nri"));
+        assert!(text.contains("containerd: it has no NRI socket"), "{text}");
     });
 }
 

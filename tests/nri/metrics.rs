@@ -157,7 +157,9 @@ fn whoever_says_nothing_keeps_a_port_busy_only_for_a_while() {
         let mut answer = Vec::new();
         // Closed, with an answer or without one.
         let _ = endless.read_to_end(&mut answer);
-        assert_eq!(ask().unwrap().1, "ok\n");
+        // Those that are silent have all places once more for a moment.
+        let is_well = || ask().is_some_and(|(_, body)| body == "ok\n");
+        within("others are answered after it", SOON, is_well);
         drop(silent);
     });
 }

@@ -12,9 +12,10 @@ use serde::Deserialize;
 use super::finding::{Finding, Severity};
 use super::host::{Host, bytes, files};
 
-/// What podman reads unless it is told otherwise; CRI-O reads both.
+/// What podman and CRI-O read unless they are told otherwise.
 const USUAL: &str = "/usr/share/containers/oci/hooks.d";
-const OF_CRIO: &str = "/etc/containers/oci/hooks.d";
+/// What some packages of podman read besides.
+const BESIDES: &str = "/etc/containers/oci/hooks.d";
 const PODMAN: [&str; 3] = ["/usr/bin/podman", "/usr/local/bin/podman", "/bin/podman"];
 /// How long a run of ours may take, in seconds (frontend/hook.rs).
 const OWN_DEADLINE: u64 = 45;
@@ -69,7 +70,7 @@ enum Item {
 pub fn check(_: &Host) -> Vec<Finding> {
     let read_by_podman = folders_of_podman();
     let mut folders = read_by_podman.clone();
-    for folder in [USUAL, OF_CRIO].map(PathBuf::from) {
+    for folder in [USUAL, BESIDES].map(PathBuf::from) {
         if !folders.contains(&folder) {
             folders.push(folder);
         }
@@ -276,7 +277,7 @@ fn folders_named(texts: impl Iterator<Item = String>) -> Vec<PathBuf> {
     }
     // Podman then goes by what it was built with.
     if folders.is_empty() {
-        folders = [USUAL, OF_CRIO].map(PathBuf::from).to_vec();
+        folders = [USUAL, BESIDES].map(PathBuf::from).to_vec();
     }
     folders
 }
@@ -318,7 +319,7 @@ mod tests {
             Vec::from_iter(folders.iter().map(|folder| folder.display().to_string()))
         };
         assert_eq!(named(&[]), [USUAL]);
-        assert_eq!(named(&["[]"]), [USUAL, OF_CRIO]);
+        assert_eq!(named(&["[]"]), [USUAL, BESIDES]);
         assert_eq!(named(&["['/a']", "['/b']"]), ["/b"]);
         assert_eq!(named(&["['/a', {append=true}]"]), [USUAL, "/a"]);
         // The word holds until another file takes it back.

@@ -12,6 +12,7 @@ use crate::record::{DIRECTORY, Record, RecordError, Store};
 use crate::request::IfName;
 use crate::sys::block_on;
 use crate::sys::rtnl::{LinkFacts, Rtnl};
+use crate::sys::seqpacket::is_listened_at;
 
 /// The most that is read of one file.
 const MOST_BYTES: u64 = 1 << 20;
@@ -128,6 +129,12 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     paths.retain(|path| path.extension().is_some_and(|e| e == ending));
     paths.sort();
     paths
+}
+
+/// Whether somebody listens at the socket `path`: CRI-O leaves that of NRI behind when
+/// NRI is switched off.
+pub fn has_listener(path: &str) -> bool {
+    is_socket(path) && is_listened_at(Path::new(path)).unwrap_or(true)
 }
 
 /// Whether there is a socket at `path`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::finding::{Finding, Severity};
-use super::host::{Host, files, is_socket, text};
+use super::host::{Host, files, has_listener, is_socket, text};
 use crate::frontend::nri::lock::is_served;
 
 /// Where a runtime listens for plugins, unless it is told otherwise.
@@ -52,7 +52,7 @@ const CRIO_SOCKETS: [&str; 2] = ["/run/crio/crio.sock", "/var/run/crio/crio.sock
 
 /// Whether runtimes of pods have plugins at all.
 pub fn nri(host: &Host) -> Vec<Finding> {
-    let is_on = NRI_SOCKETS.into_iter().any(is_socket);
+    let is_on = NRI_SOCKETS.into_iter().any(has_listener);
     let severity = match host.has_pods() {
         true => Severity::Warning,
         false => Severity::Note,
@@ -104,7 +104,7 @@ pub fn nri(host: &Host) -> Vec<Finding> {
 /// Whether containerd hands our annotations on to hooks and wrappers, where that
 /// is the way that we hear of pods.
 pub fn annotations(_: &Host) -> Vec<Finding> {
-    let is_on = NRI_SOCKETS.into_iter().any(is_socket);
+    let is_on = NRI_SOCKETS.into_iter().any(has_listener);
     let mut findings = Vec::new();
     for runtime in CONTAINERDS.iter().filter(|runtime| is_here(runtime)) {
         for (path, table) in settings(runtime) {
