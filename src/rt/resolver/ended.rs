@@ -11,7 +11,7 @@ use super::{MAX_SERVERS, Resolver, body_of, sealed, shown};
 pub struct Ended<'a> {
     /// What it said.
     pub old: &'a Resolver,
-    /// What of that others say too, leases or people.
+    /// What others say, leases or people.
     pub others: &'a Resolver,
     /// What stood in the file before us.
     pub former: Option<&'a str>,
@@ -33,21 +33,22 @@ impl Ended<'_> {
         (revised != text).then_some(revised)
     }
 
-    /// Has the servers that stay stand where the first one stood, `new` behind them.
+    /// Has the servers that stay stand where the first one stood, `new` behind them, and
+    /// last what others say for which there was no room.
     fn revise_servers(self, lines: &mut Vec<String>, new: &Resolver) {
         let servers = |of: &Resolver| of.servers.iter().map(shown).collect::<Vec<String>>();
         let (old, others, new) = (servers(self.old), servers(self.others), servers(new));
         let before = of_kind(self.former, &["nameserver"]);
+        let of_before: Vec<String> = before.iter().filter_map(|line| server_of(line)).collect();
         let stays = |server: &String| {
-            let line = format!("nameserver {server}");
             let is_said = others.contains(server) || new.contains(server);
-            is_said || !(old.contains(server) || before.contains(&line))
+            is_said || !(old.contains(server) || of_before.contains(server))
         };
         let place = take_out(lines, &["nameserver"]);
         let mut all: Vec<String> = Vec::new();
-        let present = place.lines.iter().filter_map(|line| line.split_once(' '));
-        let present = present.map(|(_, server)| server.trim().to_owned());
-        for server in present.filter(stays).chain(new.iter().cloned()) {
+        let present = place.lines.iter().filter_map(|line| server_of(line));
+        let said = new.iter().chain(&others).cloned();
+        for server in present.filter(stays).chain(said) {
             if !all.contains(&server) {
                 all.push(server);
             }
@@ -74,8 +75,9 @@ impl Ended<'_> {
         let mut all: Vec<&str> = Vec::new();
         let present = place.lines.iter();
         let present = present.flat_map(|line| line.split_whitespace().skip(1));
-        let fresh = new.search.iter().map(String::as_str);
-        for word in present.filter(|word| stays(word)).chain(fresh) {
+        let said = new.search.iter().chain(&self.others.search);
+        let said = said.map(String::as_str);
+        for word in present.filter(|word| stays(word)).chain(said) {
             if !all.contains(&word) {
                 all.push(word);
             }
@@ -116,6 +118,11 @@ fn of_kind(text: Option<&str>, kinds: &[&str]) -> Vec<String> {
     let lines = text.unwrap_or_default().lines();
     let lines = lines.filter(|line| is_of(kinds, line));
     lines.map(str::to_owned).collect()
+}
+
+/// The second word of a line, which may be far from the first and have a comment behind.
+fn server_of(line: &str) -> Option<String> {
+    line.split_whitespace().nth(1).map(str::to_owned)
 }
 
 fn is_of(kinds: &[&str], line: &str) -> bool {
@@ -161,7 +168,7 @@ mod tests {
     #[test]
     fn what_others_say_too_stays_and_what_was_written_by_value() {
         let former = "nameserver 10.89.0.1\n";
-        let others = resolver(&["1.1.1.1", "10.89.0.1", "10.0.0.1"], &["lan"]);
+        let others = resolver(&["1.1.1.1", "10.0.0.1"], &["lan"]);
         let old = resolver(&["10.0.0.1", "10.0.0.2"], &["lan", "old.lan"]);
         let mut both = resolver(&["1.1.1.1", "10.0.0.1"], &["lan"]);
         both.add(old.clone());
@@ -176,6 +183,32 @@ mod tests {
             again,
             "search lan b\nnameserver 1.1.1.1\nnameserver 10.0.0.1\nnameserver 10.0.0.7\n"
         );
+    }
+
+    #[test]
+    fn what_another_lease_says_and_had_no_room_for_comes_into_the_file() {
+        let former = "nameserver 10.89.0.1\n";
+        let old = resolver(&["10.0.0.1", "10.0.0.2", "10.0.0.3"], &["lan"]);
+        let others = resolver(&["10.1.0.1"], &["other.lan"]);
+        let text = old.text(Some(former));
+        let new = resolver(&["10.0.0.7"], &["lan"]);
+        let [without, again] = after(former, &text, [&old, &others, &new]);
+        assert_eq!(without, "search other.lan\nnameserver 10.1.0.1\n");
+        assert_eq!(
+            again,
+            "search other.lan lan\nnameserver 10.1.0.1\nnameserver 10.0.0.7\n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_before_is_known_however_it_is_written() {
+        let former = "nameserver\t10.89.0.1\nnameserver  10.89.0.2 # the second\n";
+        let old = resolver(&["10.0.0.1"], &[]);
+        let text = old.text(Some(former));
+        let none = Resolver::default();
+        let [without, again] = after(former, &text, [&old, &none, &old]);
+        assert_eq!(without, former);
+        assert_eq!(again, "nameserver 10.0.0.1\n");
     }
 
     #[test]
