@@ -24,7 +24,7 @@ pub fn a_new_user_attaches_sees_breaks_repairs_and_takes_back(world: &World) {
     // A slip of the pen is answered with what was meant.
     let slip = world.sh("pipework attach web brige=br0");
     assert_eq!(slip.status.code(), Some(10), "{slip:?}");
-    assert!(slip.stderr.contains("pipework.bridge"), "{slip:?}");
+    assert!(slip.stderr.contains("did you mean bridge"), "{slip:?}");
     let slip = world.sh("pipework attach wep bridge=br0");
     assert!(slip.stderr.contains("no container wep"), "{slip:?}");
     let said = world

@@ -2,7 +2,7 @@
 //! it dropped them before its list had ever had them.
 //!
 //! Whether nobody has them cannot be known: another dockerd, with a socket or data of
-//! its own, may. So nothing ends them by itself ([`super::dropped`]); they are told of,
+//! its own, may. So nothing ends them by itself (`dropped`); they are told of,
 //! and end where a person says so. The plugin may run meanwhile: it reads its files
 //! anew for each call.
 
