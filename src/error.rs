@@ -271,7 +271,7 @@ impl Error {
                 "run `pipework nri`, and let CRI-O speak NRI: enable_nri = true in [crio.nri]".to_owned(),
             ),
             Self::SandboxNotAttached { .. } => Some(
-                "let containerd pass pipework.* to the sandbox as well: pod_annotations = [\"pipework.*\"]"
+                "the log of `pipework nri` says why; without it, let containerd pass pipework.* to the sandbox as well: pod_annotations = [\"pipework.*\"]"
                     .to_owned(),
             ),
             Self::SharedDiffers { .. } => Some(

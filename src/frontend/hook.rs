@@ -42,7 +42,9 @@ pub(super) const ATTACH_TIME: Duration = Duration::from_secs(45);
 /// Below the timeout of 30 s for poststop.
 pub(super) const DETACH_TIME: Duration = Duration::from_secs(20);
 /// containerd's word for what a container is: `sandbox` or `container`.
-const CONTAINER_TYPE: &str = "io.kubernetes.cri.container-type";
+const CONTAINERD_TYPE: &str = "io.kubernetes.cri.container-type";
+/// CRI-O's, with the same two.
+const CRIO_TYPE: &str = "io.kubernetes.cri-o.ContainerType";
 
 /// Which of a container's stages called us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,13 +228,13 @@ fn serve(stage: Option<Stage>, state: &State, deadline: Deadline) -> Result<(), 
 /// Attaches a container that waits for its first instruction.
 pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
     let caller = Caller::of(state.annotations());
-    let is_plugins = caller.is_guarded() && is_served();
-    if is_plugins && !is_container_of_pod(state) {
+    let is_in_pod = is_container_of_pod(state, &caller);
+    if !is_in_pod && caller.is_guarded() && is_served() {
         // The plugin is told of the pod once its first process is there, and of
         // each container before it is made.
         return Ok(());
     }
-    if caller == Caller::CrioPod {
+    if !is_in_pod && caller == Caller::CrioPod {
         return Err(Error::CrioPod);
     }
     let called = called(&state.id, &state.bundle, || {
@@ -242,7 +244,7 @@ pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
         Ok(Some(request)) => request,
         Ok(None) => return Ok(()),
         // Its network may have been deleted since its pod was attached.
-        Err(_) if is_container_of_pod(state) && has_its_pods(state, deadline) => return Ok(()),
+        Err(_) if is_in_pod && has_its_pods(state, deadline) => return Ok(()),
         Err(error) => return Err(error),
     };
     let sandbox = Sandbox::open(&state.id, &state.bundle, state.pid, deadline)?;
@@ -254,7 +256,7 @@ pub(super) fn start(state: &State, deadline: Deadline) -> Result<(), Error> {
         caller: &caller,
         deadline,
     };
-    if is_container_of_pod(state) {
+    if is_in_pod {
         return block_on(verify(&sandbox, &request, &context)).map_err(Error::Socket)?;
     }
     let attached = block_on(attach(&sandbox, &request, &context)).map_err(Error::Socket)??;
@@ -290,11 +292,18 @@ pub(super) fn policy() -> Result<Option<Policy>, Error> {
     }
 }
 
-/// containerd's CRI: the sandbox attaches, its containers only verify.
-fn is_container_of_pod(state: &State) -> bool {
-    state
-        .annotations()
-        .any(|(key, value)| key == CONTAINER_TYPE && value == "container")
+/// Under Kubernetes the sandbox attaches, or a plugin does, and containers only verify.
+///
+/// Into a container CRI-O copies its pod's annotations first and then writes its own
+/// keys, and no labels of the pod; podman writes its word too, for what is no pod's.
+fn is_container_of_pod(state: &State, caller: &Caller) -> bool {
+    let kind = match caller {
+        Caller::Tenant { .. } => CONTAINERD_TYPE,
+        Caller::CrioPod => CRIO_TYPE,
+        Caller::Runtime | Caller::Person => return false,
+    };
+    let mut all = state.annotations();
+    all.any(|(key, value)| key == kind && value == "container")
 }
 
 fn stop(state: &State, deadline: Deadline) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::mock::{CONTAINERD, LONG, Runtime, has, pod, pod_at, ports, records, said};
 use crate::node::within;
 use crate::support::dhcp_server::Scripted;
-use crate::support::lab::{Container, hook, ip, lab, run};
+use crate::support::lab::{Container, Lab, Outcome, hook, ip, lab, run};
 
 const CRIO: (&str, &str) = ("cri-o", "1.34.0");
 const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24@10.0.0.1"];
@@ -332,5 +332,56 @@ fn the_hook_leaves_a_pod_of_cri_o_to_a_plugin_that_is_connected() {
         assert_eq!((ports(), records()), (0, 0));
         drop(runtime);
         told().refused(12);
+    });
+}
+
+/// The hook for what CRI-O makes in the pod of `container`, with what it writes after
+/// the annotations of the pod.
+fn told_by_crio(lab: &Lab, of: &Container, kind: &str) -> Outcome {
+    let mut state = lab.state(of, &ASK);
+    for (key, value) in [
+        ("Annotations", "{\"io.kubernetes.container.hash\":\"1\"}"),
+        ("ContainerID", of.id.as_str()),
+        ("ContainerType", kind),
+        ("Created", "2026-01-01T00:00:00.000000001Z"),
+        ("Name", "k8s_web_web_shop_uid_0"),
+        ("SandboxID", "id-of-web"),
+        ("SandboxName", "k8s_web_shop_uid_0"),
+        ("TTY", "false"),
+    ] {
+        state["annotations"][format!("io.kubernetes.cri-o.{key}")] = json!(value);
+    }
+    hook(&["--stage", "createRuntime"], state.to_string().as_bytes())
+}
+
+#[test]
+fn a_container_of_cri_o_verifies_what_its_pod_has_with_a_plugin_and_without() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let (web, stray) = (lab.container("web"), lab.container("stray"));
+        let (first, next) = (
+            lab.container_in(&web, "first"),
+            lab.container_in(&web, "next"),
+        );
+        let runtime = Runtime::start(CRIO, &[]);
+        told_by_crio(lab, &web, "sandbox").ok();
+        told_by_crio(lab, &first, "container").refused(19);
+        runtime.run(&pod(&web, &ASK)).unwrap();
+        told_by_crio(lab, &first, "container").ok();
+        // What the plugin has made outlives it.
+        drop(runtime);
+        told_by_crio(lab, &next, "container").ok();
+        told_by_crio(lab, &stray, "container").refused(19);
+        told_by_crio(lab, &stray, "sandbox").refused(12);
+        assert_eq!((ports(), records()), (1, 1));
+        // podman has the same word for what it makes in pods of its own.
+        fs::remove_file("/etc/pipework/policy.toml").unwrap();
+        let podmans = [
+            "pipework.bridge=br0",
+            "io.kubernetes.cri-o.ContainerType=container",
+            "io.kubernetes.cri-o.SandboxID=abc",
+        ];
+        lab.attach(&stray, &podmans).ok();
+        assert_eq!((ports(), records()), (2, 2));
     });
 }
