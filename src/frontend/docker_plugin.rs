@@ -27,15 +27,14 @@ use std::convert::Infallible;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 
 use super::given::Given;
 use super::{daemon, telling};
@@ -43,6 +42,7 @@ use crate::error::Error;
 use crate::logging;
 use crate::record::{DIRECTORY, Store};
 use crate::sys::seqpacket::{is_listened_at, listen_for_streams};
+use crate::sys::sole;
 use driver::Driver;
 use error::DockerError;
 use server::Server;
@@ -51,9 +51,6 @@ use server::Server;
 const SOCKET: &str = "/run/docker/plugins/pipework.sock";
 /// Held by the one plugin.
 const INSTANCE: &str = "/run/pipework/docker.lock";
-/// One that was killed holds it until the last of its threads has ended.
-const INSTANCE_TRIES: u32 = 50;
-const INSTANCE_PAUSE: Duration = Duration::from_millis(20);
 /// How often one whose socket is not closed yet is given [`END`] for it.
 const ENDS: u32 = 20;
 const END: Duration = Duration::from_millis(50);
@@ -170,19 +167,8 @@ fn is_a_socket(meta: &fs::Metadata) -> bool {
 }
 
 fn instance() -> Result<Flock<File>, DockerError> {
-    let failed = not_at(Path::new(INSTANCE));
-    let mut options = File::options();
-    let options = options.write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(INSTANCE).map_err(&failed)?;
-    for _ in 0..INSTANCE_TRIES {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(lock),
-            Err((same, Errno::EWOULDBLOCK)) => file = same,
-            Err((_, errno)) => return Err(failed(errno.into())),
-        }
-        thread::sleep(INSTANCE_PAUSE);
-    }
-    Err(DockerError::Another(INSTANCE))
+    let held = sole::hold(Path::new(INSTANCE)).map_err(not_at(Path::new(INSTANCE)))?;
+    held.ok_or(DockerError::Another(INSTANCE))
 }
 
 #[cfg(test)]

@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::held::Held;
@@ -29,6 +28,7 @@ use crate::sys::netns::Netns;
 use crate::sys::proc;
 use crate::sys::rtnl::carriers::Carriers;
 use crate::sys::seqpacket::Listener;
+use crate::sys::sole;
 
 /// Only one daemon at a time.
 pub(super) const LOCK: &str = "/run/pipework/daemon.lock";
@@ -39,9 +39,6 @@ const FORGET_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// When for the first time after boot: until then the clock may be one that
 /// nothing has set.
 const FORGET_FIRST: Duration = Duration::from_secs(3600);
-/// How often the lock is tried for, and how long after each.
-const LOCK_TRIES: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// How long a daemon that was started for a request stays without a lease.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
@@ -185,20 +182,9 @@ fn forget() {
 }
 
 fn lock() -> Result<Flock<File>, DaemonError> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(false);
-    // Who can open it can lock it.
-    let file = options.mode(0o600).open(LOCK);
-    let mut file = file.map_err(kernel(LOCK))?;
     // A hook that asks whether a daemon runs holds it for a moment.
-    for _ in 0..LOCK_TRIES {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(lock),
-            Err((back, _)) => file = back,
-        }
-        std::thread::sleep(LOCK_PAUSE);
-    }
-    Err(DaemonError::Another)
+    let held = sole::hold(Path::new(LOCK)).map_err(kernel(LOCK))?;
+    held.ok_or(DaemonError::Another)
 }
 
 /// One descriptor per namespace, and one more per lease that will be given back:

@@ -5,7 +5,7 @@
 //! sockets that see frames, `filter` which of them, `arp` and `ndisc` what stands
 //! in them, `router` what routers advertise, `udp` sockets of one address, `unix_http` questions to a daemon, `files` what a container finds names by,
 //! `nftables` who drops what bridges forward, `proc` what is read of processes, `program` one that is run and what it leaves behind, `seqpacket` the sockets that carry descriptors,
-//! `events` what is waited for, `ending` that it is for nothing,
+//! `events` what is waited for, `ending` that it is for nothing, `sole` files that one process holds,
 //! `raw` every `unsafe` block. Knows no policy and no plan: it takes leaf types of
 //! `request` and plain values, and answers with the kernel's own words.
 
@@ -36,6 +36,7 @@ pub mod raw;
 pub mod router;
 pub mod rtnl;
 pub mod seqpacket;
+pub mod sole;
 pub mod sysctl;
 pub mod udp;
 pub mod udp6;

@@ -3,45 +3,27 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+
+use crate::sys::sole;
 
 /// Held by the one plugin: a runtime would tell two of them of each pod.
 pub const INSTANCE: &str = "/run/pipework/nri.lock";
 /// Held while a runtime tells it of pods.
 const SERVING: &str = "/run/pipework/nri.serving";
-/// One that was killed holds it until the last of its threads has ended.
-const INSTANCE_TRIES: u32 = 50;
-const INSTANCE_PAUSE: Duration = Duration::from_millis(20);
 /// Hooks that look hold a lock for a moment.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(2);
 
-fn open(path: &str) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(false);
-    // Who can open it can lock it.
-    options.mode(0o600).open(path)
-}
-
 /// Makes this process the one plugin; `None` where another one is, and does not
 /// end soon. The store must be there.
 pub fn instance() -> io::Result<Option<Flock<File>>> {
-    let mut file = open(INSTANCE)?;
-    for _ in 0..INSTANCE_TRIES {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(Some(lock)),
-            Err((same, Errno::EWOULDBLOCK)) => file = same,
-            Err((_, errno)) => return Err(errno.into()),
-        }
-        thread::sleep(INSTANCE_PAUSE);
-    }
-    Ok(None)
+    sole::hold(Path::new(INSTANCE))
 }
 
 /// Whether pods are attached by a plugin that a runtime is connected to.
@@ -65,7 +47,7 @@ impl Serving {
             if held.is_some() {
                 return;
             }
-            let file = match open(SERVING) {
+            let file = match sole::open(Path::new(SERVING)) {
                 Ok(file) => file,
                 Err(error) => {
                     tracing::warn!(%error, "{SERVING}");
