@@ -8,7 +8,7 @@ use pipework::plan::Follows;
 use pipework::record::Identity;
 use pipework::reference::LeaseId;
 
-use crate::process::{Daemon, key_of, soon, store};
+use crate::process::{Daemon, soon, store};
 use crate::support::lab::{RECORDS, lab};
 
 const KEPT: &str = include_str!("bytes/kept.json");
@@ -20,7 +20,7 @@ fn a_lease_that_an_earlier_release_wrote_down_is_kept() {
     lab!(|lab| {
         let _daemon = Daemon::start();
         let web = lab.container("web");
-        let namespace = key_of(&web);
+        let namespace = web.namespace_key();
         // Whose it is, and nothing else, is of today.
         let text = KEPT
             .replace("ee7d393b-08b5-4a54-8525-aaa8703fbd5a", &namespace.boot_id)

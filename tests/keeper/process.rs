@@ -11,11 +11,10 @@ use pipework::dhcp::v4::{Bound, Config};
 use pipework::dhcp::wire::Hardware;
 use pipework::keeper::{self, KeeperError};
 use pipework::record::{Applied4, Identity, Kept, Kept4, Store, VERSION};
-use pipework::reference::{Keeper, LeaseId, NamespaceKey};
+use pipework::reference::{Keeper, LeaseId};
 use pipework::request::ArpProbe;
 use pipework::sys::clock::since_boot;
-use pipework::sys::netns::Netns;
-use pipework::sys::proc::{self, Process};
+use pipework::sys::proc::Process;
 
 use crate::support::lab::{Container, PIPEWORK, RECORDS};
 
@@ -165,16 +164,6 @@ pub fn is_kept(id: &LeaseId) -> bool {
     store().lease(id).unwrap().is_some()
 }
 
-/// The namespace of a container as records know it.
-pub fn key_of(container: &Container) -> NamespaceKey {
-    let path = format!("/proc/{}/ns/net", container.pid());
-    let netns = Netns::open(Path::new(&path)).unwrap();
-    NamespaceKey {
-        boot_id: proc::boot_id().unwrap(),
-        cookie: netns.cookie(&Netns::own().unwrap()).unwrap(),
-    }
-}
-
 /// Its first process.
 pub fn keeper_of(container: &Container) -> Keeper {
     let pid = i32::try_from(container.pid()).unwrap();
@@ -184,7 +173,7 @@ pub fn keeper_of(container: &Container) -> Keeper {
 
 /// A lease of an hour for the interface `ifindex` of a container, from now on.
 pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
-    let namespace = key_of(container);
+    let namespace = container.namespace_key();
     let times = Times {
         renewal: 1800,
         rebinding: 3150,

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use pipework::dhcp::wire::MessageType;
 
-use crate::process::{Daemon, key_of, soon, store, within};
+use crate::process::{Daemon, soon, store, within};
 use crate::server::{Server, grants, timed};
 use crate::support::lab::wire::{answers, pings};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
@@ -88,7 +88,7 @@ fn the_hosts_way_is_tried_again_when_it_could_not_be_changed() {
         lab.attach(&web, &ASKED).ok();
         assert_eq!(reached(), ["10.0.0.5"]);
         // As a start in the same namespace has it, for longer than the daemon waits.
-        let key = key_of(&web);
+        let key = web.namespace_key();
         let lock = store().lock_namespace(&key, soon()).unwrap();
         let kept = || {
             let leases = store().leases().unwrap().into_iter().flatten();

@@ -342,15 +342,9 @@ fn attach_that_has_found(container: &Container, netns: &Netns) -> Child {
 }
 
 fn namespace_of(container: &Container) -> (Netns, NamespaceKey) {
-    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let home = Netns::own().unwrap();
     let netns = format!("/proc/{}/ns/net", container.pid());
     let netns = Netns::open(Path::new(&netns)).unwrap();
-    let key = NamespaceKey {
-        boot_id: boot_id.trim().to_owned(),
-        cookie: netns.cookie(&home).unwrap(),
-    };
-    (netns, key)
+    (netns, container.namespace_key())
 }
 
 #[test]

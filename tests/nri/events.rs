@@ -7,9 +7,6 @@ use std::time::{Duration, Instant};
 use pipework::dhcp::options::code;
 use pipework::dhcp::wire::MessageType;
 use pipework::record::Store;
-use pipework::reference::NamespaceKey;
-use pipework::sys::netns::Netns;
-use pipework::sys::proc::boot_id;
 use serde_json::json;
 
 use crate::mock::{CONTAINERD, LONG, Runtime, has, pod, pod_at, ports, records, said};
@@ -201,13 +198,8 @@ fn who_is_held_up_refuses_before_the_runtime_gives_up_and_is_asked_again() {
         let asks = pod(&web, &ASK);
         let runtime = Runtime::start(CONTAINERD, &[]);
         let store = Store::open("/run/pipework".as_ref()).unwrap();
-        let home = Netns::own().unwrap();
-        let netns = Netns::open(format!("/proc/{}/ns/net", web.pid()).as_ref()).unwrap();
-        let key = NamespaceKey {
-            boot_id: boot_id().unwrap(),
-            cookie: netns.cookie(&home).unwrap(),
-        };
-        let lock = store.try_lock_namespace(&key).unwrap().unwrap();
+        let lock = store.try_lock_namespace(&web.namespace_key());
+        let lock = lock.unwrap().unwrap();
         let begin = Instant::now();
         let refused = runtime.run(&asks).unwrap_err();
         assert!(begin.elapsed() < Duration::from_millis(1900));

@@ -5,27 +5,16 @@ use std::fs;
 use std::time::Duration;
 
 use pipework::record::Store;
-use pipework::reference::NamespaceKey;
-use pipework::sys::netns::Netns;
-use pipework::sys::proc::boot_id;
 
 use crate::mock::{CONTAINERD, POLICY, Runtime, has, pod, ports, records, said};
 use crate::node::within;
-use crate::support::lab::{Container, lab};
+use crate::support::lab::lab;
 
 const ASK: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"];
 const OTHER: [&str; 2] = ["pipework.bridge=br0", "pipework.ip=10.0.0.6/24"];
 /// A try that a busy machine has cut short comes again after 30 s.
 const LATER: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(20);
-
-fn key_of(container: &Container) -> NamespaceKey {
-    let netns = Netns::open(format!("/proc/{}/ns/net", container.pid()).as_ref()).unwrap();
-    NamespaceKey {
-        boot_id: boot_id().unwrap(),
-        cookie: netns.cookie(&Netns::own().unwrap()).unwrap(),
-    }
-}
 
 #[test]
 fn an_end_that_is_held_up_holds_up_no_other_pod() {
@@ -36,7 +25,10 @@ fn an_end_that_is_held_up_holds_up_no_other_pod() {
         let runtime = Runtime::start(CONTAINERD, &[]);
         runtime.run(&stuck).unwrap();
         let store = Store::open("/run/pipework".as_ref()).unwrap();
-        let lock = store.try_lock_namespace(&key_of(&held)).unwrap().unwrap();
+        let lock = store
+            .try_lock_namespace(&held.namespace_key())
+            .unwrap()
+            .unwrap();
         held.end();
         // Each call is answered although nothing is done.
         runtime.stop(&stuck);

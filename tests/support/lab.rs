@@ -21,6 +21,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::{CloneFlags, setns, unshare};
+use pipework::reference::NamespaceKey;
+use pipework::sys::netns::Netns;
+use pipework::sys::proc::boot_id;
 use serde_json::Value;
 
 pub use hook::{Outcome, annotation_map, bundle_of, bundle_with_root, feed, hook};
@@ -300,6 +303,16 @@ impl Container {
     /// Pid of its first process.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Its namespace as records know it; asked in the namespace of the host.
+    pub fn namespace_key(&self) -> NamespaceKey {
+        let netns = format!("/proc/{}/ns/net", self.pid);
+        let netns = Netns::open(netns.as_ref()).unwrap();
+        NamespaceKey {
+            boot_id: boot_id().unwrap(),
+            cookie: netns.cookie(&Netns::own().unwrap()).unwrap(),
+        }
     }
 
     /// Kills its first process and waits for it.
