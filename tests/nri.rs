@@ -44,6 +44,8 @@ mod node;
 mod refusals;
 #[path = "nri/restarts.rs"]
 mod restarts;
+#[path = "nri/service.rs"]
+mod service;
 mod support;
 #[path = "nri/verify.rs"]
 mod verify;
@@ -77,6 +79,8 @@ on_every_suite! {
         containerd_and_the_plugin_are_killed_at_once_and_find_the_pod_again
         a_plugin_that_is_killed_while_it_attaches_is_completed_once_by_the_next
         a_runtime_may_start_the_plugin_itself_with_nothing_in_its_environment;
+    service:
+        a_pod_has_its_interfaces_from_the_plugin_as_its_unit_confines_it;
     verify:
         a_runtime_of_ours_starts_no_container_whose_pod_has_no_interfaces;
 }

@@ -1,19 +1,10 @@
 //! Our units under systemd itself, process 1 of a world's own: what is started by a
 //! socket, restarted and confined as they say does what it is for.
 
-use std::process::Child;
-
 use crate::lan::eventually;
 use crate::support::skip;
-use crate::support::world::{Output, Skip, World};
-
-/// Becomes process 1 of further namespaces, in the hierarchy of cgroups that systemd
-/// wants. No service begins by itself.
-const BOOT: &str = "exec unshare --mount --pid --cgroup --fork --kill-child sh -c '
-         umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
-         mount -t proc proc /proc
-         exec env -i container=pipework PATH=/usr/sbin:/usr/bin \
-             /usr/lib/systemd/systemd --unit=basic.target --log-target=journal --show-status=no'";
+use crate::support::systemd::Booted;
+use crate::support::world::{Skip, World};
 
 /// The same network as BR0's, with a server of leases.
 const SERVER: &str = "ip netns add server && ip link add far0 type veth peer name lan0 netns server && \
@@ -23,83 +14,21 @@ const SERVER: &str = "ip netns add server && ip link add far0 type veth peer nam
          --conf-file=/dev/null --user=root --port=0 --interface=lan0 --bind-interfaces \
          --dhcp-authoritative --no-ping --dhcp-range=10.0.0.100,10.0.0.110,1h";
 
-/// A world whose process 1 is systemd.
-struct Booted<'w> {
-    world: &'w World,
-    pid: String,
-    _systemd: Child,
-}
-
-impl<'w> Booted<'w> {
-    fn start(world: &'w World) -> Result<Self, Skip> {
-        if !world
-            .sh("test -x /usr/lib/systemd/systemd")
-            .status
-            .success()
-        {
-            return Err(Skip("there is no systemd in this root".to_owned()));
-        }
-        let systemd = world.spawn(&["sh", "-c", BOOT]);
-        let mut pid = String::new();
-        let is_found = eventually(|| {
-            pid = world.sh("pgrep -xo systemd").stdout.trim().to_owned();
-            !pid.is_empty()
-        });
-        assert!(is_found, "systemd does not begin");
-        let booted = Self {
-            world,
-            pid,
-            _systemd: systemd,
-        };
-        let is_up = || {
-            booted
-                .sh("systemctl is-active basic.target")
-                .status
-                .success()
-        };
-        assert!(
-            eventually(is_up),
-            "{}",
-            booted.sh("systemctl list-jobs").stdout
-        );
-        Ok(booted)
-    }
-
-    /// Runs a line of shell under it.
-    fn sh(&self, line: &str) -> Output {
-        let pid = &self.pid;
-        self.world.run(&[
-            "nsenter", "-t", pid, "-m", "-p", "-C", "--", "sh", "-c", line,
-        ])
-    }
-
-    #[track_caller]
-    fn is_active(&self, unit: &str) -> bool {
-        self.sh(&format!("systemctl is-active {unit}"))
-            .status
-            .success()
-    }
-
-    /// What a unit has said, a line each.
-    fn said(&self, unit: &str) -> Vec<String> {
-        let said = self.sh(&format!(
-            "journalctl --sync; journalctl --quiet -o cat -u {unit}"
-        ));
-        said.stdout.lines().map(str::to_owned).collect()
-    }
-}
-
-fn units(world: &World) {
-    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/systemd");
-    for file in std::fs::read_dir(sources).unwrap().flatten() {
-        let name = file.file_name().into_string().unwrap();
-        let text = std::fs::read_to_string(file.path()).unwrap();
-        world.write(&format!("/usr/lib/systemd/system/{name}"), &text);
-    }
+/// Runs a container `web` on br0, with an address, as a service of its own.
+fn run(booted: &Booted<'_>, ip: &str) {
+    let hook = "mkdir -p /srv/b; systemd-run --quiet --collect --unit=web unshare -n sleep 1000
+         for i in $(seq 100); do
+             pid=$(systemctl show -P MainPID web)
+             [ $(readlink /proc/$pid/ns/net) = $(readlink /proc/self/ns/net) ] || break
+             sleep 0.05
+         done
+         printf '{\"ociVersion\":\"1.0.2\",\"id\":\"web\",\"status\":\"created\",\"pid\":%s,\
+             \"bundle\":\"/srv/b\",\"annotations\":{\"pipework.bridge\":\"br0\",\
+             \"pipework.ip\":\"%s\"}}' $pid";
+    booted.sh(&format!("{hook} {ip} | pipework hook")).ok();
 }
 
 pub fn a_lease_is_kept_by_a_daemon_that_a_socket_starts(world: &World) {
-    units(world);
     let booted = match Booted::start(world) {
         Ok(booted) => booted,
         Err(Skip(reason)) => skip!(reason),
@@ -116,16 +45,7 @@ pub fn a_lease_is_kept_by_a_daemon_that_a_socket_starts(world: &World) {
             .success()
     });
     assert!(served, "{:?}", booted.said("server"));
-    let hook = "mkdir -p /srv/b; systemd-run --quiet --unit=web unshare -n sleep 1000
-         for i in $(seq 100); do
-             pid=$(systemctl show -P MainPID web)
-             [ $(readlink /proc/$pid/ns/net) = $(readlink /proc/self/ns/net) ] || break
-             sleep 0.05
-         done
-         printf '{\"ociVersion\":\"1.0.2\",\"id\":\"web\",\"status\":\"created\",\"pid\":%s,\
-             \"bundle\":\"/srv/b\",\"annotations\":{\"pipework.bridge\":\"br0\",\
-             \"pipework.ip\":\"dhcp\"}}' $pid | pipework hook";
-    booted.sh(hook).ok();
+    run(&booted, "dhcp");
     // It answers before systemd knows that it is ready.
     assert!(eventually(|| booted.is_active("pipework.service")));
     let lease = || {
@@ -149,14 +69,33 @@ pub fn a_lease_is_kept_by_a_daemon_that_a_socket_starts(world: &World) {
     assert_eq!(lease(), before);
     // Given up with the container, which nobody tells of.
     booted.sh("systemctl kill -s KILL web; rm -rf /srv/b").ok();
+    assert!(eventually(|| !booted.is_active("web")));
     let is_over = || !booted.sh("pipework leases").ok().contains("web");
     assert!(eventually(is_over), "{:?}", booted.said("pipework"));
-    booted.sh("systemctl start pipework-gc.service").ok();
     booted.sh("systemctl stop server pipework.socket pipework.service pipework-gc.timer; ip netns del server").ok();
+    what_is_left_is_collected(&booted);
+}
+
+/// By the service that looks for it: nobody else hears of this end, and something
+/// holds the namespace, so that the kernel removes nothing either.
+fn what_is_left_is_collected(booted: &Booted<'_>) {
+    run(booted, "10.0.0.7/24");
+    booted
+        .sh("ip netns attach kept $(systemctl show -P MainPID web)")
+        .ok();
+    booted
+        .sh("systemctl kill -s KILL web; rm -r /srv/b; systemctl is-active pipework.service && exit 1; :")
+        .ok();
+    assert!(eventually(|| !booted.is_active("web")));
+    booted.sh("ip -o link show master br0 | grep ' pw'").ok();
+    booted.sh("systemctl start pipework-gc.service").ok();
+    let left = booted.sh("ip -o link show master br0; ip -n kept -o link show eth1; \
+         find /run/pipework/attachments /run/pipework/containers -type f -o -type l");
+    assert_eq!(left.stdout, "", "{:?}", booted.said("pipework-gc"));
+    booted.sh("ip netns del kept").ok();
 }
 
 pub fn networks_of_docker_outlive_its_plugin_and_itself(world: &World) {
-    units(world);
     // Before process 1 has its own view of what is mounted.
     world
         .sh("mkdir -p /var/lib/docker && mount -t tmpfs tmpfs /var/lib/docker")

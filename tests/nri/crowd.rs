@@ -1,8 +1,7 @@
 //! Many pods, and pods with leases, as a node has them.
 
 use std::os::unix::net::UnixStream;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cri::Refused;
 use crate::life::{ASK, assert_complete};
@@ -10,7 +9,7 @@ use crate::node::{Node, within};
 
 const SOON: Duration = Duration::from_secs(20);
 const LEASE: [(&str, &str); 2] = [("pipework.bridge", "br0"), ("pipework.ip", "dhcp")];
-const DNSMASQ: &str = "dnsmasq --no-daemon --conf-file=/dev/null --user=root --port=0 \
+pub const DNSMASQ: &str = "dnsmasq --no-daemon --conf-file=/dev/null --user=root --port=0 \
     --interface=br0 --bind-interfaces --dhcp-authoritative --no-ping --log-dhcp \
     --dhcp-leasefile=/tmp/dnsmasq.leases --dhcp-range=10.0.0.100,10.0.0.110,1h";
 
@@ -91,27 +90,8 @@ pub fn a_pod_keeps_its_lease_while_it_lives_and_gives_it_back_at_its_end(node: &
     node.start("dnsmasq", DNSMASQ);
     let config = node.pod("web", &LEASE);
     let pod = node.cri.run_pod(&config).unwrap();
-    // A container that comes too early is made again, as a kubelet does.
-    let (mut tries, end) = (0, Instant::now() + SOON);
-    let look = loop {
-        tries += 1;
-        match node
-            .cri
-            .create(&pod, &config, &format!("look{tries}"), &["/bin/look"])
-        {
-            Ok(look) => break look,
-            Err(Refused(text)) => {
-                assert!(Instant::now() < end && text.contains("goes on"), "{text}");
-                sleep(Duration::from_millis(200));
-            }
-        }
-    };
-    node.cri.start(&look).unwrap();
-    let log = node.path(&format!("{}/look{tries}.log", config.log_directory));
-    let seen = || std::fs::read_to_string(&log).unwrap_or_default();
-    within("it sees its address", SOON, || {
-        seen().contains("addr net1 10.0.0.1")
-    });
+    let seen = node.look_patiently(&pod, &config);
+    assert!(seen.contains("addr net1 10.0.0.1"), "{seen}");
     assert!(node.said("dnsmasq").contains("client provides name: web"));
     let leases = || node.sh("pipework leases").ok();
     assert!(leases().contains("shop/web"), "{}", leases());

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::cri::{Cri, Metadata, Namespaces, PodConfig, PodLinux, Security};
+use crate::cri::{Cri, Metadata, Namespaces, PodConfig, PodLinux, Refused, Security};
 use crate::support::note_flaky;
 use crate::support::world::{Skip, World};
 
@@ -265,6 +265,24 @@ impl Node {
         }
         sleep(Duration::from_millis(100));
         Some(text())
+    }
+
+    /// The same for a pod whose lease may come later than its first container: that is
+    /// made again then, as a kubelet does.
+    #[track_caller]
+    pub fn look_patiently(&self, pod: &str, config: &PodConfig) -> String {
+        let end = Instant::now() + SOON;
+        for number in 0.. {
+            let early = format!("early{number}");
+            match self.cri.create(pod, config, &early, &["/bin/look"]) {
+                Ok(_) => break,
+                Err(Refused(text)) => {
+                    assert!(Instant::now() < end && text.contains("goes on"), "{text}");
+                    sleep(Duration::from_millis(200));
+                }
+            }
+        }
+        self.look(pod, config)
     }
 
     /// How many interfaces of ours there are on the host.

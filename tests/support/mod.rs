@@ -21,6 +21,7 @@ pub mod dhcp_server;
 pub mod lab;
 pub mod ovs;
 pub mod podman;
+pub mod systemd;
 pub mod vm;
 pub mod world;
 
