@@ -87,6 +87,7 @@ fn a_verification_that_nobody_answers_is_given_up_and_owed_no_more() {
             kept.dhcp4.unwrap().verifies
         };
         replug("to-web");
+        within("it is owed", owed);
         within("it is asked for", || server.heard().iter().any(verifies));
         within("it is given up", || !owed());
         // Silence says nothing against a lease that holds.

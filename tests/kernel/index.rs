@@ -240,10 +240,10 @@ fn gc_leaves_a_device_alone_that_has_the_index_of_a_killed_start() {
 /// Somebody else's bridge of that index, which another start has made.
 fn keep_bridge(ifindex: u32) -> BridgeRecord {
     take_index(ifindex);
-    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let boot_id = pipework::sys::proc::boot_id().unwrap();
     let bridge = BridgeRecord {
         version: VERSION,
-        boot_id: boot_id.trim().to_owned(),
+        boot_id,
         ifindex,
         name: "theirs".parse().unwrap(),
         mac: MacAddr::local([2, 0, 0, 0, 0, 1]),

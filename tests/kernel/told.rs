@@ -2,7 +2,7 @@
 //! it has been there is its own.
 
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,20 +11,13 @@ use crate::support::daemon::Daemon;
 use crate::support::dhcp_server::Scripted;
 use crate::support::lab::router::{Router, prefix};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
+use crate::support::ovs::eventually;
 
 const LEASED: [&str; 3] = [
     "pipework.bridge=br0",
     "pipework.ip=10.1.0.5/24,dhcp",
     "pipework.dhcp.arp=off",
 ];
-
-fn within(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "{what}");
-        sleep(Duration::from_millis(20));
-    }
-}
 
 /// The global addresses of `eth1`, as the kernel tells them.
 fn has(lab: &Lab, container: &Container) -> Value {
@@ -65,11 +58,11 @@ fn an_address_that_a_server_gave_later_is_told_until_it_is_given_back() {
         assert_eq!(told(), json!(["10.1.0.5/24"]));
         let _server = Scripted::ordinary(lab, &machine);
         let both = json!(["10.1.0.5/24", "10.0.0.50/24"]);
-        within("it has a lease", || has(lab, &web) == both);
+        eventually("it has a lease", || has(lab, &web) == both);
         assert_eq!(told(), both);
         assert!(is_shown("10.0.0.50/24"));
         pipework("leases release web").ok();
-        within("it has none", || has(lab, &web) == json!(["10.1.0.5/24"]));
+        eventually("it has none", || has(lab, &web) == json!(["10.1.0.5/24"]));
         assert_eq!(told(), json!(["10.1.0.5/24"]));
         assert!(!is_shown("10.0.0.50/24"));
     });
