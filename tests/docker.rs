@@ -9,10 +9,16 @@
     clippy::indexing_slicing
 )]
 
+#[path = "docker/compat.rs"]
+mod compat;
 #[path = "docker/compose.rs"]
 mod compose;
 #[path = "docker/engine.rs"]
 mod engine;
+#[path = "compat/faults.rs"]
+mod faults;
+#[path = "runtimes/given.rs"]
+mod given;
 #[allow(dead_code)]
 #[path = "runtimes/lan.rs"]
 mod lan;
@@ -27,6 +33,14 @@ mod refusals;
 #[path = "docker/server.rs"]
 mod server;
 mod support;
+#[allow(dead_code)]
+#[path = "compat/table.rs"]
+mod table;
+#[allow(dead_code)]
+#[path = "runtimes/vswitch.rs"]
+mod vswitch;
+#[path = "compat/world_rows.rs"]
+mod world_rows;
 
 use engine::Docker;
 use support::world::Skip;
@@ -42,6 +56,8 @@ fn on(suite: &str, case: fn(&Docker)) {
 }
 
 on_every_suite! {
+    compat:
+        containers_of_docker_are_given_what_the_script_gave_them;
     compose:
         services_have_their_addresses_over_restarts_and_leave_nothing
         the_container_and_the_service_of_the_readme_are_on_the_lan;

@@ -50,6 +50,8 @@ mod table;
 mod vswitch;
 #[path = "runtimes/walk.rs"]
 mod walk;
+#[path = "compat/world_rows.rs"]
+mod world_rows;
 
 use std::io::Read;
 use std::path::Path;

@@ -3,14 +3,16 @@
 //! `$PIPEWORK_CLASSIC` names, for example the script itself.
 //!
 //! Each row is run against containers of real runtimes besides, which is by what
-//! it needs (`table::Case::fits_a_world`):
+//! it needs (`table::Case::fits_a_world`), by one runner (world_rows.rs):
 //!
-//! | row | here, a lab's own | of crun, runc and podman | of podman |
-//! |---|---|---|---|
-//! | a bridge, macvlan, DHCP, `route`, `rule`, `tc`, `--wait` | every kernel | a world (tests/runtimes/compat.rs) | |
-//! | Open vSwitch | every kernel | a world, switched by `ovs-vswitchd` | virtual machine, switched by the kernel (`podman`) |
-//! | VLANs, a dummy, a card that is moved, a radio | virtual machine | | virtual machine |
-//! | an interface that says it is InfiniBand, a Docker that is not one | every kernel | | virtual machine |
+//! | row | here, a lab's own | of crun, runc and podman | of Docker | of podman |
+//! |---|---|---|---|---|
+//! | a bridge, macvlan, DHCP, `route`, `rule`, `tc`, `--wait` | every kernel | a world (tests/runtimes/compat.rs) | a world (tests/docker/compat.rs) | |
+//! | Open vSwitch | every kernel | a world, switched by `ovs-vswitchd` | the same | virtual machine, switched by the kernel (`podman`) |
+//! | what is said where Docker is not installed | every kernel | a world | | |
+//! | what is said where Docker has no such container | every kernel, a Docker that is not one | | a world | virtual machine |
+//! | VLANs, a dummy, a card that is moved, a radio | virtual machine | | | virtual machine |
+//! | an interface that says it is InfiniBand | every kernel | | | virtual machine |
 //!
 //! Where the script and ours are meant to differ (`new fix`), the other program
 //! is only looked at: what it does is printed. Cases that are no command line are

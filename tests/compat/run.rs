@@ -79,7 +79,7 @@ fn has(need: &str, place: &Place<'_>, program: &Program) -> Result<(), String> {
         "dummy" => makes("dummy"),
         "bridge_vlan" => makes("bridge vlan_filtering 1"),
         "tc" => crate::support::lab::has("tc", "-V"),
-        "no_docker" | "dad" => !program.is_other,
+        "no_docker" | "dad" | "ours" => !program.is_other,
         "card" => place.card.is_some(),
         // Those who give it know.
         "dhcp" | "infiniband" | "ovs" | "radio" => true,

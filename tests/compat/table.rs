@@ -68,6 +68,13 @@ impl Case {
         self.needs.iter().all(is_at_hand) && !self.given.iter().any(is_elsewhere)
     }
 
+    /// Whether such a world has it where Docker runs as well.
+    #[allow(dead_code, reason = "Docker's tests alone have one")]
+    pub fn fits_docker(&self) -> bool {
+        let is_at_hand = |need: &String| AT_HAND.contains(&need.as_str());
+        self.needs.iter().all(is_at_hand) && !self.needs("no_docker")
+    }
+
     /// Whether a line says that it is needed.
     pub fn needs(&self, need: &str) -> bool {
         self.needs.iter().any(|word| word == need)
@@ -102,7 +109,7 @@ impl Case {
 }
 
 /// What a world has, of what a row may need.
-const AT_HAND: [&str; 6] = ["dad", "dhcp", "macvlan", "no_docker", "ovs", "tc"];
+const AT_HAND: [&str; 7] = ["dad", "dhcp", "macvlan", "no_docker", "ours", "ovs", "tc"];
 
 /// All of them, in order.
 pub fn cases() -> Vec<Case> {

@@ -34,6 +34,7 @@ pub fn enter(world: &World, line: &str, inside: &str) {
         "daemon" => return start_daemon(world),
         // It is there, and the row has no other.
         "ovs" => return assert_eq!(rest, "ovs0"),
+        "docker" => return drop(world.sh("docker info").ok()),
         "inside" => format!("{inside} ip {rest}"),
         "pipework" => line.to_owned(),
         _ => format!("ip {line}"),
@@ -59,14 +60,8 @@ fn start_daemon(world: &World) {
 
 /// Ends it all, and what is remembered of leases; devices are for whoever looks after
 /// those of the host.
-pub fn end(world: &World) {
-    world
-        .sh(
-            "for pid in $(cat /run/row/dnsmasq /run/row/daemon 2>/dev/null); do
-                 kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.02; done
-             done
-             rm -rf /run/row /run/pipework/daemon.sock /var/lib/pipework
-             [ ! -e /run/netns/machine ] || ip netns del machine",
-        )
-        .ok();
-}
+pub const END: &str = "for pid in $(cat /run/row/dnsmasq /run/row/daemon 2>/dev/null); do
+         kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.02; done
+     done
+     rm -rf /run/row /run/pipework/daemon.sock /var/lib/pipework
+     [ ! -e /run/netns/machine ] || ip netns del machine || exit 1";
