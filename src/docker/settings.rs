@@ -182,6 +182,8 @@ pub struct Settings {
     pub prefix: Option<String>,
     /// The whole name of the interface, if that was said.
     pub ifname: Option<String>,
+    /// The option by which addresses are to be learned, as it was written.
+    pub learns_by: Option<String>,
 }
 
 /// Who wrote options.
@@ -224,6 +226,9 @@ impl Settings {
 
     fn take(&mut self, key: &str, value: &str, author: Author) -> Result<(), SettingsError> {
         let name = key.strip_prefix(PREFIX).unwrap_or(key);
+        if matches!(name, "dhcp" | "ip") {
+            self.learns_by = Some(format!("{key}={value}"));
+        }
         match name {
             IFACE_PREFIX | "prefix" => self.prefix = Some(prefix(key, value)?),
             IFNAME => self.ifname = Some(value.to_owned()),
@@ -271,6 +276,12 @@ impl Settings {
         ip.map(|(_, value)| value.as_str())
     }
 
+    /// Whether it is said what interfaces are plugged into; a named network says it
+    /// by itself.
+    pub fn has_plug(&self) -> bool {
+        self.fields.iter().any(|(key, _)| is_plug(key))
+    }
+
     /// What an interface shall be known by, if that is said.
     pub fn name(&self) -> Option<&str> {
         let name = self.fields.iter().find(|(key, _)| key == "pipework.name");
@@ -304,6 +315,13 @@ pub fn merged(network: &[(String, String)], own: &[(String, String)]) -> Vec<(St
         |key: &String| has(&|other| other == key) || (has_plug && (is_plug(key) || is_manner(key)));
     let others = network.iter().filter(|(key, _)| !is_replaced(key));
     others.chain(own).cloned().collect()
+}
+
+/// The options that say what a network's interfaces are plugged into.
+pub fn plugs() -> Vec<&'static str> {
+    keys::uplinks()
+        .filter(|name| place_of(name) == Some(Place::Anywhere))
+        .collect()
 }
 
 /// Whether a key says what an interface is plugged into.

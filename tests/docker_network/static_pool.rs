@@ -177,37 +177,106 @@ pub fn a_macvlan_of_a_card_and_a_port_with_options_work_alike(lan: &Lan) {
 }
 
 pub fn what_is_wrong_is_told_by_docker_and_leaves_nothing(lan: &Lan) {
-    for (options, said) in [
-        ("-o brigde=br0 --subnet 10.0.0.0/24", "did you mean bridge"),
-        ("--subnet 10.0.0.0/24", "pipework: "),
-        (
-            "-o bridge=br0 -o vlan=5000 --subnet 10.0.0.0/24",
-            "from 1 to 4094",
-        ),
-        (
-            "-o bridge=br0 -o dhcp=true --subnet 10.0.0.0/24",
-            "--ipam-driver null",
-        ),
-        (
-            "-o bridge=br0 -o ip=10.0.0.5/24 --subnet 10.0.0.0/24",
-            "--ip",
-        ),
-        ("-o bridge=br0 --ipam-driver pipework", "--subnet"),
-    ] {
+    for (options, call, said) in REFUSED {
         let refused = lan.docker(&format!("network create -d pipework {options} wrong"));
         assert!(!refused.status.success(), "{options}");
-        assert!(
-            refused.stderr.contains(said),
-            "{options}: {}",
-            refused.stderr
-        );
+        let first = refused.stderr.lines().next().unwrap_or_default();
+        let wanted = format!("Error response from daemon: {call}: pipework: {said}");
+        assert_eq!(first, wanted, "{options}");
     }
     // What is not there now may be there at the first container.
     lan.docker("network create -d pipework -o parent=nosuch0 --subnet 10.0.0.0/24 later")
         .ok();
-    let refused = lan.docker("run --rm --network later bb /bin/look");
-    assert!(!refused.status.success());
-    assert!(refused.stderr.contains("nosuch0"), "{}", refused.stderr);
+    for (network, said) in [
+        (
+            "later",
+            "pipework: there is no device nosuch0 on this host\n  from: parent=nosuch0\n",
+        ),
+        (
+            "name=later,driver-opt=mtu=big",
+            "pipework: mtu=big: big is not a number of bytes",
+        ),
+    ] {
+        let refused = lan.docker(&format!("run --rm --network {network} bb /bin/look"));
+        assert!(!refused.status.success(), "{network}");
+        let told = refused.stderr;
+        assert!(told.contains(&format!(": {said}")), "{network}: {told}");
+    }
     lan.assert_no_endpoint();
     lan.docker("network rm later").ok();
 }
+
+const CREATE: &str = "NetworkDriver.CreateNetwork";
+const POOL: &str = "IpamDriver.RequestPool";
+
+/// Options of a network that is not made, the call that fails, and what is said: of
+/// options as they were written.
+const REFUSED: [(&str, &str, &str); 13] = [
+    (
+        "-o brigde=br0 --subnet 10.0.0.0/24",
+        CREATE,
+        "brigde is no option; did you mean bridge?",
+    ),
+    (
+        "--subnet 10.0.0.0/24",
+        CREATE,
+        "nothing says what the network is plugged into: \
+         one of bridge, parent, link, ovs, ipoib, dummy, net is needed",
+    ),
+    (
+        "-o bridge=br0 -o parent=eth0 --subnet 10.0.0.0/24",
+        CREATE,
+        "bridge=br0 and parent=eth0 contradict each other: an interface has one uplink",
+    ),
+    (
+        "-o bridge=br0 -o vlan=5000 --subnet 10.0.0.0/24",
+        CREATE,
+        "vlan=5000: 5000 is not a VLAN from 1 to 4094 (0 and 4095 are reserved)",
+    ),
+    (
+        "-o bridge=br0 -o mtu=big --subnet 10.0.0.0/24",
+        CREATE,
+        "mtu=big: big is not a number of bytes",
+    ),
+    (
+        "-o bridge= --subnet 10.0.0.0/24",
+        CREATE,
+        "bridge has an empty value",
+    ),
+    (
+        "-o pipework.bridge=br/0 --subnet 10.0.0.0/24",
+        CREATE,
+        "bridge=br/0: interface name br/0 contains '/', which is not allowed there",
+    ),
+    (
+        "-o bridge=br0 -o dhcp=true --subnet 10.0.0.0/24",
+        CREATE,
+        "dhcp=true learns addresses, and Docker gives those of 10.0.0.0/24 besides",
+    ),
+    (
+        "-o bridge=br0 -o dhcp=maybe --ipam-driver null",
+        CREATE,
+        "dhcp=maybe: true or false; ip=dhcp,dhcp6 for both families",
+    ),
+    (
+        "-o bridge=br0 -o ip=10.0.0.5/24 --subnet 10.0.0.0/24",
+        CREATE,
+        "ip=10.0.0.5/24 is not for Docker's networks: addresses are those of --subnet, --ip \
+         and --ip6; ip=dhcp, dhcp6 and pool are for --ipam-driver null",
+    ),
+    (
+        "-o bridge=br0 -o net=nosuch --subnet 10.0.0.0/24",
+        CREATE,
+        "no network is called nosuch: there is no /etc/pipework/networks.d/nosuch.toml",
+    ),
+    (
+        "-o bridge=br0 --ipam-driver pipework",
+        POOL,
+        "a network whose addresses pipework gives needs a --subnet",
+    ),
+    (
+        "-o bridge=br0 --ipam-driver pipework --ipam-opt size=7 --subnet 10.0.0.0/24",
+        POOL,
+        "--ipam-opt size is no option",
+    ),
+];

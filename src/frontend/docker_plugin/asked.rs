@@ -1,5 +1,5 @@
 //! What is asked for one interface of a network, by the parser of annotations, and
-//! what it is known by.
+//! what it is known by. Errors name options, as who made the network wrote them.
 
 use ipnet::IpNet;
 
@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::frontend::read;
 use crate::policy::Caller;
 use crate::request::Request;
+use crate::request::annotations::{PREFIX, Pair};
 
 /// What is asked for one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,11 @@ fn without_needless_default(fields: &mut Vec<(String, String)>) {
     }
 }
 
+/// A field as behind `-o`, where nobody writes `pipework.`.
+fn option<'a>(key: &'a str, value: &'a str) -> Pair<'a> {
+    Pair::field(key.strip_prefix(PREFIX).unwrap_or(key), value)
+}
+
 /// Whether these are addresses, and no gateway among them.
 fn is_plain(addresses: &str) -> bool {
     let mut each = addresses.split(',');
@@ -85,7 +91,7 @@ pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error
     if let (Some((_, way)), Some(address)) = (asks, asked.addresses.first())
         && way != "0/0"
     {
-        let (asked, subnet) = (way.clone(), address.trunc().to_string());
+        let (asked, subnet) = (format!("ip={way}"), address.trunc().to_string());
         return Err(DockerError::TwoWays { asked, subnet }.into());
     }
     let mut set = |key: &str, value: String| {
@@ -115,9 +121,7 @@ pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error
         fields.push(("pipework.ip".to_owned(), "0/0".to_owned()));
     }
     without_needless_default(&mut fields);
-    let pairs = fields
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()));
+    let pairs = fields.iter().map(|(key, value)| option(key, value));
     // The list has keys of ours.
     let request = read::request(pairs, &Caller::Runtime)?.unwrap_or(Request {
         attachments: Vec::new(),

@@ -91,17 +91,21 @@ impl Driver {
     fn make_network(&self, asked: &CreateNetwork) -> Result<(), Error> {
         let settings = Settings::of_network(&asked.options).map_err(DockerError::from)?;
         settings.check_addresses().map_err(DockerError::from)?;
+        if !settings.has_plug() {
+            return Err(DockerError::NoPlug.into());
+        }
+        let subnets = subnets(asked.v4.iter().chain(&asked.v6))?;
+        only_one_way(&settings, &subnets)?;
         let is_set = |key: &str| asked.options.get(key).and_then(Value::as_bool);
         let network = Network {
             id: asked.network.clone(),
-            subnets: subnets(asked.v4.iter().chain(&asked.v6))?,
+            subnets,
             prefix: settings.prefix.clone().unwrap_or_else(usual_prefix),
             is_internal: is_set("com.docker.network.internal").unwrap_or_default(),
             fields: settings.fields,
             has_pools: asked.v4.iter().chain(&asked.v6).any(is_ours),
             listed_by: None,
         };
-        only_one_way(&network)?;
         // What is wrong with it is said now and not at the first container.
         let sample = asked::request(&network, &Asked::sample(&network))?;
         routes::of(&sample)?;
@@ -150,19 +154,18 @@ fn subnets<'a>(all: impl Iterator<Item = &'a IpamData>) -> Result<Vec<Subnet>, D
 }
 
 /// Docker gives addresses, or they are learned.
-fn only_one_way(network: &Network) -> Result<(), DockerError> {
-    let mut fields = network.fields.iter();
-    let Some((_, asked)) = fields.find(|(key, _)| key == "pipework.ip") else {
+fn only_one_way(settings: &Settings, subnets: &[Subnet]) -> Result<(), DockerError> {
+    let Some(asked) = settings.learns() else {
         return Ok(());
     };
     let learns = |v6: bool| {
         let word = if v6 { "dhcp6" } else { "dhcp" };
         asked.split(',').any(|way| way == word || way == "pool")
     };
-    let mut subnets = network.subnets.iter();
+    let mut subnets = subnets.iter();
     match subnets.find(|subnet| learns(subnet.subnet.addr().is_ipv6())) {
         Some(Subnet { subnet, .. }) => Err(DockerError::TwoWays {
-            asked: asked.clone(),
+            asked: settings.learns_by.clone().unwrap_or_default(),
             subnet: subnet.to_string(),
         }),
         None => Ok(()),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::released;
-use crate::docker::settings::SettingsError;
+use crate::docker::settings::{SettingsError, plugs};
 use crate::docker::state::StateError;
 use crate::error::ExitCode;
 
@@ -54,13 +54,19 @@ pub enum DockerError {
         text: String,
     },
     /// An address is to be learned, and Docker gives one besides.
-    #[error("ip={asked} learns addresses, and Docker gives those of {subnet} besides")]
+    #[error("{asked} learns addresses, and Docker gives those of {subnet} besides")]
     TwoWays {
-        /// The field.
+        /// The option, with its value.
         asked: String,
         /// The subnet.
         subnet: String,
     },
+    /// A network whose containers would be plugged into nothing.
+    #[error(
+        "nothing says what the network is plugged into: one of {} is needed",
+        plugs().join(", ")
+    )]
+    NoPlug,
     /// Two containers are to be known by one name.
     #[error("another container is known as {name}, or about to be")]
     NameTaken {
@@ -204,7 +210,11 @@ impl DockerError {
         let hint = |text: &str| Some(text.to_owned());
         match self {
             Self::Settings(error) => (Request, error.hint()),
-            Self::TwoWays { .. } => (Request, hint("add --ipam-driver null, or leave ip out")),
+            Self::TwoWays { .. } => (Request, hint("add --ipam-driver null, or leave it out")),
+            Self::NoPlug => (
+                Request,
+                hint("docker network create -d pipework -o bridge=br0 …"),
+            ),
             Self::NameTaken { .. } => (Request, hint("give each a name of its own")),
             Self::AddressTaken { .. } => (
                 Request,

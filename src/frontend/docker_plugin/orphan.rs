@@ -16,6 +16,7 @@ use crate::deadline::Deadline;
 use crate::docker::state::{DIRECTORY, Network, PoolFile, State};
 use crate::error::Error;
 use crate::host::find::{self, Networks};
+use crate::request::annotations::PREFIX;
 
 /// A network that dockerd does not list.
 pub struct Orphan {
@@ -46,7 +47,9 @@ pub fn all(deadline: Deadline) -> Vec<Orphan> {
 
 fn orphan(network: &Network, listed: &Networks) -> Orphan {
     let fields = network.fields.iter();
-    let fields = fields.map(|(key, value)| format!("{key}={value}"));
+    // As behind `-o`.
+    let shown = |key: &'_ str| key.strip_prefix(PREFIX).unwrap_or(key).to_owned();
+    let fields = fields.map(|(key, value)| format!("{}={value}", shown(key)));
     let subnets = network.subnets.iter().map(|own| own.subnet.to_string());
     let what: Vec<String> = fields.chain(subnets).collect();
     Orphan {
