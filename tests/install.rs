@@ -9,6 +9,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "install/all.rs"]
+mod all;
 #[path = "install/containerd.rs"]
 mod containerd;
 #[path = "install/docker.rs"]
@@ -74,6 +76,8 @@ fn assert_refused(output: Output, reason: &str) {
 }
 
 on_every_suite! {
+    all:
+        all_engines_are_told_tried_told_nothing_twice_and_as_before_after_undo;
     containerd:
         nri_is_switched_on_where_it_is_off_and_off_again
         the_plugin_is_required_from_2_2_on_where_it_is_a_service_of_the_host

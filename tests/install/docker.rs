@@ -5,11 +5,12 @@ use crate::support::world::World;
 use crate::{assert_as, assert_refused, files, install};
 
 /// Without what the kernel may lack, and as a person may have written it.
-const SETTINGS: &str = "{\n\t\"storage-driver\": \"vfs\",\n\t\"iptables\": false, \"ip6tables\": false,\n\t\"userland-proxy\":   false\n}";
+pub const SETTINGS: &str = "{\n\t\"storage-driver\": \"vfs\",\n\t\"iptables\": false, \"ip6tables\": false,\n\t\"userland-proxy\":   false\n}";
 const PATH: &str = "/etc/docker/daemon.json";
 
+/// Starts dockerd and waits until it answers.
 #[track_caller]
-fn start(world: &World) {
+pub fn start_dockerd(world: &World) {
     drop(world.spawn(&["sh", "-c", "exec dockerd >>/tmp/dockerd.log 2>&1"]));
     let answers = eventually(|| world.sh("docker info").status.success());
     assert!(answers, "{}", world.sh("tail /tmp/dockerd.log").stdout);
@@ -28,7 +29,7 @@ pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
     // The one that dockerd will call is ours to take away.
     world.sh("rm -f /usr/bin/pipework-runtime").ok();
     let before = files(world);
-    start(world);
+    start_dockerd(world);
     let dry = install(world, "docker --dry-run").ok();
     assert!(dry.contains("+\t\"runtimes\": {\n"), "{dry}");
     assert_as(&before, world);
