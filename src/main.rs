@@ -7,33 +7,32 @@
 // `no_mangle` counts as unsafe: the linker knows but one `main`.
 #![allow(unsafe_code)]
 
-use std::ffi::{OsStr, c_char, c_int};
+use std::ffi::{OsStr, OsString, c_char, c_int};
 use std::path::Path;
 
 use pipework::frontend::{dhcp_report, runtime};
 use pipework::sys::program;
-use pipework::sys::raw::Arena;
+use pipework::sys::raw::{Arena, arguments, settle_process};
 
 #[global_allocator]
 static ARENA: Arena = Arena::new();
 
 #[unsafe(no_mangle)]
-extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
-    pipework::sys::raw::settle_process();
-    let mut arguments = std::env::args_os();
+extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
+    settle_process();
+    // SAFETY: the two are what the C library has from the kernel.
+    let mut arguments = unsafe { arguments(count, words) }.into_iter();
     let called = arguments.next().unwrap_or_default();
     let name = Path::new(&called).file_name();
-    if name == Some(OsStr::new(runtime::NAME)) {
-        return c_int::from(runtime::run(&arguments.collect::<Vec<_>>()));
-    }
     if name == Some(OsStr::new(dhcp_report::NAME)) {
         return c_int::from(dhcp_report::run(&called, arguments.next()));
     }
-    if name == Some(OsStr::new(program::KEEPER)) {
-        return c_int::from(program::keep(&arguments.collect::<Vec<_>>()));
+    let arguments: Vec<OsString> = arguments.collect();
+    if name == Some(OsStr::new(runtime::NAME)) {
+        return c_int::from(runtime::run(&arguments));
     }
-    let arguments: Vec<String> = arguments
-        .map(|a| a.to_string_lossy().into_owned())
-        .collect();
+    if name == Some(OsStr::new(program::KEEPER)) {
+        return c_int::from(program::keep(&arguments));
+    }
     c_int::from(pipework::frontend::cli::run(&arguments))
 }

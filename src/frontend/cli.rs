@@ -4,6 +4,8 @@
 //! The words of hooks and runtimes are looked at here, before anything else; the
 //! classic form has a grammar of its own.
 
+use std::ffi::OsString;
+
 use crate::error::ExitCode;
 use crate::frontend::commands::{self, Command, help, named, usage_of};
 use crate::frontend::completions::completions;
@@ -28,8 +30,12 @@ const OTHER_CODES: [(u8, &str); 3] = [
 ];
 
 /// Runs the command that `arguments` name, the program's own name left out.
-pub fn run(arguments: &[String]) -> u8 {
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+pub fn run(arguments: &[OsString]) -> u8 {
+    let text: Vec<_> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let words: Vec<&str> = text.iter().map(AsRef::as_ref).collect();
     match words.as_slice() {
         ["hook"] => hook::run(None),
         ["hook", "--stage", stage] => hook::run(Some(stage)),
@@ -37,7 +43,7 @@ pub fn run(arguments: &[String]) -> u8 {
             hook::run(stage.strip_prefix("--stage="))
         }
         ["runtime", first, ..] if !["--help", "-h"].contains(first) => {
-            runtime::run(&std::env::args_os().skip(2).collect::<Vec<_>>())
+            runtime::run(arguments.get(1..).unwrap_or_default())
         }
         ["--version" | "-V" | "version"] => {
             print(concat!("pipework ", env!("CARGO_PKG_VERSION"), "\n"))

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod arguments;
 mod child;
 mod heap;
 mod mounts;
@@ -17,6 +18,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use nix::libc;
 
 pub use arena::Arena;
+pub use arguments::arguments;
 pub use child::{hear_signals, inherit_nothing};
 pub use heap::share_heaps;
 pub use mounts::make_all_read_only_but;
@@ -338,16 +340,15 @@ fn descriptors_in(header: &libc::msghdr) -> io::Result<Vec<OwnedFd>> {
     let mut control = unsafe { libc::CMSG_FIRSTHDR(header) };
     // SAFETY: null, or a whole header inside the room that `header` names.
     while let Some(found) = unsafe { control.as_ref() } {
-        // SAFETY: no more than a sum.
-        let before = unsafe { libc::CMSG_LEN(0) } as usize;
-        let bytes = found.cmsg_len.saturating_sub(before);
         if (found.cmsg_level, found.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
-            for place in 0..bytes / mem::size_of::<RawFd>() {
+            // SAFETY: no more than a sum. The length has another type in musl.
+            let holds = |n: u32| found.cmsg_len >= unsafe { libc::CMSG_LEN(4 * n) } as _;
+            for place in (0..).take_while(|place| holds(place + 1)) {
                 // SAFETY: the kernel put that many numbers behind the header, of
                 // descriptors that nobody else knows.
                 let number = unsafe {
                     let first = libc::CMSG_DATA(found).cast::<RawFd>();
-                    first.add(place).read_unaligned()
+                    first.add(place as usize).read_unaligned()
                 };
                 descriptors.push(owned(number)?);
             }
