@@ -32,6 +32,8 @@ mod server;
 #[path = "docker_network/static_pool.rs"]
 mod static_pool;
 mod support;
+#[path = "docker_network/unclaimed.rs"]
+mod unclaimed;
 #[path = "docker_network/vlans.rs"]
 mod vlans;
 #[path = "runtimes/vswitch.rs"]
@@ -77,6 +79,8 @@ on_every_suite! {
         ipv6_internal_and_several_networks_come_and_go
         a_macvlan_of_a_card_and_a_port_with_options_work_alike
         what_is_wrong_is_told_by_docker_and_leaves_nothing;
+    unclaimed:
+        a_pool_whose_network_was_never_made_ends_with_the_dockerd_that_asked;
     vlans:
         two_services_are_in_two_vlans_and_leave_no_row;
 }

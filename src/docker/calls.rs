@@ -43,8 +43,8 @@ pub trait Plugin {
     fn join(&self, asked: &Join) -> Result<Joined, Refusal>;
     /// dockerd is about to move it back.
     fn leave(&self, asked: &OfEndpoint) -> Result<(), Refusal>;
-    /// A subnet is asked for.
-    fn request_pool(&self, asked: &RequestPool) -> Result<GivenPool, Refusal>;
+    /// A subnet is asked for, by the process `peer` where that is known.
+    fn request_pool(&self, asked: &RequestPool, peer: Option<i32>) -> Result<GivenPool, Refusal>;
     /// A subnet is given back.
     fn release_pool(&self, asked: &ReleasePool) -> Result<(), Refusal>;
     /// An address is asked for.
@@ -53,8 +53,8 @@ pub trait Plugin {
     fn release_address(&self, asked: &OfAddress) -> Result<(), Refusal>;
 }
 
-/// The answer to a request for `path` with `body`.
-pub fn answer(plugin: &impl Plugin, path: &str, body: &[u8]) -> Reply {
+/// The answer to a request for `path` with `body`, which the process `peer` made.
+pub fn answer(plugin: &impl Plugin, path: &str, body: &[u8], peer: Option<i32>) -> Reply {
     let answered = match path {
         "/Plugin.Activate" => Ok(json!({"Implements": ["NetworkDriver", "IpamDriver"]})),
         "/NetworkDriver.GetCapabilities" => {
@@ -76,7 +76,7 @@ pub fn answer(plugin: &impl Plugin, path: &str, body: &[u8]) -> Reply {
         "/NetworkDriver.Join" => told(body, |asked| plugin.join(asked)),
         "/NetworkDriver.Leave" => done(body, |asked| plugin.leave(asked)),
         "/NetworkDriver.EndpointOperInfo" => Ok(json!({"Value": {}})),
-        "/IpamDriver.RequestPool" => told(body, |asked| plugin.request_pool(asked)),
+        "/IpamDriver.RequestPool" => told(body, |asked| plugin.request_pool(asked, peer)),
         "/IpamDriver.ReleasePool" => done(body, |asked| plugin.release_pool(asked)),
         "/IpamDriver.RequestAddress" => told(body, |asked| plugin.request_address(asked)),
         "/IpamDriver.ReleaseAddress" => done(body, |asked| plugin.release_address(asked)),

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::asker::Asker;
 use super::message::StaticRoute;
 
 /// Where they are.
@@ -156,6 +157,12 @@ pub struct PoolFile {
     /// When, in seconds since 1970.
     #[serde(default)]
     pub since: u64,
+    /// To whom, if that was the dockerd whose list of networks can be had.
+    #[serde(default)]
+    pub asker: Option<Asker>,
+    /// The first dockerd whose list has had a network in the subnet, as of a network.
+    #[serde(default)]
+    pub listed_by: Option<String>,
 }
 
 /// What has files of its own.

@@ -83,7 +83,7 @@ impl Plugin for Told {
         assert_eq!(asked.network, ID);
         Ok(())
     }
-    fn request_pool(&self, asked: &RequestPool) -> Result<GivenPool, Refusal> {
+    fn request_pool(&self, asked: &RequestPool, _: Option<i32>) -> Result<GivenPool, Refusal> {
         match asked.pool.as_str() {
             "" => Err("pipework: say which".to_owned()),
             pool => Ok(GivenPool {
@@ -113,7 +113,7 @@ impl Plugin for Told {
 }
 
 fn reply(path: &str, body: &str) -> Reply {
-    answer(&Told, path, body.as_bytes())
+    answer(&Told, path, body.as_bytes(), None)
 }
 
 #[track_caller]

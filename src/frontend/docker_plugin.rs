@@ -6,6 +6,7 @@
 //! answered, so it may be killed, restarted and upgraded at any time.
 
 mod asked;
+mod asker;
 mod belonging;
 pub mod driver;
 mod dropped;
@@ -22,6 +23,7 @@ mod routes;
 mod scratch;
 mod server;
 pub mod sweep;
+mod unclaimed;
 
 use std::convert::Infallible;
 use std::fs::{self, DirBuilder, File};

@@ -24,7 +24,7 @@ fn remove_unheard(lan: &Lan, network: &str) {
 /// Starts the plugin anew until `is_so`: it looks when it starts, and dockerd may have
 /// been too busy for an answer.
 #[track_caller]
-fn look_until(lan: &Lan, is_so: impl Fn() -> bool) {
+pub fn look_until(lan: &Lan, is_so: impl Fn() -> bool) {
     let looks = || {
         lan.kill_plugin();
         lan.start_plugin();
@@ -34,7 +34,7 @@ fn look_until(lan: &Lan, is_so: impl Fn() -> bool) {
 }
 
 /// How many of the networks that are kept dockerd's list has had.
-fn listed(lan: &Lan) -> usize {
+pub fn listed(lan: &Lan) -> usize {
     let files = "/var/lib/pipework/docker/networks/*";
     let found = lan
         .sh(&format!("grep -l '\"listed_by\":\"' {files}"))

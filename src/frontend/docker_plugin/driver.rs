@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::asked::{self, Asked};
 use super::error::DockerError;
-use super::{belonging, endpoint, ipam, routes};
+use super::{asker, belonging, endpoint, ipam, routes};
 use crate::deadline::Deadline;
 use crate::docker::calls::{ADDRESS_SPACE, Plugin, Refusal};
 use crate::docker::message::{
@@ -216,9 +216,10 @@ impl Plugin for Driver {
         Ok(())
     }
 
-    fn request_pool(&self, asked: &RequestPool) -> Result<GivenPool, Refusal> {
+    fn request_pool(&self, asked: &RequestPool, peer: Option<i32>) -> Result<GivenPool, Refusal> {
+        let asker = peer.and_then(asker::of_process);
         let _choosing = self.choosing();
-        or_refused(self.givers.request_pool(&self.state, asked))
+        or_refused(self.givers.request_pool(&self.state, asked, asker))
     }
 
     fn release_pool(&self, asked: &ReleasePool) -> Result<(), Refusal> {

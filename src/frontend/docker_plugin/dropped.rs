@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::driver::Driver;
 use super::error::DockerError;
+use super::unclaimed;
 use crate::deadline::Deadline;
 use crate::docker::state::{Endpoint, Network, PoolFile, State};
 use crate::error::Error;
@@ -20,17 +21,19 @@ use crate::host::find::{self, Networks};
 pub(super) const ASK_TIME: Duration = Duration::from_secs(5);
 
 /// Ends the networks, and their pools, that the dockerd whose socket is below `root`
-/// has had and has no more. Without an answer of its all stay, and it is asked nothing
+/// has had and has no more, and pools of which it made none. Without an answer of its all stay, and it is asked nothing
 /// unless it `is_running`.
 pub(super) fn let_go(driver: &Driver, root: &Path, is_running: fn() -> bool) {
     let kept: Vec<Network> = driver.state.all().into_iter().flatten().collect();
-    if kept.is_empty() || !is_running() {
+    let unclaimed = unclaimed::all(&driver.state);
+    if (kept.is_empty() && unclaimed.is_empty()) || !is_running() {
         return;
     }
     // Before any turn is taken: it may be waiting for an answer of ours.
     let Ok(Some(listed)) = find::networks(root, Deadline::after(ASK_TIME)) else {
         return;
     };
+    unclaimed::settle(driver, &unclaimed, &listed);
     for network in kept {
         if let Err(error) = settle(driver, &network.id, &listed) {
             let network = network.id;

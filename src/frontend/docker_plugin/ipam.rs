@@ -16,6 +16,7 @@ use super::endpoint::TIME;
 use super::error::DockerError;
 use super::released::{self, REPEATED_FOR, Released};
 use crate::deadline::Deadline;
+use crate::docker::asker::Asker;
 use crate::docker::message::{GivenAddress, GivenPool, OfAddress, RequestPool};
 use crate::docker::state::{Endpoint, PoolFile, State};
 use crate::error::Error;
@@ -98,6 +99,7 @@ impl Giver {
         &self,
         state: &State,
         asked: &RequestPool,
+        asker: Option<Asker>,
     ) -> Result<GivenPool, Error> {
         if let Some(key) = asked.options.keys().next() {
             return Err(DockerError::IpamOption { key: key.clone() }.into());
@@ -123,10 +125,13 @@ impl Giver {
             network: None,
             giver: String::new(),
             since: 0,
+            asker: None,
+            listed_by: None,
         };
         let pool = PoolFile {
             giver: self.instance.clone(),
             since: seconds_since_1970(),
+            asker,
             ..self.unheard_of(state, subnet, range).unwrap_or_else(fresh)
         };
         state.write(&pool).map_err(DockerError::from)?;

@@ -71,8 +71,9 @@ impl Server {
                     }
                 };
                 let (driver, permits) = (Arc::clone(driver), Arc::clone(&permits));
+                let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
                 let service = service_fn(move |request| {
-                    respond(Arc::clone(&driver), Arc::clone(&permits), request)
+                    respond(Arc::clone(&driver), peer, Arc::clone(&permits), request)
                 });
                 // A connection that breaks is dockerd's to make anew.
                 let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -84,6 +85,7 @@ impl Server {
 
 async fn respond(
     driver: Arc<Driver>,
+    peer: Option<i32>,
     permits: Arc<Semaphore>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -91,7 +93,10 @@ async fn respond(
     let path = head.uri.path().to_owned();
     let whole = Limited::new(body, MOST_BYTES).collect();
     let reply = match tokio::time::timeout(BODY_TIME, whole).await {
-        Ok(Ok(body)) => call(driver, permits, path, body.to_bytes()).await,
+        Ok(Ok(body)) => {
+            let work = move || answer(driver.as_ref(), &path, &body.to_bytes(), peer);
+            call(permits, work).await
+        }
         Ok(Err(error)) => refused(&error.to_string()),
         Err(_) => refused("the request did not come to its end"),
     };
@@ -103,17 +108,17 @@ async fn respond(
     Ok(response)
 }
 
-async fn call(driver: Arc<Driver>, permits: Arc<Semaphore>, path: String, body: Bytes) -> Reply {
+async fn call(permits: Arc<Semaphore>, work: impl FnOnce() -> Reply + Send + 'static) -> Reply {
     let (tell, told) = oneshot::channel();
     // Never closed.
     let permit = permits.acquire_owned().await;
-    let work = move || {
+    let whole = move || {
         // dockerd may have gone away.
-        let _ = tell.send(answer(driver.as_ref(), &path, &body));
+        let _ = tell.send(work());
         drop(permit);
     };
     let thread = thread::Builder::new().name("call".to_owned());
-    match thread.spawn(work) {
+    match thread.spawn(whole) {
         Ok(_) => told
             .await
             .unwrap_or_else(|_| refused("the call did not come to its end")),

@@ -61,6 +61,20 @@ struct ListedNetwork {
     id: String,
     #[serde(rename = "Driver")]
     driver: String,
+    #[serde(rename = "IPAM", default)]
+    ipam: Option<ListedIpam>,
+}
+
+#[derive(Deserialize)]
+struct ListedIpam {
+    #[serde(rename = "Config", default)]
+    config: Option<Vec<ListedSubnet>>,
+}
+
+#[derive(Deserialize)]
+struct ListedSubnet {
+    #[serde(rename = "Subnet", default)]
+    subnet: String,
 }
 
 /// The networks that a dockerd has.
@@ -71,6 +85,8 @@ pub struct Networks {
     pub engine: String,
     /// The ids of all.
     pub ids: Vec<String>,
+    /// Their subnets, as they were asked for: not each is the network's own address.
+    pub subnets: Vec<String>,
 }
 
 fn ask(root: &Path, path: &str, deadline: Deadline) -> Result<Vec<u8>, DockerError> {
@@ -125,8 +141,18 @@ pub fn networks(root: &Path, deadline: Deadline) -> Result<Option<Networks>, Doc
     let listed: Vec<ListedNetwork> = serde_json::from_slice(&bytes)?;
     let none = listed.iter().find(|network| network.driver == "null");
     let engine = none.map(|none| none.id.clone());
-    let ids = listed.into_iter().map(|network| network.id).collect();
-    Ok(engine.map(|engine| Networks { engine, ids }))
+    let (mut ids, mut subnets) = (Vec::new(), Vec::new());
+    for network in listed {
+        ids.push(network.id);
+        let ranges = network.ipam.and_then(|ipam| ipam.config);
+        subnets.extend(ranges.into_iter().flatten().map(|range| range.subnet));
+    }
+    subnets.retain(|subnet| !subnet.is_empty());
+    Ok(engine.map(|engine| Networks {
+        engine,
+        ids,
+        subnets,
+    }))
 }
 
 /// Its process. `Pid` is 0 where there is none.

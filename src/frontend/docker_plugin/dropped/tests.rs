@@ -208,6 +208,8 @@ fn all_pools_of_a_network_are_ended_before_it_although_one_of_them_stays() {
             network: (id != "other").then(|| "a".to_owned()),
             giver: String::new(),
             since: 0,
+            asker: None,
+            listed_by: None,
         };
         driver.state.write(&pool).unwrap();
     }
