@@ -167,9 +167,9 @@ fn a_container_that_ends_while_its_namespace_is_opened_is_gone() {
             "-P",
             &path,
             "-e",
-            "trace=openat",
+            "trace=openat,?open",
             "-e",
-            "inject=openat:signal=STOP:when=1",
+            "inject=openat,?open:signal=STOP:when=1",
         ];
         let outcome = standstill::start(&state, &calls, |trace| {
             let (opened, _) = trace.split_once("SIGSTOP").unwrap();

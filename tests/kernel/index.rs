@@ -1,7 +1,6 @@
 //! The index of a new link is in the record before the link is; where somebody has it,
 //! another one is, there and in the record.
 
-use std::fs;
 use std::path::Path;
 
 use pipework::plan::{Side, Undo};

@@ -14,8 +14,8 @@ const SETTINGS: &str = "/etc/docker/daemon.json";
 const FORMER: &str = "{\n\t\"debug\":   false,\n\t\"dns\": [\"10.0.0.1\"]}\n";
 /// Where the program is at home, so that it is linked and not copied.
 const HOME: &str = "/usr/local/bin/pipework";
-const CALLS: [&str; 8] = [
-    "openat", "write", "fchown", "fsync", "rename", "unlink", "symlink", "mkdir",
+const CALLS: [&str; 9] = [
+    "openat", "?open", "write", "fchown", "fsync", "rename", "unlink", "symlink", "mkdir",
 ];
 /// Neither way has so many of one.
 const MANY: usize = 200;

@@ -48,7 +48,7 @@ impl Kills {
         let is_slow = std::env::var_os("PIPEWORK_VM").is_some();
         let step = if is_slow { step * 4 } else { step };
         match name {
-            "openat" | "sendto" | "write" | "fcntl" => step,
+            "openat" | "open" | "sendto" | "write" | "fcntl" => step,
             _ => 1 + step / 4,
         }
     }

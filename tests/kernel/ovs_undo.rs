@@ -76,7 +76,7 @@ fn a_bridge_made_for_it_is_taken_back_from_every_step() {
 }
 
 /// What changes the kernel, the store or the database, and what waits for it.
-const CALLS: &str = "sendto,sendmsg,write,connect,read,poll,openat,rename,renameat2,\
+const CALLS: &str = "sendto,sendmsg,write,connect,read,poll,openat,?open,rename,renameat2,\
                      symlinkat,symlink,unlink,unlinkat,fcntl";
 /// No run has so many of them.
 const MANY: usize = 600;

@@ -288,7 +288,7 @@ fn records_read_by_a_start(lab: &Lab, other: &Container) -> usize {
     let mut command = Command::new("strace");
     command
         .env_remove("LD_LIBRARY_PATH")
-        .args(["-qq", "-o", "/run/trace", "-e", "trace=openat"])
+        .args(["-qq", "-o", "/run/trace", "-e", "trace=openat,?open"])
         .args([PIPEWORK, "hook", "--stage", "createRuntime"]);
     feed(&mut command, state.as_bytes()).ok();
     let trace = fs::read_to_string("/run/trace").unwrap();

@@ -11,7 +11,8 @@ use nix::libc;
 ///
 /// # Safety
 ///
-/// `words` is an array of `count` strings that end in a NUL (execve(2)).
+/// SAFETY: `words` is an array of `count` strings that end in a NUL, as a program has
+/// them from the kernel.
 pub unsafe fn arguments(count: libc::c_int, words: *const *const libc::c_char) -> Vec<OsString> {
     // SAFETY: as the caller promises.
     let word = |place| unsafe { CStr::from_ptr(*words.add(place)) };
