@@ -13,6 +13,9 @@ pub const DNSMASQ: &str = "dnsmasq --no-daemon --conf-file=/dev/null --user=root
     --interface=br0 --bind-interfaces --dhcp-authoritative --no-ping --log-dhcp \
     --dhcp-leasefile=/tmp/dnsmasq.leases --dhcp-range=10.0.0.100,10.0.0.110,1h";
 
+/// The command of a container that stays until its pod is stopped.
+const REST: [&str; 3] = ["/bin/busybox", "sleep", "100000"];
+
 /// What the plugin holds.
 fn descriptors(node: &Node) -> usize {
     let count = node.sh("ls /proc/$(cat /tmp/nri.pid)/fd | wc -l").ok();
@@ -21,7 +24,8 @@ fn descriptors(node: &Node) -> usize {
 
 pub fn two_hundred_pods_leave_no_descriptor_no_link_and_no_file(node: &Node) {
     node.start_plugin();
-    // As a kubelet does: several at once, and each through its whole life.
+    // As a kubelet does: several at once, and each through its whole life, with a
+    // container.
     const AT_ONCE: usize = 5;
     let mut before = None;
     for round in 0..200 / AT_ONCE {
@@ -33,6 +37,11 @@ pub fn two_hundred_pods_leave_no_descriptor_no_link_and_no_file(node: &Node) {
                 let cri = &node.cri;
                 scope.spawn(move || {
                     let pod = cri.run_pod(&config).unwrap();
+                    // The plugin hears of each; of its start nobody tells it.
+                    let rests = cri.create(&pod, &config, "rests", &REST).unwrap();
+                    if round % 5 == 0 {
+                        cri.start(&rests).unwrap();
+                    }
                     if round % 2 == 0 {
                         cri.stop_pod(&pod).unwrap();
                     }
