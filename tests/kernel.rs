@@ -26,6 +26,8 @@ mod bridge_vlan;
 mod bridge_vlan_uplink;
 #[path = "kernel/caller.rs"]
 mod caller;
+#[path = "kernel/classic_words.rs"]
+mod classic_words;
 #[path = "kernel/command_line.rs"]
 mod command_line;
 #[path = "kernel/commands.rs"]
