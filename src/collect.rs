@@ -11,6 +11,7 @@ mod leases;
 mod objects;
 mod ovs;
 mod parents;
+mod reach;
 mod release;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use crate::sys::proc;
 use crate::sys::rtnl::{Rtnl, RtnlError};
 
 pub use ovs::OvsSwept;
+pub use reach::{Lack, Reaches};
 
 /// How long the kernel may take to give a NIC back, once its namespace has no
 /// process any more: 3 to 20 ms, and what the NIC's driver needs.

@@ -68,6 +68,8 @@ mod doctor;
 mod doctor_kernel;
 #[path = "kernel/drift.rs"]
 mod drift;
+#[path = "kernel/drift_reach.rs"]
+mod drift_reach;
 #[path = "kernel/dummy.rs"]
 mod dummy;
 #[path = "kernel/files.rs"]

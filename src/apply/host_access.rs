@@ -1,6 +1,8 @@
 //! What `host-access` and the mode of ipvlan share on the host: the host's own
 //! child of a NIC, its routes to the containers, and one mode for all.
 
+use std::io;
+
 use nix::errno::Errno;
 
 use super::undo::{gone_is_fine, is_no_route};
@@ -11,6 +13,27 @@ use crate::request::{Family, IfName, IpvlanMode};
 use crate::rt::{Neighbour, Route, Shim, ShimKind};
 use crate::sys::rtnl::{LinkFacts, Refusal, Rtnl, RtnlError};
 use crate::sys::sysctl;
+
+/// What the host's own child is told.
+const SETTINGS: [(Family, &str, &str); 3] = [
+    // It answers for the host's addresses only to those whose route goes by
+    // it: to all others, those would be at two MACs.
+    (Family::Ipv4, "arp_filter", "1"),
+    // It has no address of its own, so it says nothing by itself.
+    (Family::Ipv6, "addr_gen_mode", "1"),
+    (Family::Ipv6, "accept_ra", "0"),
+];
+
+/// How something of the host's is not as it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// It is gone.
+    Gone,
+    /// It is down.
+    Down,
+    /// A setting of the kernel for it, by its leaf, is another, or cannot be read.
+    Setting(&'static str),
+}
 
 /// What several attachments share and cannot all have as they want it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,21 +132,47 @@ pub(super) async fn make_shim(shim: &Shim, host: &Rtnl) -> Result<(), Cause> {
         }
         None => host.create_shim(shim).await?,
     }
-    // It answers for the host's addresses only to those whose route goes by
-    // it: to all others, those would be at two MACs.
-    set(shim, Family::Ipv4, "arp_filter", "1")?;
-    // It has no address of its own, so it says nothing by itself.
-    set(shim, Family::Ipv6, "addr_gen_mode", "1")?;
-    set(shim, Family::Ipv6, "accept_ra", "0")?;
+    for (family, leaf, value) in SETTINGS {
+        set(shim, family, leaf, value)?;
+    }
     Ok(host.set_state(shim.ifindex, true).await?)
+}
+
+/// What the host's own child is not any more as [`make_shim`] made it, if anything.
+///
+/// # Errors
+///
+/// The kernel's.
+pub async fn lack_of_shim(shim: &Shim, host: &Rtnl) -> Result<Option<Lack>, RtnlError> {
+    let link = host.link_by_index(shim.ifindex).await?;
+    let Some(link) = link.filter(|link| is_it(link, shim)) else {
+        return Ok(Some(Lack::Gone));
+    };
+    if !link.up {
+        return Ok(Some(Lack::Down));
+    }
+    for (family, leaf, value) in SETTINGS {
+        match sysctl::read(family, &shim.name, leaf) {
+            Ok(has) if has == value => {}
+            // What cannot be set is not missed.
+            Err(e) if is_without_ipv6(family, &e) => {}
+            // Why one cannot be read, whoever sets it is told.
+            Ok(_) | Err(_) => return Ok(Some(Lack::Setting(leaf))),
+        }
+    }
+    Ok(None)
 }
 
 /// On a kernel without IPv6 there is nothing to be set.
 fn set(shim: &Shim, family: Family, leaf: &'static str, value: &str) -> Result<(), Cause> {
     match sysctl::write(family, &shim.name, leaf, value) {
-        Err(e) if family == Family::Ipv6 && e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) if is_without_ipv6(family, &e) => Ok(()),
         written => written.map_err(|e| sysctl_refused(&e)),
     }
+}
+
+fn is_without_ipv6(family: Family, error: &io::Error) -> bool {
+    family == Family::Ipv6 && error.kind() == io::ErrorKind::NotFound
 }
 
 /// Removes the host's own child, unless it is another device by now.
@@ -147,14 +196,23 @@ pub(super) async fn make_route(
     }
     match host.add_route(route).await {
         Err(RtnlError::Refused(refusal)) if refusal.errno == Errno::EEXIST as i32 => {
-            let address = route.destination.addr();
-            match host.route_to(address).await? {
-                Some(oif) if oif == route.ifindex => Ok(()),
-                Some(_) | None => Err(Cause::Rtnl(RtnlError::Refused(refusal))),
+            match leads(route, host).await? {
+                true => Ok(()),
+                false => Err(Cause::Rtnl(RtnlError::Refused(refusal))),
             }
         }
         other => Ok(other?),
     }
+}
+
+/// Whether the host sends to a container by that route's device.
+///
+/// # Errors
+///
+/// The kernel's.
+pub async fn leads(route: &Route, host: &Rtnl) -> Result<bool, RtnlError> {
+    let by = host.route_to(route.destination.addr()).await?;
+    Ok(by == Some(route.ifindex))
 }
 
 /// Removes the host's route to a container. Both are gone where the host's

@@ -41,14 +41,14 @@ use crate::sys::{self, proc, sysctl};
 
 pub use bridges::{OTHERS_TIME, give_up, keep_others_away};
 pub use cause::{Cause, MacInUse};
-pub use host_access::SharedError;
+pub use host_access::{Lack, SharedError, lack_of_shim, leads};
 pub use in_the_way::InTheWay;
 pub use index::OnTakenIndex;
 pub use lease::{LeaseError, carry_out};
 pub use nic::NicError;
 pub use ovs::OvsSession;
 pub use probe::ProbeError;
-pub use shared::{acquire, refresh, release};
+pub use shared::{acquire, refresh, release, remake};
 pub use slaac::{Routers, Said, SlaacError};
 pub use undo::{Left, Sides, is_in_use, take_back, take_back_in_time};
 

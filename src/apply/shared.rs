@@ -46,6 +46,26 @@ pub async fn release(
     leave(object, user, host, store).await
 }
 
+/// Makes an object anew of which somebody took something away while `user` uses it.
+///
+/// # Errors
+///
+/// As [`acquire`]; `user` stays one, as its record says so.
+pub async fn remake(
+    object: &SharedObject,
+    user: &User,
+    host: &Rtnl,
+    store: &Store,
+    deadline: Deadline,
+) -> Result<(), Cause> {
+    let _lock = store.lock_object(object, deadline)?;
+    // It may have gone by now, and what nobody uses is not made.
+    match store.users(&object.key())?.contains(&user.to_string()) {
+        true => make(object, host, store).await,
+        false => Ok(()),
+    }
+}
+
 /// Makes good what has changed about an object while it is used: a NIC that
 /// left its bridge and came back is in no VLAN, and one that is new neither.
 pub async fn refresh(object: &SharedObject, sides: Sides<'_>) -> Result<(), Cause> {

@@ -3,6 +3,7 @@
 
 mod drift;
 mod lost;
+mod reach;
 mod repair;
 mod seen;
 mod settings;

@@ -52,6 +52,7 @@ pub use lease6::Applied6;
 pub use names::{Identity, Life};
 pub use pool::{holder_of, holds, owner_of, pool_of_uplink};
 pub use shared::{ObjectKey, SharedObject, User};
+pub use slaac::learning;
 pub use step::{
     FileStep, FileUndo, LeaseAsk, LeaseClient, LeaseStep, OvsStep, OvsUndo, PlannedStep, PortStep,
     PortUndo, Probe, RoutingStep, Side, SlaacStep, Step, Undo,

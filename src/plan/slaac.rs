@@ -5,10 +5,38 @@ use std::net::IpAddr;
 
 use super::step::SlaacStep;
 use super::{Planner, Step};
-use crate::request::{Attachment, Dad, Dynamic, Family, Origin};
+use crate::request::{Attachment, Dad, Dynamic, Family, Origin, Sysctl};
 
 /// A setting of `net.ipv6.conf`, and whether a kernel may be without it.
 type Setting = (&'static str, String, bool);
+
+/// Those without which it takes nothing from a router any more. Every kernel that
+/// speaks IPv6 has them.
+const LEARNING: &[&str] = &[
+    "accept_ra",
+    "accept_ra_defrtr",
+    "accept_ra_pinfo",
+    "autoconf",
+    "disable_ipv6",
+];
+
+/// The settings by which an interface has what it asks of routers; none where it
+/// asks nothing.
+pub fn learning(attachment: &Attachment) -> Vec<Sysctl> {
+    let settings = settings(attachment).into_iter();
+    let settings = settings.filter(|(leaf, ..)| LEARNING.contains(leaf));
+    settings
+        .filter_map(|(leaf, value, _)| {
+            let value = value.parse().ok()?;
+            let family = Family::Ipv6;
+            Some(Sysctl {
+                family,
+                leaf,
+                value,
+            })
+        })
+        .collect()
+}
 
 /// What the kernel is told before the interface is up.
 ///

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Record;
 use crate::plan::step::{PortStep, RoutingStep, TrafficStep};
-use crate::plan::{Plan, Side, Step};
+use crate::plan::{Plan, Side, Step, learning};
 use crate::request::{Attachment, Bytes, Dynamic, IfName, Mtu, Rate};
 use crate::rt::{Gate, Hook, Neighbour, PortFlags, PortVlans};
 
@@ -30,6 +30,13 @@ pub enum Setting {
         /// In bytes.
         mtu: Mtu,
     },
+    /// The length of its transmit queue that was asked for.
+    Txqlen {
+        /// In packets.
+        txqlen: u32,
+    },
+    /// It receives all frames.
+    Promisc,
     /// Flags of its port of a Linux bridge.
     Flags(PortFlags),
     /// VLANs of its port of a Linux bridge.
@@ -56,7 +63,8 @@ pub enum Setting {
     },
     /// An entry of its neighbour table.
     Neighbour(Neighbour),
-    /// A setting of the kernel for it that was asked for.
+    /// A setting of the kernel for it: one that was asked for, or that it learns its
+    /// addresses by.
     Sysctl {
         /// Its name, `ipv4.conf.LEAF` or `ipv6.conf.LEAF`: text, so that a record
         /// can be read whatever it names.
@@ -76,6 +84,7 @@ impl Setting {
     fn of(step: &Step) -> Option<Self> {
         match step {
             Step::Port(PortStep::SetFlags { flags, .. }) => Some(Self::Flags(*flags)),
+            Step::Port(PortStep::SetPromisc { .. }) => Some(Self::Promisc),
             Step::Port(PortStep::SetVlans { vlans, .. }) => Some(Self::Vlans(vlans.clone())),
             Step::Traffic(TrafficStep::SetGate {
                 side,
@@ -128,8 +137,9 @@ pub(super) fn settings_of(plan: &Plan, interface: usize) -> Vec<Setting> {
 }
 
 impl Record {
-    /// Notes which VLAN and MTU was asked for, for each interface, whether routers
-    /// give it addresses, and which settings of the kernel: what was not is the uplink's to say, or ours.
+    /// Notes which VLAN, MTU and transmit queue was asked for, for each interface,
+    /// whether routers give it addresses, and which settings of the kernel: what was
+    /// not is the uplink's to say, or ours.
     pub fn note_asked(&mut self, attachments: &[Attachment]) {
         for asked in attachments {
             let mut own = self.attachments.iter_mut();
@@ -143,11 +153,16 @@ impl Record {
             let mtu = asked.mtu.as_ref().map(|mtu| mtu.value);
             let mtu = mtu.map(|mtu| Setting::Mtu { mtu });
             own.settings.extend(mtu);
+            let txqlen = asked.txqlen.as_ref().map(|txqlen| txqlen.value);
+            let txqlen = txqlen.map(|txqlen| Setting::Txqlen { txqlen });
+            own.settings.extend(txqlen);
+            let learning = learning(asked);
             let sysctls = asked.sysctls.iter().map(|sysctl| &sysctl.value);
-            own.settings.extend(sysctls.map(|sysctl| Setting::Sysctl {
-                name: sysctl.name(),
-                value: sysctl.value,
-            }));
+            own.settings
+                .extend(sysctls.chain(&learning).map(|sysctl| Setting::Sysctl {
+                    name: sysctl.name(),
+                    value: sysctl.value,
+                }));
         }
     }
 }

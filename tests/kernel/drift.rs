@@ -20,7 +20,7 @@ fn both(lab: &Lab, container: &Container) -> [Snapshot; 2] {
 
 /// After `act` these words are told, and a repair leaves nothing to tell.
 #[track_caller]
-fn is_told_and_repaired(act: impl FnOnce(), words: &[&str]) {
+pub fn is_told_and_repaired(act: impl FnOnce(), words: &[&str]) {
     assert_eq!(drifts(), [""; 0], "{}", stdout(&pipework("check")));
     act();
     assert_eq!(drifts(), words);
@@ -31,7 +31,7 @@ fn is_told_and_repaired(act: impl FnOnce(), words: &[&str]) {
 
 /// The same, and all is as it was.
 #[track_caller]
-fn is_told_and_made_good(lab: &Lab, container: &Container, act: impl FnOnce(), words: &[&str]) {
+pub fn is_told_and_made_good(lab: &Lab, container: &Container, act: impl FnOnce(), words: &[&str]) {
     let before = both(lab, container);
     is_told_and_repaired(act, words);
     let after = both(lab, container);
@@ -173,7 +173,7 @@ fn rules_and_neighbours_that_somebody_took_away_are_told_and_made_good() {
     });
 }
 
-fn sysctl(lab: &Lab, container: &Container, name: &str, value: &str) {
+pub fn sysctl(lab: &Lab, container: &Container, name: &str, value: &str) {
     let path = format!("/proc/sys/net/{name}");
     lab.inside(container, || std::fs::write(path, value).unwrap());
 }

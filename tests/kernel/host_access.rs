@@ -14,7 +14,7 @@ use crate::support::lab::{Container, Lab, add_ipv6_address, ip, ip_json, lab};
 const BOTH: &str = "pipework.ip=10.0.0.5/24,fd00::5/64";
 
 /// A NIC up0 that has the host's addresses, and a machine behind it.
-fn host_with_addresses(lab: &Lab) -> Container {
+pub fn host_with_addresses(lab: &Lab) -> Container {
     let machine = lab.cable("up0");
     ip("addr add 10.0.0.1/24 dev up0");
     add_ipv6_address("fd00::1", "up0");

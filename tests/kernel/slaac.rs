@@ -12,7 +12,7 @@ use crate::support::lab::{Container, Lab, bundle_with_root, ip_json, lab};
 /// M and O (RFC 4861 §4.2).
 const MANAGED: u8 = 0x80;
 
-fn addresses(lab: &Lab, container: &Container) -> Vec<String> {
+pub fn addresses(lab: &Lab, container: &Container) -> Vec<String> {
     let link = lab.inside(container, || ip_json("-6 addr show dev eth1"));
     let links = link.as_array().cloned().unwrap_or_default();
     let all = links.iter().filter_map(|link| link["addr_info"].as_array());
@@ -29,7 +29,7 @@ fn default_routes(lab: &Lab, container: &Container) -> usize {
 
 /// The address that is made of a prefix and the interface's MAC (RFC 4291
 /// appendix A).
-fn made(prefix: &str, lab: &Lab, container: &Container) -> String {
+pub fn made(prefix: &str, lab: &Lab, container: &Container) -> String {
     let link = lab.inside(container, || ip_json("link show eth1"));
     let mac: Vec<u8> = link[0]["address"]
         .as_str()

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::lost::Lost;
+use super::reach::{self, Reach};
 use super::seen::Seen;
 use super::settings::{self, Now};
 use super::sysctl::Inside;
@@ -92,6 +93,8 @@ pub enum Drift {
         /// Its name.
         uplink: IfName,
     },
+    /// What the host reaches it by is not as it was made (`host-access`).
+    Reach(Reach),
     /// Something else that it was given is gone.
     Lost(Lost),
 }
@@ -112,6 +115,7 @@ impl Drift {
             Self::Unplugged { .. } => "unplugged",
             Self::UplinkDown { .. } => "uplink-down",
             Self::UplinkGone { .. } => "uplink-gone",
+            Self::Reach(_) => "host-access",
             Self::Lost(lost) => lost.word(),
         }
     }
@@ -134,6 +138,7 @@ impl fmt::Display for Drift {
             }
             Self::UplinkDown { uplink, .. } => write!(f, "its uplink {uplink} is down"),
             Self::UplinkGone { uplink } => write!(f, "its uplink {uplink} is gone"),
+            Self::Reach(reach) => reach.fmt(f),
             Self::Lost(lost) => lost.fmt(f),
         }
     }
@@ -195,6 +200,11 @@ pub async fn of(
         address: *address,
     }));
     drifts.extend(of_routes(attachment, guest).await?);
+    // What switched that off is told already.
+    let could_learn = link.up && !drifts.iter().any(is_of_bearer);
+    if attachment.learns && could_learn && !has.iter().any(|net| is_learned(net, attachment)) {
+        drifts.push(Drift::Lost(Lost::Learned));
+    }
     if let Some(kept) = kept {
         drifts.extend(of_lease(kept, &has, guest).await?);
     }
@@ -203,6 +213,8 @@ pub async fn of(
         drifts.extend(of_port(attachment, hostif, port.as_ref(), uplink.as_ref()));
     }
     drifts.extend(lost.into_iter().map(Drift::Lost));
+    let reach = reach::lost(attachment, host).await?;
+    drifts.extend(reach.into_iter().map(Drift::Reach));
     drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, &uplink)));
     Ok(drifts)
 }
@@ -320,6 +332,16 @@ fn of_port(
 fn device_below(attachment: &AttachmentRecord) -> Option<u32> {
     let ifindex = attachment.uplink_ifindex;
     (ifindex > 0 && i32::try_from(ifindex).is_ok()).then_some(ifindex)
+}
+
+fn is_of_bearer(drift: &Drift) -> bool {
+    matches!(drift, Drift::Lost(lost) if lost.bears_addresses())
+}
+
+/// Whether nobody but a router gave that address, as far as the record knows.
+fn is_learned(net: &IpNet, attachment: &AttachmentRecord) -> bool {
+    let is_given = attachment.addresses.contains(net) || attachment.leased.contains(net);
+    net.addr().is_ipv6() && !is_given
 }
 
 fn is_link_local(address: &IpNet) -> bool {

@@ -23,6 +23,22 @@ pub enum Lost {
         /// The one that it has, in bytes.
         now: u32,
     },
+    /// Its transmit queue has another length.
+    Txqlen {
+        /// Its index.
+        ifindex: u32,
+        /// The one that was asked for, in packets.
+        was: u32,
+        /// The one that it has.
+        now: u32,
+    },
+    /// It does not receive all frames.
+    Promisc {
+        /// Its index.
+        ifindex: u32,
+    },
+    /// It has no address that a router gave.
+    Learned,
     /// Its port of a Linux bridge has lost a flag.
     Flag {
         /// Index of the port.
@@ -113,6 +129,9 @@ impl Lost {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Mtu { .. } => "mtu",
+            Self::Txqlen { .. } => "txqlen",
+            Self::Promisc { .. } => "promisc",
+            Self::Learned => "slaac",
             Self::Flag { flag, .. } if flag.isolated => "isolate",
             Self::Flag { .. } => "hairpin",
             Self::Vlans { .. } | Self::OvsTag { .. } => "vlan",
@@ -132,7 +151,10 @@ impl Lost {
     pub fn bears_addresses(&self) -> bool {
         match self {
             Self::Mtu { .. } | Self::Sysctl { .. } => true,
-            Self::Flag { .. }
+            Self::Txqlen { .. }
+            | Self::Promisc { .. }
+            | Self::Learned
+            | Self::Flag { .. }
             | Self::Vlans { .. }
             | Self::Filtering { .. }
             | Self::Gate { .. }
@@ -153,10 +175,15 @@ impl Lost {
                 has_its_place: false,
                 ..
             } => Some("take it back and plug it in anew: pipework detach, attach".to_owned()),
+            Self::Learned => Some(
+                "the kernel makes one when a router next advertises a prefix for that".to_owned(),
+            ),
             Self::OvsTag { hostif, vlan } => {
                 Some(format!("ovs-vsctl set port {hostif} tag={vlan}"))
             }
             Self::Mtu { .. }
+            | Self::Txqlen { .. }
+            | Self::Promisc { .. }
             | Self::Flag { .. }
             | Self::Vlans { .. }
             | Self::Filtering { .. }
@@ -182,6 +209,8 @@ impl Lost {
         };
         let done: Result<(), RtnlError> = match self {
             Self::Mtu { ifindex, was, .. } => guest.set_mtu(*ifindex, was.get()).await,
+            Self::Txqlen { ifindex, was, .. } => guest.set_txqlen(*ifindex, *was).await,
+            Self::Promisc { ifindex } => guest.set_promisc(*ifindex).await,
             Self::Flag { ifindex, flag, .. } => host.set_port_flags(*ifindex, *flag).await,
             Self::Vlans {
                 ifindex,
@@ -225,7 +254,7 @@ impl Lost {
             Self::Sysctl { ifindex, was, .. } => {
                 return sysctl::give_back(*ifindex, was, guest, inside).await;
             }
-            Self::OvsPort { .. } | Self::OvsTag { .. } => {
+            Self::OvsPort { .. } | Self::OvsTag { .. } | Self::Learned => {
                 return Err(self.cure().unwrap_or_default());
             }
         };
@@ -237,6 +266,11 @@ impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mtu { was, now, .. } => write!(f, "its MTU is {now}, not {was}"),
+            Self::Txqlen { was, now, .. } => {
+                write!(f, "its transmit queue holds {now} packets, not {was}")
+            }
+            Self::Promisc { .. } => f.write_str("it does not receive all frames"),
+            Self::Learned => f.write_str("it has no address that a router gave"),
             Self::Flag { hostif, flag, .. } => {
                 write!(f, "its end on the host, {hostif}, is not {flag} any more")
             }

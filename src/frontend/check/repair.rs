@@ -46,6 +46,7 @@ pub fn obstacle(record: &Record, ifname: &str, drift: &Drift) -> Option<String> 
         | Drift::Route { .. }
         | Drift::HostDown { .. }
         | Drift::UplinkDown { .. }
+        | Drift::Reach(_)
         | Drift::Unplugged { .. } => None,
     }
 }
@@ -76,6 +77,7 @@ pub fn repair(
             | Drift::UplinkDown { .. }
             | Drift::UplinkGone { .. }
             | Drift::Lost(_)
+            | Drift::Reach(_)
             | Drift::Unplugged { .. } => Err("its namespace is gone".to_owned()),
         },
     }
@@ -112,6 +114,10 @@ async fn set(
             uplink_ifindex,
             ..
         } => host.join(*ifindex, *uplink_ifindex).await,
+        Drift::Reach(reach) => {
+            let made = reach.give_back(collector).await;
+            return Some(made.map_err(|error| error.to_string()));
+        }
         Drift::Lost(lost) => {
             let inside = Inside {
                 netns: &netns,

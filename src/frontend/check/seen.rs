@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lost::Lost;
-use crate::collect::Collector;
+use crate::collect::{Collector, Reaches};
 use crate::error::Error;
 use crate::host::inspect::InspectError;
 use crate::host::ovs;
@@ -18,6 +18,8 @@ pub struct Seen<'a> {
     pub rtnl: &'a Rtnl,
     /// The VLANs of the ports of each bridge.
     vlans: BTreeMap<u32, Vec<PortVlanFacts>>,
+    /// What it reaches containers by.
+    pub reaches: Reaches<'a>,
     /// Our ports of Open vSwitch.
     ovs: Option<Vec<PortFacts>>,
 }
@@ -28,6 +30,7 @@ impl<'a> Seen<'a> {
         Self {
             rtnl: collector.host,
             vlans: BTreeMap::new(),
+            reaches: Reaches::of(collector.host),
             ovs: None,
         }
     }

@@ -46,6 +46,16 @@ pub async fn lost(
                 now: now.link.mtu,
             }),
             Setting::Mtu { .. } => {}
+            Setting::Txqlen { txqlen } if now.link.txqlen != *txqlen => lost.push(Lost::Txqlen {
+                ifindex: now.link.ifindex,
+                was: *txqlen,
+                now: now.link.txqlen,
+            }),
+            Setting::Txqlen { .. } => {}
+            Setting::Promisc if !now.link.promisc => lost.push(Lost::Promisc {
+                ifindex: now.link.ifindex,
+            }),
+            Setting::Promisc => {}
             Setting::Flags(flags) => lost.extend(of_flags(attachment, *flags, now)),
             Setting::Vlans(vlans) => {
                 lost.extend(of_filtering(attachment, now));

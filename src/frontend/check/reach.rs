@@ -1,0 +1,60 @@
+//! What the host reaches an interface by (`host-access`), held against what its
+//! record says: the host's own child of the card, and its routes.
+
+use std::fmt;
+
+use super::seen::Seen;
+use super::settings::kernel;
+use crate::collect::{CollectError, Collector, Lack};
+use crate::error::Error;
+use crate::plan::{SharedObject, Undo, User};
+use crate::record::AttachmentRecord;
+
+/// One of them that is not as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// It.
+    object: Box<SharedObject>,
+    /// Who uses it.
+    user: User,
+    /// How it is not.
+    lack: Lack,
+}
+
+/// All of them that are not, what is made first in front.
+pub async fn lost(attachment: &AttachmentRecord, host: &mut Seen<'_>) -> Result<Vec<Reach>, Error> {
+    let mut lost = Vec::new();
+    // The newest is taken back first.
+    for undo in attachment.undo.iter().rev() {
+        let Undo::Release { object, user } = undo else {
+            continue;
+        };
+        let lack = host.reaches.lack(object).await.map_err(kernel)?;
+        lost.extend(lack.map(|lack| Reach {
+            object: Box::new(object.clone()),
+            user: user.clone(),
+            lack,
+        }));
+    }
+    Ok(lost)
+}
+
+impl Reach {
+    /// Makes it anew.
+    pub async fn give_back(&self, collector: &Collector<'_>) -> Result<(), CollectError> {
+        collector.remake(&self.object, &self.user).await
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&*self.object, self.lack) {
+            (SharedObject::Shim { .. }, Lack::Gone) => write!(f, "{}, is gone", self.object),
+            (object, Lack::Gone) => write!(f, "{object} is gone"),
+            (object, Lack::Down) => write!(f, "{object}, is down"),
+            (object, Lack::Setting(leaf)) => {
+                write!(f, "{object}, is not as it was made: its {leaf}")
+            }
+        }
+    }
+}
