@@ -2,14 +2,16 @@
 //! `/run/containerd/io.containerd.runtime.v2.task/NAMESPACE/ID`, which is the
 //! bundle, and the state that the shim has its runtime keep. Names of nerdctl and of CRI are annotations in its config.json.
 //!
+//! nerdctl keeps the names of those that have no task as well.
+//!
 //! Docker's are below one of these too, with names that only Docker knows.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Candidate, Engine, State, files, oci};
+use super::{Candidate, Engine, State, files, is_drawn, oci};
 use crate::host::engine::{POD, POD_NAMESPACE};
 
 /// `state` of each one's configuration, with the folder of its tasks.
@@ -39,8 +41,32 @@ struct Config {
     annotations: Option<BTreeMap<String, String>>,
 }
 
-/// Every task.
+/// Where nerdctl keeps names: `HASH/names/NAMESPACE/NAME` for each containerd, a file
+/// that holds the id.
+const NERDCTL: &str = "var/lib/nerdctl";
+
+/// Every task, and what nerdctl has a name for.
 pub fn list(root: &Path) -> Vec<Candidate> {
+    let mut found = tasks(root);
+    let named = files::entries(&root.join(NERDCTL)).into_iter();
+    let named = named.flat_map(|(_, of_one)| files::entries(&of_one.join("names")));
+    let named = named.flat_map(|(_, namespace)| files::entries(&namespace));
+    found.extend(named.filter_map(|(name, path)| {
+        let id = files::text(&path)?.trim().to_owned();
+        // Something else that lies there is no container.
+        is_drawn(&id).then(|| Candidate {
+            engine: Engine::Containerd,
+            id,
+            name: Some(name),
+            // Its task says so where it runs.
+            state: State::Stopped,
+            place: PathBuf::new(),
+        })
+    }));
+    found
+}
+
+fn tasks(root: &Path) -> Vec<Candidate> {
     let mut found = Vec::new();
     for tasks in TASKS {
         for (namespace, folder) in files::entries(&root.join(tasks)) {

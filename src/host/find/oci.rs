@@ -56,6 +56,12 @@ pub fn list(root: &Path) -> Vec<Candidate> {
         .collect()
 }
 
+/// Whether a runtime of root has that container, and it runs.
+pub fn runs(root: &Path, id: &str) -> bool {
+    let mut places = ROOTS.iter().map(|folder| root.join(folder).join(id));
+    places.any(|place| matches!(state_below(&place), Some((State::Running(_), _))))
+}
+
 /// Its process and its bundle.
 pub fn look(candidate: &Candidate) -> Candidate {
     let (state, bundle) = state_below(&candidate.place).unwrap_or((State::Stopped, PathBuf::new()));

@@ -5,12 +5,13 @@
 //! It has ids and names, and no processes: those are the runtime's. A pod of CRI-O
 //! mostly has none at all, and lives for as long as its namespace is bound.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::files;
 use super::{Candidate, Engine, State};
+use super::{files, oci};
 use crate::host::bundle;
 
 /// Where the lists of root's containers lie.
@@ -26,11 +27,19 @@ struct Stored {
     id: String,
     #[serde(default)]
     names: Vec<String>,
+    /// In words that sort by time: its clock is that of UTC.
+    #[serde(default)]
+    created: String,
 }
+
+/// How well a container stands for its name in a pod: one that runs, or else the
+/// newest.
+type Standing = (bool, String);
 
 /// Every container of the lists.
 pub fn list(root: &Path) -> Vec<Candidate> {
     let mut found = Vec::new();
+    let mut in_pods: BTreeMap<String, (Standing, Candidate)> = BTreeMap::new();
     for storage in STORAGES {
         let folders = files::entries(&root.join(storage));
         let folders = folders
@@ -39,12 +48,40 @@ pub fn list(root: &Path) -> Vec<Candidate> {
         for (_, folder) in folders {
             for list in LISTS {
                 let stored: Vec<Stored> = files::json(&folder.join(list)).unwrap_or_default();
-                let stored = stored.into_iter();
-                found.extend(stored.flat_map(|stored| candidates(stored, root, &folder)));
+                for stored in stored {
+                    let created = stored.created.clone();
+                    let own = candidates(stored, root, &folder);
+                    if let Some(in_pod) = own.first().and_then(in_pod) {
+                        let standing = (oci::runs(root, &in_pod.id), created);
+                        let best = in_pods.get(in_pod.called());
+                        if best.is_none_or(|(best, _)| *best < standing) {
+                            in_pods.insert(in_pod.called().to_owned(), (standing, in_pod));
+                        }
+                    }
+                    found.extend(own);
+                }
             }
         }
     }
-    found
+    // What it is called everywhere else comes first.
+    let in_pods = in_pods.into_values().map(|(_, candidate)| candidate);
+    in_pods.chain(found).collect()
+}
+
+/// The same container by its name in its pod: `shop/web/nginx` of
+/// `k8s_nginx_web_shop_UID_0`. A former attempt at it is kept in the list for a
+/// while.
+fn in_pod(candidate: &Candidate) -> Option<Candidate> {
+    let name = candidate.name.as_deref()?;
+    let rest = name
+        .strip_prefix(CRIO)
+        .filter(|_| !name.starts_with(CRIO_POD))?;
+    let mut parts = rest.split('_');
+    let (container, pod, namespace) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(Candidate {
+        name: Some(format!("{namespace}/{pod}/{container}")),
+        ..candidate.clone()
+    })
 }
 
 fn candidates(stored: Stored, root: &Path, folder: &Path) -> Vec<Candidate> {
@@ -90,7 +127,8 @@ fn is_bound(root: &Path, place: &Path) -> bool {
 /// and for a pod that has ended.
 pub fn pod_namespace(candidate: &Candidate) -> Option<PathBuf> {
     // Only a pod that lives was given a name of two parts.
-    let is_pod = candidate.engine == Engine::Crio && candidate.called().contains('/');
+    let parts = candidate.called().split('/').count();
+    let is_pod = candidate.engine == Engine::Crio && parts == 2;
     is_pod
         .then(|| bundle::namespace_path(&candidate.place))
         .flatten()

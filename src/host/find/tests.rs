@@ -1,12 +1,13 @@
 //! Engines' files as they are on disk, and what a text means among them.
 
+mod containerd;
 mod crio;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use super::*;
@@ -76,6 +77,11 @@ fn me() -> State {
     State::Running(i32::try_from(std::process::id()).unwrap())
 }
 
+/// A process that is not this one.
+fn another() -> Child {
+    Command::new("sleep").arg("60").spawn().unwrap()
+}
+
 /// When we began, in ticks since boot.
 fn started() -> u64 {
     crate::sys::proc::start_time(i32::try_from(std::process::id()).unwrap()).unwrap()
@@ -133,23 +139,6 @@ fn what_is_listed_for_a_name_of_several_can_be_written() {
             assert!(host.find(&word).is_ok(), "{word}");
         }
     }
-}
-
-#[test]
-fn nerdctls_and_cris_names_stand_in_the_bundle_of_containerd() {
-    let host = Host::new("containerd");
-    let tasks = "run/containerd/io.containerd.runtime.v2.task";
-    let pid = std::process::id().to_string();
-    host.write(&format!("{tasks}/default/{WEB}/init.pid"), &pid);
-    let config = r#"{"annotations":{"nerdctl/name":"web"}}"#;
-    host.write(&format!("{tasks}/default/{WEB}/config.json"), config);
-    let config = r#"{"annotations":{"io.kubernetes.cri.sandbox-namespace":"prod",
-        "io.kubernetes.cri.sandbox-name":"db-0"}}"#;
-    host.write(&format!("{tasks}/k8s.io/{DB}/config.json"), config);
-    let web = (Engine::Containerd, "web".to_owned(), me());
-    assert_eq!(host.container("web"), web);
-    let db = (Engine::Containerd, "prod/db-0".to_owned(), State::Stopped);
-    assert_eq!(host.container("prod/db-0"), db);
 }
 
 #[test]
