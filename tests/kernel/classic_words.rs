@@ -74,6 +74,7 @@ fn a_tool_is_called_by_its_path_and_without_any_variable() {
             let words = words.replace("WEB", &name);
             let output = Command::new(PIPEWORK)
                 .args(words.split(' '))
+                .env_clear()
                 .env("TC_LIB_DIR", "/tmp/stranger")
                 .env("PATH", "/tmp/stranger:/usr/bin:/bin")
                 .output();
