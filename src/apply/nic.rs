@@ -241,10 +241,11 @@ async fn fetch(traveller: &Traveller, radio: Option<u32>, sides: Sides<'_>) -> R
 }
 
 /// Whether there is nothing that could come back: a card that was unplugged, a
-/// virtual function that was switched off.
+/// virtual function that was switched off, a simulated radio without its module.
 pub(super) fn is_gone(id: &NicId) -> bool {
     match (&id.parent_bus, &id.parent_device) {
         (Some(bus), Some(device)) => bus::has_no_network_device(bus, device),
+        (None, Some(device)) => bus::has_no_simulated_radio(device),
         (_, _) => false,
     }
 }

@@ -15,6 +15,16 @@ pub fn has_no_network_device(bus: &str, device: &str) -> bool {
     Path::new("/sys/bus").exists() && !path.join("net").exists()
 }
 
+/// Whether the radio `device` that the kernel simulated is gone: it is on no bus,
+/// and what it is part of is shown in every namespace.
+pub fn has_no_simulated_radio(device: &str) -> bool {
+    let number = device.strip_prefix("hwsim").unwrap_or_default();
+    let is_radio = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let class = Path::new("/sys/class");
+    // Without /sys nothing is known.
+    is_radio && class.exists() && !class.join("mac80211_hwsim").join(device).exists()
+}
+
 /// The driver of the device `device` of the bus `bus`, as `virtio_net`; `None`
 /// where it has none, or /sys does not say.
 pub fn driver(bus: &str, device: &str) -> Option<String> {
@@ -38,6 +48,14 @@ fn path_of(bus: &str, device: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_but_a_simulated_radio_is_looked_for_as_one() {
+        assert!(has_no_simulated_radio("hwsim987654"));
+        for device in ["hwsim", "hwsim0/x", "hwsimx", "phy987654", "../hwsim0"] {
+            assert!(!has_no_simulated_radio(device), "{device}");
+        }
+    }
 
     #[test]
     fn a_device_that_is_not_there_has_no_network_device_and_no_path_is_followed() {

@@ -129,6 +129,18 @@ fn the_next_container_gets_a_radio_whose_owner_ended_unannounced() {
 }
 
 #[test]
+fn a_radio_whose_module_was_unloaded_is_known_to_be_gone() {
+    radios!(|vm| {
+        let mut container = vm.container("web");
+        vm.attach(&container, &WLAN0).ok();
+        run("modprobe", "-r mac80211_hwsim");
+        container.kill();
+        vm.poststop("web").ok();
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+#[test]
 fn a_start_that_fails_brings_the_radio_back() {
     radios!(|vm| {
         ip("addr add 10.9.0.1/24 dev wlan0");
