@@ -1,9 +1,13 @@
 //! Every annotation that README.md and docs/recipes.md show in an example is read by
 //! the parser, as it stands there beside the others of its command.
 
+use std::collections::BTreeMap;
+
 use pipework::request::annotations::parse_with;
 use pipework::request::network::{NetworkName, Networks, Open, Profile, ProfileField};
 use pipework::request::{PoolRange, RequestError};
+
+use serde_json::Value;
 
 use crate::{README, RECIPES, read};
 
@@ -35,9 +39,8 @@ impl Networks for Any {
 
 /// The commands of the blocks of shell, each in one line.
 fn commands(text: &str) -> Vec<String> {
-    let blocks = text.split("```sh\n").skip(1);
-    let blocks = blocks.filter_map(|rest| rest.split("```").next());
-    blocks
+    blocks(text, "sh")
+        .into_iter()
         .flat_map(|block| {
             let joined = block.replace("\\\n", " ");
             joined.lines().map(String::from).collect::<Vec<_>>()
@@ -76,6 +79,35 @@ fn of_yaml(block: &str) -> Vec<String> {
     .collect()
 }
 
+/// The annotations of a block of JSON: those of a bundle's `config.json`.
+fn of_json(block: &str) -> Vec<String> {
+    let config: Value = serde_json::from_str(block).unwrap();
+    let annotations = config["annotations"].as_object().into_iter().flatten();
+    let ours = annotations.filter(|(key, _)| key.starts_with("pipework."));
+    ours.map(|(key, value)| format!("{key}={}", value.as_str().unwrap()))
+        .collect()
+}
+
+/// The annotations of a block of a Quadlet unit: words behind `Annotation=`, which may
+/// be quoted.
+fn of_ini(block: &str) -> Vec<String> {
+    let lines = block.lines();
+    let values = lines.filter_map(|line| line.strip_prefix("Annotation="));
+    values
+        .flat_map(|value| match value.strip_prefix('"') {
+            Some(quoted) => vec![quoted.strip_suffix('"').unwrap().to_owned()],
+            None => value.split_whitespace().map(String::from).collect(),
+        })
+        .collect()
+}
+
+/// The blocks of a language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let begin = format!("```{language}\n");
+    let rests = text.split(begin.as_str()).skip(1);
+    rests.filter_map(|rest| rest.split("```").next()).collect()
+}
+
 /// Reads the annotations of one example; those that are shown without an uplink or an
 /// address, because they go with any, are given one.
 fn assert_is_read(file: &str, shown: &[String]) {
@@ -99,21 +131,35 @@ fn assert_is_read(file: &str, shown: &[String]) {
     assert_eq!(error, None, "{file}: {shown:?}");
 }
 
+/// What a file shows, by the form it is shown in.
+fn examples(text: &str) -> [(&'static str, Vec<Vec<String>>); 5] {
+    let rows = text.lines().filter(|line| line.starts_with("| `pipework "));
+    let of = |language, read: fn(&str) -> Vec<String>| {
+        blocks(text, language).into_iter().map(read).collect()
+    };
+    let commands = commands(text);
+    [
+        ("command", commands.iter().map(|c| of_command(c)).collect()),
+        ("row", rows.map(of_row).collect()),
+        ("yaml", of("yaml", of_yaml)),
+        ("json", of("json", of_json)),
+        ("ini", of("ini", of_ini)),
+    ]
+}
+
 #[test]
 fn every_annotation_of_an_example_is_read() {
-    let mut count = 0;
+    let mut seen = BTreeMap::new();
     for file in [README, RECIPES] {
-        let text = read(file);
-        let rows = text.lines().filter(|line| line.starts_with("| `pipework "));
-        let yaml = text.split("```yaml\n").skip(1);
-        let yaml = yaml.filter_map(|rest| rest.split("```").next());
-        let commands = commands(&text);
-        let examples = commands.iter().map(|command| of_command(command));
-        let examples = examples.chain(rows.map(of_row)).chain(yaml.map(of_yaml));
-        for shown in examples.filter(|shown| !shown.is_empty()) {
-            count += 1;
-            assert_is_read(file, &shown);
+        for (form, each) in examples(&read(file)) {
+            for shown in each.iter().filter(|shown| !shown.is_empty()) {
+                *seen.entry(form).or_insert(0) += 1;
+                assert_is_read(file, shown);
+            }
         }
     }
+    let forms: Vec<_> = seen.keys().copied().collect();
+    assert_eq!(forms, ["command", "ini", "json", "row", "yaml"]);
+    let count: usize = seen.values().sum();
     assert!(count > 30, "{count} examples were found");
 }
