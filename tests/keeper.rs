@@ -12,6 +12,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "keeper/answers.rs"]
+mod answers;
 #[path = "keeper/carriers.rs"]
 mod carriers;
 #[path = "keeper/claims.rs"]
