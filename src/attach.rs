@@ -20,7 +20,7 @@ mod unplug;
 mod wait;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::announce::{AnnounceError, announce};
 pub use crate::apply::UNDO_TIME;
@@ -96,10 +96,7 @@ async fn attach_once(
     sandbox: &Sandbox,
     request: &Request,
     context: &Context<'_>,
-    Try {
-        began,
-        on_taken_index,
-    }: Try,
+    this: &mut Try,
 ) -> Result<Attached, Error> {
     let Context {
         store,
@@ -110,7 +107,7 @@ async fn attach_once(
     let identity = identify(sandbox, request)?;
     let reference = sandbox.reference(&identity.name);
     let _namespace = store.lock_namespace(&sandbox.key, deadline)?;
-    let kernel = open(sandbox, context, on_taken_index)?;
+    let kernel = open(sandbox, context, this.on_taken_index)?;
     let collector = collector(context, sandbox, &kernel);
     end_former_life(&collector, sandbox).await;
     let mut record = present_record(&collector, sandbox).await?;
@@ -118,6 +115,7 @@ async fn attach_once(
     let (shared, mut wanted) = split(&request, &mut record, &collector, &kernel).await?;
 
     let may_wait = |attachment: &_| policy::may_wait(policy, caller, attachment);
+    let began = *this.began.get_or_insert_with(Instant::now);
     wait::for_uplinks(&wanted, &kernel, began, may_wait).await?;
     if !is_named {
         // What was waited for is known only now.
@@ -140,8 +138,7 @@ async fn attach_once(
     let mut plan = plan::plan(&wanted, &view, &identity, &mut random_index)?;
     plan.notices.extend(held.into_iter().chain(unserved));
     let names = names::write_files(&mut plan, &wanted, sandbox, config.as_ref(), &kernel).await?;
-    leases::check(&plan, began, deadline)?;
-    leases::count_time_waited(&mut plan, began);
+    leases::settle_waits(&mut plan, began, deadline)?;
 
     record.enter(&plan, &fingerprints, &reference);
     record.note_caller(&plan, caller, seconds_since_1970());

@@ -154,8 +154,12 @@ async fn take_off(
         }));
     }
     let taken = host.set_state(link.ifindex, false).await;
-    if taken.is_err() {
-        store.release_nic(&home.id, claim, kernel.deadline)?;
+    // Why it was not taken is what a person must know, whatever comes of the claim.
+    if taken.is_err()
+        && let Err(error) = store.release_nic(&home.id, claim, kernel.deadline)
+    {
+        let nic = home.state.name.as_str();
+        tracing::warn!(nic, %error, "its claim stays until records are swept");
     }
     Ok(taken?)
 }

@@ -28,8 +28,9 @@ pub(super) fn random_index() -> u32 {
 /// One of the tries to make a start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Try {
-    /// When the first one began: what was waited for in one is not waited for again.
-    pub began: Instant,
+    /// When waiting began in the first one, once it had the namespace to itself: what
+    /// was waited for in one is not waited for again.
+    pub began: Option<Instant>,
     /// What comes of this one where an index is taken.
     pub on_taken_index: OnTakenIndex,
 }
@@ -38,14 +39,14 @@ pub(super) struct Try {
 /// that was made has been taken back by then. Where the record could not be removed with
 /// it, the next try settles that.
 pub(super) async fn with_free_ones<T>(
-    mut start: impl AsyncFnMut(Try) -> Result<T, Error>,
+    mut start: impl AsyncFnMut(&mut Try) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut this = Try {
-        began: Instant::now(),
+        began: None,
         on_taken_index: OnTakenIndex::StartAnew,
     };
     for _ in 1..TRIES {
-        match start(this).await {
+        match start(&mut this).await {
             Err(error) if is_taken(&error) => {
                 tracing::info!(%error, "the start is made anew with other indexes");
             }
@@ -53,7 +54,7 @@ pub(super) async fn with_free_ones<T>(
         }
     }
     this.on_taken_index = OnTakenIndex::Refuse;
-    start(this).await
+    start(&mut this).await
 }
 
 fn is_taken(error: &Error) -> bool {
@@ -85,13 +86,18 @@ mod tests {
     fn all_tries_of_a_start_began_with_the_first_and_only_the_last_is_refused() {
         let mut tries = Vec::new();
         let outcome: Result<(), Error> = block_on(with_free_ones(async |this| {
-            tries.push(this);
+            this.began.get_or_insert_with(Instant::now);
+            tries.push(*this);
             Err(taken())
         }))
         .unwrap();
         assert!(outcome.is_err_and(|error| is_taken(&error)));
         assert_eq!(tries.len(), TRIES);
-        assert!(tries.iter().all(|this| this.began == tries[0].began));
+        assert!(
+            tries
+                .iter()
+                .all(|this| this.began.is_some() && this.began == tries[0].began)
+        );
         let (last, others) = tries.split_last().unwrap();
         assert_eq!(last.on_taken_index, OnTakenIndex::Refuse);
         let anew = |this: &Try| this.on_taken_index == OnTakenIndex::StartAnew;

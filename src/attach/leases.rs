@@ -68,14 +68,21 @@ fn asks(plan: &Plan) -> impl Iterator<Item = (&PlannedStep, &LeaseAsk)> {
     })
 }
 
-/// Shortens the wait of each lease by the time since the start `began`, which waiting
-/// for uplinks has used up. A client to whom nobody gave a time has what is left.
-pub(super) fn count_time_waited(plan: &mut Plan, began: Instant) {
+/// Shortens the wait of each lease by the time since the run `began`, which waiting for
+/// uplinks has used up, once [`check`] finds nothing wrong. A client to whom nobody gave
+/// a time has what is left.
+pub(super) fn settle_waits(
+    plan: &mut Plan,
+    began: Instant,
+    deadline: Deadline,
+) -> Result<(), LeaseError> {
+    check(plan, began, deadline)?;
     for planned in &mut plan.steps {
         if let Step::Lease(LeaseStep::Ask(ask)) = &mut planned.step {
             ask.wait = ask.wait.saturating_sub(began.elapsed());
         }
     }
+    Ok(())
 }
 
 /// Refuses, before anything is changed, a lease that nobody would renew, and a wait

@@ -27,7 +27,8 @@ struct Stored {
     id: String,
     #[serde(default)]
     names: Vec<String>,
-    /// In words that sort by time: its clock is that of UTC.
+    /// In words that sort by time but for the `Z` at their end: its clock is that of UTC,
+    /// and zeros at the end of a fraction are left out.
     #[serde(default)]
     created: String,
 }
@@ -49,7 +50,7 @@ pub fn list(root: &Path) -> Vec<Candidate> {
             for list in LISTS {
                 let stored: Vec<Stored> = files::json(&folder.join(list)).unwrap_or_default();
                 for stored in stored {
-                    let created = stored.created.clone();
+                    let created = stored.created.trim_end_matches('Z').to_owned();
                     let own = candidates(stored, root, &folder);
                     if let Some(in_pod) = own.first().and_then(in_pod) {
                         let standing = (oci::runs(root, &in_pod.id), created);
