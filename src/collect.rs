@@ -211,8 +211,12 @@ impl Collector<'_> {
         undos.extend(applying.undo.iter().skip(kept).cloned());
         // One that somebody is at right now is left to `reap_bridge`.
         let _bridges = keep_others_away(&mut undos, self.store, Duration::ZERO);
-        let half_made = true;
-        let (undone, left) = take_back(&undos, Sides { half_made, ..sides }).await;
+        let sides = Sides {
+            half_made: true,
+            has_links: false,
+            ..sides
+        };
+        let (undone, left) = take_back(&undos, sides).await;
         self.forget_bridges(&undone).await?;
         no_left(left)?;
         self.lower_parents(&undos, &made).await;
@@ -255,6 +259,7 @@ impl Collector<'_> {
             deadline: self.deadline,
             patience: self.patience,
             half_made: false,
+            has_links: true,
         }
     }
 

@@ -107,6 +107,7 @@ impl Kernel<'_> {
             deadline: self.deadline,
             patience: Duration::ZERO,
             half_made: true,
+            has_links: false,
         }
     }
 
@@ -223,7 +224,7 @@ async fn refused(
     undos: &[Undo],
     kernel: &Kernel<'_>,
 ) -> ApplyError {
-    let (mut undone, left) = undo::in_time(undos, kernel).await;
+    let (mut undone, left) = undo::in_time(undos, true, kernel).await;
     // Whoever ends the record does that, if nobody uses the NIC by then.
     undone.retain(|undo| !matches!(undo, Undo::LowerParent { .. }));
     ApplyError {

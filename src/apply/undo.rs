@@ -50,6 +50,9 @@ pub struct Sides<'a> {
     pub patience: Duration,
     /// Whether what is taken back was never complete.
     pub half_made: bool,
+    /// Whether each of its links was surely made: then no other has its index, whatever
+    /// it is called by now.
+    pub has_links: bool,
 }
 
 impl<'a> Sides<'a> {
@@ -83,17 +86,23 @@ pub async fn take_back_in_time(
     kernel: &Kernel<'_>,
 ) -> (Vec<Undo>, Vec<Left>) {
     let _bridges = keep_others_away(&mut undos, kernel.store, OTHERS_TIME);
-    in_time(&undos, kernel).await
+    in_time(&undos, false, kernel).await
 }
 
 /// With a time of its own, for which the runtime's own timeout leaves a while, once.
-pub(super) async fn in_time(undos: &[Undo], kernel: &Kernel<'_>) -> (Vec<Undo>, Vec<Left>) {
+/// Whether it `has_links`, as of [`Sides`].
+pub(super) async fn in_time(
+    undos: &[Undo],
+    has_links: bool,
+    kernel: &Kernel<'_>,
+) -> (Vec<Undo>, Vec<Left>) {
     let deadline = kernel.deadline.later(UNDO_TIME).sooner(UNDO_TIME);
     let (host, guest) = (kernel.host.until(deadline), kernel.guest.until(deadline));
     let sides = Sides {
         host: &host,
         guest: Some(&guest),
         deadline,
+        has_links,
         ..kernel.sides()
     };
     take_back(undos, sides).await
@@ -106,7 +115,7 @@ async fn one(undo: &Undo, sides: Sides<'_>) -> Result<(), Cause> {
             ifindex,
             name,
         } => match sides.on(*side) {
-            Some(rtnl) if sides.half_made => delete_if_called(rtnl, *ifindex, name).await,
+            Some(rtnl) if !sides.has_links => delete_if_called(rtnl, *ifindex, name).await,
             // It has come to be; somebody may have renamed it since.
             Some(rtnl) => gone_is_fine(rtnl.delete_link(*ifindex).await),
             None => Ok(()),

@@ -114,6 +114,7 @@ async fn take_back(present: &AttachmentRecord, kernel: &Kernel<'_>) -> Result<()
     let undo: Vec<Undo> = undo.cloned().collect();
     let sides = Sides {
         half_made: false,
+        has_links: true,
         ..kernel.sides()
     };
     let (_, left) = apply::take_back(&undo, sides).await;

@@ -300,3 +300,33 @@ fn a_killed_start_leaves_the_record_of_a_bridge_that_has_the_index_of_its_own() 
         assert_kept(kept);
     });
 }
+
+#[test]
+fn a_link_that_is_called_otherwise_by_now_is_taken_back_by_its_index() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let container = lab.container("web");
+        let (host, guest) = (lab.snapshot(), lab.snapshot_of(&container));
+        let asked = [
+            "pipework.parent=up0",
+            // Nobody answers.
+            "pipework.ip=dhcp",
+            "pipework.dhcp.keep=false",
+            "pipework.dhcp.timeout=300ms",
+        ];
+        let state = lab.state(&container, &asked);
+        // The socket that asks for a lease, of a link that is whole.
+        let asks = ["-e", "trace=bind", "-e", "inject=bind:signal=STOP:when=1"];
+        let outcome = standstill::start(&state, &asks, |_| {
+            lab.inside(&container, || ip("link set eth1 name lan7"));
+        });
+        assert_ne!(outcome.code(), Some(0), "{}", outcome.stderr());
+        guest.assert_equal(&lab.snapshot_of(&container), "container");
+        host.assert_equal(&lab.snapshot(), "host");
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
