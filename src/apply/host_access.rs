@@ -138,7 +138,7 @@ pub(super) async fn make_shim(shim: &Shim, host: &Rtnl) -> Result<(), Cause> {
     Ok(host.set_state(shim.ifindex, true).await?)
 }
 
-/// What the host's own child is not any more as [`make_shim`] made it, if anything.
+/// What the host's own child is not any more as `make_shim` made it, if anything.
 ///
 /// # Errors
 ///
