@@ -11,6 +11,7 @@ use pipework::dhcp::wire::MessageType;
 use crate::plain::{ALONE, addresses};
 use crate::support::dhcp_server::{GIVEN, Scripted, ordinary};
 use crate::support::lab::{PIPEWORK, RECORDS, ip_json, lab};
+use crate::support::ovs::eventually;
 
 /// Processes of a session, or whose environment has `mark` in it.
 fn descendants(session: u32, mark: &str) -> Vec<String> {
@@ -46,10 +47,11 @@ fn a_hook_leaves_no_descendant() {
             .spawn()
             .unwrap();
         let session = hook.id();
-        assert!(
-            !descendants(session, &mark).is_empty(),
-            "it is looked for rightly"
-        );
+        // Its environment is empty for a moment while it is executed, and before that it
+        // may not be in its session yet.
+        eventually("it is looked for rightly", || {
+            !descendants(session, &mark).is_empty()
+        });
         let state = lab.state(&container, &ALONE).to_string();
         hook.stdin
             .take()
