@@ -18,7 +18,6 @@ struct Dockers;
 
 impl Runtime for Dockers {
     fn start(&self, world: &World, name: &str) -> String {
-        eprintln!("START");
         let run = format!("docker run -d --network none --name {name} bb /bin/busybox sleep 600");
         world.sh(&run).ok();
         let inspect = format!("docker inspect -f '{{{{.State.Pid}}}}' {name}");
@@ -30,7 +29,6 @@ impl Runtime for Dockers {
     }
 
     fn remove(&self, world: &World, name: &str) {
-        eprintln!("REMOVE");
         world.sh(&format!("docker rm -f {name}")).ok();
     }
 
