@@ -24,7 +24,9 @@ use std::time::{Duration, Instant};
 
 use crate::announce::{AnnounceError, announce};
 pub use crate::apply::UNDO_TIME;
-use crate::apply::{self, ApplyError, Kernel, LeftOut, OnTakenIndex, OvsSession, Routers};
+use crate::apply::{
+    self, ApplyError, Kernel, LeftOut, OnTakenIndex, OvsSession, OwnProcfs, Routers,
+};
 use crate::collect::{CollectError, Collector, Fate, NIC_PATIENCE};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -285,6 +287,7 @@ fn open<'a>(
         store,
         ovs: OvsSession::default(),
         routers: Routers::default(),
+        procfs: OwnProcfs::default(),
         deadline,
         ending: sandbox.ending.as_ref(),
         on_taken_index,

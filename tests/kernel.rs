@@ -138,6 +138,8 @@ mod ovs_many;
 mod ovs_traffic;
 #[path = "kernel/ovs_undo.rs"]
 mod ovs_undo;
+#[path = "kernel/own_procfs.rs"]
+mod own_procfs;
 #[path = "kernel/pod_card.rs"]
 mod pod_card;
 #[path = "kernel/policy.rs"]

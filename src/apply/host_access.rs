@@ -5,8 +5,9 @@ use std::io;
 
 use nix::errno::Errno;
 
+use super::Cause;
+use super::setting::sysctl_refused;
 use super::undo::{gone_is_fine, is_no_route};
-use super::{Cause, sysctl_refused};
 use crate::plan::{SharedObject, User};
 use crate::record::Store;
 use crate::request::{Family, IfName, IpvlanMode};

@@ -17,6 +17,7 @@ mod ovs;
 mod port;
 mod probe;
 mod routing;
+mod setting;
 mod shared;
 mod slaac;
 mod traffic;
@@ -36,8 +37,8 @@ use crate::request::{IfName, Origin};
 use crate::rt::{Claim, Holder};
 use crate::sys::ending::Ending;
 use crate::sys::netns::Netns;
-use crate::sys::rtnl::{Refusal, Rtnl};
-use crate::sys::{self, proc, sysctl};
+use crate::sys::rtnl::Rtnl;
+use crate::sys::{self, proc};
 
 pub use bridges::{OTHERS_TIME, give_up, keep_others_away};
 pub use cause::{Cause, MacInUse};
@@ -48,6 +49,7 @@ pub use lease::{LeaseError, carry_out};
 pub use nic::NicError;
 pub use ovs::OvsSession;
 pub use probe::ProbeError;
+pub use setting::OwnProcfs;
 pub use shared::{acquire, refresh, release, remake};
 pub use slaac::{Routers, Said, SlaacError};
 pub use undo::{Left, Sides, is_in_use, take_back, take_back_in_time};
@@ -77,6 +79,8 @@ pub struct Kernel<'a> {
     pub ovs: OvsSession,
     /// What routers said, if a step listens to them.
     pub routers: Routers,
+    /// Where settings are written, if a step does.
+    pub procfs: OwnProcfs,
     /// When the run must have ended.
     pub deadline: Deadline,
     /// Says that what it is for has ended before.
@@ -326,7 +330,7 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::CreateIpvlan { ipvlan, .. } => host.create_ipvlan(ipvlan, netns).await?,
         Step::CreateDummy(link) => guest.create_dummy(link).await?,
         Step::SetAlias { ifindex, alias, .. } => host.set_alias(*ifindex, alias).await?,
-        Step::SetSysctl { .. } => set_sysctl(step, kernel)?,
+        Step::SetSysctl { .. } => setting::once(step, kernel)?,
         Step::RaiseInterface {
             ifindex,
             ifname: _,
@@ -361,34 +365,4 @@ async fn once(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
         Step::Ovs(step) => ovs::run(step, &kernel.ovs, host, kernel.deadline).await?,
     }
     Ok(())
-}
-
-fn set_sysctl(step: &Step, kernel: &Kernel<'_>) -> Result<(), Cause> {
-    let Step::SetSysctl {
-        ifname,
-        family,
-        leaf,
-        value,
-        absent_is_fine,
-    } = step
-    else {
-        return Ok(());
-    };
-    let written = kernel
-        .netns
-        .inside(kernel.home, || sysctl::write(*family, ifname, leaf, value))
-        .and_then(|result| result);
-    match written {
-        Err(e) if *absent_is_fine && e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(sysctl_refused(&e)),
-        Ok(()) => Ok(()),
-    }
-}
-
-fn sysctl_refused(error: &std::io::Error) -> Cause {
-    Cause::Sysctl(Refusal {
-        operation: "write",
-        errno: error.raw_os_error().unwrap_or(nix::libc::EIO),
-        kernel_says: None,
-    })
 }

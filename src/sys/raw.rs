@@ -21,7 +21,7 @@ pub use arena::Arena;
 pub use arguments::arguments;
 pub use child::{hear_signals, inherit_nothing};
 pub use heap::share_heaps;
-pub use mounts::make_all_read_only_but;
+pub use mounts::{make_all_read_only_but, unmounted_procfs};
 pub use signals::{default_signal, ignore_signal};
 
 /// `SO_NETNS_COOKIE` (include/uapi/asm-generic/socket.h, since Linux 5.14).

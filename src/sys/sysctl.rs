@@ -5,10 +5,15 @@
 //! No text of a user becomes part of a path: the leaf is one of a fixed list,
 //! and an [`IfName`] holds no slash and is none of `all`, `default` and `..`.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+
+use super::raw;
 use crate::request::{Family, IfName};
 
 fn path(family: Family, ifname: &IfName, leaf: &'static str) -> PathBuf {
@@ -25,16 +30,56 @@ fn path(family: Family, ifname: &IfName, leaf: &'static str) -> PathBuf {
 /// value.
 pub fn write(family: Family, ifname: &IfName, leaf: &'static str, value: &str) -> io::Result<()> {
     let path = path(family, ifname, leaf);
+    open_for_all(&path)?.write_all(value.as_bytes())
+}
+
+fn open_for_all(path: &Path) -> io::Result<File> {
     let open = |path: &Path| OpenOptions::new().write(true).open(path);
-    let mut file = match open(&path) {
+    match open(path) {
         // In a container, as a plugin is, /proc/sys is read-only; that of the
         // machine's first process is not, and shows the same namespace: ours.
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-            open(&Path::new("/proc/1/root").join(path.strip_prefix("/").unwrap_or(&path)))?
+            open(&Path::new("/proc/1/root").join(below_root(path)))
         }
-        other => other?,
-    };
-    file.write_all(value.as_bytes())
+        other => other,
+    }
+}
+
+fn below_root(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
+}
+
+/// A procfs that is mounted nowhere and ends with this.
+///
+/// In one that all share, the entries `ipv6` of all namespaces are in one hash chain,
+/// and the first who looks up his own is compared with all others
+/// (`proc_sys_compare`). Here there is nobody else.
+#[derive(Debug)]
+pub struct Procfs(OwnedFd);
+
+impl Procfs {
+    /// `EPERM` where a filter or a security module forbids it, `ENOSYS` before Linux 5.2.
+    pub fn new() -> io::Result<Self> {
+        raw::unmounted_procfs().map(Self)
+    }
+
+    /// As [`write()`], to which it comes back if this one cannot be written to.
+    pub fn write(
+        &self,
+        family: Family,
+        ifname: &IfName,
+        leaf: &'static str,
+        value: &str,
+    ) -> io::Result<()> {
+        let path = path(family, ifname, leaf);
+        let below = path.strip_prefix("/proc").unwrap_or(&path);
+        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let mut file = match openat(&self.0, below, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(_) => open_for_all(&path)?,
+        };
+        file.write_all(value.as_bytes())
+    }
 }
 
 /// What holds for `IFNAME` of a setting of which the greater of its own and

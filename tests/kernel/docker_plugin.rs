@@ -80,31 +80,47 @@ impl Plugin {
         panic!("the plugin does not listen within a minute");
     }
 
-    /// Has strace end it when a thread calls `name` for the `count`th time.
-    // Whoever called this waits for it.
-    #[allow(clippy::zombie_processes)]
-    pub fn end_at(&self, (name, count): (&str, usize)) -> Child {
-        let pid = self.0.id();
-        let strace = Command::new("strace")
+    /// Has strace end it when a thread calls `name` for the `count`th time. strace looks
+    /// for threads once, and misses one that another begins meanwhile: then it tries again.
+    pub fn end_at(&self, at: (&str, usize)) -> Child {
+        for _ in 0..30 {
+            let mut strace = self.trace(at);
+            for _ in 0..200 {
+                if self.is_traced() {
+                    return strace;
+                }
+                sleep(Duration::from_millis(10));
+            }
+            let _ = strace.kill();
+            strace.wait().unwrap();
+        }
+        panic!("strace does not trace within a minute");
+    }
+
+    fn trace(&self, (name, count): (&str, usize)) -> Child {
+        Command::new("strace")
             .env_remove("LD_LIBRARY_PATH")
-            .args(["-f", "-qq", "-o", "/dev/null", "-p", &pid.to_string()])
+            .args([
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-p",
+                &self.0.id().to_string(),
+            ])
             .args(["-e", &format!("trace={name}")])
             .args(["-e", &format!("inject={name}:signal=SIGKILL:when={count}")])
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
-        for _ in 0..6000 {
-            let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-            let is_traced = |task: fs::DirEntry| {
-                let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-                !status.contains("TracerPid:\t0\n")
-            };
-            if tasks.flatten().all(is_traced) {
-                return strace;
-            }
-            sleep(Duration::from_millis(10));
-        }
-        panic!("strace does not trace within a minute");
+            .unwrap()
+    }
+
+    fn is_traced(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
+        tasks.flatten().all(|task| {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            !status.contains("TracerPid:\t0\n")
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pipework::apply::{Kernel, OnTakenIndex, OvsSession, Routers, apply};
+use pipework::apply::{Kernel, OnTakenIndex, OvsSession, OwnProcfs, Routers, apply};
 use pipework::deadline::Deadline;
 use pipework::host::inspect::{VfChoice, inspect};
 use pipework::plan::{self, Identity, LOWEST_INDEX, Life, Plan, PlannedStep, Step};
@@ -94,6 +94,7 @@ pub fn with_plan<T>(
             store: &store,
             ovs: OvsSession::default(),
             routers: Routers::default(),
+            procfs: OwnProcfs::default(),
             deadline: looking,
             ending: None,
             on_taken_index: OnTakenIndex::Refuse,

@@ -1,11 +1,14 @@
-//! Mounts as a whole.
+//! Mounts that nix does not know.
 
 use std::ffi::{CStr, c_int};
 use std::io;
 use std::mem;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::libc;
 use nix::sys::statvfs::{FsFlags, statvfs};
+
+use super::owned;
 
 /// Lets nobody in the calling thread's mount namespace write to any file of what is
 /// mounted by now, but below `path`, where a mount begins (mount_setattr(2), Linux
@@ -43,4 +46,36 @@ fn set(path: &CStr, flags: c_int, (attr_set, attr_clr): (u64, u64)) -> io::Resul
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// `FSOPEN_CLOEXEC`, `FSMOUNT_CLOEXEC` and `FSCONFIG_CMD_CREATE` (include/uapi/linux/mount.h).
+const FSOPEN_CLOEXEC: u32 = 1;
+const FSMOUNT_CLOEXEC: u32 = 1;
+const FSCONFIG_CMD_CREATE: u32 = 6;
+
+/// A procfs of this process's PID namespace that is in nobody's tree of mounts, as the
+/// directory at its root (fsopen(2), fsconfig(2), fsmount(2), since Linux 5.2).
+pub fn unmounted_procfs() -> io::Result<OwnedFd> {
+    // SAFETY: the name ends in a NUL, and fsopen keeps nothing of it.
+    let context = unsafe { libc::syscall(libc::SYS_fsopen, c"proc".as_ptr(), FSOPEN_CLOEXEC) };
+    let context = owned(RawFd::try_from(context).unwrap_or(-1))?;
+    let (none, number) = (std::ptr::null::<u8>(), context.as_raw_fd());
+    // SAFETY: FSCONFIG_CMD_CREATE takes no key and no value.
+    let made = unsafe {
+        libc::syscall(
+            libc::SYS_fsconfig,
+            number,
+            FSCONFIG_CMD_CREATE,
+            none,
+            none,
+            0,
+        )
+    };
+    if made < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+    // SAFETY: fsmount takes three integers and touches no memory of ours.
+    let mount = unsafe { libc::syscall(libc::SYS_fsmount, number, FSMOUNT_CLOEXEC, attributes) };
+    owned(RawFd::try_from(mount).unwrap_or(-1))
 }
