@@ -6,6 +6,7 @@
 //! queues and settings away (`dev_change_net_namespace`). Such fields are refused
 //! with what to write instead.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::message::Options;
@@ -182,8 +183,24 @@ pub struct Settings {
     pub prefix: Option<String>,
     /// The whole name of the interface, if that was said.
     pub ifname: Option<String>,
-    /// The option by which addresses are to be learned, as it was written.
-    pub learns_by: Option<String>,
+    /// The fields that were written in other words.
+    pub worded: Vec<Worded>,
+}
+
+/// A field whose option is called otherwise: errors speak of what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worded {
+    /// Its key and value, as an annotation.
+    pub field: (String, String),
+    /// The option's.
+    pub option: (String, String),
+}
+
+/// The option by which a field was written, among all that are `worded`.
+pub fn option_of<'a>(worded: &'a [Worded], field: &(String, String)) -> Option<(&'a str, &'a str)> {
+    let found = worded.iter().find(|worded| worded.field == *field)?;
+    let (key, value) = &found.option;
+    Some((key, value))
 }
 
 /// Who wrote options.
@@ -226,9 +243,7 @@ impl Settings {
 
     fn take(&mut self, key: &str, value: &str, author: Author) -> Result<(), SettingsError> {
         let name = key.strip_prefix(PREFIX).unwrap_or(key);
-        if matches!(name, "dhcp" | "ip") {
-            self.learns_by = Some(format!("{key}={value}"));
-        }
+        let known = self.fields.len();
         match name {
             IFACE_PREFIX | "prefix" => self.prefix = Some(prefix(key, value)?),
             IFNAME => self.ifname = Some(value.to_owned()),
@@ -250,6 +265,12 @@ impl Settings {
                 self.fields.push(field(name, value));
             }
         }
+        let new = self.fields.get(known..).unwrap_or_default().iter();
+        let new = new.filter(|(field, _)| field.strip_prefix(PREFIX) != Some(name));
+        self.worded.extend(new.map(|field| Worded {
+            field: field.clone(),
+            option: (name.to_owned(), value.to_owned()),
+        }));
         Ok(())
     }
 

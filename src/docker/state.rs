@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::asker::Asker;
 use super::message::StaticRoute;
+use super::settings::Worded;
 
 /// Where they are.
 pub const DIRECTORY: &str = "/var/lib/pipework/docker";
@@ -79,6 +80,9 @@ pub struct Network {
     pub id: String,
     /// The fields of its interfaces, as annotations: keys and values.
     pub fields: Vec<(String, String)>,
+    /// Those of them that were written in other words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub worded: Vec<Worded>,
     /// Its subnets.
     pub subnets: Vec<Subnet>,
     /// What its interfaces are called in containers, before a number.

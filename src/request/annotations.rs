@@ -85,7 +85,7 @@ pub fn parse_for<'a, N: Networks>(
         .inspect(|pair| bandwidth.note(pair.key, pair.value))
         .filter(Pair::is_ours)
         .collect();
-    let said = |pair: &Pair<'a>| (pair.path(), pair.value);
+    let said = |pair: &Pair<'a>| (pair.path(), pair.meant().1);
     ours.sort_by_key(said);
     ours.dedup_by_key(|pair| said(pair));
     if ours.is_empty() {
@@ -93,7 +93,7 @@ pub fn parse_for<'a, N: Networks>(
     }
     let entries = ours
         .into_iter()
-        .map(|pair| Entry::read(pair.key, pair.value))
+        .map(Entry::read)
         .collect::<Result<Vec<Entry<'_>>, RequestError>>()?;
     no_key_twice(&entries)?;
     let profiles = network::look_up(&entries, networks)?;
@@ -126,9 +126,7 @@ fn no_uplink(key: &str) -> RequestError {
 fn no_key_twice(sorted: &[Entry<'_>]) -> Result<(), RequestError> {
     let mut before: Option<&Entry<'_>> = None;
     for entry in sorted {
-        if let Some(before) =
-            before.filter(|before| pair::path(before.key) == pair::path(entry.key))
-        {
+        if let Some(before) = before.filter(|before| before.path == entry.path) {
             return Err(before.contradicts(entry, "one key has two values"));
         }
         before = Some(entry);

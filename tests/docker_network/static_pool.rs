@@ -211,7 +211,7 @@ const POOL: &str = "IpamDriver.RequestPool";
 
 /// Options of a network that is not made, the call that fails, and what is said: of
 /// options as they were written.
-const REFUSED: [(&str, &str, &str); 13] = [
+const REFUSED: [(&str, &str, &str); 14] = [
     (
         "-o brigde=br0 --subnet 10.0.0.0/24",
         CREATE,
@@ -237,6 +237,11 @@ const REFUSED: [(&str, &str, &str); 13] = [
         "-o bridge=br0 -o mtu=big --subnet 10.0.0.0/24",
         CREATE,
         "mtu=big: big is not a number of bytes",
+    ),
+    (
+        "-o bridge=br0 -o com.docker.network.driver.mtu=big --subnet 10.0.0.0/24",
+        CREATE,
+        "com.docker.network.driver.mtu=big: big is not a number of bytes",
     ),
     (
         "-o bridge= --subnet 10.0.0.0/24",

@@ -44,6 +44,20 @@ fn the_words_of_other_drivers_are_understood() {
 }
 
 #[test]
+fn the_option_by_which_a_field_was_written_is_remembered() {
+    let asked = [(MTU, "1400"), ("dhcp", "yes"), ("pipework.vlan", "5")];
+    let settings = of(&asked).unwrap();
+    let option = |key: &str, value: &str| {
+        let field = (format!("pipework.{key}"), value.to_owned());
+        assert!(settings.fields.contains(&field), "{field:?}");
+        option_of(&settings.worded, &field)
+    };
+    assert_eq!(option("mtu", "1400"), Some((MTU, "1400")));
+    assert_eq!(option("ip", "dhcp"), Some(("dhcp", "yes")));
+    assert_eq!(option("vlan", "5"), None);
+}
+
+#[test]
 fn a_slip_is_named_with_what_was_meant() {
     let error = of(&[("brigde", "br0")]).unwrap_err();
     assert_eq!(

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use super::driver::gateways;
 use super::error::DockerError;
 use super::lost;
-use crate::docker::settings::merged;
+use crate::docker::settings::{Worded, merged, option_of};
 use crate::docker::state::{Network, Subnet, hash};
 use crate::error::Error;
 use crate::frontend::read;
@@ -27,6 +27,8 @@ pub(super) struct Asked {
     pub mac: Option<String>,
     /// What its container says of it.
     pub fields: Vec<(String, String)>,
+    /// Those of them that were written in other words.
+    pub worded: Vec<Worded>,
 }
 
 impl Asked {
@@ -45,6 +47,7 @@ impl Asked {
             addresses: network.subnets.iter().filter_map(an_address).collect(),
             mac: None,
             fields: Vec::new(),
+            worded: Vec::new(),
         }
     }
 }
@@ -73,9 +76,21 @@ fn without_needless_default(fields: &mut Vec<(String, String)>) {
     }
 }
 
-/// A field as behind `-o`, where nobody writes `pipework.`.
-fn option<'a>(key: &'a str, value: &'a str) -> Pair<'a> {
-    Pair::field(key.strip_prefix(PREFIX).unwrap_or(key), value)
+/// A field as it stands behind `-o`: without `pipework.`, unless it was written
+/// otherwise.
+fn option<'a>(worded: &'a [Worded], field: &'a (String, String)) -> Pair<'a> {
+    let (key, value) = field;
+    match option_of(worded, field) {
+        Some(option) => Pair::worded(option, (key, value)),
+        None => Pair::field(key.strip_prefix(PREFIX).unwrap_or(key), value),
+    }
+}
+
+/// The option by which addresses are to be learned in this way, with its value.
+pub(super) fn learning(worded: &[Worded], way: &str) -> String {
+    let field = (format!("{PREFIX}ip"), way.to_owned());
+    let option = option(worded, &field);
+    format!("{}={}", option.key, option.value)
 }
 
 /// Whether these are addresses, and no gateway among them.
@@ -87,11 +102,12 @@ fn is_plain(addresses: &str) -> bool {
 /// The request for one interface of a network, by the parser of annotations.
 pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error> {
     let mut fields = merged(&network.fields, &asked.fields);
+    let worded = [asked.worded.as_slice(), &network.worded].concat();
     let asks = fields.iter().find(|(key, _)| key == "pipework.ip");
     if let (Some((_, way)), Some(address)) = (asks, asked.addresses.first())
         && way != "0/0"
     {
-        let (asked, subnet) = (format!("ip={way}"), address.trunc().to_string());
+        let (asked, subnet) = (learning(&worded, way), address.trunc().to_string());
         return Err(DockerError::TwoWays { asked, subnet }.into());
     }
     let mut set = |key: &str, value: String| {
@@ -121,7 +137,7 @@ pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error
         fields.push(("pipework.ip".to_owned(), "0/0".to_owned()));
     }
     without_needless_default(&mut fields);
-    let pairs = fields.iter().map(|(key, value)| option(key, value));
+    let pairs = fields.iter().map(|field| option(&worded, field));
     // The list has keys of ours.
     let request = read::request(pairs, &Caller::Runtime)?.unwrap_or(Request {
         attachments: Vec::new(),
@@ -129,4 +145,40 @@ pub(super) fn request(network: &Network, asked: &Asked) -> Result<Request, Error
     });
     lost::check(&request, network)?;
     Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::settings::Settings;
+
+    #[test]
+    fn who_learns_and_is_given_an_address_reads_the_option_as_it_was_written() {
+        let subnet = Subnet {
+            subnet: "10.0.0.0/24".parse().unwrap(),
+            gateway: None,
+        };
+        let network = Network {
+            id: "n".to_owned(),
+            fields: vec![("pipework.bridge".to_owned(), "br0".to_owned())],
+            worded: Vec::new(),
+            subnets: vec![subnet],
+            prefix: "eth".to_owned(),
+            is_internal: false,
+            has_pools: false,
+            listed_by: None,
+        };
+        for (option, value) in [("dhcp", "true"), ("ip", "dhcp")] {
+            let options = [(option.to_owned(), value.into())];
+            let own = Settings::of_container(&options.into_iter().collect()).unwrap();
+            let asked = Asked {
+                fields: own.fields,
+                worded: own.worded,
+                ..Asked::sample(&network)
+            };
+            let refused = request(&network, &asked).unwrap_err().to_string();
+            let said = format!("{option}={value} learns addresses, ");
+            assert!(refused.starts_with(&said), "{refused}");
+        }
+    }
 }

@@ -103,6 +103,7 @@ impl Driver {
             prefix: settings.prefix.clone().unwrap_or_else(usual_prefix),
             is_internal: is_set("com.docker.network.internal").unwrap_or_default(),
             fields: settings.fields,
+            worded: settings.worded,
             has_pools: asked.v4.iter().chain(&asked.v6).any(is_ours),
             listed_by: None,
         };
@@ -165,7 +166,7 @@ fn only_one_way(settings: &Settings, subnets: &[Subnet]) -> Result<(), DockerErr
     let mut subnets = subnets.iter();
     match subnets.find(|subnet| learns(subnet.subnet.addr().is_ipv6())) {
         Some(Subnet { subnet, .. }) => Err(DockerError::TwoWays {
-            asked: settings.learns_by.clone().unwrap_or_default(),
+            asked: asked::learning(&settings.worded, asked),
             subnet: subnet.to_string(),
         }),
         None => Ok(()),

@@ -79,6 +79,7 @@ pub(super) fn create(driver: &Driver, asked: &CreateEndpoint) -> Result<Interfac
         addresses,
         mac: mac.cloned(),
         fields: settings.fields,
+        worded: settings.worded,
     };
     match make(&network, &wanted, &mut begun) {
         Ok(()) => {}

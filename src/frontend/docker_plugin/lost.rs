@@ -224,6 +224,7 @@ mod tests {
             listed_by: None,
             id: "n".to_owned(),
             fields: Vec::new(),
+            worded: Vec::new(),
             subnets: subnets.iter().map(subnet).collect(),
             prefix: "eth".to_owned(),
             is_internal: false,

@@ -2,6 +2,7 @@
 //! both.
 
 use super::key::{self, Selector};
+use super::pair::{Pair, path};
 use crate::request::error::{RequestError, ValueError, cut};
 use crate::request::keys::Key;
 use crate::request::network::ProfileField;
@@ -13,8 +14,10 @@ const MAX_VALUE: usize = 4096;
 /// One annotation of ours.
 #[derive(Debug)]
 pub struct Entry<'a> {
-    /// The whole key.
+    /// The whole key as it was written, which errors name.
     pub key: &'a str,
+    /// The same without `pipework.`, as the table of fields has it.
+    pub path: &'a str,
     /// The value without blanks at its ends, never empty.
     pub value: &'a str,
     /// The interface that it speaks about.
@@ -25,22 +28,26 @@ pub struct Entry<'a> {
     pub rest: &'a str,
     /// Whether a named network says it, and no annotation.
     pub by_network: bool,
-    /// The whole line of the shell script that says it, if one does.
+    /// What was written in place of the value: other words, or a whole line of the
+    /// shell script.
     line: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
     /// Takes the key apart and cleans the value.
-    pub fn read(key: &'a str, value: &'a str) -> Result<Self, RequestError> {
+    pub fn read(pair: Pair<'a>) -> Result<Self, RequestError> {
+        let (key, value) = pair.meant();
         let parts = key::parse(key)?;
+        let is_worded = value != pair.value;
         Ok(Self {
-            key,
-            value: clean(key, value)?,
+            key: pair.key,
+            path: pair.path(),
+            value: clean(pair.key, value)?,
             selector: parts.selector,
             field: parts.field,
             rest: parts.rest,
             by_network: false,
-            line: None,
+            line: is_worded.then_some(pair.value),
         })
     }
 
@@ -54,6 +61,7 @@ impl<'a> Entry<'a> {
         let parts = key::parse(key)?;
         Ok(Self {
             key: written,
+            path: path(key),
             value: clean(written, value)?,
             selector,
             field: parts.field,
@@ -68,6 +76,7 @@ impl<'a> Entry<'a> {
         let parts = key::parse(&field.key)?;
         Ok(Self {
             key: &field.shown,
+            path: path(&field.key),
             value: clean(&field.shown, &field.value)?,
             selector: selector.clone(),
             field: parts.field,

@@ -11,6 +11,8 @@ pub struct Pair<'a> {
     /// The value.
     pub value: &'a str,
     is_field: bool,
+    /// The field's own name and value, where they are written otherwise.
+    means: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Pair<'a> {
@@ -22,7 +24,22 @@ impl<'a> Pair<'a> {
             key,
             value,
             is_field,
+            means: None,
         }
+    }
+
+    /// A field, by its key and value, that was written in other words, which errors
+    /// name.
+    pub fn worded((key, value): (&'a str, &'a str), field: (&'a str, &'a str)) -> Self {
+        Self {
+            means: Some(field),
+            ..Self::field(key, value)
+        }
+    }
+
+    /// The key and the value that count.
+    pub fn meant(&self) -> (&'a str, &'a str) {
+        self.means.unwrap_or((self.key, self.value))
     }
 
     /// Does it speak to us?
@@ -32,7 +49,7 @@ impl<'a> Pair<'a> {
 
     /// The key without `pipework.`: two of one path are one key.
     pub fn path(&self) -> &'a str {
-        path(self.key)
+        path(self.meant().0)
     }
 }
 
@@ -49,6 +66,7 @@ impl<'a> From<(&'a str, &'a str)> for Pair<'a> {
             key,
             value,
             is_field,
+            means: None,
         }
     }
 }
@@ -61,6 +79,29 @@ mod tests {
     fn refused(pairs: &[Pair<'_>]) -> String {
         let parsed = parse_for(pairs.iter().copied(), &mut NoNetworks, &|_| None);
         parsed.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_field_in_other_words_is_named_by_those() {
+        let mtu = |value| Pair::worded(("driver.mtu", value), ("pipework.mtu", value));
+        let dhcp = Pair::worded(("dhcp", "true"), ("pipework.ip", "dhcp"));
+        let bridge = Pair::field("bridge", "br0");
+        for (pairs, said) in [
+            (vec![mtu("big")], "driver.mtu=big: "),
+            (vec![mtu("")], "driver.mtu has an empty value"),
+            (
+                vec![mtu("1400"), Pair::field("mtu", "1500")],
+                "driver.mtu=1400 and mtu=1500 contradict",
+            ),
+            (
+                vec![dhcp, Pair::field("ip", "0/0")],
+                "ip=0/0 and dhcp=true contradict",
+            ),
+        ] {
+            let pairs: Vec<Pair<'_>> = pairs.into_iter().chain([bridge]).collect();
+            let text = refused(&pairs);
+            assert!(text.starts_with(said), "{text}");
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ impl Root {
             let network = Network {
                 id: (*id).to_owned(),
                 fields: Vec::new(),
+                worded: Vec::new(),
                 subnets: Vec::new(),
                 prefix: "eth".to_owned(),
                 is_internal: false,

@@ -30,6 +30,7 @@ fn network() -> Network {
         listed_by: None,
         id: "0123456789abcdef".to_owned(),
         fields: vec![("pipework.bridge".to_owned(), "br0".to_owned())],
+        worded: Vec::new(),
         subnets: Vec::new(),
         prefix: "eth".to_owned(),
         is_internal: false,
