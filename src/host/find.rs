@@ -9,6 +9,7 @@
 mod candidate;
 mod containerd;
 mod docker;
+pub mod dockerd;
 pub(super) mod files;
 mod lxc;
 mod machines;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::deadline::Deadline;
 pub use candidate::{Candidate, Engine, State, is_drawn};
 use candidate::{Group, grouped};
-pub use docker::{DockerError, Networks, is_running as is_docker_running, networks};
+pub use docker::{DockerError, Networks, networks};
 pub use oci::state_below;
 pub use storage::pod_namespace;
 

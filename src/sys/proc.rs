@@ -162,7 +162,7 @@ pub fn in_network_namespace(inode: u64) -> io::Result<Vec<i32>> {
         fs::read_link(format!("/proc/{pid}/ns/net"))
             .is_ok_and(|to| to.as_os_str() == wanted.as_str())
     };
-    Ok(numbers_in("/proc")?.filter(is_in).collect())
+    Ok(all()?.filter(is_in).collect())
 }
 
 /// Whether any thread of the process is in the network namespace with this inode
@@ -175,6 +175,11 @@ pub fn has_thread_in(pid: i32, inode: u64) -> bool {
             .is_ok_and(|to| to.as_os_str() == wanted.as_str())
     };
     numbers_in(&format!("/proc/{pid}/task")).is_ok_and(|mut threads| threads.any(is_in))
+}
+
+/// The pids of all processes.
+pub fn all() -> io::Result<impl Iterator<Item = i32>> {
+    numbers_in("/proc")
 }
 
 /// The entries of a directory that are numbers.

@@ -36,6 +36,13 @@ pub fn a_pool_whose_network_was_never_made_ends_with_the_dockerd_that_asked(lan:
         let there = lan.sh("ls -d /var/lib/pipework/pools/docker@* 2>/dev/null");
         there.stdout.lines().count()
     };
+    // Whatever dockerd was told of its files, it is known by its socket.
+    lan.end("TERM");
+    lan.sh("sed -i '1a \"pidfile\": \"/run/elsewhere.pid\",' /etc/docker/daemon.json")
+        .ok();
+    lan.start();
+    lan.sh("test -s /run/elsewhere.pid && test ! -e /run/docker.pid")
+        .ok();
     let ours = "-d pipework -o bridge=br0 --ipam-driver pipework --subnet";
     // Of another driver's network nobody tells us, and of what is refused dockerd does.
     lan.docker("network create -d bridge --ipam-driver pipework --subnet 10.9.1.0/24 theirs")

@@ -1,22 +1,18 @@
 //! Which process asked, where that is the dockerd whose list of networks we see.
 //!
-//! There is one socket for drivers, and there may be several dockerds. The one that
-//! listens at the socket of a Docker that nobody set up otherwise has the file of its
-//! pid in the usual place, too: two cannot share it.
+//! There is one socket for drivers, and there may be several dockerds, each with a
+//! socket of its own. Which one serves the socket that we ask at is known whatever it
+//! was told of its files.
 
 use crate::docker::asker::Asker;
+use crate::host::find::dockerd;
 use crate::sys::proc::{self, Process};
-
-/// Where dockerd writes its pid.
-const PID_FILE: &str = "/run/docker.pid";
 
 /// The process, if it is that dockerd.
 pub(super) fn of_process(pid: i32) -> Option<Asker> {
-    let written = proc::read_short(PID_FILE).ok()?;
-    match written.trim().parse::<i32>() {
-        Ok(known) if pid == known => this(pid),
-        Ok(_) | Err(_) => None,
-    }
+    // Before the look: whoever has its number later is another.
+    let asker = this(pid)?;
+    dockerd::is_it(pid).then_some(asker)
 }
 
 /// A process, whoever it is.

@@ -32,7 +32,7 @@ pub struct Orphan {
 pub fn all(deadline: Deadline) -> Vec<Orphan> {
     let state = State::of_another(Path::new(DIRECTORY));
     let kept: Vec<Network> = state.all().into_iter().flatten().collect();
-    if kept.is_empty() || !find::is_docker_running() {
+    if kept.is_empty() || !find::dockerd::is_running() {
         return Vec::new();
     }
     let Ok(Some(listed)) = find::networks(Path::new("/"), deadline) else {

@@ -11,7 +11,7 @@ use super::driver::Driver;
 use super::{dropped, follow, place, scratch};
 use crate::docker::state::Endpoint;
 use crate::error::Error;
-use crate::host::find;
+use crate::host::find::dockerd;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ pub(super) fn run(driver: &Arc<Driver>) {
     loop {
         seen = look(driver, &seen);
         // Last: what was an endpoint's is ended by then.
-        dropped::let_go(driver, Path::new("/"), find::is_docker_running);
+        dropped::let_go(driver, Path::new("/"), dockerd::is_running);
         thread::sleep(PAUSE);
     }
 }

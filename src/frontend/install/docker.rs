@@ -1,7 +1,6 @@
 //! Docker: a runtime in daemon.json, which dockerd reads again at SIGHUP. The
 //! default runtime is changed for who asks for it by name.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -17,12 +16,12 @@ use super::programs;
 use super::setting::Setting;
 use super::target::Target;
 use crate::deadline::Deadline;
+use crate::host::find::dockerd;
 use crate::sys::unix_http;
 
 /// The name by which containers ask for us.
 pub(super) const NAME: &str = "pipework";
 const SETTINGS: &str = "/etc/docker/daemon.json";
-const PID_FILES: [&str; 2] = ["/run/docker.pid", "/var/run/docker.pid"];
 const SOCKET: &str = "/run/docker.sock";
 /// How often dockerd is asked whether it has read its settings.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,7 +37,9 @@ pub(super) enum Default {
 
 /// What is to be there.
 pub(super) fn wishes(program: &Program, default: Default) -> Result<Vec<Wish>, InstallError> {
-    let words = running().map(|(_, words)| words).unwrap_or_default();
+    let words = dockerd::running()
+        .map(|(_, words)| words)
+        .unwrap_or_default();
     let by_flag = |flag: &str, key| match words.iter().find(|word| word.starts_with(flag)) {
         Some(word) => Err(InstallError::ByFlag {
             program: "dockerd",
@@ -77,21 +78,6 @@ fn settings_of(words: &[String]) -> PathBuf {
     PathBuf::from(SETTINGS)
 }
 
-/// The dockerd that runs: its pid and its words.
-fn running() -> Option<(Pid, Vec<String>)> {
-    let pid = PID_FILES
-        .iter()
-        .find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<i32>().ok())?;
-    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words = line.split(|byte| *byte == 0);
-    let words: Vec<String> = words
-        .map(|word| String::from_utf8_lossy(word).into_owned())
-        .collect();
-    // The file may be older than the last boot.
-    let name = Path::new(words.first()?).file_name()?;
-    (name == "dockerd").then_some((Pid::from_raw(pid), words))
-}
-
 /// Has dockerd itself judge what is going to be its settings.
 pub(super) fn judge(dockerd: &Path, step: &Step, deadline: Deadline) -> Result<(), InstallError> {
     let Some(bytes) = step.bytes() else {
@@ -104,13 +90,13 @@ pub(super) fn judge(dockerd: &Path, step: &Step, deadline: Deadline) -> Result<(
 
 /// Whether dockerd runs.
 pub(super) fn is_up() -> bool {
-    running().is_some()
+    dockerd::running().is_some()
 }
 
 /// Has dockerd read its settings; containers stay.
 pub(super) fn reload() -> Result<(), InstallError> {
-    let (pid, _) = running().ok_or_else(|| failed("it does not run"))?;
-    kill(pid, Signal::SIGHUP).map_err(|errno| failed(errno.desc()))
+    let (pid, _) = dockerd::running().ok_or_else(|| failed("it does not run"))?;
+    kill(Pid::from_raw(pid), Signal::SIGHUP).map_err(|errno| failed(errno.desc()))
 }
 
 /// Waits until dockerd has our runtime. The other way there is nothing to wait for:

@@ -5,7 +5,6 @@
 //! the process of one, and `GET /networks` (docs.docker.com/reference/api/engine). A path without a
 //! version is answered by every release.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +16,8 @@ use crate::sys::unix_http::{self, HttpError};
 
 /// A local daemon answers within a fraction of this.
 const PATIENCE: Duration = Duration::from_secs(5);
-const SOCKETS: [&str; 2] = ["run/docker.sock", "var/run/docker.sock"];
+/// Below the root.
+pub(super) const SOCKETS: [&str; 2] = ["run/docker.sock", "var/run/docker.sock"];
 
 /// Why Docker said nothing.
 #[derive(Debug, thiserror::Error)]
@@ -124,14 +124,6 @@ pub fn list(root: &Path, deadline: Deadline) -> Result<Vec<Candidate>, DockerErr
         }
     });
     Ok(candidates.collect())
-}
-
-/// Whether a dockerd runs. Who is not sent by a person asks it something only then:
-/// systemd may listen at its socket, and would start it (docker.socket).
-pub fn is_running() -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut names = processes.filter_map(|process| fs::read(process.path().join("comm")).ok());
-    names.any(|name| name == b"dockerd\n")
 }
 
 /// Every network of the dockerd whose socket is below `root`; `None` where the list has
