@@ -110,7 +110,7 @@ fn serve(socket: &Path, handed: Option<OwnedFd>, ready: fn()) -> Result<Infallib
     left::end(&driver);
     let listener = match handed {
         Some(handed) => UnixListener::from(handed),
-        None => listen(socket)?,
+        None => listen(socket, ENDS)?,
     };
     Ok(serve_at((listener, socket), &driver, ready)?)
 }
@@ -137,8 +137,9 @@ fn not_at(path: &Path) -> impl Fn(io::Error) -> DockerError {
     }
 }
 
-/// dockerd's own directory, which it may not have made yet.
-fn listen(socket: &Path) -> Result<UnixListener, DockerError> {
+/// Listens once nobody else does, after so many looks at most. The directory is
+/// dockerd's own, which it may not have made yet.
+fn listen(socket: &Path, most_looks: u32) -> Result<UnixListener, DockerError> {
     let failed = not_at(socket);
     if let Some(folder) = socket.parent() {
         let mut made = DirBuilder::new();
@@ -150,7 +151,7 @@ fn listen(socket: &Path) -> Result<UnixListener, DockerError> {
     let mut looks = 0;
     while is_listened_at(socket).map_err(&failed)? {
         looks += 1;
-        if looks == ENDS {
+        if looks == most_looks {
             let path = socket.to_owned();
             return Err(DockerError::Taken { path });
         }
@@ -183,18 +184,18 @@ mod tests {
     fn a_socket_is_taken_from_the_dead_and_not_from_whoever_listens() {
         let folder = std::env::temp_dir().join(format!("pipework-taken-{}", std::process::id()));
         let path = folder.join("a folder/p.sock");
-        let former = listen(&path).unwrap();
+        let former = listen(&path, 1).unwrap();
         let inode = fs::metadata(&path).unwrap().ino();
         // By whatever name the folder goes.
         std::os::unix::fs::symlink("a folder", folder.join("other")).unwrap();
-        let refused = listen(&folder.join("other/p.sock")).unwrap_err();
+        let refused = listen(&folder.join("other/p.sock"), 1).unwrap_err();
         assert!(
             matches!(refused, DockerError::Taken { .. }),
             "{refused}: {refused:?}"
         );
         assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
         drop(former);
-        let _listener = listen(&path).unwrap();
+        let _listener = listen(&path, 1).unwrap();
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
@@ -202,7 +203,7 @@ mod tests {
         // What is no socket is nobody's to remove.
         let file = folder.join("file");
         fs::write(&file, "").unwrap();
-        listen(&file).unwrap_err();
+        listen(&file, 1).unwrap_err();
         assert!(file.is_file());
         fs::remove_dir_all(folder).unwrap();
     }
