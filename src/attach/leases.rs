@@ -260,6 +260,7 @@ impl Leasing<'_> {
                 keepers: Vec::new(),
                 release: ask.releases && !ask.is_device,
                 announces: ask.announces,
+                has_left: false,
                 follows: self.names.follows(&ask.ifname),
                 dhcp4: outcome.dhcp4,
                 dhcp6: outcome.dhcp6,

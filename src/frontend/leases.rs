@@ -45,12 +45,14 @@ pub fn run(given: &Given) -> Option<u8> {
     })
 }
 
-/// Every lease that can be read; the others are told of.
+/// Every lease that can be read and has not been given back; those that cannot be read
+/// are told of.
 fn list() -> Result<Vec<Kept>, Error> {
     let store = Store::open(Path::new(DIRECTORY))?;
     let mut leases = Vec::new();
     for kept in store.leases()? {
         match kept {
+            Ok(kept) if kept.has_left => {}
             Ok(kept) => leases.push(kept),
             Err(error) => to_stderr(&format!("pipework: {error}")),
         }

@@ -56,7 +56,17 @@ impl Held {
         was4 || was6
     }
 
+    /// Notes that it has left; true where its names are to be taken away yet.
+    pub(super) fn leave(&mut self) -> bool {
+        self.leaves_at = None;
+        self.kept.has_left = true;
+        self.names_at().is_some()
+    }
+
     pub(super) fn wakes_at(&self) -> Option<Duration> {
+        if self.kept.has_left {
+            return self.names_at().map(|at| at.max(self.rests_until));
+        }
         let at_once = self.is_half_made.then_some(Duration::ZERO);
         let four = self.client.wakes_at().filter(|_| !self.waits_for_turn);
         let six = self.client6.wakes_at().filter(|_| !self.waits_for_turn6);

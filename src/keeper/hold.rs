@@ -183,7 +183,7 @@ impl Daemon {
     fn has_next_life(&self, kept: &Kept) -> bool {
         let all = self.store.leases().unwrap_or_default();
         let mut others = all.iter().flatten().filter(|other| other.id != kept.id);
-        others.any(|other| other.identity == kept.identity)
+        others.any(|other| other.identity == kept.identity && !other.has_left)
     }
 
     fn forget(&self, id: &LeaseId) {

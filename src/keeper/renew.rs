@@ -55,6 +55,9 @@ impl Daemon {
             self.leases.insert(key, held);
             return self.let_go(key);
         }
+        if held.kept.has_left {
+            return self.end_names(key, held, now);
+        }
         let (asks, asks6) = (held.client.asks_all(now), held.client6.asks_all(now));
         // Both families have one turn.
         let waits = (asks || asks6) && !self.turns.ask(held.kept.uplink, held.number);
@@ -95,14 +98,35 @@ impl Daemon {
             }
         };
         let has_failed = looked_after.is_err();
+        let is_gone = matches!(looked_after, Err(Trouble::NoLink));
         if let Err(error) = looked_after {
             tracing::warn!(container = name, %ifname, %error, "a lease could not be looked after");
+        }
+        let owes_names = leaves && !is_gone && held.leave();
+        if owes_names {
+            close(held.client.hush());
+            close(held.client.unwatch());
+            close(held.client6.hush());
+            self.write(&held.kept);
         }
         self.leases.insert(key, held);
         if is_quiet || has_failed {
             self.end_turn(number);
         }
-        if is_over {
+        if is_over && !owes_names {
+            self.end(key);
+        }
+    }
+
+    /// The names of a lease that has been given back, which it ends with.
+    fn end_names(&mut self, key: LeaseKey, mut held: Held, now: Now) {
+        self.say_again(&mut held, now);
+        let owes_names = held.names_at().is_some();
+        if owes_names {
+            self.write(&held.kept);
+        }
+        self.leases.insert(key, held);
+        if !owes_names {
             self.end(key);
         }
     }

@@ -48,6 +48,10 @@ pub struct Kept {
     /// How often a new address is announced; once before there was a choice.
     #[serde(default = "once")]
     pub announces: u32,
+    /// It was given back and its address is gone: nobody asks for another, and the
+    /// file is there for the names alone that could not be taken away yet.
+    #[serde(default)]
+    pub has_left: bool,
     /// What of it stands in the container's files; those of former releases
     /// do not say, and all of it is taken to.
     #[serde(default)]
@@ -261,6 +265,7 @@ mod tests {
             keepers: Vec::new(),
             release: false,
             announces: 1,
+            has_left: false,
             follows: Follows::default(),
             dhcp4: Some(Kept4 {
                 config: Config {

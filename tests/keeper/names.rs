@@ -242,3 +242,38 @@ fn what_could_not_be_written_of_names_is_written_when_nobody_is_in_the_way() {
         assert!(read("hosts").contains("10.0.0.6\tweb\n"));
     });
 }
+
+/// A person gives a lease back while somebody is at work in the namespace.
+#[test]
+fn a_lease_that_is_given_back_takes_its_names_along_once_nobody_is_in_the_way() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        let asked = Arc::new(AtomicBool::new(false));
+        let is_asked = Arc::clone(&asked);
+        let _server = Server::start(lab, &machine, move |message| {
+            let is_release = message.kind() == Some(MessageType::Release);
+            is_asked.fetch_or(!is_release, Ordering::Relaxed);
+            Vec::new()
+        });
+        let daemon = Daemon::start();
+        let (web, kept) = leased(lab, "web", 1000, 2000);
+        let former = "nameserver 10.89.0.1\n";
+        let kept = hand_over_with_files(lab, &web, kept, former);
+        let lock = store().lock_namespace(&kept.id.namespace, soon());
+        pipework::keeper::release(&kept.id).unwrap();
+        within("the address is gone", || names(lab, &web).is_empty());
+        let has_left = || {
+            let kept = store().lease(&kept.id).unwrap();
+            kept.is_some_and(|kept| kept.has_left)
+        };
+        within("its names are owed", has_left);
+        assert!(read("resolv.conf").contains("nameserver 10.0.0.2\n"));
+        daemon.kill();
+        let _daemon = Daemon::start();
+        drop(lock);
+        within("its names are gone", || {
+            read("resolv.conf").ends_with(former) && store().lease(&kept.id).unwrap().is_none()
+        });
+        assert!(!asked.load(Ordering::Relaxed), "it asks for another");
+    });
+}

@@ -205,6 +205,7 @@ pub fn lease_of(container: &Container, ifindex: u32) -> Kept {
         keepers: vec![keeper_of(container)],
         release: false,
         announces: 1,
+        has_left: false,
         follows: Default::default(),
         dhcp4: Some(Kept4 {
             config: Config::new(

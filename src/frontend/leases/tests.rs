@@ -42,6 +42,7 @@ fn kept(container: &str, times: Option<Times>) -> Kept {
         keepers: Vec::new(),
         release: false,
         announces: 1,
+        has_left: false,
         follows: Default::default(),
         dhcp4: Some(Kept4 {
             config: Config::new(
