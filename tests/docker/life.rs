@@ -54,6 +54,16 @@ pub fn a_container_has_the_same_lease_after_a_restart_and_under_its_name_again(d
     let leased = address();
     let (address_alone, _) = leased.split_once('/').unwrap();
     let mac = assert_complete_with(&docker.look("web"), address_alone);
+    // Where Docker gives no network its files say what the lease does.
+    let assert_named = || {
+        let files = "exec web /bin/busybox sed -n p /etc/resolv.conf /etc/hosts";
+        let files = docker.docker(files).ok();
+        let has = |start: &str| files.lines().any(|line| line.starts_with(start));
+        let is_named = has("nameserver 10.0.0.53") && has(&format!("{address_alone}\t"));
+        assert!(is_named, "{files}");
+        assert_eq!(files.matches("nameserver").count(), 1, "{files}");
+    };
+    assert_named();
     docker
         .sh(&format!(
             "ip netns exec server ping -c 1 -W 5 {address_alone}"
@@ -64,6 +74,7 @@ pub fn a_container_has_the_same_lease_after_a_restart_and_under_its_name_again(d
         assert_complete_with(&docker.look("web"), address_alone),
         mac
     );
+    assert_named();
     assert_eq!(address(), leased);
     docker.docker("rm -f web").ok();
     assert_nothing_left(docker);

@@ -11,7 +11,7 @@ pub const SERVER: &str = "ip netns add server; ip link add far0 type veth peer n
     ip -n server link set lan0 up";
 pub const DNSMASQ: &str = "ip netns exec server dnsmasq --no-daemon --conf-file=/dev/null --user=root \
     --port=0 --interface=lan0 --bind-interfaces --dhcp-authoritative --log-dhcp \
-    --dhcp-leasefile=/tmp/dnsmasq.leases --dhcp-option=3,10.0.0.1 \
+    --dhcp-leasefile=/tmp/dnsmasq.leases --dhcp-option=3,10.0.0.1 --dhcp-option=6,10.0.0.53 \
     --dhcp-range=10.0.0.100,10.0.0.110,1h";
 
 /// A card up0 on br0's network.
