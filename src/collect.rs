@@ -305,8 +305,7 @@ impl Collector<'_> {
     }
 
     fn open_if_it_is(&self, path: &Path, key: &NamespaceKey) -> Option<Netns> {
-        let netns = Netns::open(path).ok()?;
-        (netns.cookie(self.home).ok()? == key.cookie).then_some(netns)
+        Netns::open_known(path, key.cookie, self.home)
     }
 
     /// Notes since when a bridge of ours is empty.

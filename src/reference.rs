@@ -33,6 +33,13 @@ pub struct Keeper {
     pub birth: u64,
 }
 
+impl Keeper {
+    /// The pid, and what tells it from a later process.
+    pub fn parts(self) -> (i32, u64) {
+        (self.pid, self.birth)
+    }
+}
+
 /// A container that refers to an attachment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {

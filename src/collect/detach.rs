@@ -1,8 +1,6 @@
 //! Takes back what was made in a namespace because a person says so, whoever
 //! still lives in it.
 
-use std::path::PathBuf;
-
 use super::{CollectError, Collector};
 use crate::plan::Undo;
 use crate::record::{AttachmentRecord, Record};
@@ -66,11 +64,8 @@ impl Collector<'_> {
     /// among all of the host's.
     fn by_its_processes(&self, record: &Record) -> Option<Netns> {
         let is_of_this_boot = proc::boot_id().ok()? == record.key.boot_id;
-        let living = |keeper: &Keeper| is_of_this_boot && proc::is_same(keeper.pid, keeper.birth);
-        let mut named = record.keepers().filter(living);
-        named.find_map(|keeper| {
-            let path = PathBuf::from(format!("/proc/{}/ns/net", keeper.pid));
-            self.open_if_it_is(&path, &record.key)
-        })
+        let named = record.keepers().filter(|_| is_of_this_boot);
+        let processes = named.map(Keeper::parts);
+        Netns::find(record.key.cookie, processes, [], self.home)
     }
 }

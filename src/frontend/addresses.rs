@@ -3,14 +3,14 @@
 //! since. Of what they give, its namespace is asked; what was written is not held
 //! against anything, which `check` does.
 
-use std::path::{Path, PathBuf};
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::deadline::Deadline;
 use crate::record::{AttachmentRecord, Kept, Record, Store};
-use crate::reference::LeaseId;
+use crate::reference::{Keeper, LeaseId};
 use crate::sys::block_on;
 use crate::sys::netns::Netns;
 use crate::sys::proc;
@@ -37,28 +37,51 @@ impl Look {
         }
     }
 
+    /// The same in the namespace of one record.
+    pub(super) fn inside<'a>(&'a self, record: &'a Record) -> Inside<'a> {
+        Inside {
+            look: self,
+            record,
+            rtnl: OnceCell::new(),
+        }
+    }
+
+    /// Where the interfaces of a record are: by the processes and paths that it names.
+    fn open(&self, record: &Record, home: &Netns) -> Option<Netns> {
+        if record.key.boot_id != self.boot_id {
+            return None;
+        }
+        if let Some(lent) = &record.lent {
+            return Netns::open_known(lent.path.as_deref()?, lent.cookie, home);
+        }
+        let processes = record.keepers().map(Keeper::parts);
+        let paths = record.paths.iter().cloned();
+        Netns::find(record.key.cookie, processes, paths, home)
+    }
+}
+
+/// A look at the addresses of one container's interfaces. Its namespace is opened once,
+/// and only where it is asked.
+pub(super) struct Inside<'a> {
+    look: &'a Look,
+    record: &'a Record,
+    /// `None` where it cannot be asked.
+    rtnl: OnceCell<Option<Rtnl>>,
+}
+
+impl Inside<'_> {
     /// What an interface has.
-    pub(super) fn of(
-        &self,
-        record: &Record,
-        attachment: &AttachmentRecord,
-        store: &Store,
-    ) -> Vec<IpNet> {
+    pub(super) fn of(&self, attachment: &AttachmentRecord, store: &Store) -> Vec<IpNet> {
         let lease = LeaseId {
-            namespace: record.key.clone(),
+            namespace: self.record.key.clone(),
             ifindex: attachment.ifindex,
         };
         let kept = store.lease(&lease).ok().flatten();
-        self.at(record, attachment, kept.as_ref())
+        self.at(attachment, kept.as_ref())
     }
 
     /// The same for who has read the lease; `kept` is its lease, if somebody keeps one.
-    pub(super) fn at(
-        &self,
-        record: &Record,
-        attachment: &AttachmentRecord,
-        kept: Option<&Kept>,
-    ) -> Vec<IpNet> {
+    pub(super) fn at(&self, attachment: &AttachmentRecord, kept: Option<&Kept>) -> Vec<IpNet> {
         let AttachmentRecord {
             addresses, leased, ..
         } = attachment;
@@ -67,7 +90,7 @@ impl Look {
         }
         let given = addresses.iter().filter(|given| !leased.contains(given));
         let mut all: Vec<IpNet> = given.copied().collect();
-        let now = self.ask(record, attachment.ifindex);
+        let now = self.ask(attachment.ifindex);
         for address in now.unwrap_or_else(|| last_known(attachment, kept)) {
             if !all.iter().any(|known| known.addr() == address.addr()) {
                 all.push(address);
@@ -76,30 +99,15 @@ impl Look {
         all
     }
 
-    fn ask(&self, record: &Record, ifindex: u32) -> Option<Vec<IpNet>> {
-        let home = self.home.as_ref()?;
-        let netns = self.open(record, home)?;
-        let rtnl = Rtnl::open_in(&netns, home, self.deadline).ok()?;
-        block_on(rtnl.global_addresses(ifindex)).ok()?.ok()
-    }
-
-    /// Where the interfaces of a record are: by the processes and paths that it names.
-    /// Nobody is searched for, which takes a look at each process of the host.
-    fn open(&self, record: &Record, home: &Netns) -> Option<Netns> {
-        if record.key.boot_id != self.boot_id {
-            return None;
-        }
-        let open = |path: &Path, cookie: u64| {
-            let netns = Netns::open(path).ok()?;
-            (netns.cookie(home).ok()? == cookie).then_some(netns)
-        };
-        if let Some(lent) = &record.lent {
-            return open(lent.path.as_deref()?, lent.cookie);
-        }
-        let living = record.keepers().filter(|k| proc::is_same(k.pid, k.birth));
-        let by_process = living.map(|k| PathBuf::from(format!("/proc/{}/ns/net", k.pid)));
-        let mut paths = by_process.chain(record.paths.iter().cloned());
-        paths.find_map(|path| open(&path, record.key.cookie))
+    fn ask(&self, ifindex: u32) -> Option<Vec<IpNet>> {
+        let rtnl = self.rtnl.get_or_init(|| {
+            let home = self.look.home.as_ref()?;
+            let netns = self.look.open(self.record, home)?;
+            Rtnl::open_in(&netns, home, self.look.deadline).ok()
+        });
+        block_on(rtnl.as_ref()?.global_addresses(ifindex))
+            .ok()?
+            .ok()
     }
 }
 

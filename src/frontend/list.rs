@@ -131,6 +131,7 @@ fn entries<'a>(records: &'a [Record], store: &Store) -> Vec<Entry<'a>> {
             .any(crate::reference::Reference::is_bound)
             || record.keepers().any(|k| proc::is_same(k.pid, k.birth));
         let written = store.written(&record.key);
+        let inside = look.inside(record);
         for attachment in &record.attachments {
             let lease = LeaseId {
                 namespace: record.key.clone(),
@@ -140,7 +141,7 @@ fn entries<'a>(records: &'a [Record], store: &Store) -> Vec<Entry<'a>> {
             entries.push(Entry {
                 record,
                 attachment,
-                addresses: look.at(record, attachment, lease.as_ref()),
+                addresses: inside.at(attachment, lease.as_ref()),
                 lease,
                 since: attachment.since.or(written),
                 lives,

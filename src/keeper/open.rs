@@ -2,38 +2,30 @@
 //! is told from the host, and for what could not be looked at now it is not.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::daemon::Daemon;
 use crate::reference::{Keeper, NamespaceKey};
 use crate::sys::netns::Netns;
-use crate::sys::proc;
 
 impl Daemon {
     /// A namespace, by a process in it or a path to it. `NotFound` when it is gone,
     /// and another error where this process has no room to look.
     pub(super) fn open(&self, key: &NamespaceKey, more: &[Keeper]) -> io::Result<Netns> {
         let known = self.store.read(key).unwrap_or_default();
-        if let Some(lent) = known.complete.and_then(|record| record.lent) {
+        let found = match known.complete.and_then(|record| record.lent) {
             // Where it is not there yet, a while is waited.
-            let there = lent
-                .path
-                .and_then(|path| self.open_with(&path, lent.cookie));
-            return there.ok_or_else(absence);
-        }
-        let (keepers, paths) = self.keepers(key, more);
-        let alive = keepers
-            .iter()
-            .filter(|keeper| proc::is_same(keeper.pid, keeper.birth));
-        let by_process = alive.map(|keeper| PathBuf::from(format!("/proc/{}/ns/net", keeper.pid)));
-        let mut paths = by_process.chain(paths);
-        let found = paths.find_map(|path| self.open_with(&path, key.cookie));
+            Some(lent) => {
+                let path = lent.path;
+                path.and_then(|path| Netns::open_known(&path, lent.cookie, &self.home))
+            }
+            None => {
+                let (keepers, paths) = self.keepers(key, more);
+                let processes = keepers.into_iter().map(Keeper::parts);
+                Netns::find(key.cookie, processes, paths, &self.home)
+            }
+        };
         found.ok_or_else(absence)
-    }
-
-    fn open_with(&self, path: &Path, cookie: u64) -> Option<Netns> {
-        let netns = Netns::open(path).ok()?;
-        (netns.cookie(&self.home).ok()? == cookie).then_some(netns)
     }
 }
 

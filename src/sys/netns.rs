@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -18,7 +18,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
-use super::raw;
+use super::{proc, raw};
 
 /// A network namespace, held open.
 #[derive(Debug)]
@@ -86,6 +86,30 @@ impl Netns {
             )?;
             raw::netns_cookie(&probe)
         })?
+    }
+
+    /// The one of this cookie, if `path` leads to it.
+    pub fn open_known(path: &Path, cookie: u64, home: &Netns) -> Option<Self> {
+        let netns = Self::open(path).ok()?;
+        (netns.cookie(home).ok()? == cookie).then_some(netns)
+    }
+
+    /// The same by the first of these processes, each with its [`Process::birth`],
+    /// that is still in it, or else by a path. Nobody is searched for, which takes a
+    /// look at each process of the host.
+    ///
+    /// [`Process::birth`]: proc::Process::birth
+    pub fn find(
+        cookie: u64,
+        processes: impl IntoIterator<Item = (i32, u64)>,
+        paths: impl IntoIterator<Item = PathBuf>,
+        home: &Netns,
+    ) -> Option<Self> {
+        let processes = processes.into_iter();
+        let living = processes.filter(|(pid, birth)| proc::is_same(*pid, *birth));
+        let by_process = living.map(|(pid, _)| PathBuf::from(format!("/proc/{pid}/ns/net")));
+        let mut all = by_process.chain(paths);
+        all.find_map(|path| Self::open_known(&path, cookie, home))
     }
 
     /// Whether we have rights over this namespace: its owner is our own user

@@ -294,10 +294,11 @@ impl Builder {
 
 /// The interfaces of a container, each on one line.
 fn lines_of(record: &Record, store: &Store, look: &addresses::Look) -> Vec<String> {
+    let inside = look.inside(record);
     let line = |attachment: &AttachmentRecord| {
         let mut parts = vec![attachment.ifname.to_string()];
         parts.extend(attachment.vlan.map(|vlan| format!("VLAN {vlan}")));
-        let addresses = look.of(record, attachment, store);
+        let addresses = inside.of(attachment, store);
         parts.extend(addresses.iter().map(ToString::to_string));
         parts.join("  ")
     };

@@ -256,7 +256,8 @@ impl Job {
         let store = Store::open(Path::new(DIRECTORY)).ok()?;
         let made = store.read(key).ok()?.complete?;
         let look = addresses::Look::begin();
-        let with_addresses = |attachment| (attachment, look.of(&made, attachment, &store));
+        let inside = look.inside(&made);
+        let with_addresses = |attachment| (attachment, inside.of(attachment, &store));
         let interfaces: Vec<_> = made.attachments.iter().map(with_addresses).collect();
         Status::of(&self.told, &self.request, &interfaces)
     }
