@@ -14,6 +14,19 @@ const SERVER: &str = "ip netns add server && ip link add far0 type veth peer nam
          --conf-file=/dev/null --user=root --port=0 --interface=lan0 --bind-interfaces \
          --dhcp-authoritative --no-ping --dhcp-range=10.0.0.100,10.0.0.110,1h";
 
+/// Starts it, until it listens.
+#[track_caller]
+fn serve(booted: &Booted<'_>) {
+    booted.sh(SERVER).ok();
+    let served = eventually(|| {
+        booted
+            .sh("ip netns exec server ss -uln | grep -q :67")
+            .status
+            .success()
+    });
+    assert!(served, "{:?}", booted.said("server"));
+}
+
 /// Runs a container `web` on br0, with an address, as a service of its own.
 fn run(booted: &Booted<'_>, ip: &str) {
     let hook = "mkdir -p /srv/b; systemd-run --quiet --collect --unit=web unshare -n sleep 1000
@@ -37,14 +50,7 @@ pub fn a_lease_is_kept_by_a_daemon_that_a_socket_starts(world: &World) {
         .sh("systemctl enable --now pipework.socket pipework-gc.timer")
         .ok();
     assert!(!booted.is_active("pipework.service"));
-    booted.sh(SERVER).ok();
-    let served = eventually(|| {
-        booted
-            .sh("ip netns exec server ss -uln | grep -q :67")
-            .status
-            .success()
-    });
-    assert!(served, "{:?}", booted.said("server"));
+    serve(&booted);
     run(&booted, "dhcp");
     // It answers before systemd knows that it is ready.
     assert!(eventually(|| booted.is_active("pipework.service")));
@@ -109,7 +115,7 @@ pub fn networks_of_docker_outlive_its_plugin_and_itself(world: &World) {
         r#"{ "storage-driver": "vfs", "iptables": false, "ip6tables": false }"#,
     );
     booted
-        .sh("systemctl enable --now pipework-docker.socket && systemctl start docker")
+        .sh("systemctl enable --now pipework.socket pipework-docker.socket && systemctl start docker")
         .ok();
     booted
         .sh(
@@ -123,6 +129,12 @@ pub fn networks_of_docker_outlive_its_plugin_and_itself(world: &World) {
     let mut said = booted.said("pipework-docker");
     said.retain(|line| line.contains("a network of Docker's is made"));
     assert_eq!(said.len(), 1, "{said:?}");
+    booted.assert_confined("pipework-docker");
+    // dockerd is known by its socket, which systemd has opened for it.
+    booted
+        .sh("grep -q '\"asker\":{' /var/lib/pipework/docker/pools/*")
+        .ok();
+    a_lease_is_had_by_the_plugin(&booted);
     let answers = || booted.sh("ping -c 1 -w 10 10.0.0.7").ok();
     answers();
     booted
@@ -140,5 +152,22 @@ pub fn networks_of_docker_outlive_its_plugin_and_itself(world: &World) {
     assert!(eventually(runs), "{:?}", booted.said("docker"));
     answers();
     booted.sh("docker rm -f web && docker network rm lan").ok();
-    booted.sh("systemctl stop docker docker.socket containerd pipework-docker.socket pipework-docker.service").ok();
+    for unit in ["pipework-docker", "pipework"] {
+        booted.assert_nothing_refused(unit);
+    }
+    booted.sh("systemctl stop docker docker.socket containerd pipework-docker.socket pipework-docker.service \
+         pipework.socket pipework.service").ok();
+}
+
+/// Under its sandbox: with packets of its own, in a namespace that it binds.
+fn a_lease_is_had_by_the_plugin(booted: &Booted<'_>) {
+    serve(booted);
+    booted
+        .sh("docker network create -d pipework --ipam-driver null -o bridge=br0 -o dhcp=true leased")
+        .ok();
+    let seen = booted.sh("docker run --rm --network leased bb /bin/look");
+    assert!(seen.stdout.contains("addr eth0 10.0.0.1"), "{seen:?}");
+    booted
+        .sh("docker network rm leased && systemctl stop server && ip netns del server")
+        .ok();
 }

@@ -28,25 +28,8 @@ done
 exec /usr/sbin/runc "$@"
 "#;
 
-/// The plugin's process.
-fn pid(booted: &Booted<'_>) -> String {
-    booted.sh("systemctl show -P MainPID pipework-nri").ok()
-}
-
-/// Checks that the unit's sandbox is around the plugin: here it could be otherwise
-/// without anybody noticing.
-#[track_caller]
-fn assert_confined(booted: &Booted<'_>) {
-    let status = format!("/proc/{}/status", pid(booted).trim());
-    let status = booted.sh(&format!("cat {status}")).ok();
-    let all = format!("CapEff:\t{:016x}", (1_u64 << 41) - 1);
-    assert!(
-        status.contains("Seccomp:\t2")
-            && status.contains("NoNewPrivs:\t1")
-            && !status.contains(&all),
-        "{status}"
-    );
-}
+/// The unit of the plugin.
+const UNIT: &str = "pipework-nri";
 
 pub fn a_pod_has_its_interfaces_from_the_plugin_as_its_unit_confines_it(node: &Node) {
     node.end("containerd", "TERM");
@@ -64,7 +47,7 @@ pub fn a_pod_has_its_interfaces_from_the_plugin_as_its_unit_confines_it(node: &N
         .ok();
     within("containerd is there", SOON, || node.cri.is_up());
     within("the plugin is connected", SOON, || node.is_served());
-    assert_confined(&booted);
+    booted.assert_confined(UNIT);
     let config = node.pod("web", &ASK);
     let pod = node.cri.run_pod(&config).unwrap();
     let seen = node.look_patiently(&pod, &config);
@@ -75,19 +58,17 @@ pub fn a_pod_has_its_interfaces_from_the_plugin_as_its_unit_confines_it(node: &N
     // Upgraded, and killed.
     booted.sh("systemctl restart pipework-nri").ok();
     within("it is connected again", SOON, || node.is_served());
-    let former = pid(&booted);
+    let former = booted.pid(UNIT);
     booted.sh("systemctl kill -s KILL pipework-nri").ok();
     within("there is another", SOON, || {
-        let now = pid(&booted);
+        let now = booted.pid(UNIT);
         now.trim() != "0" && now != former
     });
     within("that one is connected", SOON, || node.is_served());
-    assert_confined(&booted);
+    booted.assert_confined(UNIT);
     assert_eq!((node.ports(), node.records()), (2, 1));
     node.cri.stop_pod(&pod).unwrap();
     node.cri.remove_pod(&pod).unwrap();
     node.assert_nothing_left();
-    let lines = booted.said("pipework-nri");
-    let is_denied = |line: &&String| line.contains("not permitted") || line.contains("denied");
-    assert_eq!(lines.iter().find(is_denied), None, "{lines:#?}");
+    booted.assert_nothing_refused(UNIT);
 }

@@ -88,6 +88,35 @@ impl<'w> Booted<'w> {
             .success()
     }
 
+    /// The main process of a service.
+    #[track_caller]
+    pub fn pid(&self, unit: &str) -> String {
+        self.sh(&format!("systemctl show -P MainPID {unit}")).ok()
+    }
+
+    /// Checks that the sandbox of a service is around its process: here it could be
+    /// otherwise without anybody noticing.
+    #[track_caller]
+    pub fn assert_confined(&self, unit: &str) {
+        let status = format!("/proc/{}/status", self.pid(unit).trim());
+        let status = self.sh(&format!("cat {status}")).ok();
+        let all = format!("CapEff:\t{:016x}", (1_u64 << 41) - 1);
+        assert!(
+            status.contains("Seccomp:\t2")
+                && status.contains("NoNewPrivs:\t1")
+                && !status.contains(&all),
+            "{status}"
+        );
+    }
+
+    /// Checks that a service has spoken of nothing that its sandbox refused.
+    #[track_caller]
+    pub fn assert_nothing_refused(&self, unit: &str) {
+        let lines = self.said(unit);
+        let is_denied = |line: &&String| line.contains("not permitted") || line.contains("denied");
+        assert_eq!(lines.iter().find(is_denied), None, "{lines:#?}");
+    }
+
     /// What a unit has said, a line each.
     pub fn said(&self, unit: &str) -> Vec<String> {
         let said = self.sh(&format!(
