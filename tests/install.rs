@@ -88,6 +88,7 @@ on_every_suite! {
         who_is_told_to_is_restarted_once_and_only_where_something_changed;
     docker:
         one_command_and_one_run_put_a_container_on_the_lan
+        a_dockerd_without_settings_has_us_and_has_none_again_afterwards
         an_edit_in_between_stays_and_the_default_comes_back
         broken_settings_are_refused_with_their_place_and_nothing_is_written;
     podman:

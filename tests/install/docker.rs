@@ -8,10 +8,21 @@ use crate::{assert_as, assert_refused, files, install};
 pub const SETTINGS: &str = "{\n\t\"storage-driver\": \"vfs\",\n\t\"iptables\": false, \"ip6tables\": false,\n\t\"userland-proxy\":   false\n}";
 const PATH: &str = "/etc/docker/daemon.json";
 
+/// The same for a dockerd that has no file, and its pid where nobody looks.
+const WORDS: &str = "--storage-driver vfs --iptables=false --ip6tables=false \
+                     --userland-proxy=false --pidfile /run/elsewhere.pid";
+
 /// Starts dockerd and waits until it answers.
 #[track_caller]
 pub fn start_dockerd(world: &World) {
-    drop(world.spawn(&["sh", "-c", "exec dockerd >>/tmp/dockerd.log 2>&1"]));
+    start_by(world, "");
+}
+
+/// The same with these words.
+#[track_caller]
+fn start_by(world: &World, words: &str) {
+    let line = format!("exec dockerd {words} >>/tmp/dockerd.log 2>&1");
+    drop(world.spawn(&["sh", "-c", &line]));
     let answers = eventually(|| world.sh("docker info").status.success());
     assert!(answers, "{}", world.sh("tail /tmp/dockerd.log").stdout);
 }
@@ -63,6 +74,43 @@ pub fn one_command_and_one_run_put_a_container_on_the_lan(world: &World) {
     world.sh("kill $(cat /run/docker.pid)").ok();
     assert!(eventually(|| !world
         .sh("test -e /run/docker.pid")
+        .status
+        .success()));
+    install(world, "docker --undo").ok();
+    assert_as(&before, world);
+}
+
+/// As on a machine on which Docker was just installed.
+pub fn a_dockerd_without_settings_has_us_and_has_none_again_afterwards(world: &World) {
+    world
+        .sh("mkdir -p /var/lib/docker && mount -t tmpfs tmpfs /var/lib/docker")
+        .ok();
+    start_by(world, WORDS);
+    let before = files(world);
+    let has_settings = || world.sh(&format!("test -e {PATH}")).status.success();
+    assert!(!has_settings());
+    let said = install(world, "docker").ok();
+    assert!(
+        said.contains("systemctl reload docker, or --reload"),
+        "{said}"
+    );
+    let runtimes = || world.sh("docker info -f '{{.Runtimes}}'").ok();
+    assert!(!runtimes().contains("pipework"), "{}", runtimes());
+    let said = install(world, "docker --reload").ok();
+    assert!(said.contains("dockerd has read its settings"), "{said}");
+    assert!(runtimes().contains("pipework"), "{}", runtimes());
+    world.sh("tar -C /srv/image -c . | docker import - bb").ok();
+    let seen = world.sh(
+        "docker run --rm --runtime pipework --network none --annotation pipework.bridge=br0 \
+         --annotation pipework.ip=10.0.0.5/24@10.0.0.1 bb /bin/look",
+    );
+    assert_complete(&seen.ok());
+    let said = install(world, "docker --undo").ok();
+    assert!(said.contains("the program stays"), "{said}");
+    assert!(!has_settings());
+    world.sh("kill $(cat /run/elsewhere.pid)").ok();
+    assert!(eventually(|| !world
+        .sh("test -e /run/elsewhere.pid")
         .status
         .success()));
     install(world, "docker --undo").ok();
