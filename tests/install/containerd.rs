@@ -37,6 +37,12 @@ pub fn nri_is_switched_on_where_it_is_off_and_off_again(world: &World) {
         install(world, "containerd"),
         "/etc/containerd/config.toml:2:",
     );
+    // What containerd alone can know.
+    let wrong = off.replace("version = 2\n", "version = 2\nroot = 7\n");
+    world.write("/etc/containerd/config.toml", &wrong);
+    let before = files(world);
+    assert_refused(install(world, "containerd"), "containerd");
+    assert_as(&before, world);
 }
 
 pub fn the_plugin_is_required_from_2_2_on_where_it_is_a_service_of_the_host(world: &World) {
