@@ -70,6 +70,7 @@ on_every_suite! {
     networks:
         the_first_instruction_sees_the_interface_beside_any_network
         a_network_that_is_connected_later_comes_and_goes
+        a_network_that_wants_the_name_of_ours_is_refused_and_nothing_is_lost
         dockers_default_route_stays_where_it_is_wanted
         a_container_in_anothers_namespace_shares_its_interface;
     refusals:

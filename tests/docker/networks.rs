@@ -64,6 +64,29 @@ pub fn a_network_that_is_connected_later_comes_and_goes(docker: &Docker) {
     }
 }
 
+/// Where nobody gave ours another name than the one that Docker takes next.
+pub fn a_network_that_wants_the_name_of_ours_is_refused_and_nothing_is_lost(docker: &Docker) {
+    docker
+        .docker("network create --subnet 10.99.0.0/24 more")
+        .ok();
+    let run = format!("run -d --name web {ASK} bb /bin/look stay");
+    docker.docker(&run).ok();
+    let mac = assert_complete(&docker.look("web"));
+    let refused = docker.docker("network connect more web");
+    assert!(refused.stderr.contains("file exists"), "{refused:?}");
+    // Docker 28 leaves an interface of its own there, down and without a name.
+    let still = docker.look("web");
+    assert_eq!(assert_complete(&still), mac);
+    assert!(still.contains("\naddr eth0 172.17."), "{still}");
+    // Its own network still goes.
+    docker.docker("network disconnect bridge web").ok();
+    let alone = docker.look("web");
+    assert_eq!(assert_complete(&alone), mac);
+    assert!(!alone.contains("link eth0 "), "{alone}");
+    docker.docker("rm -f web").ok();
+    docker.docker("network rm more").ok();
+}
+
 /// Whoever wants Docker's default route has it, before and after.
 pub fn dockers_default_route_stays_where_it_is_wanted(docker: &Docker) {
     let run = format!("run --rm {ASK} --annotation pipework.default=false bb /bin/look");
