@@ -25,7 +25,7 @@ PROBED = $(shell d=$$(mktemp -d); echo 'fn main() {}' | rustc $(LAID_OUT) -o $$d
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: help toolchain build image demo test vm-test bench docs install install-files package release-notes hot-functions check-setup lint clean
+.PHONY: help toolchain build image demo test vm-test bench vm-bench docs install install-files package release-notes hot-functions check-setup lint clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -55,6 +55,10 @@ vm-test: ## tests in a virtual machine with a full kernel; TESTS="kernel bridge:
 
 bench: build ## whole-process times, as ratios to the floor and to others
 	PIPEWORK_BIN=$(CURDIR)/target/$(TARGET)/release/pipework $(CARGO) bench --locked
+
+vm-bench: build ## ratios of every uplink to its floor, in a virtual machine; BENCH="ovs 25 0"
+	@tests/setup test
+	tests/vm/bench $(or $(BENCH),attach --uplinks)
 
 docs: ## the tables in README.md and the manual pages, from the program
 	PIPEWORK_DOCS=write $(CARGO) test --locked --quiet --test documentation

@@ -6,7 +6,9 @@
  *
  * KIND is `bridge`: a port of UPLINK; `bridge-vlan=100`: the same, in that VLAN
  * and in no other; `macvlan`, `ipvlan`: a child of UPLINK, a NIC or a VLAN device
- * on one; `dummy`: a device that leads nowhere, whatever UPLINK is.
+ * on one; `dummy`: a device that leads nowhere, whatever UPLINK is; `device`: the NIC
+ * UPLINK itself; `ovs`: a port of UPLINK, a bridge of the Open vSwitch that listens
+ * where it usually does, in one transaction.
  *
  * The veth is born with its peer inside NAMESPACE, its host end up and in the
  * bridge, and the peer's index is chosen here, so nothing has to be looked up
@@ -27,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { PEER_INDEX = 1 << 20 };
@@ -99,13 +102,14 @@ static void make_veth(int fd, int namespace, char **argv)
 		.ifi_index = PEER_INDEX + getpid(), .ifi_flags = IFF_UP, .ifi_change = IFF_UP,
 	};
 	struct ifinfomsg peer = { .ifi_index = PEER_INDEX };
-	int bridge = if_nametoindex(argv[UPLINK]);
+	int bridge = strcmp(argv[KIND], "ovs") ? (int)if_nametoindex(argv[UPLINK]) : 0;
 	struct rtattr *info, *data, *end_of_pair;
 	struct message m;
 
 	start(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &host, sizeof host);
 	put(&m, IFLA_IFNAME, argv[HOSTIF], strlen(argv[HOSTIF]) + 1);
-	put(&m, IFLA_MASTER, &bridge, sizeof bridge);
+	if (bridge)
+		put(&m, IFLA_MASTER, &bridge, sizeof bridge);
 	info = put(&m, IFLA_LINKINFO, NULL, 0);
 	put(&m, IFLA_INFO_KIND, "veth", 5);
 	data = put(&m, IFLA_INFO_DATA, NULL, 0);
@@ -141,6 +145,58 @@ static void make_port_in_vlan(int fd, int namespace, char **argv, int vlan)
 	make_veth(fd, namespace, argv);
 	set_vlan(fd, RTM_SETLINK, own);
 	set_vlan(fd, RTM_DELLINK, given);
+}
+
+static void hand_over(int fd, int namespace, char **argv)
+{
+	struct ifinfomsg link = { .ifi_index = if_nametoindex(argv[UPLINK]) };
+	int index = PEER_INDEX;
+	struct message m;
+
+	start(&m, RTM_NEWLINK, 0, &link, sizeof link);
+	put(&m, IFLA_NET_NS_FD, &namespace, sizeof namespace);
+	put(&m, IFLA_NEW_IFINDEX, &index, sizeof index);
+	put(&m, IFLA_IFNAME, argv[IFNAME], strlen(argv[IFNAME]) + 1);
+	ask(fd, &m, "device");
+}
+
+/* The rows of a port, and with them the question that is answered once
+ * ovs-vswitchd has it: with its number, or with -1 when it could not. */
+static const char PORT[] =
+	"{\"method\":\"transact\",\"id\":1,\"params\":[\"Open_vSwitch\","
+	"{\"op\":\"insert\",\"table\":\"Interface\",\"uuid-name\":\"i\",\"row\":{\"name\":\"%1$s\"}},"
+	"{\"op\":\"insert\",\"table\":\"Port\",\"uuid-name\":\"p\","
+	"\"row\":{\"name\":\"%1$s\",\"interfaces\":[\"named-uuid\",\"i\"]}},"
+	"{\"op\":\"mutate\",\"table\":\"Bridge\",\"where\":[[\"name\",\"==\",\"%2$s\"]],"
+	"\"mutations\":[[\"ports\",\"insert\",[\"named-uuid\",\"p\"]]]}]}"
+	"{\"method\":\"transact\",\"id\":2,\"params\":[\"Open_vSwitch\","
+	"{\"op\":\"wait\",\"timeout\":60000,\"table\":\"Interface\",\"where\":[[\"name\",\"==\",\"%1$s\"]],"
+	"\"columns\":[\"ofport\"],\"until\":\"!=\",\"rows\":[{\"ofport\":[\"set\",[]]}]}]}";
+
+static void plug(char **argv)
+{
+	struct sockaddr_un server = { AF_UNIX, "/run/openvswitch/db.sock" };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[2000], answer[4000] = "";
+	size_t length = 0;
+	ssize_t got;
+
+	if (fd < 0 || connect(fd, (void *)&server, sizeof server))
+		die(server.sun_path);
+	snprintf(text, sizeof text, PORT, argv[HOSTIF], argv[UPLINK]);
+	if (send(fd, text, strlen(text), 0) < 0)
+		die("transaction");
+	while (!strstr(answer, "\"id\":2")) {
+		got = recv(fd, answer + length, sizeof answer - 1 - length, 0);
+		if (got <= 0)
+			die("transaction");
+		length += got;
+		answer[length] = 0;
+	}
+	if (strstr(answer, "\"error\":\"")) {
+		fputs(answer, stderr);
+		exit(1);
+	}
 }
 
 struct kind {
@@ -187,6 +243,15 @@ static int make(int fd, int namespace, char **argv)
 
 	if (!strcmp(argv[KIND], "bridge")) {
 		make_veth(fd, namespace, argv);
+		return 0;
+	}
+	if (!strcmp(argv[KIND], "ovs")) {
+		make_veth(fd, namespace, argv);
+		plug(argv);
+		return 0;
+	}
+	if (!strcmp(argv[KIND], "device")) {
+		hand_over(fd, namespace, argv);
 		return 0;
 	}
 	if (sscanf(argv[KIND], "bridge-vlan=%d", &vlan) == 1) {

@@ -1,5 +1,5 @@
-//! The cost of one attachment, as whole processes: `cargo bench [-- --quick | --uplinks]
-//! [-- --assert]`.
+//! The cost of one attachment, as whole processes: `cargo bench [-- --quick |
+//! --uplinks[=WORD]] [-- --assert]`, where WORD is in the name of an uplink.
 //!
 //! A minimal C program (floor.c) is the unit; pipework, netavark, the CNI
 //! bridge plugin and iproute2 do the same work in the same namespaces, in
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let outcome = if world::is_inside() {
-        measure(options)
+        measure(&options)
     } else {
         binary::build().and_then(|()| world::enter())
     };
@@ -52,7 +52,7 @@ fn refuse(error: &BenchError) -> ExitCode {
 
 /// All tables of one run. Fails when something could not be run, and, under
 /// `--assert`, when a target is missed.
-fn measure(options: Options) -> Result<ExitCode, BenchError> {
+fn measure(options: &Options) -> Result<ExitCode, BenchError> {
     let world = World::prepare()?;
     let mut report = Report::default();
     let mut crowd = crowd::Crowd::default();
@@ -76,11 +76,8 @@ fn measure(options: Options) -> Result<ExitCode, BenchError> {
         report.people(people::run(&world)?);
     }
     drop(crowd);
-    for uplink in uplinks::ALL {
+    for uplink in uplinks::ALL.iter().filter(|one| options.wants(one.title)) {
         report.uplink(uplink, uplinks::run(&world, *uplink, options.uplink())?);
-    }
-    for (title, reason) in uplinks::LEFT_OUT {
-        println!("\n{title}: {reason}");
     }
     // Without a binary nothing is missed, and nothing is shown either.
     let missed = report.targets(&world) || world.ours.is_none();

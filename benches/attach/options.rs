@@ -5,12 +5,12 @@ use std::time::Duration;
 use crate::error::BenchError;
 
 /// One run of the benchmark.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// A missed target becomes exit status 1.
     pub assert: bool,
-    /// Only the other uplinks, without the great race.
-    pub uplinks: bool,
+    /// Only the uplinks with this in their names, without the great race.
+    uplinks: Option<String>,
     quick: bool,
 }
 
@@ -42,7 +42,7 @@ impl Options {
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, BenchError> {
         let mut options = Self {
             assert: false,
-            uplinks: false,
+            uplinks: None,
             quick: false,
         };
         let mut asked = false;
@@ -51,15 +51,24 @@ impl Options {
                 "--bench" => asked = true,
                 "--quick" => options.quick = true,
                 "--assert" => options.assert = true,
-                "--uplinks" => options.uplinks = true,
-                _ => return Err(BenchError::Argument(argument)),
+                "--uplinks" => options.uplinks = Some(String::new()),
+                other => match other.strip_prefix("--uplinks=") {
+                    Some(word) => options.uplinks = Some(word.to_owned()),
+                    None => return Err(BenchError::Argument(argument)),
+                },
             }
         }
         Ok(asked.then_some(options))
     }
 
+    /// Whether the uplink of that name is to be timed.
+    pub fn wants(&self, title: &str) -> bool {
+        let word = self.uplinks.as_deref().unwrap_or_default();
+        title.contains(word)
+    }
+
     /// How often each other uplink is timed, and beside how many of its own.
-    pub fn uplink(self) -> Stage {
+    pub fn uplink(&self) -> Stage {
         match self.quick {
             true => stage(20, 5, 8),
             false => stage(500, 100, 30),
@@ -67,8 +76,8 @@ impl Options {
     }
 
     /// The tables to fill, smallest crowd first.
-    pub fn stages(self) -> &'static [Stage] {
-        match (self.uplinks, self.quick) {
+    pub fn stages(&self) -> &'static [Stage] {
+        match (self.uplinks.is_some(), self.quick) {
             (true, _) => &[],
             (false, true) => &QUICK,
             (false, false) => &FULL,

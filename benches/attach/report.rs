@@ -28,6 +28,10 @@ fn rss(sample: &Sample) -> f64 {
     sample.rss_kib
 }
 
+/// The most that a start may take beside many containers of its kind, of what it
+/// takes beside one.
+const UPLINK_GROWTH: f64 = 1.15;
+
 impl Report {
     /// Prints and keeps the table of one race.
     pub fn race(&mut self, containers: usize, rows: Vec<Row>) {
@@ -103,16 +107,20 @@ impl Report {
             self.others.push(Target::new(what, 1.5, ratio(hook, floor)));
         }
         if let [(_, few), .., (size, many)] = rows.as_slice() {
-            let what = format!("{}, {size}, x own alone", uplink.title);
             let floor = ratio(&many.floor, &few.floor);
-            let growth = Target::new(what, 1.1, ratio(&many.hook, &few.hook));
-            self.others.push(growth.with_floor(floor));
+            let ours = ratio(&many.hook, &few.hook);
+            let what = format!("{}, {size}, x own alone", uplink.title);
+            self.others
+                .push(Target::new(what, UPLINK_GROWTH, ours).with_floor(floor));
+            let beyond = ours.zip(floor).map(|(ours, floor)| ours / floor);
+            let what = format!("{}, {size}, x floor's growth", uplink.title);
+            self.others.push(Target::new(what, UPLINK_GROWTH, beyond));
         }
     }
 
     /// Prints the targets; whether one was missed that can be met.
     pub fn targets(&self, world: &World) -> bool {
-        println!("\ntargets                                    limit     here");
+        println!("\ntargets                                        limit     here");
         let binary = world.ours.as_ref().and_then(|path| path.metadata().ok());
         let mut targets: Vec<Target> = self.races.iter().flat_map(beside).collect();
         targets.extend(self.growth_targets());
@@ -247,6 +255,6 @@ impl Target {
             (Some(_), Some(floor)) => format!("MISSED, out of reach: the floor has {floor:.2}"),
             (Some(_), None) => "MISSED".into(),
         };
-        println!("  {what:<38} {limit:>8.1} {here:>8}  {verdict}");
+        println!("  {what:<42} {limit:>8.2} {here:>8}  {verdict}");
     }
 }

@@ -16,17 +16,22 @@ pub fn median(times: &[f64]) -> f64 {
     times[times.len() / 2]
 }
 
+/// The one below which this part of them lies.
+pub fn quantile(times: &[f64], part: f64) -> f64 {
+    let times = sorted(times);
+    times[((times.len() - 1) as f64 * part).round() as usize]
+}
+
 /// Prints a table of milliseconds: a line for each row, which has times.
 pub fn print(rows: &[(&str, Vec<f64>)]) {
     println!("{:<40} {:>8} {:>8} {:>8}", "ms", "median", "p90", "max");
     for (title, times) in rows {
-        let times = sorted(times);
-        let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)];
+        let at = |part| quantile(times, part);
         println!(
             "{title:<40} {:>8.2} {:>8.2} {:>8.2}",
-            at(50),
-            at(90),
-            at(100)
+            at(0.5),
+            at(0.9),
+            at(1.0)
         );
     }
 }
@@ -37,8 +42,12 @@ fn sorted(times: &[f64]) -> Vec<f64> {
     times
 }
 
-/// Compiles `NAME.c` of the benchmarks, and returns where the program is.
+/// Compiles `NAME.c` of the benchmarks, unless this machine was given it, and returns
+/// where the program is.
 pub fn compile(name: &str) -> PathBuf {
+    if let Some(tools) = std::env::var_os("PIPEWORK_BENCH_TOOLS") {
+        return Path::new(&tools).join(name);
+    }
     let program = Path::new("/run").join(name);
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
     let done = Command::new("cc")

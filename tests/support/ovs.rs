@@ -161,6 +161,11 @@ impl Ovs {
         self.server.as_ref().unwrap().id()
     }
 
+    /// What the programs of Open vSwitch see as `/`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Runs `ovs-appctl` on the database server.
     #[track_caller]
     pub fn tell_server(&self, arguments: &[&str]) -> String {
