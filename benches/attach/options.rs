@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::BenchError;
+use crate::world;
 
 /// One run of the benchmark.
 #[derive(Clone, Debug)]
@@ -67,11 +68,13 @@ impl Options {
         title.contains(word)
     }
 
-    /// How often each other uplink is timed, and beside how many of its own.
+    /// How often each other uplink is timed, and beside how many of its own. An
+    /// emulated processor has ten times as long.
     pub fn uplink(&self) -> Stage {
+        let slowness = if world::is_throw_away() { 10 } else { 1 };
         match self.quick {
-            true => stage(20, 5, 8),
-            false => stage(500, 100, 30),
+            true => stage(20, 15, 8 * slowness),
+            false => stage(500, 100, 30 * slowness),
         }
     }
 

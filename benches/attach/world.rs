@@ -56,7 +56,7 @@ pub fn enter() -> Result<ExitCode, BenchError> {
 
 /// Whether the machine ends with the run, so that its initial network namespace
 /// may be used, to which alone a network card comes back.
-fn is_throw_away() -> bool {
+pub fn is_throw_away() -> bool {
     std::env::var_os("PIPEWORK_VM").is_some()
 }
 
