@@ -208,6 +208,19 @@ fn an_event_is_the_same_by_either_call() {
             "remove web"
         ]
     );
+    // Of these there is nothing to do; who did not know them would be refused.
+    for (event, method) in [
+        (Event::StopContainer, "StopContainer"),
+        (Event::RemoveContainer, "RemoveContainer"),
+    ] {
+        let old = runtime.call("StateChange", &change(event, "web"));
+        assert_eq!(old.unwrap(), Vec::<u8>::new(), "{method}");
+        let new = runtime.call(method, &of_pod("web"));
+        assert_eq!(new.unwrap(), Vec::<u8>::new(), "{method}");
+    }
+    let end = runtime.call("Shutdown", &PodRequest::default());
+    assert_eq!(end.unwrap(), Vec::<u8>::new());
+    assert_eq!(runtime.heard().len(), 6, "nothing came of them");
 }
 
 #[test]

@@ -16,6 +16,8 @@ const TRACE: &str = "/run/trace";
 const SOON: Duration = Duration::from_secs(20);
 /// What changes the kernel or the store.
 const CALLS: [&str; 5] = ["sendto", "sendmsg", "rename", "symlink", "setns"];
+/// The same at an end.
+const ENDS: [&str; 5] = ["sendto", "rename", "unlink", "rmdir", "setns"];
 /// No thread makes more of one of them.
 const MANY: usize = 200;
 
@@ -134,9 +136,55 @@ fn a_plugin_that_is_killed_at_any_step_leaves_what_the_next_one_completes_once()
         let mut kills = 0;
         // strace counts each kind of call by itself.
         for call in CALLS {
-            let step = if call == "sendto" { 3 } else { 1 };
-            let mut numbers = (1..MANY).step_by(step);
+            let mut numbers = 1..MANY;
             let survived = numbers.position(|number| !is_killed_and_completed(lab, call, number));
+            kills += survived.unwrap_or_else(|| panic!("{call} was killed each time"));
+        }
+        assert!(kills > 0, "it was never killed");
+    });
+}
+
+/// Has the plugin killed when one of its threads makes its `number`th `call` of that kind
+/// while it ends a pod; whether it was. The next one is told of no pod, and ends it.
+fn is_killed_in_the_end(lab: &Lab, call: &str, number: usize) -> bool {
+    let web = lab.container(&format!("end-{call}{number}"));
+    let asks = pod(&web, &ASK);
+    let runtime = Runtime::start(CONTAINERD, &[]);
+    runtime.run(&asks).unwrap();
+    drop(runtime);
+    let (trace, inject) = (
+        format!("trace={call}"),
+        format!("inject={call}:signal=SIGKILL:when={number}"),
+    );
+    let line = strace("/dev/null", &[&trace, &inject]);
+    let was_killed = match Runtime::start_by(&line, CONTAINERD, &[&asks]) {
+        Ok(runtime) => {
+            web.end();
+            let ended =
+                ["StopPodSandbox", "RemovePodSandbox"].map(|event| runtime.tell(event, &asks));
+            ended.iter().any(Result::is_err)
+        }
+        Err(_) => {
+            web.end();
+            true
+        }
+    };
+    let _runtime = Runtime::start(CONTAINERD, &[]);
+    assert_nothing_left();
+    was_killed
+}
+
+#[test]
+fn a_plugin_that_is_killed_while_it_ends_a_pod_leaves_what_the_next_one_ends() {
+    if !strace_works() {
+        skip!("strace cannot stop a program here");
+    }
+    lab!(|lab| {
+        lab.bridge("br0");
+        let mut kills = 0;
+        for call in ENDS {
+            let mut numbers = 1..MANY;
+            let survived = numbers.position(|number| !is_killed_in_the_end(lab, call, number));
             kills += survived.unwrap_or_else(|| panic!("{call} was killed each time"));
         }
         assert!(kills > 0, "it was never killed");

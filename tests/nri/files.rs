@@ -65,6 +65,25 @@ fn a_network_that_is_broken_stays_what_it_was_and_the_log_says_so() {
 }
 
 #[test]
+fn a_policy_that_is_broken_from_the_start_refuses_every_pod_until_it_is_mended() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let web = lab.container("web");
+        let asks = pod(&web, &["pipework.bridge=br0", "pipework.ip=10.0.0.5/24"]);
+        let runtime = Runtime::start_under("[[rule]\n", CONTAINERD);
+        let text = "the policy is broken: pods are refused";
+        within("the log says so", SOON, || said().contains(text));
+        let refused = runtime.run(&asks).unwrap_err().to_string();
+        assert!(refused.contains("policy.toml:1:"), "{refused}");
+        assert!(!has(lab, &web, "net1"));
+        write("policy.toml", POLICY);
+        within("it is attached", LATER, || runtime.run(&asks).is_ok());
+        assert!(has(lab, &web, "net1"));
+        drop(runtime);
+    });
+}
+
+#[test]
 fn a_config_map_that_changes_is_read_without_a_restart() {
     lab!(|lab| {
         lab.bridge("br0");

@@ -86,14 +86,29 @@ impl Runtime {
         Self::start_with(words, &[], kind, pods)
     }
 
+    /// The same under another policy, or what is none.
+    pub fn start_under(policy: &str, kind: (&str, &str)) -> Self {
+        Self::launch(policy, &[], &[], kind, &[]).unwrap()
+    }
+
     fn start_with(
         words: &[&str],
         arguments: &[&str],
         kind: (&str, &str),
         pods: &[&PodSandbox],
     ) -> Result<Self, LinkError> {
+        Self::launch(POLICY, words, arguments, kind, pods)
+    }
+
+    fn launch(
+        policy: &str,
+        words: &[&str],
+        arguments: &[&str],
+        kind: (&str, &str),
+        pods: &[&PodSandbox],
+    ) -> Result<Self, LinkError> {
         fs::create_dir_all("/etc/pipework").unwrap();
-        fs::write("/etc/pipework/policy.toml", POLICY).unwrap();
+        fs::write("/etc/pipework/policy.toml", policy).unwrap();
         fs::remove_file(SOCKET).ok();
         let listener = UnixListener::bind(SOCKET).unwrap();
         let log = fs::File::options()

@@ -15,6 +15,7 @@ use super::pods::{Node, Outcome, lock};
 use super::runtime::Runtime;
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::frontend::gc;
 use crate::host::container::POD_BUNDLE;
 use crate::nri::message::{Code, ConfigureRequest, Container, PodSandbox, Status};
 use crate::nri::plugin::Plugin;
@@ -129,6 +130,9 @@ impl Plugin for Pods {
         let thread = thread.spawn(move || {
             this.settle(&pods, connection);
             let _ = done.try_send(());
+            // Whoever was killed while it ended a pod may have left a record that names
+            // none any more.
+            gc::sweep_quietly();
         });
         match thread {
             // Some runtimes make no pods before we answer.

@@ -3,7 +3,7 @@
 
 use super::fixtures::*;
 use crate::policy::{Caller, PolicyError, judge};
-use crate::request::{Asked, Attachment, DefaultRoute, Origin, Request};
+use crate::request::{Asked, Attachment, DefaultRoute, Hosts, Origin, Request};
 
 const SHOP: &str = "[[rule]]\ncaller = \"namespace:shop\"\nnetwork = [\"lan\"]\n";
 
@@ -117,11 +117,12 @@ fn what_no_rule_gives_to_pods_no_network_gives_them_either() {
     fn said<T>(value: T, by: bool) -> Asked<T> {
         if by { by_network(value) } else { asked(value) }
     }
-    let changes: [Change; 5] = [
+    let changes: [Change; 6] = [
         |a, by| a.hostif = Some(said(ifname("web0"), by)),
         |a, by| a.traffic.tc = vec![said("qdisc add root fq".parse().unwrap(), by)],
         |a, by| a.dns.servers = Some(said("10.0.0.1".parse().unwrap(), by)),
         |a, by| a.dns.search = Some(said(vec!["lan".to_owned()], by)),
+        |a, by| a.dns.hosts = Some(said(Hosts::Keep, by)),
         |a, by| a.device.force = Some(said(true, by)),
     ];
     for (n, change) in changes.into_iter().enumerate() {
