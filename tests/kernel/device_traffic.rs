@@ -7,13 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::device::{Furnished, device, link_in};
-use crate::support::lab::flow::{TCP_SHARE, tcp};
+use crate::rate::{assert_both_kept, limited};
 use crate::support::lab::frames::{Forge, ethernet};
-use crate::support::lab::run;
 use crate::support::lab::wire::{Capture, answers};
+use crate::support::lab::{ip, run};
 use crate::support::skip;
 use crate::support::vm::vm;
-use crate::traffic::{assert_rate, needs_limits};
+use crate::traffic::needs_limits;
 
 fn disciplines(nic: &str) -> Vec<Value> {
     let text = run("tc", &format!("-j qdisc show dev {nic}"));
@@ -23,34 +23,43 @@ fn disciplines(nic: &str) -> Vec<Value> {
 }
 
 #[test]
-fn limits_of_a_nic_hold_inside_and_do_not_come_back_with_it() {
+fn limits_of_a_nic_are_kept_to_a_tenth_inside_and_do_not_come_back_with_it() {
     vm!(|vm| {
         needs_limits!();
         for driver in ["virtio_net", "igb"] {
             let (nic, machine) = vm.cable_of(driver);
             let host = Furnished::new(&nic);
             let before = disciplines(&nic.name);
-            let container = vm.any_container();
-            let id = container.id.clone();
-            let asked = [
-                &device(&nic),
-                "pipework.ip=10.0.0.5/24",
-                "pipework.rate.in=10mbit",
-                "pipework.rate.out=10mbit",
-                "pipework.promisc=true",
-            ];
-            vm.attach(&container, &asked).ok();
+            let container = limited(vm, &[&device(&nic), "pipework.promisc=true"]);
             let flags = link_in(vm, &container, "eth1")["flags"].to_string();
             assert!(flags.contains("PROMISC"), "{flags}");
-            let measured = tcp(vm, &machine, &container, "10.0.0.5");
-            assert_rate(measured, TCP_SHARE, 10_000_000, "tcp in");
-            let measured = tcp(vm, &container, &machine, "10.0.0.2");
-            assert_rate(measured, TCP_SHARE, 10_000_000, "tcp out");
+            // A NIC has its carrier a second or more after it came up.
+            assert!(answers(vm, &container, "-w30 10.0.0.2"));
+            assert_both_kept(vm, &container, (&machine, "wire"));
+            let id = container.id.clone();
             container.end();
             vm.poststop(&id).ok();
             host.assert_back(driver);
             assert_eq!(disciplines(&nic.name), before, "{driver}");
         }
+    });
+}
+
+#[test]
+fn limits_of_a_vlan_of_a_nic_that_is_born_inside_are_kept_to_a_tenth() {
+    vm!(|vm| {
+        needs_limits!();
+        let (nic, machine) = vm.cable_of("igb");
+        vm.inside(&machine, || {
+            ip("addr flush dev wire");
+            ip("link add link wire name wire.100 type vlan id 100");
+            ip("addr add 10.0.0.2/24 dev wire.100");
+            ip("link set wire.100 up");
+        });
+        ip(&format!("link set {} up", nic.name));
+        let container = limited(vm, &[&device(&nic), "pipework.vlan=100"]);
+        assert!(answers(vm, &container, "-w30 10.0.0.2"));
+        assert_both_kept(vm, &container, (&machine, "wire.100"));
     });
 }
 

@@ -14,11 +14,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::ipvlan::needs_ipvlan;
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::{Container, Lab, lab};
 use crate::support::ovs::ovs;
 use crate::support::skip;
 use crate::traffic::needs_limits;
+use crate::vlan::{cable_in_vlan_100, needs_8021q};
 
 /// Far below what any machine can do, in bits per second.
 const RATE: f64 = 1e6;
@@ -179,6 +181,40 @@ fn assert_kept(lab: &Lab, mut meters: Vec<Meter<'_>>) {
     }
 }
 
+/// What a container asks for whose limits are measured.
+const ASKED: [&str; 4] = [
+    "pipework.ip=10.0.0.5/24",
+    "pipework.rate.in=1mbit",
+    "pipework.rate.out=1mbit",
+    "pipework.burst=20kb",
+];
+
+/// Of a container that asked for that, and has all of it inside: both limits let
+/// through what was asked for, to and from the machine with 10.0.0.2 on `wire`.
+#[track_caller]
+pub fn assert_both_kept(lab: &Lab, container: &Container, (machine, wire): (&Container, &str)) {
+    let _in = Flood::start(lab, machine, container, "10.0.0.5");
+    let _out = Flood::start(lab, container, machine, "10.0.0.2");
+    let limit = |prefix| Limit {
+        at: Some(container),
+        prefix,
+    };
+    let meters = vec![
+        // The interface itself counts before the limit, what it is led through after.
+        Meter::of(limit("pwi"), (container, "pwi")),
+        Meter::of(limit("eth1"), (machine, wire)),
+    ];
+    assert_kept(lab, meters);
+}
+
+/// A container that asked for its limits on this uplink.
+pub fn limited(lab: &Lab, uplink: &[&str]) -> Container {
+    let container = lab.container("web");
+    let asked = [uplink, &ASKED].concat();
+    lab.attach(&container, &asked).ok();
+    container
+}
+
 #[test]
 fn a_limit_is_kept_to_a_tenth_in_each_direction() {
     lab!(|lab| {
@@ -216,27 +252,33 @@ fn a_limit_of_a_macvlan_is_kept_to_a_tenth_in_each_direction() {
         needs_limits!();
         needs_macvlan!();
         let machine = lab.cable("up1");
-        let container = lab.container("web");
-        let asked = [
-            "pipework.parent=up1",
-            "pipework.ip=10.0.0.5/24",
-            "pipework.rate.in=1mbit",
-            "pipework.rate.out=1mbit",
-            "pipework.burst=20kb",
-        ];
-        lab.attach(&container, &asked).ok();
-        let _in = Flood::start(lab, &machine, &container, "10.0.0.5");
-        let _out = Flood::start(lab, &container, &machine, "10.0.0.2");
-        let limit = |prefix| Limit {
-            at: Some(&container),
-            prefix,
-        };
-        let meters = vec![
-            // The interface itself counts before the limit, what it is led through after.
-            Meter::of(limit("pwi"), (&container, "pwi")),
-            Meter::of(limit("eth1"), (&machine, "wire")),
-        ];
-        assert_kept(lab, meters);
+        let container = limited(lab, &["pipework.parent=up1"]);
+        assert_both_kept(lab, &container, (&machine, "wire"));
+    });
+}
+
+#[test]
+fn a_limit_of_an_ipvlan_is_kept_to_a_tenth_in_each_direction() {
+    lab!(|lab| {
+        needs_limits!();
+        needs_ipvlan!();
+        let machine = lab.cable("up1");
+        let uplink = ["pipework.parent=up1", "pipework.type=ipvlan"];
+        let container = limited(lab, &uplink);
+        assert_both_kept(lab, &container, (&machine, "wire"));
+    });
+}
+
+#[test]
+fn a_limit_in_a_vlan_of_a_nic_is_kept_to_a_tenth_in_each_direction() {
+    lab!(|lab| {
+        needs_limits!();
+        needs_8021q!();
+        needs_macvlan!();
+        let machine = cable_in_vlan_100(lab);
+        let uplink = ["pipework.parent=up0", "pipework.vlan=100"];
+        let container = limited(lab, &uplink);
+        assert_both_kept(lab, &container, (&machine, "wire.100"));
     });
 }
 
