@@ -52,6 +52,13 @@ impl Furnished {
     /// The NIC is on the host and what it was, and nobody claims it.
     #[track_caller]
     pub fn assert_back(&self, what: &str) {
+        self.assert_as_before(what);
+        assert!(Records::take().is_empty(), "{what}: {:?}", Records::take());
+    }
+
+    /// The NIC is on the host and what it was.
+    #[track_caller]
+    pub fn assert_as_before(&self, what: &str) {
         assert_eq!(
             self.nic.present_name().as_ref(),
             Some(&self.nic.name),
@@ -60,7 +67,6 @@ impl Furnished {
         self.before.assert_equal(&Snapshot::take(), what);
         assert_eq!(setting(&self.nic, "ipv4/conf/NIC/rp_filter"), "2", "{what}");
         assert_eq!(setting(&self.nic, "ipv6/conf/NIC/accept_ra"), "0", "{what}");
-        assert!(Records::take().is_empty(), "{what}: {:?}", Records::take());
     }
 }
 
@@ -145,7 +151,7 @@ fn a_nic_reaches_the_machine_behind_its_cable_and_comes_back_as_it_was() {
 }
 
 /// Where a NIC is on its bus; a virtio one is a device of its own on the card.
-fn pci(nic: &Nic) -> String {
+pub fn pci(nic: &Nic) -> String {
     let card = match nic.driver.as_str() {
         "virtio_net" => nic.device.parent().unwrap(),
         _ => &nic.device,

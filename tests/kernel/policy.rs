@@ -6,9 +6,11 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use serde_json::Value;
 
 use crate::commands::{named, pipework};
+use crate::device::pci;
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, hook, ip, lab};
+use crate::support::vm::vm;
 
 const FILE: &str = "/etc/pipework/policy.toml";
 const PLAIN: &str = r#"
@@ -271,6 +273,33 @@ fn no_other_name_of_a_device_evades_a_rule() {
         }
         // It is the name that is denied, and nothing else.
         lab.attach(&container, &["pipework.parent=up1"]).ok();
+    });
+}
+
+#[test]
+fn no_other_name_of_a_card_evades_a_rule() {
+    vm!(|vm| {
+        let container = vm.any_container();
+        for driver in ["virtio_net", "igb"] {
+            let nics = vm.nics(driver);
+            let nic = &nics[0];
+            write(&format!(
+                "[[rule]]\naction = \"deny\"\nuplink = [\"{}\"]\n\
+                 [[rule]]\nuplink = \"any\"\nkind = \"any\"\ncaller = \"any\"\nlower = \"any\"\n",
+                nic.name
+            ));
+            for key in ["device", "parent", "link"] {
+                for name in [format!("MAC:{}", nic.mac.to_uppercase()), pci(nic)] {
+                    refused(vm, &container, &[&format!("pipework.{key}={name}")]);
+                }
+            }
+            let other = vm.any_container();
+            let id = other.id.clone();
+            let asked = format!("pipework.parent={}", pci(&nics[1]));
+            vm.attach(&other, &[&asked]).ok();
+            other.end();
+            vm.poststop(&id).ok();
+        }
     });
 }
 
