@@ -7,7 +7,7 @@ use pipework::sys::block_on;
 use pipework::sys::rtnl::{NicState, Rtnl};
 
 use crate::support::lab::snapshot::Snapshot;
-use crate::support::lab::{Container, Lab, ip, ip_json, lab, sleeper};
+use crate::support::lab::{Container, Lab, await_own_route, ip, ip_json, lab, sleeper};
 
 /// Everything that a NIC can have, with a bit of each family.
 pub fn furnish(lab: &Lab, nic: &str) -> Container {
@@ -41,6 +41,9 @@ pub fn furnish(lab: &Lab, nic: &str) -> Container {
         "-6 neigh add fd00::77 lladdr 02:00:00:00:00:77 dev NIC",
     ] {
         ip(&line.replace("NIC", nic));
+    }
+    for address in ["fd00::5", "fd00:1::5", "fe80::5"] {
+        await_own_route(address, nic);
     }
     for (leaf, value) in [
         ("ipv4", "rp_filter=2"),

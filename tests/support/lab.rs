@@ -109,8 +109,15 @@ pub fn ip(arguments: &str) -> String {
 #[track_caller]
 pub fn add_ipv6_address(address: &str, device: &str) {
     ip(&format!("addr add {address}/64 dev {device} nodad"));
+    await_own_route(address, device);
+}
+
+/// Waits for the route to an address of a device that is up.
+#[track_caller]
+pub fn await_own_route(address: &str, device: &str) {
+    let route = format!("local {address} ");
     for _ in 0..1000 {
-        if ip(&format!("-6 route show table local dev {device}")).contains(address) {
+        if ip(&format!("-6 route show table local dev {device}")).contains(&route) {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
