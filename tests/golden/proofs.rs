@@ -176,7 +176,17 @@ const PROOFS: &[(&str, &str, &str)] = &[
         "a trunk is a column of the row that `ovs` makes",
     ),
     (
+        "ovs-external-ids",
+        "a_port_with_a_limit_is_taken_back_from_every_step",
+        "external-ids are a column of the row that `ovs` makes",
+    ),
+    (
         "device",
+        "a_nic_is_taken_back_from_every_step",
+        "a_hook_killed_in_any_call_leaves_a_nic_that_comes_back",
+    ),
+    (
+        "device-by-its-place-on-the-bus",
         "a_nic_is_taken_back_from_every_step",
         "a_hook_killed_in_any_call_leaves_a_nic_that_comes_back",
     ),

@@ -158,6 +158,7 @@ pub const SESSIONS: &[(&str, &[&str])] = &[
             "pipework.rate.out=10mbit",
             "pipework.spoofcheck=true",
             "pipework.isolate=true",
+            "pipework.hairpin=true",
             "pipework.promisc=true",
             "pipework.tc=qdisc add root fq_codel limit 1000; qdisc add clsact",
         ],
@@ -334,6 +335,15 @@ pub const ON_OVS: &[(&str, &[&str])] = &[
             "pipework.2.ovs=ovs0",
             "pipework.2.vlan=9",
             "pipework.2.ovs.vlan-mode=dot1q-tunnel",
+        ],
+    ),
+    (
+        "ovs-external-ids",
+        &[
+            "pipework.ovs=ovs0",
+            "pipework.isolate=true",
+            "pipework.ovs.iface-id=port-7",
+            "pipework.ovs.external-ids.vm-uuid=42",
         ],
     ),
     ("ovs-missing", &["pipework.ovs=lan7"]),

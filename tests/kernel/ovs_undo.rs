@@ -55,6 +55,7 @@ fn a_port_with_a_limit_is_taken_back_from_every_step() {
             "pipework.rate.in=10mbit",
             "pipework.isolate=true",
             "pipework.trunk=10,20-30",
+            "pipework.ovs.iface-id=port-7",
         ];
         refuse_each(lab, &ovs, &[&ASKED[..], &more].concat());
     });

@@ -94,6 +94,11 @@ fn cards() -> Vec<Session> {
     vec![
         ("device", vec!["pipework.device=eth2", IP], card(eth2())),
         (
+            "device-by-its-place-on-the-bus",
+            vec!["pipework.device=pci:0000:03:00.0", IP],
+            card(eth2()),
+        ),
+        (
             "device-with-settings",
             vec![
                 "pipework.link=mac:52:54:00:00:00:02",
@@ -126,6 +131,7 @@ fn cards() -> Vec<Session> {
                 "pipework.vf.spoofchk=true",
                 "pipework.vf.trust=true",
                 "pipework.vf.link-state=enable",
+                "pipework.vf.min-tx-rate=50mbit",
                 "pipework.vf.max-tx-rate=200mbit",
                 IP,
             ],

@@ -92,14 +92,15 @@ impl fmt::Display for OvsStep {
                 name,
                 vlan,
                 protected,
-                ..
+                external_ids,
+                owner: _,
             }) => {
                 write!(f, "plugging {name} into the Open vSwitch bridge {bridge}")?;
                 write_vlan(f, vlan)?;
-                match protected {
-                    true => f.write_str(", isolated"),
-                    false => Ok(()),
+                if *protected {
+                    f.write_str(", isolated")?;
                 }
+                write_asked_ids(f, external_ids)
             }
             Self::RaisePort { name, .. } => write!(f, "bringing up {name} on the host"),
             Self::Settle { name, .. } => write!(f, "waiting until ovs-vswitchd serves {name}"),
@@ -123,6 +124,16 @@ fn write_vlan(f: &mut fmt::Formatter<'_>, vlan: &OvsVlan) -> fmt::Result {
         (None | Some(VlanMode::Access | VlanMode::Trunk), _) => Ok(()),
         (Some(mode), _) => write!(f, " ({mode})"),
     }
+}
+
+/// The external-ids but for those that every port of ours has.
+fn write_asked_ids(f: &mut fmt::Formatter<'_>, ids: &[(String, String)]) -> fmt::Result {
+    let asked = ids.iter().filter(|(key, _)| !key.starts_with("pipework."));
+    for (place, (key, value)) in asked.enumerate() {
+        let before = if place == 0 { ", external-ids" } else { "" };
+        write!(f, "{before} {key}={value}")?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for OvsUndo {
