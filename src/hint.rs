@@ -227,8 +227,8 @@ pub fn for_container(error: &ContainerError) -> Option<String> {
                 .to_owned(),
         ),
         ContainerError::HostNetwork => Some(
-            "give the container a network namespace (podman: --network none or a bridge), \
-             or remove its pipework.* annotations"
+            "give the container a network namespace (podman: --network none or a bridge; \
+             a pod: no hostNetwork), or remove its pipework.* annotations"
                 .to_owned(),
         ),
         ContainerError::NoPid { .. } => Some(
