@@ -135,9 +135,15 @@ fn a_rule_for_a_service_account_is_answered_by_the_api_server_alone() {
                 let path = head.split(' ').nth(1).unwrap();
                 let name = path.strip_prefix("/api/v1/namespaces/shop/pods/").unwrap();
                 let account = if name == "guest" { "default" } else { "till" };
-                let uid = if name == "other" { "another" } else { "uid-1" };
+                let uid = if name.starts_with("till") || name == "guest" {
+                    "uid-1"
+                } else {
+                    "another"
+                };
+                let mirror = if name == "static" { "uid-1" } else { "" };
+                let annotations = json!({"kubernetes.io/config.mirror": mirror});
                 let body = json!({
-                    "metadata": {"uid": uid, "resourceVersion": "1"},
+                    "metadata": {"uid": uid, "resourceVersion": "1", "annotations": annotations},
                     "spec": {"serviceAccountName": account},
                 })
                 .to_string();
@@ -159,7 +165,7 @@ fn a_rule_for_a_service_account_is_answered_by_the_api_server_alone() {
         let (till, pod) = asks("till-1", "10.0.0.5");
         runtime.run(&pod).unwrap();
         assert!(has(lab, &till, "net1"));
-        for name in ["guest", "other"] {
+        for name in ["guest", "other", "static"] {
             let (container, mut pod) = asks(name, "10.0.0.6");
             // Whatever it says of itself.
             let claim = ("serviceAccountName".to_owned(), "till".to_owned());
@@ -171,11 +177,12 @@ fn a_rule_for_a_service_account_is_answered_by_the_api_server_alone() {
             );
             assert!(!has(lab, &container, "net1"));
         }
-        assert!(
-            said().contains("the API server knows another pod of that name"),
-            "{}",
-            said()
-        );
+        for reason in [
+            "the API server knows another pod of that name",
+            "a static pod has no service account",
+        ] {
+            assert!(said().contains(reason), "{}", said());
+        }
         // Without a way to the API server nobody has an account.
         drop(runtime);
         let runtime = Runtime::start(CONTAINERD, &[]);

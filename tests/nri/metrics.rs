@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::mock::{CONTAINERD, POLICY, Runtime, pod};
+use crate::mock::{CONTAINERD, POLICY, Runtime, pod, said};
 use crate::node::within;
 use crate::support::daemon::Daemon;
 use crate::support::dhcp_server::Scripted;
@@ -238,6 +238,8 @@ fn the_api_server_hears_what_a_pod_has_and_keeps_what_others_said() {
         assert_eq!(all[1]["interface"], "net1");
         assert_eq!(all[1]["ips"], json!(["10.0.0.5", "fd00::5"]));
         assert_eq!(all[1]["mac"], mac);
+        // A kubelet writes to each pod that starts, so a conflict is nothing to tell of.
+        assert!(!said().contains("409"), "{}", said());
         // The cluster's interface is the one that a pod is known by.
         assert_eq!(all[1]["default"], false);
         assert_eq!(all[1]["dns"], json!({}));

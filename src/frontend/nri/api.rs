@@ -5,11 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::deadline::Deadline;
 use crate::nri::message::PodSandbox;
 use crate::sys::unix_http::{HttpError, get};
 
+/// What the mirror of a static pod has: the uid that the kubelet and its runtime know
+/// that pod by. The mirror has one of its own.
+const MIRROR: &str = "kubernetes.io/config.mirror";
 /// A runtime waits for two seconds, and the pod is still to be attached.
 const TIME: Duration = Duration::from_millis(500);
 
@@ -35,13 +39,8 @@ pub enum ApiError {
 
 #[derive(Deserialize)]
 struct Pod {
-    metadata: Metadata,
+    metadata: Value,
     spec: Spec,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    uid: String,
 }
 
 #[derive(Deserialize)]
@@ -66,12 +65,25 @@ pub fn target_of(pod: &PodSandbox) -> Option<String> {
     is_fine.then(|| format!("/api/v1/namespaces/{namespace}/pods/{name}"))
 }
 
+/// Whether what the API server says is of the pod that a runtime knows by `uid`.
+pub fn is_of(metadata: &Value, uid: &str) -> bool {
+    metadata["uid"] == uid || is_mirror_of(metadata, uid)
+}
+
+fn is_mirror_of(metadata: &Value, uid: &str) -> bool {
+    metadata["annotations"][MIRROR] == uid
+}
+
 /// The service account of the pod with this uid, from who listens at `proxy`.
 pub fn account_of(pod: &PodSandbox, proxy: &Path, deadline: Deadline) -> Result<String, ApiError> {
     let target = target_of(pod).ok_or(ApiError::Names)?;
     let answer = get(proxy, &target, deadline.sooner(TIME))?;
     let known: Pod = serde_json::from_slice(&answer)?;
-    match known.metadata.uid == pod.uid {
+    // A mirror is said to run as whoever makes mirrors likes: nobody has proved it.
+    if is_mirror_of(&known.metadata, &pod.uid) {
+        return Err(ApiError::Static);
+    }
+    match is_of(&known.metadata, &pod.uid) {
         true => known.spec.service_account_name.ok_or(ApiError::Static),
         false => Err(ApiError::Another),
     }

@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::NriError;
-use super::api::target_of;
+use super::api::{is_of, target_of};
 use crate::deadline::Deadline;
 use crate::nri::message::PodSandbox;
 use crate::record::AttachmentRecord;
@@ -32,6 +32,10 @@ const MOST: usize = 1024;
 const TIME: Duration = Duration::from_secs(10);
 /// Tries of what the server has not refused for good.
 const TRIES: u32 = 6;
+/// Tries at once after a conflict: a kubelet writes to a pod a few times as it starts.
+const CONFLICTS: u32 = 5;
+/// Tries before the lack of a proxy is told of: one beside us starts after us.
+const PATIENCE: u32 = 2;
 /// Before the second try; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest, for a proxy that is not there.
@@ -103,7 +107,7 @@ impl Status {
     fn patch(&self, pod: &Value) -> Option<Value> {
         let metadata = &pod["metadata"];
         // Another pod of the same name.
-        if metadata["uid"] != self.uid.as_str() {
+        if !is_of(metadata, &self.uid) {
             return None;
         }
         let written = metadata["annotations"].get(KEY).and_then(Value::as_str);
@@ -119,14 +123,25 @@ impl Status {
             return None;
         }
         Some(json!({ "metadata": {
-            "uid": self.uid,
+            "uid": metadata["uid"],
             // Somebody else may write to it at the same time.
             "resourceVersion": metadata["resourceVersion"],
             "annotations": { KEY: Value::Array(all).to_string() },
         }}))
     }
 
+    /// Tells of the pod, at once again where somebody else has just written to it.
     fn tell(&self, proxy: &Path) -> Result<(), TellError> {
+        for _ in 0..CONFLICTS {
+            match self.tell_once(proxy) {
+                Err(TellError::Http(HttpError::Status(409))) => {}
+                done => return done,
+            }
+        }
+        self.tell_once(proxy)
+    }
+
+    fn tell_once(&self, proxy: &Path) -> Result<(), TellError> {
         let deadline = Deadline::after(TIME);
         let target = self.target.as_str();
         let known = get(proxy, target, deadline)?;
@@ -146,6 +161,7 @@ impl Status {
     fn see_to(&self, proxy: &Path) {
         let mut pause = FIRST_PAUSE;
         let mut tries = 0;
+        let mut unreached = 0;
         let mut was_said = false;
         loop {
             let error = match self.tell(proxy) {
@@ -158,8 +174,7 @@ impl Status {
                 namespace, name, ..
             } = self;
             match &error {
-                // The proxy may be started after us.
-                TellError::Http(HttpError::Connect(_)) => {}
+                TellError::Http(HttpError::Connect(_)) => unreached += 1,
                 TellError::Http(HttpError::Status(409 | 429 | 500..)) if tries < TRIES => {
                     tries += 1;
                 }
@@ -169,7 +184,7 @@ impl Status {
                     return;
                 }
             }
-            if !was_said {
+            if !was_said && (tries > 0 || unreached > PATIENCE) {
                 tracing::warn!(%error, "{namespace}/{name} has no {KEY} yet");
                 was_said = true;
             }
@@ -241,6 +256,15 @@ mod tests {
             ])
         );
         assert_eq!(told().patch(&pod(&all)), None);
+    }
+
+    #[test]
+    fn a_static_pod_is_told_of_by_its_mirror() {
+        let mirror = json!({"metadata": {"uid": "2", "resourceVersion": "7", "annotations": {
+            "kubernetes.io/config.mirror": "1",
+        }}});
+        let patch = told().patch(&mirror).unwrap();
+        assert_eq!(patch["metadata"]["uid"], "2");
     }
 
     #[test]
