@@ -31,7 +31,7 @@ use crate::sys::proc;
 use crate::sys::rtnl::{Rtnl, RtnlError};
 
 pub use ovs::OvsSwept;
-pub use reach::{Lack, Reaches};
+pub use reach::{Lack, Reaches, Wanting};
 
 /// How long the kernel may take to give a NIC back, once its namespace has no
 /// process any more: 3 to 20 ms, and what the NIC's driver needs.

@@ -6,6 +6,7 @@ use std::io;
 use nix::errno::Errno;
 
 use super::Cause;
+use super::membership::Wanting;
 use super::setting::sysctl_refused;
 use super::undo::{gone_is_fine, is_no_route};
 use crate::plan::{SharedObject, User};
@@ -26,7 +27,7 @@ const SETTINGS: [(Family, &str, &str); 3] = [
 ];
 
 /// How something of the host's is not as it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// It is gone.
     Gone,
@@ -34,6 +35,8 @@ pub enum Lack {
     Down,
     /// A setting of the kernel for it, by its leaf, is another, or cannot be read.
     Setting(&'static str),
+    /// Ports of a bridge that lead out do not carry VLANs that they were put into.
+    Vlans(Vec<Wanting>),
 }
 
 /// What several attachments share and cannot all have as they want it.

@@ -10,7 +10,7 @@ use crate::plan::SharedObject;
 use crate::record::Store;
 use crate::request::{IfName, VlanSet};
 use crate::rt::UplinkPorts;
-use crate::sys::rtnl::{LinkFacts, Rtnl};
+use crate::sys::rtnl::{LinkFacts, PortVlanFacts, Rtnl, RtnlError};
 
 /// What a membership is.
 #[derive(Clone, Copy)]
@@ -26,9 +26,63 @@ pub(super) struct Membership<'a> {
 }
 
 /// A port that is to carry further VLANs.
-struct Wanting {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanting {
+    /// Its index.
     port: u32,
-    missing: VlanSet,
+    /// Its name.
+    pub name: IfName,
+    /// Those that it does not carry.
+    pub missing: VlanSet,
+}
+
+/// The ports of a bridge and their VLANs, as the kernel had them.
+#[derive(Debug)]
+pub struct BridgePorts {
+    links: Vec<LinkFacts>,
+    vlans: Vec<PortVlanFacts>,
+}
+
+impl BridgePorts {
+    /// Those of the bridge of that index, as they are now; none where it is gone.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub async fn of(bridge: u32, host: &Rtnl) -> Result<Self, RtnlError> {
+        Ok(Self {
+            links: host.ports(bridge).await?,
+            vlans: host.port_vlans(bridge).await?,
+        })
+    }
+
+    /// The ports that lead out of this host.
+    fn uplinks(&self, ports: &UplinkPorts) -> Vec<(u32, IfName)> {
+        let named = |link: &LinkFacts| {
+            let is_one = ports.include(&link.name, link.port_role());
+            let name = link.name.parse().ok().filter(|_| is_one)?;
+            Some((link.ifindex, name))
+        };
+        self.links.iter().filter_map(named).collect()
+    }
+
+    /// Those of them that do not carry all of `vlans`.
+    pub fn wanting(&self, ports: &UplinkPorts, vlans: &VlanSet) -> Vec<Wanting> {
+        let wanting = |(port, name): (u32, IfName)| {
+            let has = self.vlans.iter().find(|facts| facts.ifindex == port);
+            let has = has.map(PortVlanFacts::all).unwrap_or_default();
+            let missing = vlans.without(&has);
+            (!missing.is_empty()).then_some(Wanting {
+                port,
+                name,
+                missing,
+            })
+        };
+        self.uplinks(ports)
+            .into_iter()
+            .filter_map(wanting)
+            .collect()
+    }
 }
 
 impl Membership<'_> {
@@ -43,29 +97,17 @@ impl Membership<'_> {
 
     /// The same, looking at the ports as they are now.
     pub(super) async fn refresh(&self, host: &Rtnl, store: &Store) -> Result<(), Cause> {
-        let uplinks = self.uplinks(host).await?;
-        let present = host.port_vlans(self.bridge).await?;
-        let mut wanting = Vec::new();
-        for (port, _) in &uplinks {
-            let has = present.iter().find(|facts| facts.ifindex == *port);
-            let has = has.map(|facts| facts.all()).unwrap_or_default();
-            let missing = self.vlans.without(&has);
-            if !missing.is_empty() {
-                wanting.push(Wanting {
-                    port: *port,
-                    missing,
-                });
-            }
-        }
+        let now = BridgePorts::of(self.bridge, host).await?;
+        let wanting = now.wanting(self.ports, self.vlans);
         let mut ledger = store.ledger(self.bridge)?;
         let key = self.object.key();
-        for Wanting { port, missing } in &wanting {
+        for Wanting { port, missing, .. } in &wanting {
             ledger.add(*port, missing);
         }
-        let (ports, names) = uplinks.into_iter().unzip();
+        let (ports, names) = now.uplinks(self.ports).into_iter().unzip();
         ledger.claim(&key, self.vlans, ports);
         store.keep_ledger(&ledger)?;
-        for Wanting { port, missing } in &wanting {
+        for Wanting { port, missing, .. } in &wanting {
             host.add_port_vlans(*port, missing).await?;
         }
         Ok(store.note_joined(self.object, names)?)
@@ -85,15 +127,5 @@ impl Membership<'_> {
         }
         // Last: whoever is killed before does it once more.
         Ok(store.keep_ledger(&ledger)?)
-    }
-
-    async fn uplinks(&self, host: &Rtnl) -> Result<Vec<(u32, IfName)>, Cause> {
-        let ports = host.ports(self.bridge).await?;
-        let named = |link: LinkFacts| {
-            let is_one = self.ports.include(&link.name, link.port_role());
-            let name = link.name.parse().ok().filter(|_| is_one)?;
-            Some((link.ifindex, name))
-        };
-        Ok(ports.into_iter().filter_map(named).collect())
     }
 }

@@ -46,6 +46,7 @@ pub use host_access::{Lack, SharedError, lack_of_shim, leads};
 pub use in_the_way::InTheWay;
 pub use index::OnTakenIndex;
 pub use lease::{LeaseError, carry_out};
+pub use membership::{BridgePorts, Wanting};
 pub use nic::NicError;
 pub use ovs::OvsSession;
 pub use probe::ProbeError;

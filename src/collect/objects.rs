@@ -51,7 +51,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    async fn refresh_object(&self, object: &SharedObject) -> Result<(), CollectError> {
+    pub(super) async fn refresh_object(&self, object: &SharedObject) -> Result<(), CollectError> {
         let refreshed = refresh(object, self.sides(None, None)).await;
         refreshed.map_err(|error| CollectError::Shared {
             object: object.to_string(),

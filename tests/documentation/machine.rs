@@ -27,8 +27,13 @@ fn bold(command: &str) -> BTreeSet<String> {
     let tag = format!(".BR {command} ");
     let item = commands.split(".TP\n").find(|item| item.starts_with(&tag));
     let (_, json) = item.unwrap().split_once("In JSON").unwrap();
+    bold_in(json)
+}
+
+/// The words in bold of a piece of a manual.
+fn bold_in(text: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
-    for line in json.lines() {
+    for line in text.lines() {
         let (request, line) = line.split_once(' ').unwrap_or((line, ""));
         // Every second argument of .BR is in Roman, and so is what is quoted here.
         let quoted = line.split('"').step_by(2).flat_map(str::split_whitespace);
@@ -66,6 +71,27 @@ fn the_manual_has_the_keys_of_json_lists() {
         .flat_map(keys_of)
         .collect();
     assert_eq!(bold("list"), both, "and no other");
+}
+
+/// What the functions return that give differences their words.
+fn drifts_in_code() -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for file in ["drift", "lost", "reach"] {
+        let code = read(&format!("src/frontend/check/{file}.rs"));
+        let (_, function) = code.split_once("pub fn word(&self)").unwrap();
+        let (body, _) = function.split_once("\n    }\n").unwrap();
+        let literals = body.split('"').skip(1).step_by(2);
+        words.extend(literals.map(str::to_owned));
+    }
+    words
+}
+
+#[test]
+fn the_manual_has_the_words_of_drift_and_no_other() {
+    let manual = read(MANUAL);
+    let (_, after) = manual.split_once(".BR drift ,\none of\n").unwrap();
+    let (list, _) = after.split_once("\nFurther keys").unwrap();
+    assert_eq!(bold_in(list), drifts_in_code());
 }
 
 #[test]

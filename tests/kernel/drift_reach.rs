@@ -1,6 +1,7 @@
 //! What `check` sees of what the host reaches a container by, and of what routers
 //! gave it, once somebody has taken that away; and what a repair gives back.
 
+use crate::bridge_vlan::{ASKED, bond, filtering_bridge, needs_vlan_filtering, vlan, vlans};
 use crate::commands::{named, pipework, stdout};
 use crate::drift::{is_told_and_made_good, is_told_and_repaired, sysctl};
 use crate::host_access::{host_with_addresses, shims};
@@ -12,6 +13,7 @@ use crate::support::lab::router::{Router, prefix};
 use crate::support::lab::wire::{answers, pings};
 use crate::support::lab::{Container, Lab, ip, lab};
 use crate::uplink::wait_for;
+use crate::vlan::needs_8021q;
 
 const ACCESS: [&str; 2] = ["pipework.parent=up0", "pipework.host-access=true"];
 
@@ -184,5 +186,58 @@ fn an_interface_that_receives_not_all_frames_any_more_is_told_and_made_good() {
             flags.contains("PROMISC") && flags.contains("qlen 77"),
             "{flags}"
         );
+    });
+}
+
+#[test]
+fn the_vlan_of_the_way_out_of_a_bridge_that_somebody_took_away_is_told_and_given_back() {
+    lab!(|lab| {
+        needs_vlan_filtering!();
+        filtering_bridge(lab);
+        let Some(_machine) = bond(lab) else {
+            crate::support::skip!("kernel has no bond");
+        };
+        let containers = ["first", "second"].map(|id| {
+            let container = lab.container(id);
+            lab.attach(&container, &ASKED).ok();
+            container
+        });
+        let carries = ["1 PVID Egress Untagged", "100"];
+        // It is everybody's who is in that VLAN.
+        let words = ["uplink-vlan"; 2];
+        let act = || vlan("del dev bond0 vid 100");
+        is_told_and_made_good(lab, &containers[0], act, &words);
+        assert_eq!(vlans("bond0"), carries);
+        let act = || {
+            ip("link set bond0 nomaster");
+            ip("link set bond0 master br0");
+        };
+        is_told_and_made_good(lab, &containers[0], act, &words);
+        assert_eq!(vlans("bond0"), carries);
+        vlan("del dev bond0 vid 100");
+        let said = pipework("check");
+        let told = "first eth1: the way out of its bridge, bond0, is not in VLAN 100\n";
+        assert!(stdout(&said).contains(told), "{said:?}");
+        // What is given back is taken away with the last of them.
+        pipework("check --repair").ok();
+        for (container, id) in containers.into_iter().zip(["first", "second"]) {
+            container.end();
+            lab.poststop(id).ok();
+        }
+        assert_eq!(vlans("bond0"), carries[..1]);
+    });
+}
+
+#[test]
+fn a_vlan_device_that_somebody_switched_off_is_told_and_made_good() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_macvlan!();
+        let _machine = lab.nic("up0");
+        let container = lab.container("web");
+        let asked = ["pipework.parent=up0", "pipework.vlan=100"];
+        lab.attach(&container, &asked).ok();
+        let act = || drop(ip("link set up0.100 down"));
+        is_told_and_made_good(lab, &container, act, &["uplink-down"]);
     });
 }

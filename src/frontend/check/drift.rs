@@ -93,7 +93,7 @@ pub enum Drift {
         /// Its name.
         uplink: IfName,
     },
-    /// What the host reaches it by is not as it was made (`host-access`).
+    /// What it shares with others on the host is not as it was made.
     Reach(Reach),
     /// Something else that it was given is gone.
     Lost(Lost),
@@ -115,7 +115,7 @@ impl Drift {
             Self::Unplugged { .. } => "unplugged",
             Self::UplinkDown { .. } => "uplink-down",
             Self::UplinkGone { .. } => "uplink-gone",
-            Self::Reach(_) => "host-access",
+            Self::Reach(reach) => reach.word(),
             Self::Lost(lost) => lost.word(),
         }
     }

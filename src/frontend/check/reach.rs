@@ -1,11 +1,12 @@
-//! What the host reaches an interface by (`host-access`), held against what its
-//! record says: the host's own child of the card, and its routes.
+//! What an interface shares with others on the host, held against what its record
+//! says: the host's own child of the card and its routes (`host-access`), and the
+//! VLANs of the ports by which its bridge leads out.
 
 use std::fmt;
 
 use super::seen::Seen;
 use super::settings::kernel;
-use crate::collect::{CollectError, Collector, Lack};
+use crate::collect::{CollectError, Collector, Lack, Wanting};
 use crate::error::Error;
 use crate::plan::{SharedObject, Undo, User};
 use crate::record::AttachmentRecord;
@@ -40,6 +41,14 @@ pub async fn lost(attachment: &AttachmentRecord, host: &mut Seen<'_>) -> Result<
 }
 
 impl Reach {
+    /// One word for it, which does not change between releases.
+    pub fn word(&self) -> &'static str {
+        match self.lack {
+            Lack::Gone | Lack::Down | Lack::Setting(_) => "host-access",
+            Lack::Vlans(_) => "uplink-vlan",
+        }
+    }
+
     /// Makes it anew.
     pub async fn give_back(&self, collector: &Collector<'_>) -> Result<(), CollectError> {
         collector.remake(&self.object, &self.user).await
@@ -48,12 +57,18 @@ impl Reach {
 
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&*self.object, self.lack) {
+        match (&*self.object, &self.lack) {
             (SharedObject::Shim { .. }, Lack::Gone) => write!(f, "{}, is gone", self.object),
             (object, Lack::Gone) => write!(f, "{object} is gone"),
             (object, Lack::Down) => write!(f, "{object}, is down"),
             (object, Lack::Setting(leaf)) => {
                 write!(f, "{object}, is not as it was made: its {leaf}")
+            }
+            (_, Lack::Vlans(wanting)) => {
+                let ports = wanting.iter().map(|Wanting { name, missing, .. }| {
+                    format!("the way out of its bridge, {name}, is not in VLAN {missing}")
+                });
+                f.write_str(&ports.collect::<Vec<_>>().join(", "))
             }
         }
     }
