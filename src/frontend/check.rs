@@ -23,7 +23,7 @@ use crate::frontend::colour::{Paint, Tone};
 use crate::frontend::given::Given;
 use crate::frontend::known;
 use crate::logging::{self, to_stderr};
-use crate::record::Record;
+use crate::record::{AttachmentRecord, Record};
 use crate::reference::LeaseId;
 use crate::sys::block_on;
 use crate::sys::rtnl::Rtnl;
@@ -59,13 +59,14 @@ pub fn run(given: &Given) -> Option<u8> {
         Ok(Found {
             looked,
             findings,
+            lent,
             unknown,
             unreadable,
         }) => {
             let is_json = given.has("--json");
             print(&match is_json {
                 true => json_text(&findings),
-                false => text(looked, &findings, Paint::of_stdout()),
+                false => text((looked, lent), &findings, Paint::of_stdout()),
             });
             let is_well = |f: &Finding| matches!(f.repair, Some(Ok(())));
             for (container, error) in &unknown {
@@ -85,6 +86,8 @@ pub fn run(given: &Given) -> Option<u8> {
 struct Found {
     /// How many interfaces were looked at.
     looked: usize,
+    /// Of how many that dockerd has only what is on the host was looked at.
+    lent: usize,
     /// What differs.
     findings: Vec<Finding>,
     /// The containers that could not be looked at, and why.
@@ -103,6 +106,7 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
     };
     let mut all = Found {
         looked: 0,
+        lent: 0,
         findings: Vec::new(),
         unknown: Vec::new(),
         unreadable,
@@ -116,6 +120,7 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
             all.unknown.push((known::called(record), error));
         }
         all.looked += look.interfaces;
+        all.lent += look.lent;
         for (ifname, drift) in look.drifts {
             let obstacle = repair::obstacle(record, &ifname, &drift);
             let repair = repairs.then(|| match &obstacle {
@@ -139,6 +144,8 @@ fn findings(name: Option<&str>, repairs: bool) -> Result<Found, Error> {
 struct Look {
     /// How many interfaces were looked at.
     interfaces: usize,
+    /// At how many, that dockerd has, on the host alone.
+    lent: usize,
     /// What differs, by interface.
     drifts: Vec<(String, Drift)>,
 }
@@ -150,10 +157,9 @@ impl Look {
         collector: &Collector<'_>,
         seen: &mut Seen<'_>,
     ) -> Result<(), Error> {
-        // What an engine has meanwhile is as the engine made it.
+        // dockerd has moved and named them, and given them routes of its own.
         if record.lent.is_some() {
-            self.interfaces = record.attachments.len();
-            return Ok(());
+            return self.at_lent(record, seen).await;
         }
         let Some(netns) = collector.open_namespace(record) else {
             self.interfaces = record.attachments.len();
@@ -182,20 +188,37 @@ impl Look {
             self.drifts.extend(drifts);
             if is_there {
                 // The others may be on bridges of Linux.
-                match seen.lost_in_ovs(attachment) {
-                    Ok(lost) => {
-                        let lost = lost.map(|lost| (name, Drift::Lost(lost)));
-                        self.drifts.extend(lost);
-                    }
-                    Err(error) => unseen = Some(error),
-                }
+                unseen = self.in_ovs(attachment, seen).err().or(unseen);
             }
         }
         unseen.map_or(Ok(()), Err)
     }
+
+    async fn at_lent(&mut self, record: &Record, seen: &mut Seen<'_>) -> Result<(), Error> {
+        for attachment in &record.attachments {
+            let drifts = drift::of_lent(attachment, seen).await?;
+            let is_there = !drifts.contains(&Drift::Missing);
+            let name = attachment.ifname.to_string();
+            self.lent += 1;
+            let drifts = drifts.into_iter().map(|drift| (name.clone(), drift));
+            self.drifts.extend(drifts);
+            if is_there {
+                self.in_ovs(attachment, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn in_ovs(&mut self, attachment: &AttachmentRecord, seen: &mut Seen<'_>) -> Result<(), Error> {
+        let lost = seen.lost_in_ovs(attachment)?;
+        let name = attachment.ifname.to_string();
+        self.drifts
+            .extend(lost.map(|lost| (name, Drift::Lost(lost))));
+        Ok(())
+    }
 }
 
-fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
+fn text((looked, lent): (usize, usize), findings: &[Finding], paint: Paint) -> String {
     let mut text = String::new();
     for Finding {
         container,
@@ -222,10 +245,14 @@ fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
     }
     let summary = match (looked, findings.len()) {
         (1, 0) => "1 interface is as it was made\n".to_owned(),
+        (0, 0) if lent > 0 => String::new(),
         (0, 0) => "nothing is attached\n".to_owned(),
         (_, 0) => format!("{looked} interfaces are as they were made\n"),
         (_, differ) => {
-            let (looked, differ) = (counted(looked, "interface"), counted(differ, "difference"));
+            let (looked, differ) = (
+                counted(looked + lent, "interface"),
+                counted(differ, "difference"),
+            );
             let is_mended = |finding: &&Finding| matches!(finding.repair, Some(Ok(())));
             match findings.iter().filter(is_mended).count() {
                 0 => format!("{looked}, {differ}\n"),
@@ -233,7 +260,14 @@ fn text(looked: usize, findings: &[Finding], paint: Paint) -> String {
             }
         }
     };
-    text + &summary + &hint(findings)
+    let partly = match lent {
+        0 => String::new(),
+        lent => format!(
+            "of {} of Docker's networks only what is on the host was looked at\n",
+            counted(lent, "interface")
+        ),
+    };
+    text + &summary + &partly + &hint(findings)
 }
 
 /// What `--repair` would do, which nobody need be told who asked for it.

@@ -8,15 +8,14 @@ use ipnet::IpNet;
 use super::lost::Lost;
 use super::reach::{self, Reach};
 use super::seen::Seen;
-use super::settings::{self, Now};
+use super::settings::{self, Now, Port, kernel};
 use super::sysctl::Inside;
 use crate::error::Error;
-use crate::host::inspect::InspectError;
 use crate::record::{AttachmentRecord, Kept};
 use crate::reference::LeaseId;
 use crate::request::{IfName, MacAddr};
 use crate::rt::Route;
-use crate::sys::rtnl::{LinkFacts, Rtnl, RtnlError};
+use crate::sys::rtnl::{LinkFacts, Rtnl};
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,21 +163,11 @@ pub async fn of(
     (guest, inside): (&Rtnl, &Inside<'_>),
     host: &mut Seen<'_>,
 ) -> Result<Vec<Drift>, Error> {
-    let kernel = |error: RtnlError| Error::from(InspectError::from(error));
     let link = guest.link_by_index(attachment.ifindex).await;
     let Some(link) = link.map_err(kernel)? else {
         return Ok(vec![Drift::Missing]);
     };
-    let uplink = match device_below(attachment) {
-        Some(ifindex) => host.rtnl.link_by_index(ifindex).await,
-        None => Ok(None),
-    };
-    let uplink = uplink.map_err(kernel)?;
-    let port = match &attachment.hostif {
-        Some(hostif) => host.rtnl.link_by_name(hostif.as_str()).await,
-        None => Ok(None),
-    };
-    let port = port.map_err(kernel)?;
+    let (uplink, port) = on_host(attachment, host.rtnl).await?;
     let now = Now {
         link: &link,
         port: port.as_ref(),
@@ -219,6 +208,49 @@ pub async fn of(
     Ok(drifts)
 }
 
+/// What differs on the host alone, of an interface that dockerd has: its end there,
+/// its uplink, and what it shares with others.
+pub async fn of_lent(
+    attachment: &AttachmentRecord,
+    host: &mut Seen<'_>,
+) -> Result<Vec<Drift>, Error> {
+    let (uplink, port) = on_host(attachment, host.rtnl).await?;
+    let mut drifts = Vec::new();
+    if let Some(hostif) = &attachment.hostif {
+        // Both ends of a pair are there or none.
+        if port.is_none() {
+            return Ok(vec![Drift::Missing]);
+        }
+        drifts.extend(of_port(attachment, hostif, port.as_ref(), uplink.as_ref()));
+    }
+    let now = Port {
+        link: port.as_ref(),
+        uplink: uplink.as_ref(),
+    };
+    let lost = settings::lost_on_host(attachment, &now, host).await?;
+    drifts.extend(lost.into_iter().map(Drift::Lost));
+    let reach = reach::lost(attachment, host).await?;
+    drifts.extend(reach.into_iter().map(Drift::Reach));
+    drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, &uplink)));
+    Ok(drifts)
+}
+
+/// Its uplink and its end on the host, as far as they are there.
+async fn on_host(
+    attachment: &AttachmentRecord,
+    host: &Rtnl,
+) -> Result<(Option<LinkFacts>, Option<LinkFacts>), Error> {
+    let uplink = match device_below(attachment) {
+        Some(ifindex) => host.link_by_index(ifindex).await,
+        None => Ok(None),
+    };
+    let port = match &attachment.hostif {
+        Some(hostif) => host.link_by_name(hostif.as_str()).await,
+        None => Ok(None),
+    };
+    Ok((uplink.map_err(kernel)?, port.map_err(kernel)?))
+}
+
 /// How the device itself differs.
 fn of_link(attachment: &AttachmentRecord, link: &LinkFacts) -> Vec<Drift> {
     let ifindex = attachment.ifindex;
@@ -252,7 +284,7 @@ async fn lost(routes: &[Route], guest: &Rtnl) -> Result<Vec<Route>, Error> {
     let mut lost = Vec::new();
     for route in routes {
         let is_there = guest.has_route_like(route).await;
-        if !is_there.map_err(|error| Error::from(InspectError::from(error)))? {
+        if !is_there.map_err(kernel)? {
             lost.push(route.clone());
         }
     }

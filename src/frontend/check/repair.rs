@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::drift::Drift;
+use super::lost::Lost;
 use super::sysctl::Inside;
 use crate::collect::{Collector, Fate};
 use crate::deadline::Deadline;
@@ -27,6 +28,12 @@ const TIME: Duration = Duration::from_secs(45);
 /// Why a repair will not make a difference good, where that is known beforehand.
 pub fn obstacle(record: &Record, ifname: &str, drift: &Drift) -> Option<String> {
     match drift {
+        // dockerd alone puts it back.
+        Drift::UplinkGone { .. } | Drift::Missing | Drift::Lost(Lost::OvsPort { .. })
+            if record.lent.is_some() =>
+        {
+            Some("docker network disconnect takes it back, connect plugs it in anew".to_owned())
+        }
         Drift::UplinkGone { uplink } => Some(format!(
             "make {uplink} again, then take it back and plug it in anew: pipework detach, attach"
         )),

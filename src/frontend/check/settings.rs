@@ -56,35 +56,16 @@ pub async fn lost(
                 ifindex: now.link.ifindex,
             }),
             Setting::Promisc => {}
-            Setting::Flags(flags) => lost.extend(of_flags(attachment, *flags, now)),
-            Setting::Vlans(vlans) => {
-                lost.extend(of_filtering(attachment, now));
-                lost.extend(of_vlans(attachment, vlans, now, host).await?);
+            Setting::Flags(_) | Setting::Vlans(_) => {
+                let port = Port {
+                    link: now.port,
+                    uplink: now.uplink,
+                };
+                lost.extend(of_port(attachment, setting, &port, host).await?);
             }
-            Setting::Gate { device, hook, gate } => {
+            Setting::Gate { device, .. } | Setting::Limit { device, .. } => {
                 let rtnl = on(device.side, now, host);
-                let has_it = rtnl.has_gate(device.ifindex, *hook, gate).await;
-                if !has_it.map_err(kernel)? {
-                    let (device, hook, gate) = (device.clone(), *hook, gate.clone());
-                    lost.push(Lost::Gate { device, hook, gate });
-                }
-            }
-            Setting::Limit {
-                device,
-                rate,
-                burst,
-                queue,
-            } => {
-                let rtnl = on(device.side, now, host);
-                let limit = rtnl.limit_of(device.ifindex).await.map_err(kernel)?;
-                if limit != Some(rate.bytes()) {
-                    lost.push(Lost::Limit {
-                        device: device.clone(),
-                        rate: *rate,
-                        burst: *burst,
-                        queue: *queue,
-                    });
-                }
+                lost.extend(of_traffic(setting, rtnl).await?);
             }
             Setting::Neighbour(entry) => {
                 let known = now.guest.neighbours_of(entry.ifindex).await;
@@ -102,6 +83,87 @@ pub async fn lost(
     Ok(lost)
 }
 
+/// An end on the host as the kernel has it now.
+pub struct Port<'a> {
+    /// It.
+    pub link: Option<&'a LinkFacts>,
+    /// Its uplink.
+    pub uplink: Option<&'a LinkFacts>,
+}
+
+/// What is lost at an end on the host alone.
+pub async fn lost_on_host(
+    attachment: &AttachmentRecord,
+    port: &Port<'_>,
+    host: &mut Seen<'_>,
+) -> Result<Vec<Lost>, Error> {
+    let mut lost = Vec::new();
+    for setting in &attachment.settings {
+        match setting {
+            Setting::Flags(_) | Setting::Vlans(_) => {
+                lost.extend(of_port(attachment, setting, port, host).await?);
+            }
+            Setting::Gate { device, .. } | Setting::Limit { device, .. }
+                if device.side == Side::Host =>
+            {
+                lost.extend(of_traffic(setting, host.rtnl).await?);
+            }
+            Setting::Gate { .. }
+            | Setting::Limit { .. }
+            | Setting::Mtu { .. }
+            | Setting::Txqlen { .. }
+            | Setting::Promisc
+            | Setting::Neighbour(_)
+            | Setting::Sysctl { .. }
+            | Setting::Tc { .. } => {}
+        }
+    }
+    Ok(lost)
+}
+
+async fn of_port(
+    attachment: &AttachmentRecord,
+    setting: &Setting,
+    port: &Port<'_>,
+    host: &mut Seen<'_>,
+) -> Result<Vec<Lost>, Error> {
+    let mut lost = Vec::new();
+    if let Setting::Flags(flags) = setting {
+        lost.extend(of_flags(attachment, *flags, port));
+    }
+    if let Setting::Vlans(vlans) = setting {
+        lost.extend(of_filtering(attachment, port));
+        lost.extend(of_vlans(attachment, vlans, port, host).await?);
+    }
+    Ok(lost)
+}
+
+/// What judges or limits frames, on the device that it is on.
+async fn of_traffic(setting: &Setting, rtnl: &Rtnl) -> Result<Option<Lost>, Error> {
+    if let Setting::Gate { device, hook, gate } = setting {
+        let has_it = rtnl.has_gate(device.ifindex, *hook, gate).await;
+        let (device, hook, gate) = (device.clone(), *hook, gate.clone());
+        let lost = Lost::Gate { device, hook, gate };
+        return Ok((!has_it.map_err(kernel)?).then_some(lost));
+    }
+    let Setting::Limit {
+        device,
+        rate,
+        burst,
+        queue,
+    } = setting
+    else {
+        return Ok(None);
+    };
+    let limit = rtnl.limit_of(device.ifindex).await.map_err(kernel)?;
+    Ok((limit != Some(rate.bytes())).then(|| Lost::Limit {
+        device: device.clone(),
+        rate: *rate,
+        burst: *burst,
+        queue: *queue,
+    }))
+}
+
 fn on<'a>(side: Side, now: &Now<'a>, host: &Seen<'a>) -> &'a Rtnl {
     match side {
         Side::Host => host.rtnl,
@@ -111,12 +173,12 @@ fn on<'a>(side: Side, now: &Now<'a>, host: &Seen<'a>) -> &'a Rtnl {
 
 /// The end on the host with its name. One that is in no bridge has neither flags
 /// nor VLANs, and is given them once it is plugged in again.
-fn port_of<'a>(attachment: &AttachmentRecord, now: &Now<'a>) -> Option<(&'a LinkFacts, IfName)> {
-    Some((now.port?, attachment.hostif.clone()?))
+fn port_of<'a>(attachment: &AttachmentRecord, port: &Port<'a>) -> Option<(&'a LinkFacts, IfName)> {
+    Some((port.link?, attachment.hostif.clone()?))
 }
 
-fn of_flags(attachment: &AttachmentRecord, meant: PortFlags, now: &Now<'_>) -> Vec<Lost> {
-    let Some((port, hostif)) = port_of(attachment, now) else {
+fn of_flags(attachment: &AttachmentRecord, meant: PortFlags, port: &Port<'_>) -> Vec<Lost> {
+    let Some((port, hostif)) = port_of(attachment, port) else {
         return Vec::new();
     };
     let none = PortFlags {
@@ -145,8 +207,8 @@ fn of_flags(attachment: &AttachmentRecord, meant: PortFlags, now: &Now<'_>) -> V
     .collect()
 }
 
-fn of_filtering(attachment: &AttachmentRecord, now: &Now<'_>) -> Option<Lost> {
-    let uplink = now.uplink?;
+fn of_filtering(attachment: &AttachmentRecord, port: &Port<'_>) -> Option<Lost> {
+    let uplink = port.uplink?;
     (uplink.vlan_filtering == Some(false)).then(|| Lost::Filtering {
         ifindex: uplink.ifindex,
         uplink: attachment.uplink.clone(),
@@ -156,10 +218,10 @@ fn of_filtering(attachment: &AttachmentRecord, now: &Now<'_>) -> Option<Lost> {
 async fn of_vlans(
     attachment: &AttachmentRecord,
     meant: &PortVlans,
-    now: &Now<'_>,
+    port: &Port<'_>,
     host: &mut Seen<'_>,
 ) -> Result<Option<Lost>, Error> {
-    let Some((port, hostif)) = port_of(attachment, now) else {
+    let Some((port, hostif)) = port_of(attachment, port) else {
         return Ok(None);
     };
     let has = host.vlans_of(port.ifindex, attachment.uplink_ifindex);
