@@ -30,7 +30,10 @@ pub(super) fn text(facts: &Facts) -> String {
     };
     let _ = write!(text, "iface {bridge} inet {method}\n{ports}");
     if let Some(mtu) = facts.mtu {
-        let _ = writeln!(text, "    post-up ip link set {bridge} mtu {mtu}");
+        let _ = writeln!(
+            text,
+            "    up ip link set {name} mtu {mtu}\n    up ip link set {bridge} mtu {mtu}"
+        );
     }
     // The first address is the stanza's own; a lease takes its place.
     let stanza = usize::from(method == "static");

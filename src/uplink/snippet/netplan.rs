@@ -41,22 +41,25 @@ pub(super) fn text(facts: &Facts) -> String {
 
 /// Returns the name of what is plugged in.
 fn port<'a>(text: &mut String, facts: &'a Facts) -> &'a str {
-    let nic = |text: &mut String, name: &str| {
+    let mtu = facts.mtu.map(|mtu| format!(", mtu: {mtu}"));
+    let mtu = mtu.unwrap_or_default();
+    let nic = |text: &mut String, name: &str, mtu: &str| {
         let _ = writeln!(
             text,
-            "    {name}: {{dhcp4: false, dhcp6: false, accept-ra: false, link-local: []}}"
+            "    {name}: {{dhcp4: false, dhcp6: false, accept-ra: false, link-local: []{mtu}}}"
         );
     };
     match &facts.port {
         Port::Nic(name) => {
             text.push_str("  ethernets:\n");
-            nic(text, name);
+            nic(text, name, &mtu);
             name
         }
         Port::Vlan { name, parent, vlan } => {
             let _ = writeln!(
                 text,
-                "  vlans:\n    {name}: {{id: {vlan}, link: {parent}, link-local: []}}"
+                "  # where no other file has it: ethernets: {{{parent}: {{}}}}\n  vlans:\n    \
+                 {name}: {{id: {vlan}, link: {parent}, link-local: []{mtu}}}"
             );
             name
         }
@@ -67,7 +70,7 @@ fn port<'a>(text: &mut String, facts: &'a Facts) -> &'a str {
         } => {
             text.push_str("  ethernets:\n");
             for member in members {
-                nic(text, member);
+                nic(text, member, "");
             }
             let _ = writeln!(
                 text,
@@ -75,6 +78,9 @@ fn port<'a>(text: &mut String, facts: &'a Facts) -> &'a str {
                  parameters: {{mode: {mode}, mii-monitor-interval: 100}}\n      link-local: []",
                 members.join(", ")
             );
+            if let Some(mtu) = facts.mtu {
+                let _ = writeln!(text, "      mtu: {mtu}");
+            }
             name
         }
     }

@@ -9,11 +9,9 @@ pub(super) fn text(facts: &Facts) -> String {
     let Facts { bridge, mac, .. } = facts;
     let mut text = format!(
         "nmcli connection add type bridge con-name {bridge} ifname {bridge} \\\n    \
-         bridge.stp no bridge.mac-address {mac}"
+         bridge.stp no bridge.mac-address {mac}{} \\\n    connection.autoconnect-slaves yes",
+        mtu(facts)
     );
-    if let Some(mtu) = facts.mtu {
-        let _ = write!(text, " 802-3-ethernet.mtu {mtu}");
-    }
     for (family, v6) in [("ipv4", false), ("ipv6", true)] {
         settings(&mut text, facts, family, v6);
     }
@@ -21,6 +19,11 @@ pub(super) fn text(facts: &Facts) -> String {
     port(&mut text, facts);
     let _ = writeln!(text, "nmcli connection up {bridge}");
     text
+}
+
+fn mtu(facts: &Facts) -> String {
+    let mtu = facts.mtu.map(|mtu| format!(" 802-3-ethernet.mtu {mtu}"));
+    mtu.unwrap_or_default()
 }
 
 fn settings(text: &mut String, facts: &Facts, family: &str, v6: bool) {
@@ -70,7 +73,7 @@ fn one(route: &Route) -> String {
 
 fn port(text: &mut String, facts: &Facts) {
     let bridge = &facts.bridge;
-    let joins = format!("master {bridge} slave-type bridge");
+    let joins = format!("master {bridge} slave-type bridge{}", mtu(facts));
     match &facts.port {
         Port::Nic(name) => {
             let _ = writeln!(
@@ -93,7 +96,7 @@ fn port(text: &mut String, facts: &Facts) {
             let _ = writeln!(
                 text,
                 "nmcli connection add type bond con-name {name} ifname {name} \
-                 bond.options mode={mode},miimon=100 {joins}"
+                 bond.options mode={mode},miimon=100 \\\n    connection.autoconnect-slaves yes {joins}"
             );
             for nic in members {
                 let _ = writeln!(

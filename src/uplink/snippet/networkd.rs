@@ -21,16 +21,14 @@ pub(super) fn text(facts: &Facts) -> String {
         file(&mut text, &format!("{bridge}.netdev"));
         let _ = writeln!(
             text,
-            "[NetDev]\nName={bridge}\nKind=bridge\nMACAddress={mac}"
+            "[NetDev]\nName={bridge}\nKind=bridge\nMACAddress={mac}\n\n[Bridge]\nSTP=no\nForwardDelaySec=0"
         );
-        if let Some(mtu) = facts.mtu {
-            let _ = writeln!(text, "MTUBytes={mtu}");
-        }
-        let _ = writeln!(text, "\n[Bridge]\nSTP=no\nForwardDelaySec=0");
     }
     port(&mut text, facts);
     file(&mut text, &format!("{bridge}.network"));
-    let _ = writeln!(text, "[Match]\nName={bridge}\n\n[Network]");
+    // A bridge that is made with an MTU loses it to its first port's.
+    let mtu = link(facts.mtu);
+    let _ = writeln!(text, "[Match]\nName={bridge}\n{mtu}\n[Network]");
     if facts.dhcp4 {
         text.push_str("DHCP=ipv4\n");
     }
@@ -45,9 +43,14 @@ pub(super) fn text(facts: &Facts) -> String {
     text
 }
 
-fn member(text: &mut String, name: &str, line: &str) {
+fn link(mtu: Option<u32>) -> String {
+    mtu.map_or_else(String::new, |mtu| format!("\n[Link]\nMTUBytes={mtu}\n"))
+}
+
+fn member(text: &mut String, name: &str, mtu: Option<u32>, line: &str) {
     file(text, &format!("{name}.network"));
-    let _ = writeln!(text, "[Match]\nName={name}\n\n[Network]\n{line}");
+    let mtu = link(mtu);
+    let _ = writeln!(text, "[Match]\nName={name}\n{mtu}\n[Network]\n{line}");
 }
 
 fn port(text: &mut String, facts: &Facts) {
@@ -56,14 +59,14 @@ fn port(text: &mut String, facts: &Facts) {
         false => format!("Bridge={}\nLinkLocalAddressing=no", facts.bridge),
     };
     match &facts.port {
-        Port::Nic(name) => member(text, name, &joins),
+        Port::Nic(name) => member(text, name, facts.mtu, &joins),
         Port::Vlan { name, parent, vlan } => {
             file(text, &format!("{name}.netdev"));
             let _ = writeln!(
                 text,
                 "[NetDev]\nName={name}\nKind=vlan\n\n[VLAN]\nId={vlan}"
             );
-            member(text, name, &joins);
+            member(text, name, facts.mtu, &joins);
             file(text, &format!("{parent}.network: add to what is there"));
             let _ = writeln!(text, "[Network]\nVLAN={name}");
         }
@@ -77,9 +80,9 @@ fn port(text: &mut String, facts: &Facts) {
                 text,
                 "[NetDev]\nName={name}\nKind=bond\n\n[Bond]\nMode={mode}\nMIIMonitorSec=100ms"
             );
-            member(text, name, &joins);
+            member(text, name, facts.mtu, &joins);
             for nic in members {
-                member(text, nic, &format!("Bond={name}"));
+                member(text, nic, None, &format!("Bond={name}"));
             }
         }
     }

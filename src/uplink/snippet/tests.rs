@@ -63,11 +63,41 @@ fn networkd_gets_three_files() {
     assert_eq!(
         text,
         "# /etc/systemd/network/10-br0.netdev\n[NetDev]\nName=br0\nKind=bridge\nMACAddress=02:00:00:00:00:05\n\
-         MTUBytes=9000\n\n[Bridge]\nSTP=no\nForwardDelaySec=0\n\n# /etc/systemd/network/10-eth0.network\n[Match]\n\
-         Name=eth0\n\n[Network]\nBridge=br0\nLinkLocalAddressing=no\n\n# /etc/systemd/network/10-br0.network\n\
-         [Match]\nName=br0\n\n[Network]\nIPv6AcceptRA=yes\nAddress=10.0.0.5/24\nAddress=fd00::5/64\n\n[Route]\n\
+         \n[Bridge]\nSTP=no\nForwardDelaySec=0\n\n# /etc/systemd/network/10-eth0.network\n[Match]\n\
+         Name=eth0\n\n[Link]\nMTUBytes=9000\n\n[Network]\nBridge=br0\nLinkLocalAddressing=no\n\n\
+         # /etc/systemd/network/10-br0.network\n[Match]\nName=br0\n\n[Link]\nMTUBytes=9000\n\n[Network]\nIPv6AcceptRA=yes\nAddress=10.0.0.5/24\nAddress=fd00::5/64\n\n[Route]\n\
          Destination=0.0.0.0/0\nGateway=10.0.0.1\nMetric=100\n"
     );
+}
+
+#[test]
+fn an_mtu_is_that_of_the_bridge_and_of_its_port() {
+    let nic = Port::Nic("eth0".to_owned());
+    let bond = Port::Bond {
+        name: "bond-br0".to_owned(),
+        mode: BondMode::ActiveBackup,
+        members: vec!["eth0".to_owned(), "eth1".to_owned()],
+    };
+    let vlan = Port::Vlan {
+        name: "eth0.100".to_owned(),
+        parent: "eth0".to_owned(),
+        vlan: 100,
+    };
+    for port in [nic, vlan, bond] {
+        for (kind, line) in [
+            (Kind::Networkd, "[Link]\nMTUBytes=9000\n"),
+            (Kind::NetworkManager, " 802-3-ethernet.mtu 9000"),
+            (Kind::Ifupdown, " mtu 9000\n"),
+            (Kind::Netplan, "mtu: 9000"),
+        ] {
+            let facts = Facts {
+                port: port.clone(),
+                ..facts()
+            };
+            let text = text(kind, &facts);
+            assert_eq!(text.matches(line).count(), 2, "{kind}:\n{text}");
+        }
+    }
 }
 
 #[test]
