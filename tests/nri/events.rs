@@ -68,18 +68,12 @@ fn only_the_first_container_of_a_pod_waits_for_its_lease() {
     lab!(|lab| {
         let _machine = lab.lan("br0");
         let web = lab.container("web");
-        let waits = pod(
-            &web,
-            &[&LEASE[..4], &["pipework.dhcp.timeout=42s"]].concat(),
-        );
+        let asked = [&LEASE[..4], &["pipework.dhcp.timeout=42s"]].concat();
+        let waits = pod(&web, &asked);
         let runtime = Runtime::start(CONTAINERD, &[]);
         runtime.run(&waits).unwrap();
-        let answer = || {
-            runtime
-                .create_within(&waits, Duration::from_millis(2500))
-                .0
-                .unwrap()
-        };
+        let patience = Duration::from_millis(2500);
+        let answer = || runtime.create_within(&waits, patience).0.unwrap();
         let first = answer();
         // The budget, which is what was waited.
         assert!(first.contains("not complete after 1000 ms"), "{first}");

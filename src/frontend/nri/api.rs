@@ -71,7 +71,8 @@ pub fn is_of(metadata: &Value, uid: &str) -> bool {
 }
 
 fn is_mirror_of(metadata: &Value, uid: &str) -> bool {
-    metadata["annotations"][MIRROR] == uid
+    let mirrored = metadata.get("annotations").and_then(|all| all.get(MIRROR));
+    mirrored.is_some_and(|mirrored| mirrored == uid)
 }
 
 /// The service account of the pod with this uid, from who listens at `proxy`.
