@@ -1,7 +1,7 @@
 //! What Docker's plugin keeps: which pool is which network's, what was given back
 //! before it was killed, and containers that it must not take for ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use pipework::frontend::docker_plugin::{driver::Driver, sweep};
@@ -257,6 +257,40 @@ fn what_a_killed_plugin_gave_is_nobody_elses_before_its_interface_is_made() {
         assert!(not_given(&pool, &bare(&asked_for)).contains("is held"));
         endpoint("e2", "n1", &awaited);
         assert!(not_given(&pool, "").contains("nothing left"));
+    });
+}
+
+#[test]
+fn after_a_reboot_the_addresses_of_the_dead_are_given_to_others() {
+    lab!(|lab| {
+        let _container = prepare(lab);
+        let plugin = Plugin::start();
+        let pool = pool_of("10.0.0.0/29");
+        gateway(&pool, "10.0.0.1");
+        network_of("10.0.0.0/29", "n1", "br0", &json!({}));
+        let all = || -> BTreeSet<String> { (2..7).map(|_| given(&pool, "")).collect() };
+        let before = all();
+        assert_eq!(before.len(), 5);
+        assert!(not_given(&pool, "").contains("nothing left"));
+        drop(plugin);
+        // As if it were of another boot: /run is empty, and its id unknown.
+        fs::remove_dir_all("/run/pipework").unwrap();
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        let mut aged = 0;
+        for folder in held_in() {
+            for file in fs::read_dir(format!("/var/lib/pipework/pools/{folder}")).unwrap() {
+                let path = file.unwrap().path();
+                let Ok(text) = fs::read_to_string(&path) else {
+                    continue;
+                };
+                aged += usize::from(text.contains(boot_id.trim()));
+                fs::write(path, text.replace(boot_id.trim(), "another-boot")).unwrap();
+            }
+        }
+        assert!(aged >= 5, "{aged} addresses are of a boot");
+        let _plugin = Plugin::start();
+        assert_eq!(all(), before);
+        assert!(not_given(&pool, "10.0.0.1").contains("is held"));
     });
 }
 

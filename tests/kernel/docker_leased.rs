@@ -8,7 +8,7 @@ use std::time::Duration;
 use pipework::frontend::docker_plugin::{driver::Driver, sweep};
 use serde_json::{Value, json};
 
-use crate::docker_plugin::{Plugin, asked, call, names};
+use crate::docker_plugin::{Known, Plugin, asked, body_of, call, names};
 use crate::kill::strace_works;
 use crate::support::daemon::Daemon;
 use crate::support::dhcp_server::Scripted;
@@ -22,6 +22,7 @@ const CALLS: [&str; 7] = [
 ];
 /// No answer needs so many of one of them.
 const MANY: usize = 300;
+const JOIN: &str = "NetworkDriver.Join";
 /// A sweep takes a dead one for dead after so many looks.
 const LOOKS: usize = 4;
 
@@ -50,6 +51,11 @@ fn repeated(lab: &Lab) {
     let _plugin = Plugin::start();
     let told = asked("NetworkDriver.CreateEndpoint", &endpoint());
     assert_eq!(told["Interface"]["Address"], "10.0.0.50/24", "{told}");
+    // Until dockerd has it in the container nobody on the host answers for the address.
+    let joined = asked(JOIN, &body_of(JOIN, &Known::default()));
+    let link = joined["InterfaceName"]["SrcName"].as_str().unwrap();
+    let shown = ip(&format!("addr show {link}"));
+    assert!(!shown.contains("UP") && !shown.contains("inet"), "{shown}");
     // That of the interface before may stay until somebody looks.
     lab.gc().ok();
     assert_leases(1, "repeated");

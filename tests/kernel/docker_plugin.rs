@@ -43,7 +43,7 @@ const CALLS: [&str; 14] = [
 const MANY: usize = 200;
 
 /// The calls of one container's life, as dockerd makes them.
-pub const LIFE: [&str; 11] = [
+pub const LIFE: [&str; 15] = [
     "IpamDriver.RequestPool",
     "IpamDriver.RequestAddress",
     "NetworkDriver.CreateNetwork",
@@ -55,6 +55,10 @@ pub const LIFE: [&str; 11] = [
     "NetworkDriver.DeleteNetwork",
     "IpamDriver.ReleasePool",
     "Plugin.Activate",
+    "NetworkDriver.GetCapabilities",
+    "IpamDriver.GetCapabilities",
+    "IpamDriver.GetDefaultAddressSpaces",
+    "NetworkDriver.EndpointOperInfo",
 ];
 
 /// A plugin that ends with this.
@@ -379,4 +383,12 @@ fn a_plugin_killed_in_a_call_about_addresses_answers_it_again() {
     ] {
         killed_in(victim, 2);
     }
+}
+
+#[test]
+fn a_plugin_killed_in_a_call_that_changes_nothing_answers_it_again() {
+    for victim in &LIFE[10..] {
+        killed_in(victim, 1);
+    }
+    killed_in("NetworkDriver.Leave", 1);
 }

@@ -100,6 +100,8 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -111,7 +113,12 @@ mod tests {
             "hooks":{"prestart":[{"path":"/a"}],"createRuntime":[{"path":"/b"}],"poststop":null}}"#;
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        // Who reads it meanwhile has the old text or the new one, whole.
+        let mut reader = fs::File::open(&path).unwrap();
         add(&dir).unwrap();
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, text);
         let once = fs::read_to_string(&path).unwrap();
         add(&dir).unwrap();
         assert_eq!(once, fs::read_to_string(&path).unwrap());

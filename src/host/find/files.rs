@@ -104,3 +104,30 @@ fn began_before(pid: i32, file: &Path) -> Option<bool> {
     let since = SystemTime::now().duration_since(written).ok()?;
     (since <= clock::since_boot()).then_some(age + SLACK >= since)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_holds_nobody_up() {
+        let path = std::env::temp_dir().join(format!("pipework-pipe-{}", std::process::id()));
+        nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        // With nobody at its other end, and with somebody who says nothing.
+        for writer in [false, true] {
+            let mut options = File::options();
+            let _silent = writer.then(|| options.read(true).write(true).open(&path).unwrap());
+            let (done, is_done) = mpsc::channel();
+            let pipe = path.clone();
+            thread::spawn(move || done.send(json::<Vec<u8>>(&pipe)));
+            let read = is_done.recv_timeout(Duration::from_secs(60));
+            assert_eq!(read, Ok(None), "{writer}");
+        }
+        fs::remove_file(&path).unwrap();
+    }
+}
