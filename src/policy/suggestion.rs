@@ -119,9 +119,19 @@ fn of_caller(caller: &Caller) -> String {
         Caller::Person => quoted("person"),
         // Refused before any rule is looked at; the word matches nobody.
         Caller::CrioPod => quoted("namespace:*"),
-        Caller::Tenant { namespace, .. } => match namespace.as_deref() {
-            None | Some("") => quoted("namespace:*"),
-            Some(namespace) => quoted(&format!("namespace:{}", Glob::exactly(namespace))),
-        },
+        Caller::Tenant { namespace, account } => {
+            let [namespace, account] = [namespace, account].map(|name| match name.as_deref() {
+                None | Some("") => None,
+                Some(name) => Some(Glob::exactly(name)),
+            });
+            match (namespace, account) {
+                (None, _) => quoted("namespace:*"),
+                // No name of Kubernetes has a slash.
+                (Some(namespace), Some(account)) if !namespace.contains('/') => {
+                    quoted(&format!("serviceaccount:{namespace}/{account}"))
+                }
+                (Some(namespace), _) => quoted(&format!("namespace:{namespace}")),
+            }
+        }
     }
 }

@@ -32,10 +32,8 @@ fn caller() -> impl Strategy<Value = Caller> {
     prop_oneof![
         Just(Caller::Runtime),
         Just(Caller::Person),
-        option::of("\\PC{1,12}").prop_map(|namespace| Caller::Tenant {
-            namespace,
-            account: None
-        }),
+        (option::of("\\PC{1,12}"), option::of("\\PC{1,12}"))
+            .prop_map(|(namespace, account)| Caller::Tenant { namespace, account }),
     ]
 }
 
