@@ -13,6 +13,14 @@ use crate::docker_plugin::{Known, LIFE, Plugin, asked, body_of, names, prepare, 
 use crate::drift::is_told_and_repaired;
 use crate::support::lab::{ip, lab};
 
+/// A part of a container's life, as dockerd makes its calls.
+fn live(paths: &[&str], known: &mut Known) {
+    for path in paths {
+        let answer = asked(path, &body_of(path, known));
+        known.learn(path, &answer);
+    }
+}
+
 fn pool_of(subnet: &str) -> Value {
     let asks = json!({ "AddressSpace": "pipework", "Pool": subnet, "SubPool": "" });
     asked("IpamDriver.RequestPool", &asks)["PoolID"].clone()
@@ -300,10 +308,7 @@ fn a_container_that_changed_its_mac_is_taken_for_alive_and_a_dead_one_not() {
         let container = prepare(lab);
         let plugin = Plugin::start();
         let mut known = Known::default();
-        for path in &LIFE[..5] {
-            let answer = asked(path, &body_of(path, &known));
-            known.learn(path, &answer);
-        }
+        live(&LIFE[..5], &mut known);
         drop(plugin);
         ip("-n web link set eth0 address 02:00:00:00:00:77");
         let driver = Driver::open().unwrap();
@@ -335,10 +340,7 @@ fn what_is_on_the_host_of_dockers_interfaces_is_checked_and_the_rest_said_to_be_
         let _container = prepare(lab);
         let _plugin = Plugin::start();
         let mut known = Known::default();
-        for path in &LIFE[..5] {
-            let answer = asked(path, &body_of(path, &known));
-            known.learn(path, &answer);
-        }
+        live(&LIFE[..5], &mut known);
         let said = pipework("check");
         let unseen = "of 1 interface of Docker's networks only what is on the host was looked at\n";
         assert_eq!(stdout(&said), unseen);
@@ -347,9 +349,6 @@ fn what_is_on_the_host_of_dockers_interfaces_is_checked_and_the_rest_said_to_be_
         is_told_and_repaired(down, &["host-down"]);
         let unplug = || drop(ip(&format!("link set {hostif} nomaster")));
         is_told_and_repaired(unplug, &["unplugged", "isolate"]);
-        for path in &LIFE[5..] {
-            let answer = asked(path, &body_of(path, &known));
-            known.learn(path, &answer);
-        }
+        live(&LIFE[5..], &mut known);
     });
 }
