@@ -39,7 +39,8 @@ pub fn policy(host: &Host) -> Vec<Finding> {
                 None
             };
             let cure = cure.unwrap_or_else(|| format!("edit {POLICY_PATH}; man 5 pipework-policy"));
-            error(format!("{e}; until then everything is refused"), cure)
+            let then = "until then everything is refused, but by a plugin that read it before";
+            error(format!("{e}; {then}"), cure)
         }
     }
 }
