@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::kill::strace_works;
+use crate::support::attached::kill_at;
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, PIPEWORK, ip, lab, run};
 use crate::support::skip;
@@ -84,47 +85,9 @@ impl Plugin {
         panic!("the plugin does not listen within a minute");
     }
 
-    /// Has strace end it when a thread calls `name` for the `count`th time. strace looks
-    /// for threads once, and misses one that another begins meanwhile: then it tries again.
+    /// Has strace end it when a thread calls something for the so manieth time.
     pub fn end_at(&self, at: (&str, usize)) -> Child {
-        for _ in 0..30 {
-            let mut strace = self.trace(at);
-            for _ in 0..200 {
-                if self.is_traced() {
-                    return strace;
-                }
-                sleep(Duration::from_millis(10));
-            }
-            let _ = strace.kill();
-            strace.wait().unwrap();
-        }
-        panic!("strace does not trace within a minute");
-    }
-
-    fn trace(&self, (name, count): (&str, usize)) -> Child {
-        Command::new("strace")
-            .env_remove("LD_LIBRARY_PATH")
-            .args([
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-p",
-                &self.0.id().to_string(),
-            ])
-            .args(["-e", &format!("trace={name}")])
-            .args(["-e", &format!("inject={name}:signal=SIGKILL:when={count}")])
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-
-    fn is_traced(&self) -> bool {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
-        tasks.flatten().all(|task| {
-            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-            !status.contains("TracerPid:\t0\n")
-        })
+        kill_at(self.0.id(), at)
     }
 }
 

@@ -11,6 +11,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod attached;
 pub mod bundle;
 pub mod config_map;
 pub mod daemon;
