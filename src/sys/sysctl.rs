@@ -6,22 +6,26 @@
 //! and an [`IfName`] holds no slash and is none of `all`, `default` and `..`.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, openat};
+use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
 use super::raw;
 use crate::request::{Family, IfName};
 
 fn path(family: Family, ifname: &IfName, leaf: &'static str) -> PathBuf {
+    folder(family, ifname).join(leaf)
+}
+
+fn folder(family: Family, ifname: &IfName) -> PathBuf {
     let family = match family {
         Family::Ipv4 => "ipv4",
         Family::Ipv6 => "ipv6",
     };
-    PathBuf::from(format!("/proc/sys/net/{family}/conf/{ifname}/{leaf}"))
+    PathBuf::from(format!("/proc/sys/net/{family}/conf/{ifname}"))
 }
 
 /// Sets `net.FAMILY.conf.IFNAME.LEAF` in the namespace of this thread.
@@ -34,12 +38,12 @@ pub fn write(family: Family, ifname: &IfName, leaf: &'static str, value: &str) -
 }
 
 fn open_for_all(path: &Path) -> io::Result<File> {
-    let open = |path: &Path| OpenOptions::new().write(true).open(path);
-    match open(path) {
+    let writable = |path: &Path| OpenOptions::new().write(true).open(path);
+    match writable(path) {
         // In a container, as a plugin is, /proc/sys is read-only; that of the
         // machine's first process is not, and shows the same namespace: ours.
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-            open(&Path::new("/proc/1/root").join(below_root(path)))
+            writable(&Path::new("/proc/1/root").join(below_root(path)))
         }
         other => other,
     }
@@ -112,4 +116,33 @@ pub fn read(family: Family, ifname: &IfName, leaf: &'static str) -> io::Result<S
     Ok(fs::read_to_string(path(family, ifname, leaf))?
         .trim_end()
         .to_owned())
+}
+
+/// What the kernel has of `leaves` for `IFNAME`, in their order, in the namespace of
+/// this thread; those that it has not, or does not tell, are left out.
+pub fn read_each(
+    family: Family,
+    ifname: &IfName,
+    leaves: &'static [&'static str],
+) -> Vec<(&'static str, String)> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let Ok(folder) = open(&folder(family, ifname), flags, Mode::empty()) else {
+        return Vec::new();
+    };
+    let told = leaves
+        .iter()
+        .filter_map(|leaf| Some((*leaf, read_below(&folder, leaf).ok()?)));
+    told.collect()
+}
+
+/// The kernel tells all of a setting at once, and none is as long as this
+/// (`proc_sys_call_handler`, fs/proc/proc_sysctl.c).
+fn read_below(folder: &OwnedFd, leaf: &str) -> io::Result<String> {
+    let mut text = [0; 256];
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let mut file = File::from(openat(folder, leaf, flags, Mode::empty())?);
+    let length = file.read(&mut text)?;
+    let text = str::from_utf8(text.get(..length).unwrap_or_default());
+    let text = text.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    Ok(text.trim_end().to_owned())
 }

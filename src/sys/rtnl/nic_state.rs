@@ -316,21 +316,17 @@ pub(super) fn settings(name: &str) -> Vec<Setting> {
     let Ok(name) = name.parse::<IfName>() else {
         return Vec::new();
     };
-    let mut settings = Vec::new();
-    for (family, leaves) in LEAVES {
-        for leaf in *leaves {
-            // A kernel without it, or a secret that was never set.
-            let Ok(value) = sysctl::read(*family, &name, leaf) else {
-                continue;
-            };
-            settings.push(Setting {
-                v6: is_v6(*family),
-                leaf: (*leaf).to_owned(),
-                value,
-            });
-        }
-    }
-    settings
+    // A kernel has not all of them, and a secret may never have been set.
+    let of_family = |(family, leaves): &(Family, &'static [&'static str])| {
+        let v6 = is_v6(*family);
+        let told = sysctl::read_each(*family, &name, leaves).into_iter();
+        told.map(move |(leaf, value)| Setting {
+            v6,
+            leaf: leaf.to_owned(),
+            value,
+        })
+    };
+    LEAVES.iter().flat_map(of_family).collect()
 }
 
 #[derive(Default)]
