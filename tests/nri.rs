@@ -20,6 +20,8 @@ mod crowd;
 mod cut;
 #[path = "nri/definition.rs"]
 mod definition;
+#[path = "nri/descriptor.rs"]
+mod descriptor;
 #[path = "nri/events.rs"]
 mod events;
 #[path = "nri/files.rs"]
@@ -44,6 +46,8 @@ mod node;
 mod refusals;
 #[path = "nri/restarts.rs"]
 mod restarts;
+#[path = "nri/runtime_v1.rs"]
+mod runtime_v1;
 #[path = "nri/service.rs"]
 mod service;
 mod support;

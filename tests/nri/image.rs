@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::cri::{Mount, Namespaces, OfNode};
+use crate::cri::OfNode;
 use crate::node::{Node, within};
+use crate::runtime_v1::{Mount, MountPropagation, NamespaceOption};
 use crate::support::config_map::in_config_map;
 use crate::support::skip;
 
@@ -70,9 +71,9 @@ fn daemon(config: &str) -> OfNode {
                 ..Mount::default()
             });
         } else if let Some(last) = of.mounts.last_mut() {
-            last.is_readonly |= value(line, "readOnly") == Some("true");
+            last.readonly |= value(line, "readOnly") == Some("true");
             if value(line, "mountPropagation") == Some("HostToContainer") {
-                last.propagation = 1;
+                last.propagation = MountPropagation::HostToContainer.into();
             }
         }
     }
@@ -108,8 +109,9 @@ pub fn the_daemon_set_and_the_example_put_a_pod_on_the_lan(node: &Node) {
         &in_config_map("lan.toml"),
     );
     let mut host = node.pod("pipework", &[]);
-    let security = host.linux.as_mut().unwrap().security.as_mut().unwrap();
-    security.namespaces = Some(Namespaces { network: 2, pid: 2 });
+    let linux = host.linux.as_mut().unwrap();
+    let security = linux.security_context.as_mut().unwrap();
+    security.namespace_options = Some(NamespaceOption::of_node());
     host.hostname = String::new();
     let daemon_pod = node.cri.run_pod(&host).unwrap();
     let daemon = node.cri.create_of_node(&daemon_pod, &host, "pipework", of);

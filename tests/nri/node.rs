@@ -7,7 +7,11 @@ use std::ops::Deref;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::cri::{Cri, Metadata, Namespaces, PodConfig, PodLinux, Refused, Security};
+use crate::cri::{Cri, Refused};
+use crate::runtime_v1::{
+    LinuxPodSandboxConfig, LinuxSandboxSecurityContext, NamespaceOption, PodSandboxConfig,
+    PodSandboxMetadata,
+};
 use crate::support::note_flaky;
 use crate::support::world::{Skip, World};
 
@@ -209,11 +213,11 @@ impl Node {
     }
 
     /// A pod of the namespace `shop`.
-    pub fn pod(&self, name: &str, annotations: &[(&str, &str)]) -> PodConfig {
+    pub fn pod(&self, name: &str, annotations: &[(&str, &str)]) -> PodSandboxConfig {
         let annotations = annotations.iter();
         let annotations = annotations.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        PodConfig {
-            metadata: Some(Metadata {
+        PodSandboxConfig {
+            metadata: Some(PodSandboxMetadata {
                 name: name.to_owned(),
                 uid: format!("uid-{name}"),
                 namespace: "shop".to_owned(),
@@ -223,10 +227,10 @@ impl Node {
             log_directory: format!("/tmp/logs/{name}"),
             labels: BTreeMap::new(),
             annotations: annotations.collect(),
-            linux: Some(PodLinux {
+            linux: Some(LinuxPodSandboxConfig {
                 cgroup_parent: String::new(),
-                security: Some(Security {
-                    namespaces: Some(Namespaces { network: 0, pid: 0 }),
+                security_context: Some(LinuxSandboxSecurityContext {
+                    namespace_options: Some(NamespaceOption::default()),
                 }),
             }),
         }
@@ -235,13 +239,13 @@ impl Node {
     /// Makes a container whose first instruction looks at its network, and what
     /// it saw.
     #[track_caller]
-    pub fn look(&self, pod: &str, config: &PodConfig) -> String {
+    pub fn look(&self, pod: &str, config: &PodSandboxConfig) -> String {
         self.look_as(pod, config, "look")
     }
 
     /// The same under a name of the container's own.
     #[track_caller]
-    pub fn look_as(&self, pod: &str, config: &PodConfig, name: &str) -> String {
+    pub fn look_as(&self, pod: &str, config: &PodSandboxConfig, name: &str) -> String {
         // containerd now and then loses what a container says that ends at once.
         let again = || {
             note_flaky("what a container said is lost");
@@ -251,7 +255,7 @@ impl Node {
         look.expect("no container has looked")
     }
 
-    fn look_once(&self, pod: &str, config: &PodConfig, name: &str) -> Option<String> {
+    fn look_once(&self, pod: &str, config: &PodSandboxConfig, name: &str) -> Option<String> {
         let look = self.cri.create(pod, config, name, &["/bin/look"]).unwrap();
         self.cri.start(&look).unwrap();
         let log = self.path(&format!("{}/{name}.log", config.log_directory));
@@ -270,7 +274,7 @@ impl Node {
     /// The same for a pod whose lease may come later than its first container: that is
     /// made again then, as a kubelet does.
     #[track_caller]
-    pub fn look_patiently(&self, pod: &str, config: &PodConfig) -> String {
+    pub fn look_patiently(&self, pod: &str, config: &PodSandboxConfig) -> String {
         let end = Instant::now() + SOON;
         for number in 0.. {
             let early = format!("early{number}");

@@ -1,11 +1,12 @@
 //! Pods that may not have what they ask for.
 
-use crate::cri::{PodConfig, Refused};
+use crate::cri::Refused;
 use crate::node::Node;
+use crate::runtime_v1::{NamespaceMode, NamespaceOption, PodSandboxConfig};
 
 /// Makes a pod and a container of it: refused at the one or the other.
 #[track_caller]
-fn refused(node: &Node, config: &PodConfig) -> String {
+fn refused(node: &Node, config: &PodSandboxConfig) -> String {
     let pod = match node.cri.run_pod(config) {
         Err(Refused(text)) => return text,
         Ok(pod) => pod,
@@ -55,14 +56,11 @@ pub fn what_is_refused_is_told_and_leaves_nothing(node: &Node) {
     }
     let mut hosts = node.pod("hosts", &crate::life::ASK);
     let linux = hosts.linux.as_mut().unwrap();
-    linux
-        .security
-        .as_mut()
-        .unwrap()
-        .namespaces
-        .as_mut()
-        .unwrap()
-        .network = 2;
+    let security = linux.security_context.as_mut().unwrap();
+    security.namespace_options = Some(NamespaceOption {
+        network: NamespaceMode::Node.into(),
+        ..NamespaceOption::default()
+    });
     hosts.hostname = String::new();
     let said = refused(node, &hosts);
     assert!(said.contains("uses the network of the host"), "{said}");

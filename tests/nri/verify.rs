@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cri::{PodConfig, Refused};
+use crate::cri::Refused;
 use crate::life::{ASK, assert_complete};
 use crate::node::{Node, within};
+use crate::runtime_v1::PodSandboxConfig;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -34,7 +35,7 @@ fn add_hooked(node: &Node) {
 
 /// Makes a container of a pod without interfaces, which must not start.
 #[track_caller]
-fn is_refused(node: &Node, pod: &str, config: &PodConfig) {
+fn is_refused(node: &Node, pod: &str, config: &PodSandboxConfig) {
     let early = node.cri.create(pod, config, "early", &["/bin/look"]);
     let Err(Refused(text)) = node.cri.start(&early.unwrap()) else {
         panic!("a container runs without its interfaces");
