@@ -7,6 +7,7 @@
 
 mod apply;
 mod code;
+mod discreet;
 #[cfg(test)]
 mod tests;
 
@@ -101,7 +102,7 @@ pub enum Error {
         holder: String,
     },
     /// A device that is asked for is in another container.
-    #[error("{nic} is in container {holder} since {since}")]
+    #[error("{nic} is in {} since {since}", crate::rt::container(holder))]
     NicHeld {
         /// The device.
         nic: String,

@@ -22,7 +22,7 @@ use crate::deadline::Deadline;
 use crate::record::Store;
 use crate::reference::NamespaceKey;
 use crate::request::PoolRange;
-use crate::rt::{Claim, Holder, Owner, PoolName};
+use crate::rt::{Claim, Holder, Owner, PoolName, SOMEBODY};
 use crate::sys::proc;
 pub use file::Entry;
 use file::Locked;
@@ -36,7 +36,7 @@ const NAMED: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
     /// Everything is given.
-    #[error("the pool {pool} has nothing left of {range}: {}", named(holders))]
+    #[error("the pool {pool} has nothing left of {range}: {}", named(holders, *unnamed))]
     Exhausted {
         /// The pool.
         pool: PoolName,
@@ -44,10 +44,15 @@ pub enum PoolError {
         range: String,
         /// Who has the addresses.
         holders: Vec<Claim>,
+        /// How many more are held by who is not named to the reader.
+        unnamed: usize,
     },
     /// Somebody has it.
     #[error("{} is held by {}", .0.address, .0.owner)]
     Held(Box<Claim>),
+    /// Somebody has it who is not named to the reader.
+    #[error("{0} is held by {SOMEBODY}")]
+    HeldUnnamed(IpAddr),
     /// Others work on the pool for longer than there is time.
     #[error("the pool {pool} was locked until the time was over")]
     Locked {
@@ -75,14 +80,19 @@ pub enum PoolError {
     },
 }
 
-fn named(holders: &[Claim]) -> String {
+fn named(holders: &[Claim], unnamed: usize) -> String {
     let shown = holders.iter().take(NAMED);
     let shown: Vec<String> = shown
         .map(|c| format!("{} is {}'s", c.address, c.owner))
         .collect();
-    match holders.len().saturating_sub(NAMED) {
+    let shown = match holders.len().saturating_sub(NAMED) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    };
+    match (unnamed, shown.as_str()) {
+        (0, _) => shown,
+        (_, "") => format!("other namespaces hold {unnamed}"),
+        (_, _) => format!("{shown}, and other namespaces hold {unnamed}"),
     }
 }
 
@@ -96,7 +106,7 @@ impl PoolError {
             Self::Exhausted { pool, .. } => Some(format!(
                 "widen its range, or end containers; pipework networks {pool} shows who has what"
             )),
-            Self::Held(_) => Some(
+            Self::Held(_) | Self::HeldUnnamed(_) => Some(
                 "two containers of one network, or on one uplink, cannot have one address"
                     .to_owned(),
             ),

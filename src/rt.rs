@@ -10,6 +10,7 @@ mod nic;
 mod ovs;
 mod port;
 mod resolver;
+mod unnamed;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -28,6 +29,7 @@ pub use gate::{Gate, Guard, Hook, Ifb, PortFlags, Sources};
 pub use nic::{IpoibChild, NicId, NicSetting, VfAddress, VfSettings, VfVlan, VlanChild};
 pub use ovs::{OvsBridge, OvsOwner, OvsPort, OvsVlan};
 pub use resolver::{Ended, Resolver, hosts_text, is_sealed, revised_hosts, revised_resolver};
+pub use unnamed::{MayName, SOMEBODY, container, hide_all, hide_one};
 
 /// A link, or one end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::{Cause, Kernel, Sides};
 use crate::plan::step::{NicStep, NicUndo, Traveller};
 use crate::record::{NicClaim, VERSION};
 use crate::request::IfName;
-use crate::rt::{NicId, NicSetting};
+use crate::rt::{NicId, NicSetting, container};
 use crate::sys::netns::Netns;
 use crate::sys::nl80211::Nl80211;
 use crate::sys::rtnl::{LinkFacts, NicHome, NotRestored, Rtnl, RtnlError, absent};
@@ -26,7 +26,7 @@ const ANY_NAME: &str = "dev%d";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NicError {
     /// Another container was faster.
-    #[error("{name} is in container {holder}")]
+    #[error("{name} is in {}", container(holder))]
     Held {
         /// The device.
         name: String,

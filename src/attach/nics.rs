@@ -5,7 +5,7 @@ use crate::apply::Kernel;
 use crate::collect::Collector;
 use crate::error::Error;
 use crate::host::inspect::VfChoice;
-use crate::host::view::{HostView, UplinkView};
+use crate::host::view::{BusyFunction, HostView, UplinkView};
 use crate::plan::Undo;
 use crate::plan::step::NicUndo;
 use crate::record::{AttachmentRecord, NicClaim, RecordError, Store};
@@ -155,8 +155,10 @@ pub(super) async fn note_users(
             names.dedup();
         }
         if !of_functions.is_empty() {
-            let names = of_functions.join(", ");
-            nic.busy_functions.push(format!("in use by {names}"));
+            nic.busy_functions.push(BusyFunction {
+                reason: "in use by".to_owned(),
+                holders: of_functions,
+            });
         }
     }
     Ok(())

@@ -38,7 +38,9 @@ impl ApplyError {
         match &self.cause {
             Cause::Probe(ProbeError::InUse { .. }) => true,
             Cause::Lease(error) => matches!(**error, LeaseError::InUse { .. }),
-            Cause::Pool(error) => matches!(**error, PoolError::Held(_)),
+            Cause::Pool(error) => {
+                matches!(**error, PoolError::Held(_) | PoolError::HeldUnnamed(_))
+            }
             Cause::Slaac(error) => matches!(error, SlaacError::Duplicate { .. }),
             Cause::Probe(_)
             | Cause::Rtnl(_)

@@ -25,9 +25,14 @@ pub fn log(container: &str, attached: &Attached) {
 /// log. Gives back the whole report.
 pub fn tell(error: &Error, shown: Option<&str>) -> String {
     let text = report(error, shown);
-    let bare = text.trim_start_matches("pipework: ");
-    logging::to_both(tracing::Level::ERROR, &text, bare);
+    say(&text);
     text
+}
+
+/// Says a report: on stderr and in the log.
+pub fn say(text: &str) {
+    let bare = text.trim_start_matches("pipework: ");
+    logging::to_both(tracing::Level::ERROR, text, bare);
 }
 
 /// Keeps a report for `pipework why`.

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use crate::request::{IfName, MacAddr};
 
 pub use files::{FileView, FilesView};
-pub use nic::{BusyFunctions, NicView, RadioView, VfView};
+pub use nic::{BusyFunction, BusyFunctions, NicView, RadioView, VfView};
 pub use ovs::{OvsView, may_be_made as ovs_may_be_made};
 pub use vlan::{
     BridgePortView, BridgePortsView, BridgeVlanView, Grant, PortRole, PortsView, UplinkPorts,

@@ -88,6 +88,7 @@ pub(super) fn choose<'r>(
             pool: ask.pool.clone(),
             range: in_words(ask.ranges),
             holders,
+            unnamed: 0,
         })
 }
 

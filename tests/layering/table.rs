@@ -222,6 +222,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "host::container",
             "host::find",
             "host::inspect",
+            // Who has a virtual function.
+            "host::view",
             "keeper",
             "networks",
             "plan",
@@ -229,6 +231,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "pools",
             "record",
             "request",
+            // Which names a reader may be told.
+            "rt",
             "sys::ovsdb",
             "sys::rtnl",
             "uplink::error",

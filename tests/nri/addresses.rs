@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::mock::{CONTAINERD, POLICY, Runtime, has, pod, ports, records};
+use crate::mock::{CONTAINERD, POLICY, Runtime, has, pod, ports, records, said};
 use crate::node::within;
 use crate::support::lab::{Container, Lab, ip_json, lab};
 
@@ -61,6 +61,45 @@ fn the_address_of_a_pod_is_refused_to_any_other_that_asks_for_it() {
             runtime.stop(&has_it);
             within("nothing is left", SOON, || (ports(), records()) == (0, 0));
         }
+    });
+}
+
+/// The log of the node names all.
+#[test]
+fn who_has_an_address_is_not_said_to_pods_of_other_namespaces() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let runtime = Runtime::start(CONTAINERD, &[]);
+        write_networks(&[("lan", POOL), ("other", "bridge = \"br0\"\n")]);
+        let policy = fs::read_to_string("/etc/pipework/policy.toml").unwrap();
+        let for_all = policy.replace("namespace:shop", "namespace:*");
+        fs::write("/etc/pipework/policy.toml", for_all).unwrap();
+        let [first, second, third] = ["web-1", "web-2", "vault"].map(|name| lab.container(name));
+        let asked = ["pipework.net=lan", "pipework.ip=pool"];
+        let mut pods = [&first, &second, &third].map(|of| pod(of, &asked));
+        pods[2].namespace = "bank".to_owned();
+        runtime.run(&pods[0]).unwrap();
+        runtime.run(&pods[1]).unwrap();
+        let refused = runtime.run(&pods[2]).unwrap_err().to_string();
+        assert!(refused.contains("other namespaces hold 2"), "{refused}");
+        assert!(!refused.contains("web"), "{refused}");
+        assert!(said().contains("shop/web-1/net1's"), "{}", said());
+        runtime.stop(&pods[2]);
+        let taken = format!("pipework.ip={}/24", address(lab, &first));
+        pods[2].annotations = pod(&third, &["pipework.net=other", &taken]).annotations;
+        let refused = runtime.run(&pods[2]).unwrap_err().to_string();
+        let text = "is held by a container of another namespace";
+        assert!(
+            refused.contains(text) && !refused.contains("web"),
+            "{refused}"
+        );
+        assert!(said().contains("is held by shop/web-1/net1"), "{}", said());
+        runtime.stop(&pods[2]);
+        for (container, pod) in [first, second].into_iter().zip(&pods) {
+            container.end();
+            runtime.stop(pod);
+        }
+        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
     });
 }
 

@@ -176,11 +176,16 @@ impl Job {
 
     /// Says why the pod was refused, and gives back what its runtime is told.
     /// A pod that runs without its interfaces is told of once for each reason.
-    pub fn refused(&self, error: &Error, last: Option<String>) -> String {
+    pub fn refused(&self, error: Error, last: Option<String>) -> String {
         match self.is_late {
-            true => tell_once(self.name(), error, last),
-            false => tell(self.name(), error),
+            true => tell_once(&self.told, error, last),
+            false => tell(&self.told, error),
         }
+    }
+
+    /// The same for a pod that nobody wants any more, of which nothing is said.
+    pub fn ended(&self, error: Error) -> String {
+        answer(&self.told, error)
     }
 
     /// Who asks; with the service account, where a rule speaks of any.
@@ -263,21 +268,32 @@ impl Job {
     }
 }
 
-/// Keeps the whole report where it can be found, and gives back its first line,
-/// which is complete by itself.
-pub fn tell(pod: &str, error: &Error) -> String {
-    let text = telling::tell(error, Some(pod));
-    telling::keep(pod, pod.to_owned(), text.clone());
-    text.lines().next().unwrap_or_default().to_owned()
+/// Keeps the whole report where the administrator finds it, and gives back what the
+/// runtime is told.
+pub fn tell(pod: &PodSandbox, error: Error) -> String {
+    tell_once(pod, error, None)
 }
 
-/// The same, unless that is what was said the `last` time.
-pub fn tell_once(pod: &str, error: &Error, last: Option<String>) -> String {
-    let text = report(error, Some(pod));
-    match last.filter(|last| text.lines().next() == Some(last)) {
-        Some(last) => last,
-        None => tell(pod, error),
+/// The same, unless that is what was told the `last` time.
+pub fn tell_once(pod: &PodSandbox, error: Error, last: Option<String>) -> String {
+    let name = name_of(pod);
+    let text = report(&error, Some(&name));
+    let answer = answer(pod, error);
+    if last.as_ref() != Some(&answer) {
+        telling::say(&text);
+        telling::keep(&name, name.clone(), text);
     }
+    answer
+}
+
+/// What the runtime is told, and so whoever may look at the pod: the first line of
+/// the report, which is complete by itself, without names of other namespaces.
+fn answer(pod: &PodSandbox, mut error: Error) -> String {
+    let name = name_of(pod);
+    let namespace = format!("{}/", pod.namespace);
+    error.hide_names(&|other| other == name || other.starts_with(&namespace));
+    let text = report(&error, Some(&name));
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// Whether a record says that a pod has anything; where that cannot be read it

@@ -112,9 +112,8 @@ impl Pod {
             Err(_) if node.adopt(&self.told, Deadline::after(TURN)) => return true,
             Err(error) => {
                 let last = self.last.take();
-                let name = job::name_of(&self.told);
                 node.told.metrics.failed(error.exit_code());
-                self.last = Some(job::tell_once(&name, &error, last));
+                self.last = Some(job::tell_once(&self.told, error, last));
                 return false;
             }
         };

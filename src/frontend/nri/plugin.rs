@@ -45,7 +45,7 @@ impl Pods {
             Err(_) if self.0.adopt(pod, deadline.sooner(BUDGET)) => Ok(None),
             Err(error) => {
                 self.0.told.metrics.failed(error.exit_code());
-                Err(job::tell(&job::name_of(pod), &error))
+                Err(job::tell(pod, error))
             }
         }
     }

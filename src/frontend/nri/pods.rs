@@ -202,10 +202,10 @@ impl Node {
                     Stage::Attached(done.held)
                 }
                 // Nobody wants it any more.
-                Err(error) if lock(&of_thread.state).has_ended => Stage::Refused(error.to_string()),
+                Err(error) if lock(&of_thread.state).has_ended => Stage::Refused(job.ended(error)),
                 Err(error) => {
                     node.told.metrics.failed(error.exit_code());
-                    Stage::Refused(job.refused(&error, last))
+                    Stage::Refused(job.refused(error, last))
                 }
             };
             drop(turn);

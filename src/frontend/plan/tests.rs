@@ -64,7 +64,9 @@ fn no_free_function() -> AttachmentView {
         uplink: UplinkView::Present(device("ens1f0", DeviceKind::Nic)),
         busy: Some(BusyFunctions {
             count: 2,
-            reasons: vec!["ens1f0v0 is up".to_owned(), "1 is in web".to_owned()],
+            reasons: ["ens1f0v0 is up", "1 is in web"]
+                .map(|reason| reason.to_owned().into())
+                .to_vec(),
         }),
         ..AttachmentView::from(UplinkView::Absent)
     }

@@ -5,7 +5,7 @@
 //! what could be taken for it.
 
 use super::{InspectError, by_reference, name_of};
-use crate::host::view::{BusyFunctions, NicView, RadioView, VfView};
+use crate::host::view::{BusyFunction, BusyFunctions, NicView, RadioView, VfView};
 use crate::request::{Attachment, DeviceRef, PciAddress, Uplink};
 use crate::rt::{NicId, VfAddress};
 use crate::sys::nl80211::{self, Nl80211, Radio};
@@ -156,7 +156,7 @@ async fn vf(
 }
 
 /// The virtual functions of `physical` that somebody uses.
-fn busy_functions(physical: PciAddress, links: &[LinkFacts]) -> Vec<String> {
+fn busy_functions(physical: PciAddress, links: &[LinkFacts]) -> Vec<BusyFunction> {
     let functions = pci::virtual_functions(physical).into_iter().enumerate();
     let busy = functions.filter_map(|(number, function)| {
         let reason = match away_or_used(function, links) {
@@ -164,7 +164,7 @@ fn busy_functions(physical: PciAddress, links: &[LinkFacts]) -> Vec<String> {
             Ok(_) => return None,
             Err(reason) => reason,
         };
-        Some(format!("VF {number} {reason}"))
+        Some(format!("VF {number} {reason}").into())
     });
     busy.collect()
 }
@@ -207,21 +207,23 @@ pub async fn free_vf(
         reasons: Vec::new(),
     };
     for (number, function) in functions.into_iter().enumerate() {
+        let mut holders = Vec::new();
         let reason = match away_or_used(function, &links) {
             Err(reason) => reason,
             Ok(link) if choice.taken.contains(&link.ifindex) => {
                 format!("({}) is another interface of this container", link.name)
             }
             Ok(link) if choice.holder(link).is_some() => {
-                let holder = choice.holder(link).unwrap_or_default();
-                format!("({}) is claimed by {holder}", link.name)
+                holders.extend(choice.holder(link).map(str::to_owned));
+                format!("({}) is claimed by", link.name)
             }
             Ok(link) if host.has_global_address(link.ifindex).await? => {
                 format!("({}) has an address", link.name)
             }
             Ok(link) => return Ok(FreeVf::Found(link.clone())),
         };
-        busy.reasons.push(format!("VF {number} {reason}"));
+        let reason = format!("VF {number} {reason}");
+        busy.reasons.push(BusyFunction { reason, holders });
     }
     Ok(FreeVf::None(card, busy))
 }

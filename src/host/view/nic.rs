@@ -1,6 +1,8 @@
 //! What is known of a device that is to be handed over itself: what it is to
 //! the host, and whether it comes back.
 
+use std::fmt;
+
 use crate::request::IfName;
 use crate::rt::{VfAddress, VfSettings};
 use crate::sys::rtnl::NicHome;
@@ -24,7 +26,7 @@ pub struct NicView {
     /// A default route leaves the host by it.
     pub has_default_route: bool,
     /// Its virtual functions that somebody uses.
-    pub busy_functions: Vec<String>,
+    pub busy_functions: Vec<BusyFunction>,
     /// It is itself a virtual function.
     pub vf: Option<VfView>,
     /// The radio below it.
@@ -64,7 +66,34 @@ pub struct BusyFunctions {
     /// How many there are.
     pub count: usize,
     /// Why each is not free.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<BusyFunction>,
+}
+
+/// A virtual function that is not free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusyFunction {
+    /// Which one, and why.
+    pub reason: String,
+    /// The containers that have it, with whom the reason ends.
+    pub holders: Vec<String>,
+}
+
+impl From<String> for BusyFunction {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            holders: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for BusyFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.holders.as_slice() {
+            [] => f.write_str(&self.reason),
+            holders => write!(f, "{} {}", self.reason, holders.join(", ")),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Why a device cannot be handed over, or no child of it be made.
 
-use crate::host::view::{BusyFunctions, DeviceKind};
+use crate::host::view::{BusyFunction, BusyFunctions, DeviceKind};
 use crate::request::{IfName, Origin};
 
 /// What the host needs a device for.
@@ -11,7 +11,7 @@ pub enum HostUse {
     /// It is a port of this bridge or bond.
     Port(String),
     /// Its virtual functions are in use.
-    Functions(Vec<String>),
+    Functions(Vec<BusyFunction>),
 }
 
 impl std::fmt::Display for HostUse {
@@ -20,7 +20,7 @@ impl std::fmt::Display for HostUse {
             Self::DefaultRoute => f.write_str("carries the host's default route"),
             Self::Port(controller) => write!(f, "is a port of {controller}"),
             Self::Functions(busy) => {
-                write!(f, "has virtual functions in use: {}", busy.join(", "))
+                write!(f, "has virtual functions in use: {}", listed(busy))
             }
         }
     }
@@ -165,8 +165,13 @@ pub enum NicPlanError {
 fn shown(busy: &BusyFunctions) -> String {
     match busy.count {
         0 => ": none is switched on".to_owned(),
-        _ => format!(": {}", busy.reasons.join(", ")),
+        _ => format!(": {}", listed(&busy.reasons)),
     }
+}
+
+fn listed(busy: &[BusyFunction]) -> String {
+    let busy: Vec<String> = busy.iter().map(ToString::to_string).collect();
+    busy.join(", ")
 }
 
 impl NicPlanError {

@@ -212,7 +212,7 @@ fn what_would_not_be_found_again_is_refused() {
 fn what_the_host_uses_is_taken_only_by_force() {
     let mut port = eth2();
     port.home.controller = Some((3, "br0".to_owned()));
-    let busy = vec!["VF 0 is in a container".to_owned()];
+    let busy = vec!["VF 0 is in a container".to_owned().into()];
     for (nic, said) in [
         (
             NicView {
@@ -294,7 +294,7 @@ fn a_card_without_a_free_function_says_why() {
     let view = |count, reasons: &[&str]| AttachmentView {
         busy: Some(BusyFunctions {
             count,
-            reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
+            reasons: reasons.iter().map(|r| (*r).to_owned().into()).collect(),
         }),
         ..seen(Some(eth2()))
     };
