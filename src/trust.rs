@@ -4,6 +4,7 @@
 //! is absent says nothing; one that is there and cannot be trusted is an error,
 //! since it was meant to say something.
 
+pub mod flaws;
 pub mod text;
 
 use std::fs::{Metadata, OpenOptions};

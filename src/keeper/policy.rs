@@ -18,12 +18,14 @@ use crate::networks;
 use crate::policy::{POLICY_PATH, Policy};
 use crate::request::{NetworkName, Profile};
 use crate::sys::events::Watch;
-use crate::trust;
+use crate::trust::{self, flaws::Flaws};
 
 /// The text of the last policy that could be read.
 const LAST: &str = "/run/pipework/policy.last";
 /// The texts of the last networks that could be read, by name.
 const LAST_NETWORKS: &str = "/run/pipework/networks.last";
+
+const STILL_COUNTS: &str = "is broken; what it said before still counts";
 
 /// The last policy that a daemon could read, if that daemon still runs.
 pub fn last_policy() -> Option<Policy> {
@@ -54,6 +56,7 @@ fn last(path: &Path) -> Option<Vec<u8>> {
 pub(super) struct PolicyFile {
     watched: Option<Watched>,
     networks: Option<Watched>,
+    flaws: Flaws,
 }
 
 #[derive(Debug)]
@@ -77,8 +80,8 @@ impl Daemon {
         let _ = fs::remove_file(LAST);
         let _ = fs::remove_dir_all(LAST_NETWORKS);
         self.watch_policy();
-        read_policy();
-        read_networks();
+        read_policy(&self.policy.flaws);
+        read_networks(&self.policy.flaws);
     }
 
     /// Watches the directories of the files, or where they would be while there
@@ -92,7 +95,7 @@ impl Daemon {
         if self.policy.networks.is_none() {
             self.policy.networks = self.watch_directory(Path::new(networks::DIRECTORY));
             if self.policy.networks.is_some() {
-                read_networks();
+                read_networks(&self.policy.flaws);
             }
         }
     }
@@ -122,28 +125,36 @@ impl Daemon {
     /// Something changed beside the files, in them, or where their directories
     /// are.
     pub(super) fn policy_changed(&mut self) {
-        let PolicyFile { watched, networks } = &mut self.policy;
+        let PolicyFile {
+            watched, networks, ..
+        } = &mut self.policy;
         let over = [watched, networks].map(|watched| watched.take_if(|watched| !watched.settle()));
         for Watched { number, .. } in over.into_iter().flatten() {
             self.drop_number(number);
         }
         self.watch_policy();
-        read_policy();
-        read_networks();
+        read_policy(&self.policy.flaws);
+        read_networks(&self.policy.flaws);
     }
 }
 
 /// Keeps the text of every network that is right, and forgets those that are
 /// gone.
-fn read_networks() {
+fn read_networks(flaws: &Flaws) {
     let directory = Path::new(networks::DIRECTORY);
     let names = match networks::names(directory) {
         Ok(names) => names,
         Err(error) => {
-            tracing::error!(%error, "the networks cannot be listed; what they said before still counts");
+            let flaw = "cannot be listed; what they said before still counts";
+            flaws.found("the networks", flaw, &error);
             return;
         }
     };
+    flaws.mended("the networks");
+    flaws.keep_only(|what| match what.strip_prefix("the network ") {
+        Some(network) => names.iter().any(|name| name.as_str() == network),
+        None => true,
+    });
     for gone in networks::names(Path::new(LAST_NETWORKS)).unwrap_or_default() {
         if !names.contains(&gone) {
             let _ = fs::remove_file(networks::path_of(Path::new(LAST_NETWORKS), &gone));
@@ -156,15 +167,17 @@ fn read_networks() {
             None => Ok(None),
         });
         let kept = networks::path_of(Path::new(LAST_NETWORKS), &name);
+        let what = format!("the network {name}");
         match checked {
             Ok(Some(bytes)) => {
+                flaws.mended(&what);
                 if let Err(error) = make_directory().and_then(|()| keep(&kept, &bytes)) {
                     tracing::warn!(%error, "{} could not be written", kept.display());
                 }
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::error!(%error, "a network is broken; what it said before still counts");
+                flaws.found(&what, STILL_COUNTS, &error);
             }
         }
     }
@@ -176,10 +189,11 @@ fn make_directory() -> io::Result<()> {
 }
 
 /// Keeps the file's text if it is a policy.
-fn read_policy() {
+fn read_policy(flaws: &Flaws) {
     let path = Path::new(POLICY_PATH);
     match Policy::load(path) {
         Ok(Some(_)) => {
+            flaws.mended("the policy");
             let kept = match trust::read(path) {
                 // It may have changed since, and is no policy any more.
                 Ok(Some(bytes)) if Policy::parse(path, &bytes).is_ok() => {
@@ -192,10 +206,11 @@ fn read_policy() {
             }
         }
         Ok(None) => {
+            flaws.mended("the policy");
             let _ = fs::remove_file(LAST);
         }
         Err(error) => {
-            tracing::error!(%error, "the policy is broken; what it said before still counts");
+            flaws.found("the policy", STILL_COUNTS, &error);
         }
     }
 }

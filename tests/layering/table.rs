@@ -34,7 +34,8 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
             "request",
             "rt",
             "sys",
-            // Where something stands in a file that is edited.
+            // What is wrong with one, and where something stands in it.
+            "trust::flaws",
             "trust::text",
             "uplink",
         ],

@@ -42,12 +42,30 @@ fn a_network_that_is_broken_stays_what_it_was_and_the_log_says_so() {
         write("networks.d/lan.toml", "bridge = \n");
         let text = "the network lan is broken; what it said before still counts";
         within("the log says so", SOON, || said().contains(text));
+        // However often it is written and asked for, until something else is wrong.
         runtime.run(&pod(&web, &ASK)).unwrap();
         assert!(has(lab, &web, "net1"));
+        for number in 0..3 {
+            write("networks.d/lan.toml", "bridge = \n");
+            write(
+                "networks.d/bad.toml",
+                &format!("{}bridge = \n", "\n".repeat(number + 1)),
+            );
+            let place = format!("bad.toml:{}:", number + 2);
+            within("it was looked at", SOON, || said().contains(&place));
+        }
+        assert_eq!(said().matches(text).count(), 1, "{}", said());
+        write("networks.d/lan.toml", "brid = \"br0\"\n");
+        within("another flaw is", SOON, || {
+            said().matches(text).count() == 2
+        });
+        write("networks.d/lan.toml", "bridge = \"br0\"\n");
+        let mended = "the network lan can be read again";
+        within("its end is, too", SOON, || said().contains(mended));
         // What was never right is refused, and so is what is gone.
         let bad = ["pipework.net=bad", "pipework.ip=10.0.0.6/24"];
         let refused = runtime.run(&pod(&db, &bad)).unwrap_err().to_string();
-        assert!(refused.contains("bad.toml:1:"), "{refused}");
+        assert!(refused.contains("bad.toml:4:"), "{refused}");
         fs::remove_file(format!("{ETC}/networks.d/lan.toml")).unwrap();
         let ask = ["pipework.net=lan", "pipework.ip=10.0.0.6/24"];
         let refused = runtime.run(&pod(&db, &ask)).unwrap_err().to_string();
