@@ -13,6 +13,7 @@ pub mod known;
 pub mod late;
 pub mod lock;
 pub mod metrics;
+pub mod mirrors;
 pub mod plugin;
 pub mod pods;
 pub mod runtime;

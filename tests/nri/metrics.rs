@@ -167,11 +167,34 @@ fn whoever_says_nothing_keeps_a_port_busy_only_for_a_while() {
 /// Serves a pod with `KEY` of somebody else, by a proxy of the API server, and tells
 /// each change of it but the first, which conflicts.
 fn serve_pod(listener: UnixListener, told: Sender<Value>) {
+    let mut pod = json!({"metadata": {"uid": "uid-1", "resourceVersion": "1", "annotations": {
+        KEY: json!([{"name": "cbr0", "default": true}]).to_string(),
+    }}});
+    let mut conflicts = 1;
+    serve(listener, move |name, patch| {
+        assert_eq!(name, "web");
+        let mut status = "200 OK";
+        if let Some(patch) = patch {
+            if conflicts > 0 {
+                conflicts -= 1;
+                status = "409 Conflict";
+                pod["metadata"]["resourceVersion"] = json!("2");
+            } else {
+                pod["metadata"]["annotations"] = patch["metadata"]["annotations"].clone();
+                told.send(patch).unwrap();
+            }
+        }
+        (status, pod.clone())
+    });
+}
+
+/// A proxy of the API server that answers what is asked of a pod of the namespace
+/// `shop`, by its name and what is to be changed of it.
+fn serve(
+    listener: UnixListener,
+    mut answer: impl FnMut(&str, Option<Value>) -> (&'static str, Value) + Send + 'static,
+) {
     std::thread::spawn(move || {
-        let mut pod = json!({"metadata": {"uid": "uid-1", "resourceVersion": "1", "annotations": {
-            KEY: json!([{"name": "cbr0", "default": true}]).to_string(),
-        }}});
-        let mut conflicts = 1;
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut head = String::new();
@@ -180,27 +203,21 @@ fn serve_pod(listener: UnixListener, told: Sender<Value>) {
                 stream.read_exact(&mut byte).unwrap();
                 head.push(char::from(byte[0]));
             }
-            let target = " /api/v1/namespaces/shop/pods/web HTTP/1.1\r\n";
-            assert!(head.contains(target), "{head}");
-            let mut status = "200 OK";
-            if head.starts_with("PATCH") {
+            let target = head.split(' ').nth(1).unwrap();
+            let name = target
+                .strip_prefix("/api/v1/namespaces/shop/pods/")
+                .unwrap();
+            let patch = head.starts_with("PATCH").then(|| {
                 assert!(head.contains("application/merge-patch+json"), "{head}");
                 let length = head
                     .lines()
                     .find_map(|l| l.strip_prefix("Content-Length: "));
                 let mut body = vec![0; length.unwrap().parse().unwrap()];
                 stream.read_exact(&mut body).unwrap();
-                let patch: Value = serde_json::from_slice(&body).unwrap();
-                if conflicts > 0 {
-                    conflicts -= 1;
-                    status = "409 Conflict";
-                    pod["metadata"]["resourceVersion"] = json!("2");
-                } else {
-                    pod["metadata"]["annotations"] = patch["metadata"]["annotations"].clone();
-                    told.send(patch).unwrap();
-                }
-            }
-            let body = pod.to_string();
+                serde_json::from_slice(&body).unwrap()
+            });
+            let (status, body) = answer(name, patch);
+            let body = body.to_string();
             let length = body.len();
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
             // Whoever has read the status may be gone before the rest.
@@ -247,6 +264,48 @@ fn the_api_server_hears_what_a_pod_has_and_keeps_what_others_said() {
         runtime.disconnect();
         runtime.reconnect(&[&asks]);
         assert!(patches.recv_timeout(Duration::from_secs(1)).is_err());
+    });
+}
+
+#[test]
+fn a_static_pod_whose_mirror_comes_late_is_told_of_then_and_no_other_waits_for_it() {
+    lab!(|lab| {
+        lab.bridge("br0");
+        let (told, patches) = channel();
+        let (mut early, mut is_other_told) = (0, false);
+        serve(UnixListener::bind(PROXY).unwrap(), move |name, patch| {
+            // The kubelet makes the mirror only after the other pod was told of.
+            if name == "static" && !(is_other_told && early >= 2) {
+                early += 1;
+                return ("404 Not Found", json!({}));
+            }
+            is_other_told |= name == "web" && patch.is_some();
+            if let Some(patch) = &patch {
+                told.send((name.to_owned(), patch.clone())).unwrap();
+            }
+            let metadata = match name {
+                "static" => json!({"uid": "uid-2", "annotations": {
+                    "kubernetes.io/config.mirror": "uid-1",
+                }}),
+                _ => json!({"uid": "uid-1"}),
+            };
+            ("200 OK", json!({"metadata": metadata}))
+        });
+        let runtime = Runtime::start_as(&["--api-proxy", PROXY], CONTAINERD, &[]);
+        let (first, second) = (lab.container("static"), lab.container("web"));
+        let source = "kubernetes.io/config.source=file";
+        for (container, address) in [(&first, "10.0.0.5"), (&second, "10.0.0.6")] {
+            let ip = format!("pipework.ip={address}/24");
+            let mut asks = pod(container, &[ASK[0], &ip, source]);
+            asks.uid = "uid-1".to_owned();
+            runtime.run(&asks).unwrap();
+        }
+        let (name, _) = patches.recv_timeout(SOON).unwrap();
+        assert_eq!(name, "web");
+        let (name, patch) = patches.recv_timeout(SOON).unwrap();
+        assert_eq!(name, "static");
+        assert_eq!(patch["metadata"]["uid"], "uid-2");
+        assert_eq!(status_in(&patch)[0]["ips"], json!(["10.0.0.5"]));
     });
 }
 

@@ -7,7 +7,7 @@
 //! nobody hears of has its interfaces all the same.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::NriError;
 use super::api::{is_of, target_of};
+use super::mirrors::Mirrors;
 use crate::deadline::Deadline;
 use crate::nri::message::PodSandbox;
 use crate::record::AttachmentRecord;
@@ -24,6 +25,8 @@ use crate::sys::unix_http::{HttpError, Question, ask, get};
 
 /// The annotation.
 const KEY: &str = "k8s.v1.cni.cncf.io/network-status";
+/// Where a kubelet says that it has a pod from: `api`, `file` or `http`.
+const SOURCE: &str = "kubernetes.io/config.source";
 /// What the names of our entries begin with; all others are left as they are.
 const OURS: &str = "pipework/";
 /// Pods that wait to be told of; twice what a node has.
@@ -40,7 +43,6 @@ const PATIENCE: u32 = 2;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest, for a proxy that is not there.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
 /// A pod, and its interfaces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
@@ -48,7 +50,26 @@ pub struct Status {
     name: String,
     uid: String,
     target: String,
+    is_static: bool,
     entries: Vec<Value>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Nothing is left to be told.
+    All,
+    /// The API server does not know the pod.
+    Nobody,
+}
+
+/// What a pod that the API server knows lacks.
+#[derive(Debug, PartialEq)]
+enum Change {
+    Nothing,
+    Patch(Value),
+    /// It is another one of the same name.
+    OfAnother,
 }
 
 /// Why a pod could not be told of.
@@ -99,16 +120,16 @@ impl Status {
             name: pod.name.clone(),
             uid: pod.uid.clone(),
             target,
+            is_static: is_static(pod),
             entries: made.iter().map(entry).collect(),
         })
     }
 
-    /// The change of a pod as it is; `None` where there is nothing to change.
-    fn patch(&self, pod: &Value) -> Option<Value> {
+    /// What is to be changed of the pod that the API server knows.
+    fn change(&self, pod: &Value) -> Change {
         let metadata = &pod["metadata"];
-        // Another pod of the same name.
         if !is_of(metadata, &self.uid) {
-            return None;
+            return Change::OfAnother;
         }
         let written = metadata["annotations"].get(KEY).and_then(Value::as_str);
         let written = written.and_then(|text| serde_json::from_str::<Vec<Value>>(text).ok());
@@ -120,9 +141,9 @@ impl Status {
         let others = written.iter().filter(|entry| !is_ours(entry));
         let all: Vec<Value> = others.chain(&self.entries).cloned().collect();
         if all == written {
-            return None;
+            return Change::Nothing;
         }
-        Some(json!({ "metadata": {
+        Change::Patch(json!({ "metadata": {
             "uid": metadata["uid"],
             // Somebody else may write to it at the same time.
             "resourceVersion": metadata["resourceVersion"],
@@ -131,7 +152,7 @@ impl Status {
     }
 
     /// Tells of the pod, at once again where somebody else has just written to it.
-    fn tell(&self, proxy: &Path) -> Result<(), TellError> {
+    fn tell(&self, proxy: &Path) -> Result<Told, TellError> {
         for _ in 0..CONFLICTS {
             match self.tell_once(proxy) {
                 Err(TellError::Http(HttpError::Status(409))) => {}
@@ -141,33 +162,38 @@ impl Status {
         self.tell_once(proxy)
     }
 
-    fn tell_once(&self, proxy: &Path) -> Result<(), TellError> {
+    fn tell_once(&self, proxy: &Path) -> Result<Told, TellError> {
         let deadline = Deadline::after(TIME);
         let target = self.target.as_str();
-        let known = get(proxy, target, deadline)?;
-        let Some(patch) = self.patch(&serde_json::from_slice(&known)?) else {
-            return Ok(());
+        let known = match get(proxy, target, deadline) {
+            Err(HttpError::Status(404)) => return Ok(Told::Nobody),
+            known => serde_json::from_slice::<Value>(&known?)?,
         };
-        let patch = patch.to_string();
+        let patch = match self.change(&known) {
+            Change::OfAnother => return Ok(Told::Nobody),
+            Change::Nothing => return Ok(Told::All),
+            Change::Patch(patch) => patch.to_string(),
+        };
         let question = Question {
             target,
             change: Some(("application/merge-patch+json", &patch)),
         };
-        ask(proxy, question, deadline)?;
-        Ok(())
+        match ask(proxy, question, deadline) {
+            Err(HttpError::Status(404)) => Ok(Told::Nobody),
+            answer => Ok(answer.map(|_| Told::All)?),
+        }
     }
 
-    /// Tells of the pod, again and again where that may help.
-    fn see_to(&self, proxy: &Path) {
+    /// Tells of the pod, again and again where that may help, unless the API server
+    /// does not know it.
+    fn see_to(&self, proxy: &Path) -> Told {
         let mut pause = FIRST_PAUSE;
         let mut tries = 0;
         let mut unreached = 0;
         let mut was_said = false;
         loop {
             let error = match self.tell(proxy) {
-                Ok(()) => return,
-                // It has gone.
-                Err(TellError::Http(HttpError::Status(404))) => return,
+                Ok(told) => return told,
                 Err(error) => error,
             };
             let Self {
@@ -181,7 +207,7 @@ impl Status {
                 TellError::Http(HttpError::Io(_)) if tries < TRIES => tries += 1,
                 TellError::Http(_) | TellError::Json(_) => {
                     tracing::warn!(%error, "{namespace}/{name} has its interfaces, but no {KEY}");
-                    return;
+                    return Told::All;
                 }
             }
             if !was_said && (tries > 0 || unreached > PATIENCE) {
@@ -194,16 +220,51 @@ impl Status {
     }
 }
 
+/// Whether a kubelet has the pod from a file or an address of its own. The API server
+/// knows it only by a mirror, which may come later than the pod itself.
+fn is_static(pod: &PodSandbox) -> bool {
+    let source = pod.annotations.get(SOURCE);
+    source.is_some_and(|source| source != "api")
+}
+
+/// Tells of pods as they come, and of static ones again until they have a mirror.
+fn tell_all(receiver: &Receiver<Status>, proxy: &Path) {
+    let mut mirrors = Mirrors::<Status>::default();
+    loop {
+        let told = match mirrors.pause() {
+            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(pause) => receiver.recv_timeout(pause),
+        };
+        let (status, tries) = match told {
+            Ok(status) => {
+                // Of a pod that was made anew meanwhile, something else is so.
+                mirrors.keep_only(|old| old.target != status.target);
+                (status, 0)
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => match mirrors.take_due() {
+                Some(waiting) => waiting,
+                None => continue,
+            },
+        };
+        // Any other pod that nobody knows has gone.
+        if status.see_to(proxy) == Told::Nobody
+            && status.is_static
+            && let Err(Status {
+                namespace, name, ..
+            }) = mirrors.wait_for(status, tries + 1)
+        {
+            tracing::warn!("{namespace}/{name} has no {KEY}: it has no mirror");
+        }
+    }
+}
+
 impl Publisher {
     /// Starts who tells, by the proxy that listens at `path`.
     pub fn start(path: PathBuf) -> Result<Self, NriError> {
         let (sender, receiver): (_, Receiver<Status>) = sync_channel(MOST);
         let proxy = path.clone();
-        let work = move || {
-            for told in receiver {
-                told.see_to(&path);
-            }
-        };
+        let work = move || tell_all(&receiver, &path);
         let thread = thread::Builder::new().name("status".to_owned());
         thread.spawn(work).map_err(NriError::Thread)?;
         Ok(Self { proxy, sender })
@@ -233,6 +294,7 @@ mod tests {
             name: "web".to_owned(),
             uid: "1".to_owned(),
             target: String::new(),
+            is_static: false,
             entries: vec![json!({"name": "pipework/lan", "interface": "net1"})],
         }
     }
@@ -244,7 +306,9 @@ mod tests {
     #[test]
     fn entries_of_others_stay_and_ours_are_replaced() {
         let known = pod(&json!([{"name": "cbr0", "default": true}, {"name": "pipework/old"}]));
-        let patch = told().patch(&known).unwrap();
+        let Change::Patch(patch) = told().change(&known) else {
+            panic!("nothing is changed");
+        };
         assert_eq!(patch["metadata"]["resourceVersion"], "7");
         let text = patch["metadata"]["annotations"][KEY].as_str().unwrap();
         let all: Value = serde_json::from_str(text).unwrap();
@@ -255,7 +319,7 @@ mod tests {
                 {"name": "pipework/lan", "interface": "net1"},
             ])
         );
-        assert_eq!(told().patch(&pod(&all)), None);
+        assert_eq!(told().change(&pod(&all)), Change::Nothing);
     }
 
     #[test]
@@ -263,13 +327,15 @@ mod tests {
         let mirror = json!({"metadata": {"uid": "2", "resourceVersion": "7", "annotations": {
             "kubernetes.io/config.mirror": "1",
         }}});
-        let patch = told().patch(&mirror).unwrap();
+        let Change::Patch(patch) = told().change(&mirror) else {
+            panic!("nothing is changed");
+        };
         assert_eq!(patch["metadata"]["uid"], "2");
     }
 
     #[test]
     fn another_pod_of_the_same_name_is_left_alone() {
         let known = json!({"metadata": {"uid": "2"}});
-        assert_eq!(told().patch(&known), None);
+        assert_eq!(told().change(&known), Change::OfAnother);
     }
 }
