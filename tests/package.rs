@@ -19,14 +19,16 @@ mod made;
 #[path = "package/scripts.rs"]
 mod scripts;
 mod support;
+#[path = "package/upgrade.rs"]
+mod upgrade;
 
-use std::path::{Path, PathBuf};
+use std::env;
+use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs};
 
 use support::skip;
 use support::world::{Skip, World};
+use upgrade::Kind;
 
 /// A world in which packages are made, with the sources that they are made of, and
 /// without the program that is in the others.
@@ -80,64 +82,6 @@ fn of_an_engine(world: &World) -> &'static str {
     let note = format!("mkdir -p {task} && echo pipework-runtime > {task}/runtime");
     world.sh(&note).ok();
     task
-}
-
-/// The scripts of the .rpm, called as rpm calls them, under a container with a lease:
-/// an upgrade passes, a removal does not, and what the administrator wrote stays.
-fn scripts_of_rpm_spare_a_lease(world: &World) {
-    for name in ["postinst", "prerm", "postrm"] {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/package");
-        world.install(&from.join(name), &format!("/opt/{name}"));
-    }
-    world
-        .sh("mkdir -p /etc/pipework && touch /etc/pipework/kept")
-        .ok();
-    // How many there will be: of the new one and of the old one, in rpm's order.
-    for call in ["postinst 2", "prerm 1", "postrm 1"] {
-        world.sh(&format!("/opt/{call}")).ok();
-    }
-    let refused = world.sh("/opt/prerm 0");
-    assert!(!refused.status.success());
-    assert!(refused.stderr.contains("web"), "{}", refused.stderr);
-    world.sh("/opt/postrm 0").ok();
-    world
-        .sh("pipework list | grep -q web && rm -r /etc/pipework/kept")
-        .ok();
-}
-
-/// A world with podman and without us, and two releases of the .deb in /opt.
-fn world_of_podman() -> Result<World, Skip> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!(
-        "debs-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let packages = debs(&folder)?;
-    let world = World::enter("trixie")?;
-    world
-        .sh("rm -r /usr/bin/pipework /usr/share/containers/oci")
-        .ok();
-    for (package, to) in packages.iter().zip(["/opt/1.deb", "/opt/2.deb"]) {
-        world.install(package, to);
-    }
-    fs::remove_dir_all(&folder).unwrap();
-    Ok(world)
-}
-
-/// Two releases of the .deb, on this machine.
-fn debs(folder: &Path) -> Result<[PathBuf; 2], Skip> {
-    let world = workshop()?;
-    fs::create_dir_all(folder).unwrap();
-    let take = |release| {
-        make(&world, release, "deb");
-        let name = world.sh(&format!("cd /out && ls *-{release}_*.deb")).ok();
-        let to = folder.join(name.trim());
-        fs::copy(world.path(&format!("/out/{}", name.trim())), &to).unwrap();
-        to
-    };
-    Ok([take(1), take(2)])
 }
 
 #[test]
@@ -247,37 +191,13 @@ fn a_package_of_rpm_comes_and_goes() {
 
 #[test]
 fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
-    let world = match world_of_podman() {
+    let world = match upgrade::world_of_podman(Kind::Deb) {
         Ok(world) => world,
         Err(Skip(reason)) => skip!(reason),
     };
     let before = ours(&world);
     world.sh("dpkg -i /opt/1.deb").ok();
-    lan::make_bridge(&world);
-    lan::import_image(&world);
-    serve(&world);
-    let run = "run -d --name web --network none --annotation pipework.bridge=br0 \
-               --annotation pipework.ip=dhcp localhost/bb:1 /bin/look stay";
-    lan::podman(&world, "crun", run).ok();
-    let leases = || world.sh("pipework leases").ok();
-    let kept = leases();
-    assert!(kept.contains("10.0.0.1"), "{kept}");
-    world.sh("dpkg -i /opt/2.deb").ok();
-    // What systemd does to the service, which is not here.
-    world
-        .sh("p=$(cat /run/daemon.pid); kill $p; while kill -0 $p 2>/dev/null; do sleep 0.05; done")
-        .ok();
-    keep(&world);
-    let address = |text: &str| {
-        text.split_whitespace()
-            .find(|w| w.starts_with("10.0.0.1"))
-            .map(String::from)
-    };
-    assert_eq!(address(&leases()), address(&kept));
-    let seen = world.sh("podman exec web /bin/look").ok();
-    assert!(seen.contains("addr eth1 10.0.0.1"), "{seen}");
-    scripts_of_rpm_spare_a_lease(&world);
-    assert_eq!(address(&leases()), address(&kept));
+    upgrade::a_lease_lives_through(&world, "dpkg -i /opt/2.deb");
     // Removed it would leave the container alone.
     let refused = world.sh("dpkg -r pipework");
     assert!(!refused.status.success());
@@ -305,8 +225,40 @@ fn a_lease_lives_through_an_upgrade_and_keeps_the_package() {
 }
 
 #[test]
+fn a_lease_lives_through_an_upgrade_by_rpm_and_keeps_the_package() {
+    let world = match upgrade::world_of_podman(Kind::Rpm) {
+        Ok(world) => world,
+        Err(Skip(reason)) => skip!(reason),
+    };
+    let before = ours(&world);
+    let rpm = |line: &str| world.sh(&format!("rpm {line}"));
+    // Of its packages rpm knows none of this Debian's.
+    rpm("-i --nodeps /opt/1.rpm").ok();
+    world
+        .sh("mkdir -p /etc/pipework && touch /etc/pipework/kept")
+        .ok();
+    upgrade::a_lease_lives_through(&world, "rpm -U --nodeps /opt/2.rpm");
+    assert!(
+        rpm("-q pipework").ok().contains("-2"),
+        "it is not the second"
+    );
+    let refused = rpm("-e pipework");
+    assert!(!refused.status.success());
+    assert!(refused.stderr.contains("web"), "{}", refused.stderr);
+    upgrade::assert_is_served(&world);
+    world.sh("podman rm -f -t 0 web").ok();
+    lan::assert_nothing_left(&world);
+    rpm("-e pipework").ok();
+    // It has no purge: what the administrator wrote stays, and what is remembered.
+    world
+        .sh("test -e /etc/pipework/kept && rm -r /etc/pipework /var/lib/pipework")
+        .ok();
+    assert_eq!(ours(&world), before);
+}
+
+#[test]
 fn by_force_a_package_leaves_its_containers_alone() {
-    let world = match world_of_podman() {
+    let world = match upgrade::world_of_podman(Kind::Deb) {
         Ok(world) => world,
         Err(Skip(reason)) => skip!(reason),
     };
@@ -338,30 +290,4 @@ fn by_force_a_package_leaves_its_containers_alone() {
     assert!(said.contains("its containers are not known"), "{said}");
     world.sh("PIPEWORK_FORCE_REMOVE=1 dpkg -P pipework").ok();
     assert_eq!(ours(&world), before);
-}
-
-/// A DHCP server on the bridge, and who keeps what it gives.
-fn serve(world: &World) {
-    drop(world.spawn(&[
-        "dnsmasq",
-        "--keep-in-foreground",
-        "--port=0",
-        "--interface=br0",
-        "--bind-interfaces",
-        "--dhcp-range=10.0.0.100,10.0.0.119,1h",
-        "--dhcp-authoritative",
-        "--leasefile-ro",
-    ]));
-    keep(world);
-}
-
-fn keep(world: &World) {
-    let line = "pipework daemon >/tmp/daemon.log 2>&1 & echo $! >/run/daemon.pid; wait";
-    drop(world.spawn(&["sh", "-c", line]));
-    let listens = || world.sh("pipework doctor daemon").status.success();
-    assert!(
-        lan::eventually(listens),
-        "{}",
-        world.sh("cat /tmp/daemon.log").stdout
-    );
 }
