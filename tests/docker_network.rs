@@ -36,6 +36,7 @@ mod support;
 mod unclaimed;
 #[path = "docker_network/vlans.rs"]
 mod vlans;
+#[allow(dead_code)]
 #[path = "runtimes/vswitch.rs"]
 mod vswitch;
 

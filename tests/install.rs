@@ -23,6 +23,8 @@ mod podman;
 mod support;
 #[path = "install/systemd.rs"]
 mod systemd;
+#[path = "runtimes/vswitch.rs"]
+mod vswitch;
 
 use support::world::{Output, Skip, World};
 use support::{on_every_suite, skip};

@@ -53,6 +53,9 @@ mod service;
 mod support;
 #[path = "nri/verify.rs"]
 mod verify;
+#[allow(dead_code)]
+#[path = "runtimes/vswitch.rs"]
+mod vswitch;
 
 use node::Node;
 use support::world::Skip;

@@ -46,6 +46,7 @@ mod refusals;
 mod support;
 #[path = "compat/table.rs"]
 mod table;
+#[allow(dead_code)]
 #[path = "runtimes/vswitch.rs"]
 mod vswitch;
 #[path = "runtimes/walk.rs"]

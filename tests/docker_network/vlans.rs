@@ -3,22 +3,10 @@
 
 use crate::plugin::Lan;
 use crate::readme::block;
-use crate::vswitch::{assert_answers, start, stop};
+use crate::vswitch::{assert_answers, start, stop, tags};
 
 /// The places of the world itself on ovs0.
 const WORLD: [(u16, &str); 2] = [(100, "10.0.100.1/24"), (200, "10.0.200.1/24")];
-
-/// The tags of the containers' ports.
-fn tags(lan: &Lan) -> Vec<String> {
-    let text = lan
-        .sh("for port in $(ovs-vsctl list-ports ovs0); do
-                 case $port in pw*) ovs-vsctl get Port $port tag;; esac
-             done")
-        .ok();
-    let mut tags: Vec<String> = text.lines().map(str::to_owned).collect();
-    tags.sort();
-    tags
-}
 
 pub fn two_services_are_in_two_vlans_and_leave_no_row(lan: &Lan) {
     start(lan, &WORLD);

@@ -5,6 +5,7 @@ use crate::lan::eventually;
 use crate::support::skip;
 use crate::support::systemd::Booted;
 use crate::support::world::{Skip, World};
+use crate::vswitch;
 
 /// The same network as BR0's, with a server of leases.
 const SERVER: &str = "ip netns add server && ip link add far0 type veth peer name lan0 netns server && \
@@ -135,6 +136,7 @@ pub fn networks_of_docker_outlive_its_plugin_and_itself(world: &World) {
         .sh("grep -q '\"asker\":{' /var/lib/pipework/docker/pools/*")
         .ok();
     a_lease_is_had_by_the_plugin(&booted);
+    a_port_is_made_by_the_plugin(world, &booted);
     let answers = || booted.sh("ping -c 1 -w 10 10.0.0.7").ok();
     answers();
     booted
@@ -170,4 +172,24 @@ fn a_lease_is_had_by_the_plugin(booted: &Booted<'_>) {
     booted
         .sh("docker network rm leased && systemctl stop server && ip netns del server")
         .ok();
+}
+
+/// Under the same, by a database that is not root's.
+fn a_port_is_made_by_the_plugin(world: &World, booted: &Booted<'_>) {
+    vswitch::start(world, &[(100, "10.7.0.1/24")]);
+    vswitch::give_away(world);
+    booted
+        .sh(
+            "docker network create -d pipework --ipam-driver pipework -o ovs=ovs0 -o vlan=100 \
+             --subnet 10.7.0.0/24 --gateway 10.7.0.1 tagged && \
+             docker run -d --name tagged --network tagged --ip 10.7.0.7 bb /bin/look stay",
+        )
+        .ok();
+    assert_eq!(vswitch::tags(world), ["100"]);
+    vswitch::assert_answers(world, "10.7.0.7");
+    booted
+        .sh("docker rm -f tagged && docker network rm tagged")
+        .ok();
+    assert_eq!(vswitch::tags(world), [""; 0]);
+    vswitch::stop(world);
 }

@@ -8,14 +8,29 @@ use crate::node::{Node, within};
 use crate::support::skip;
 use crate::support::systemd::Booted;
 use crate::support::world::Skip;
+use crate::vswitch;
 
 const SOON: Duration = Duration::from_secs(20);
-const ASK: [(&str, &str); 4] = [
+const ASK: [(&str, &str); 7] = [
     ("pipework.0.bridge", "br0"),
     ("pipework.0.ip", "10.0.0.5/24@10.0.0.1"),
     ("pipework.1.bridge", "br0"),
     ("pipework.1.ip", "dhcp"),
+    ("pipework.2.ovs", "ovs0"),
+    ("pipework.2.vlan", "100"),
+    ("pipework.2.ip", "10.7.0.5/24"),
 ];
+
+/// What lets the pod have the third.
+const RULE: &str = r#"
+[[rule]]
+caller = ["namespace:shop"]
+uplink = ["ovs0"]
+kind = ["ovs"]
+vlan = ["100"]
+cidr = ["10.7.0.0/24"]
+count = 3
+"#;
 
 /// The hierarchy of cgroups that systemd wants may have no controllers here, and a pod
 /// asks for a share of the processors.
@@ -35,6 +50,10 @@ pub fn a_pod_has_its_interfaces_from_the_plugin_as_its_unit_confines_it(node: &N
     node.end("containerd", "TERM");
     node.write("/usr/local/bin/runc", RUNC);
     node.sh("chmod +x /usr/local/bin/runc").ok();
+    node.sh(&format!("echo '{RULE}' >>/etc/pipework/policy.toml"))
+        .ok();
+    vswitch::start(node, &[(100, "10.7.0.1/24")]);
+    vswitch::give_away(node);
     let booted = match Booted::start(node) {
         Ok(booted) => booted,
         Err(Skip(reason)) => skip!(reason),
@@ -51,8 +70,11 @@ pub fn a_pod_has_its_interfaces_from_the_plugin_as_its_unit_confines_it(node: &N
     let config = node.pod("web", &ASK);
     let pod = node.cri.run_pod(&config).unwrap();
     let seen = node.look_patiently(&pod, &config);
-    let has_both = seen.contains("addr net1 10.0.0.5/24") && seen.contains("addr net2 10.0.0.1");
-    assert!(has_both, "{seen}\n{:#?}", booted.said("pipework-nri"));
+    for address in ["net1 10.0.0.5/24", "net2 10.0.0.1", "net3 10.7.0.5/24"] {
+        let is_there = seen.contains(&format!("addr {address}"));
+        assert!(is_there, "{address}: {seen}\n{:#?}", booted.said(UNIT));
+    }
+    assert_eq!(vswitch::tags(node), ["100"]);
     // The lease is kept by the daemon, which its socket has started.
     assert!(booted.sh("pipework leases").ok().contains("shop/web"));
     // Upgraded, and killed.
@@ -66,9 +88,11 @@ pub fn a_pod_has_its_interfaces_from_the_plugin_as_its_unit_confines_it(node: &N
     });
     within("that one is connected", SOON, || node.is_served());
     booted.assert_confined(UNIT);
-    assert_eq!((node.ports(), node.records()), (2, 1));
+    assert_eq!((node.ports(), node.records()), (3, 1));
     node.cri.stop_pod(&pod).unwrap();
     node.cri.remove_pod(&pod).unwrap();
     node.assert_nothing_left();
+    assert_eq!(vswitch::tags(node), [""; 0]);
+    vswitch::stop(node);
     booted.assert_nothing_refused(UNIT);
 }

@@ -35,6 +35,26 @@ pub fn start(world: &World, places: &[(u16, &str)]) {
         .ok();
 }
 
+/// Has its database be somebody else's, as with `--ovs-user`: root itself reaches it by a
+/// capability only.
+pub fn give_away(world: &World) {
+    world
+        .sh("chown -R daemon: /run/openvswitch && chmod -R go= /run/openvswitch")
+        .ok();
+}
+
+/// The tags of the containers' ports on ovs0, in order.
+pub fn tags(world: &World) -> Vec<String> {
+    let text = world
+        .sh("for port in $(ovs-vsctl list-ports ovs0); do
+                 case $port in pw*) ovs-vsctl get Port $port tag;; esac
+             done")
+        .ok();
+    let mut tags: Vec<String> = text.lines().map(str::to_owned).collect();
+    tags.sort();
+    tags
+}
+
 /// Waits until something answers at an address. `ovs-vswitchd` sends packets where it
 /// sent others a moment ago, to a port that is gone too, until it has looked again.
 #[track_caller]
