@@ -85,7 +85,8 @@ on_every_suite! {
         the_plugin_is_required_from_2_2_on_where_it_is_a_service_of_the_host
         a_runtime_of_our_name_hands_annotations_on
         by_our_runtime_a_container_is_tried_once_containerd_has_read_of_it
-        by_nri_it_says_that_no_pod_was_tried
+        by_nri_all_is_verified_but_a_pod
+        who_is_required_must_have_been_read
         a_container_of_its_own_client_has_our_runtime
         who_is_told_to_is_restarted_once_and_only_where_something_changed;
     docker:

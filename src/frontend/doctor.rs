@@ -5,8 +5,8 @@
 //! everybody may see; what it could not see it says. One file per family of
 //! checks; the table of them is `CHECKS`.
 
-mod files;
-mod finding;
+pub mod files;
+pub mod finding;
 mod forward;
 pub(in crate::frontend) mod hooks;
 pub(in crate::frontend) mod host;

@@ -199,7 +199,7 @@ fn install_one(
         print(&format!("  try: {line}\n"));
     }
     match options.verifies {
-        true => verify::verify(*target, options.way, path, program, deadline),
+        true => verify::verify(runtime, program, options, deadline),
         false => Ok(()),
     }
 }

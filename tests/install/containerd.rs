@@ -45,14 +45,18 @@ pub fn nri_is_switched_on_where_it_is_off_and_off_again(world: &World) {
     assert_as(&before, world);
 }
 
-pub fn the_plugin_is_required_from_2_2_on_where_it_is_a_service_of_the_host(world: &World) {
-    // No Debian has it yet: the newest that there is, by another number.
+/// No Debian has it yet: the newest that there is, by another number.
+fn pretend_2_2(world: &World) {
     world
         .sh("mv /usr/bin/containerd /usr/bin/containerd.real && \
              printf '%s\n' '#!/bin/sh' \
              'case $* in --version) echo containerd example.org/c v2.2.6 0;; *) exec containerd.real \"$@\";; esac' \
              >/usr/bin/containerd && chmod +x /usr/bin/containerd")
         .ok();
+}
+
+pub fn the_plugin_is_required_from_2_2_on_where_it_is_a_service_of_the_host(world: &World) {
+    pretend_2_2(world);
     let path = "/etc/containerd/config.toml";
     let on = "version = 2\n\n[plugins.\"io.containerd.nri.v1.nri\"]\n  disable = false # fast\n";
     world.write(path, on);
@@ -121,9 +125,7 @@ pub fn by_our_runtime_a_container_is_tried_once_containerd_has_read_of_it(world:
         install(world, "containerd --runtime --verify"),
         "it runs since before its settings were written",
     );
-    world
-        .sh("kill $(cat /tmp/containerd.pid); while pidof containerd; do sleep 0.05; done")
-        .ok();
+    end(world, "containerd");
     start(world);
     let done = install(world, "containerd --runtime --verify");
     let is_static = !done.stderr.contains("needs libraries");
@@ -139,20 +141,127 @@ pub fn by_our_runtime_a_container_is_tried_once_containerd_has_read_of_it(world:
         .ok();
 }
 
-pub fn by_nri_it_says_that_no_pod_was_tried(world: &World) {
-    assert_refused(
-        install(world, "containerd --verify"),
-        "nobody answers at /run/nri/nri.sock",
+fn end(world: &World, name: &str) {
+    world
+        .sh(&format!(
+            "p=$(cat /tmp/{name}.pid); kill $p; while kill -0 $p 2>/dev/null; do sleep 0.05; done"
+        ))
+        .ok();
+}
+
+/// Starts `program` as the plugin, until a runtime is connected.
+#[track_caller]
+fn serve(world: &World, program: &str) {
+    let line = format!("echo $$ >/tmp/nri.pid; exec {program} nri >/tmp/nri.log 2>&1");
+    drop(world.spawn(&["sh", "-c", &line]));
+    let is_served =
+        "test -e /run/pipework/nri.serving && ! flock -ns /run/pipework/nri.serving true";
+    let is_served = crate::lan::eventually(|| world.sh(is_served).status.success());
+    assert!(is_served, "{}", world.sh("cat /tmp/nri.log").stdout);
+}
+
+/// What must be said, and which command helps.
+#[track_caller]
+fn assert_lacks(world: &World, runtime: &str, reason: &str, cure: &str) {
+    let output = install(world, &format!("{runtime} --verify"));
+    assert!(output.stderr.contains(cure), "{}", output.stderr);
+    let reason = format!("{runtime} is not verified: {reason}");
+    assert_refused(output, &reason);
+}
+
+pub fn by_nri_all_is_verified_but_a_pod(world: &World) {
+    let off = "version = 2\n\n[plugins.\"io.containerd.nri.v1.nri\"]\n  disable = true\n";
+    world.write("/etc/containerd/config.toml", off);
+    let before = files(world);
+    start(world);
+    let reload = "hint: pipework install containerd --reload";
+    assert_lacks(world, "containerd", "it runs with NRI off", reload);
+    end(world, "containerd");
+    assert_lacks(
+        world,
+        "containerd",
+        "it does not run",
+        "hint: systemctl start",
     );
     start(world);
+    let enable = "hint: systemctl enable --now pipework-nri";
+    assert_lacks(world, "containerd", "no plugin of ours runs", enable);
+    // As one that was not restarted after an upgrade.
+    world
+        .sh("cp /usr/bin/pipework /opt/other && echo >>/opt/other")
+        .ok();
+    serve(world, "/opt/other");
+    let said = install(world, "containerd --verify").stderr;
+    assert!(
+        said.contains("is another build than /usr/bin/pipework"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: systemctl restart pipework-nri"),
+        "{said}"
+    );
+    end(world, "nri");
+    serve(world, "pipework");
     let said = install(world, "containerd --verify").ok();
-    assert!(said.contains("our plugin is not connected yet"), "{said}");
-    drop(world.spawn(&["sh", "-c", "exec pipework nri >/tmp/nri.log 2>&1"]));
-    let is_connected = crate::lan::eventually(|| {
-        let said = install(world, "containerd --verify").ok();
-        said.contains("our plugin is connected; no pod was tried")
-    });
-    assert!(is_connected, "{}", world.sh("cat /tmp/nri.log").stdout);
+    for line in [
+        "tells our plugin of pods (process ",
+        ", this program); policy and networks are sound\n",
+        "  nobody keeps leases",
+        "  no pod was made, ",
+        "to try one: kubectl run ",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    what_is_written_is_judged(world);
+    world.write(
+        "/usr/local/bin/crio",
+        "#!/bin/sh\necho crio version 1.34.0\n",
+    );
+    world.sh("chmod 755 /usr/local/bin/crio").ok();
+    assert_lacks(
+        world,
+        "crio",
+        "our plugin is connected to containerd ",
+        "hint: ",
+    );
+    world.sh("rm /usr/local/bin/crio").ok();
+    install(world, "containerd --undo").ok();
+    assert_as(&before, world);
+}
+
+/// The files of the administrator, beside a plugin that goes on with what it has read.
+fn what_is_written_is_judged(world: &World) {
+    for (path, wrong) in [
+        ("/etc/pipework/policy.toml", "[[rule]]\ncaler = []\n"),
+        ("/etc/pipework/networks.d/lan.toml", "bridg = \"br0\"\n"),
+    ] {
+        world.write(path, wrong);
+        assert_lacks(world, "containerd", path, "hint: ");
+        world.sh(&format!("rm {path}")).ok();
+    }
+}
+
+pub fn who_is_required_must_have_been_read(world: &World) {
+    pretend_2_2(world);
+    let on = "version = 2\n\n[plugins.\"io.containerd.nri.v1.nri\"]\n  disable = false\n";
+    world.write("/etc/containerd/config.toml", on);
+    start(world);
+    serve(world, "pipework");
+    // It is one that a pod could not be, and that is there at the next boot.
+    let wants = "/etc/systemd/system/multi-user.target.wants";
+    world
+        .sh(&format!(
+            "mkdir -p {wants} && ln -s /nowhere {wants}/pipework-nri.service"
+        ))
+        .ok();
+    assert_refused(
+        install(world, "containerd --verify"),
+        "it runs since before its settings were written: --reload",
+    );
+    end(world, "containerd");
+    start(world);
+    let said = install(world, "containerd --verify").ok();
+    assert!(said.contains("makes no container without it"), "{said}");
     install(world, "containerd --undo").ok();
 }
 

@@ -96,9 +96,14 @@ impl Host {
 
     /// Whether pods are run here.
     pub fn has_pods(&self) -> bool {
-        let folders = ["/var/lib/kubelet", "/var/lib/rancher", "/var/lib/k0s"];
-        folders.iter().any(|folder| Path::new(folder).is_dir())
+        has_pods()
     }
+}
+
+/// Whether this is a node of Kubernetes'.
+pub fn has_pods() -> bool {
+    let folders = ["/var/lib/kubelet", "/var/lib/rancher", "/var/lib/k0s"];
+    folders.iter().any(|folder| Path::new(folder).is_dir())
 }
 
 /// A file's bytes, at most 1 MiB of them; `None` where there is none.

@@ -48,7 +48,8 @@ const CONTAINERDS: [Runtime; 3] = [
         service: "rke2-agent",
     },
 ];
-const CRIO_SOCKETS: [&str; 2] = ["/run/crio/crio.sock", "/var/run/crio/crio.sock"];
+/// Where CRI-O listens.
+pub const CRIO_SOCKETS: [&str; 2] = ["/run/crio/crio.sock", "/var/run/crio/crio.sock"];
 
 /// Whether runtimes of pods have plugins at all.
 pub fn nri(host: &Host) -> Vec<Finding> {

@@ -17,9 +17,11 @@ use crate::deadline::Deadline;
 use crate::frontend::doctor::runtimes::NRI_PLUGIN;
 
 /// Where it is told.
-pub(super) const SETTINGS: &str = "/etc/containerd/config.toml";
+const SETTINGS: &str = "/etc/containerd/config.toml";
 /// What is read besides, where the settings import it.
 const DROP_IN: &str = "/etc/containerd/conf.d/50-pipework.toml";
+/// Both.
+pub(super) const FILES: [&str; 2] = [SETTINGS, DROP_IN];
 /// The name of our runtime, for a RuntimeClass.
 const HANDLER: &str = "pipework";
 /// The name of the runtime that is there without any settings.
@@ -110,7 +112,7 @@ fn nri_of(now: &DocumentMut) -> Option<&Item> {
 }
 
 /// Whether no container shall be made while our plugin is not there.
-fn is_required(version: &str) -> bool {
+pub(super) fn is_required(version: &str) -> bool {
     can_require(version) && has_service()
 }
 

@@ -11,7 +11,7 @@ use crate::policy::PolicyError;
 /// Why it was not done. Nothing has been changed by then, or all of it was taken
 /// back; but once the settings are written they stay, and what follows them may
 /// fail on its own: a restart, a reload ([`Self::Program`]) or a trial
-/// ([`Self::Unverified`], [`Self::Refused`]).
+/// ([`Self::Unverified`], [`Self::Lacking`], [`Self::Refused`]).
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InstallError {
     /// A file or folder cannot be read or written.
@@ -91,6 +91,16 @@ pub(super) enum InstallError {
         /// Why not.
         what: String,
     },
+    /// Something that containers of the runtime need is not there.
+    #[error("{} is not verified: {what}", target.word())]
+    Lacking {
+        /// The runtime.
+        target: Target,
+        /// What is not as it must be.
+        what: String,
+        /// What makes it so.
+        cure: String,
+    },
     /// No container was tried: it would have been refused.
     #[error("{} is not verified: {source}", target.word())]
     Refused {
@@ -163,6 +173,7 @@ impl InstallError {
                 Some("the report is in the log: journalctl -t pipework".to_owned())
             }
             Self::Refused { source, .. } => source.hint(),
+            Self::Lacking { cure, .. } => Some(cure.clone()),
             Self::Both { first, second } => first.hint().or_else(|| second.hint()),
             Self::NotRoot => Some("sudo pipework install ...".to_owned()),
             Self::Io { .. }

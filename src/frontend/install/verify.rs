@@ -3,27 +3,28 @@
 //! its own that leads nowhere, so that it needs no image, card or address.
 
 mod before;
+mod pods;
 
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use super::containerd::Way;
+use super::Runtime;
+use super::containerd::{self, Way};
 use super::docker;
 use super::error::InstallError;
 use super::interrupt::Interrupts;
 use super::manifest::FOLDER;
+use super::options::Options;
 use super::program::Program;
 use super::programs::{Until, find, run_well};
 use super::target::Target;
 use crate::deadline::Deadline;
 use crate::frontend::cli::print;
-use crate::frontend::doctor::runtimes::NRI_SOCKETS;
-use crate::frontend::nri::lock::is_served;
+use crate::frontend::doctor::host::has_pods;
 use crate::request::{IfName, MacAddr};
 use crate::rt::Bridge;
 use crate::sys::block_on;
@@ -41,19 +42,28 @@ const WAIT: [&str; 6] = ["/pipework", "--wait", "-i", "eth1", "--timeout", "10"]
 /// One of the blocks that tar(5) is made of, in bytes.
 const BLOCK: usize = 512;
 
-/// Runs one where the runtime is up. A runtime that is told of us by NRI (`way`, and
-/// CRI-O) has containers in pods alone, which take more than a program: of those it is
-/// said what is there.
+/// Runs one where the runtime is up. A runtime that is told of us by NRI has containers
+/// in pods alone, which take more than a program: of those all is seen but that.
 pub(super) fn verify(
-    target: Target,
-    way: Way,
-    path: &Path,
+    runtime: &Runtime,
     program: &Program,
+    options: &Options,
     deadline: Deadline,
 ) -> Result<(), InstallError> {
-    match (target, way) {
-        (Target::Crio, _) | (Target::Containerd, Way::Nri) => return nri(target),
-        (Target::Containerd, Way::Runtime) => before::containerd_has_read()?,
+    let Runtime { target, path, .. } = runtime;
+    let target = *target;
+    match (target, options.way) {
+        (Target::Crio, _) | (Target::Containerd, Way::Nri) => {
+            return match pods::verify(runtime, &program.path, deadline) {
+                // Docker brings a containerd along, of which nobody asked for pods.
+                Err(error) if options.is_all && !has_pods() => {
+                    print(&format!("  {error}; no matter, there is no kubelet\n"));
+                    Ok(())
+                }
+                other => other,
+            };
+        }
+        (Target::Containerd, Way::Runtime) => before::containerd_has_read(&containerd::FILES)?,
         (Target::Podman | Target::Docker | Target::Nerdctl | Target::Program, _) => {}
     }
     let failed = |what: &str| InstallError::unverified(target, what);
@@ -80,20 +90,6 @@ pub(super) fn verify(
     });
     InstallError::both(ran, bridge.remove())?;
     print("  verified: a container had its interface before its first instruction\n");
-    Ok(())
-}
-
-/// Says whether the runtime has plugins, and us among them.
-fn nri(target: Target) -> Result<(), InstallError> {
-    let mut sockets = NRI_SOCKETS.iter();
-    if !sockets.any(|socket| UnixStream::connect(socket).is_ok()) {
-        let what = "nobody answers at /run/nri/nri.sock";
-        return Err(InstallError::unverified(target, what));
-    }
-    print(match is_served() {
-        true => "  verified: NRI is on, and our plugin is connected; no pod was tried\n",
-        false => "  verified: NRI is on; our plugin is not connected yet\n",
-    });
     Ok(())
 }
 

@@ -113,7 +113,7 @@ impl Plugin for Pods {
         tracing::info!(runtime_name, runtime_version, "connected to a runtime");
         *lock(&self.0.runtime) = Runtime::of(runtime);
         self.0.connections.fetch_add(1, Ordering::AcqRel);
-        self.0.serving.begin();
+        self.0.serving.begin(runtime);
         self.0.told.metrics.connected();
     }
 

@@ -11,7 +11,6 @@ use nix::sys::socket::{getsockopt, sockopt};
 use super::annotations;
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::frontend::install::containerd::SETTINGS;
 use crate::frontend::install::error::InstallError;
 use crate::frontend::install::target::Target;
 use crate::frontend::{hook, read};
@@ -20,7 +19,8 @@ use crate::policy::{self, Caller};
 use crate::sys::rtnl::Rtnl;
 use crate::sys::{block_on, proc};
 
-const CONTAINERD: &str = "/run/containerd/containerd.sock";
+/// Where containerd listens.
+pub(super) const CONTAINERD: &str = "/run/containerd/containerd.sock";
 /// What the start of a process is known to.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -50,9 +50,9 @@ pub(super) fn permitted(target: Target, deadline: Deadline) -> Result<(), Instal
     judged.map(drop).map_err(|error| refused(Box::new(error)))
 }
 
-/// Whether the containerd that runs began after its settings were written: it reads
-/// them then and never again.
-pub(super) fn containerd_has_read() -> Result<(), InstallError> {
+/// Whether the containerd that runs began after the `files` of its settings were
+/// written: it reads them then and never again.
+pub(super) fn containerd_has_read(files: &[&str]) -> Result<(), InstallError> {
     let failed = |what| InstallError::unverified(Target::Containerd, what);
     let age = UnixStream::connect(CONTAINERD)
         .ok()
@@ -61,11 +61,12 @@ pub(super) fn containerd_has_read() -> Result<(), InstallError> {
     let Some(age) = age else {
         return Err(failed("it does not run"));
     };
-    match written_ago(SETTINGS.as_ref()) {
-        Some(written) if age.saturating_sub(TICK) > written => Err(failed(
+    let mut written = files.iter().filter_map(|file| written_ago(file.as_ref()));
+    match written.any(|written| age.saturating_sub(TICK) > written) {
+        true => Err(failed(
             "it runs since before its settings were written: --reload",
         )),
-        Some(_) | None => Ok(()),
+        false => Ok(()),
     }
 }
 
