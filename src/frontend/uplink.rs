@@ -18,7 +18,7 @@ use crate::request::IfName;
 use crate::sys::block_on;
 use crate::sys::clock::seconds_since_boot;
 use crate::uplink::record::{Phase, PortPart, UplinkRecord};
-use crate::uplink::snippet::{self, Facts, Kind};
+use crate::uplink::snippet::{self, Kind};
 use crate::uplink::wanted::{CONFIRM_SECONDS, ConfirmWithin, Finite, Managed, Wanted};
 use crate::uplink::{self, Added, Host, UplinkError, guard};
 
@@ -227,9 +227,8 @@ fn preview_delete(bridge: &IfName) -> Result<String, Error> {
 }
 
 fn configuration(bridge: &IfName, kind: Kind) -> Result<String, Error> {
-    let known = settled(async |host| host.find(bridge))?;
-    let known = known.ok_or_else(|| UplinkError::Unknown(bridge.to_string()))?;
-    Ok(snippet::text(kind, &Facts::of_record(&known.record)))
+    let facts = settled(async |host| uplink::facts_of(host, bridge).await)?;
+    Ok(snippet::text(kind, &facts))
 }
 
 fn list() -> Result<String, Error> {

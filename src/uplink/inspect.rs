@@ -7,6 +7,7 @@ use super::error::UplinkError;
 use super::judge;
 use super::owner;
 use super::record::{PortPart, UplinkRecord};
+use super::snippet::{Facts, Port};
 use super::view::{BackView, BridgeView, Device, DeviceView, Holder, View, VlanView};
 use super::wanted::Wanted;
 use crate::deadline::Deadline;
@@ -278,4 +279,29 @@ async fn by_index(rtnl: &Rtnl, ifindex: u32) -> Result<Option<DeviceView>, Uplin
         Some(link) => Ok(device(rtnl, link).await?),
         None => Ok(None),
     }
+}
+
+/// Adds to what configuration says what the devices are by now: a bridge may keep
+/// VLANs apart that did not when the uplink was made, and a NIC may be a VLAN device.
+pub async fn complete(mut facts: Facts, rtnl: &Rtnl) -> Result<Facts, UplinkError> {
+    if !facts.ovs
+        && let Some(bridge) = rtnl.link_by_name(&facts.bridge).await?
+    {
+        let default = bridge.default_pvid.unwrap_or_default();
+        facts.filtering = (bridge.vlan_filtering == Some(true)).then_some(default);
+    }
+    let Port::Nic(name) = &facts.port else {
+        return Ok(facts);
+    };
+    if let Some(port) = rtnl.link_by_name(name).await?
+        && let (Some(vlan), Some(lower), true) = (port.vlan, port.lower, port.is_8021q)
+        && let Some(parent) = rtnl.link_by_index(lower).await?
+    {
+        facts.port = Port::Vlan {
+            name: port.name,
+            parent: parent.name,
+            vlan,
+        };
+    }
+    Ok(facts)
 }

@@ -69,7 +69,14 @@ pub async fn preview(host: &Host, wanted: &Wanted) -> Result<Preview, UplinkErro
 /// What configuration would say, also where [`add`] would be refused.
 pub async fn facts(host: &Host, wanted: &Wanted) -> Result<Facts, UplinkError> {
     let view = host.view(wanted).await?;
-    Ok(Facts::of(wanted, &view))
+    inspect::complete(Facts::of(wanted, &view), &host.rtnl).await
+}
+
+/// What configuration would say of the uplink that `bridge` has.
+pub async fn facts_of(host: &Host, bridge: &IfName) -> Result<Facts, UplinkError> {
+    let known = host.find(bridge)?;
+    let known = known.ok_or_else(|| UplinkError::Unknown(bridge.to_string()))?;
+    inspect::complete(Facts::of_record(&known.record), &host.rtnl).await
 }
 
 /// Puts a bridge in a NIC's place. When this returns, it is so, and the guard

@@ -14,6 +14,7 @@ use crate::support::lab::{Container, Lab, ip, ip_json, lab, run};
 use crate::support::skip;
 use crate::support::vm::vm;
 use crate::uplink::{Guards, is_recorded, printed, uplink, wait_for};
+use crate::uplink_refusal::KINDS;
 use crate::uplink_traffic::{finish, start};
 
 /// Whether the kernel can make a link of this kind.
@@ -117,6 +118,50 @@ fn a_vlan_device_that_is_there_hands_its_addresses_to_the_bridge() {
         assert_eq!(ip_json("route show default")[0]["dev"], "br100");
         uplink("del br100").ok();
         before.assert_equal(&lab.snapshot(), "after del");
+    });
+}
+
+#[test]
+fn what_is_printed_for_a_vlan_device_that_was_there_makes_it_as_well() {
+    lab!(|lab| {
+        let _machine = lab.cable("eth0");
+        if !has_vlans() {
+            skip!("kernel has no 8021q");
+        }
+        let _guards = Guards;
+        ip("link add link eth0 name lan type vlan id 100");
+        ip("link set lan up");
+        ip("addr add 10.100.0.5/24 dev lan");
+        for kind in KINDS {
+            let before = printed(&uplink(&format!(
+                "add br100 eth0 --vlan 100 --print-config {kind}"
+            )));
+            uplink("add br100 eth0 --vlan 100 --confirm-within 0").ok();
+            let after = printed(&uplink(&format!("snippet br100 {kind}")));
+            assert!(after.contains("100") && after.contains("eth0"), "{after}");
+            assert_eq!(after, before);
+            uplink("del br100").ok();
+        }
+    });
+}
+
+#[test]
+fn what_is_printed_for_a_bridge_that_keeps_vlans_apart_says_so() {
+    lab!(|lab| {
+        let _guards = Guards;
+        if !has("type bridge vlan_filtering 1") {
+            skip!("kernel has no bridge VLAN filtering");
+        }
+        let _machine = lab.cable("eth0");
+        ip("link add br0 type bridge vlan_filtering 1 vlan_default_pvid 7");
+        ip("link set br0 up");
+        let before = printed(&uplink("add br0 eth0 --print-config networkd"));
+        assert!(
+            before.contains("VLANFiltering=yes\nDefaultPVID=7\n"),
+            "{before}"
+        );
+        uplink("add br0 eth0 --confirm-within 0").ok();
+        assert_eq!(printed(&uplink("snippet br0 networkd")), before);
     });
 }
 

@@ -158,6 +158,9 @@ fn a_leased_address_is_refused_or_moved_with_the_time_that_is_left() {
     });
 }
 
+/// Whose configuration is printed.
+pub const KINDS: [&str; 4] = ["networkd", "networkmanager", "ifupdown", "netplan"];
+
 fn file(path: &str, text: &str) {
     fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -274,7 +277,7 @@ fn configuration_is_printed_before_and_after() {
         let _machine = lab.cable("eth0");
         ip("addr add 10.0.0.5/24 dev eth0");
         ip("route add default via 10.0.0.2");
-        for kind in ["networkd", "networkmanager", "ifupdown", "netplan"] {
+        for kind in KINDS {
             let before = printed(&uplink(&format!("add br0 eth0 --print-config {kind}")));
             assert!(
                 before.contains("10.0.0.5/24") && before.contains("10.0.0.2"),
@@ -284,6 +287,38 @@ fn configuration_is_printed_before_and_after() {
             uplink("add br0 eth0 --confirm-within 0").ok();
             assert_eq!(printed(&uplink(&format!("snippet br0 {kind}"))), before);
             uplink("del br0").ok();
+        }
+    });
+}
+
+#[test]
+fn what_is_printed_for_a_leased_address_asks_for_a_lease_and_does_not_hold_it() {
+    lab!(|lab| {
+        let _guards = Guards;
+        let _machine = lab.cable("eth0");
+        ip("addr add 10.0.0.100/24 dev eth0 valid_lft 3600 preferred_lft 3600");
+        ip("addr add 10.7.0.5/24 dev eth0");
+        // As the script of dhclient adds it, and as others do.
+        for proto in ["boot", "dhcp"] {
+            ip(&format!(
+                "route replace default via 10.0.0.2 dev eth0 proto {proto}"
+            ));
+            for (kind, asks) in [
+                ("networkd", "DHCP=ipv4\n"),
+                ("networkmanager", "ipv4.method auto "),
+                ("ifupdown", "iface br0 inet dhcp\n"),
+                ("netplan", "dhcp4: true\n"),
+            ] {
+                let before = printed(&uplink(&format!("add br0 eth0 --print-config {kind}")));
+                assert!(before.contains(asks), "{before}");
+                assert!(before.contains("10.7.0.5/24"), "{before}");
+                for of_the_lease in ["10.0.0.100", "10.0.0.2", "default", "0.0.0.0"] {
+                    assert!(!before.contains(of_the_lease), "{of_the_lease}: {before}");
+                }
+                uplink("add br0 eth0 --keep-lifetimes --confirm-within 0").ok();
+                assert_eq!(printed(&uplink(&format!("snippet br0 {kind}"))), before);
+                uplink("del br0").ok();
+            }
         }
     });
 }

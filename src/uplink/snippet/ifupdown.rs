@@ -11,7 +11,11 @@ pub(super) fn text(facts: &Facts) -> String {
         true => "openvswitch-switch",
         false => "bridge-utils",
     };
-    let mut text = format!("# /etc/network/interfaces; needs {needs}\n");
+    let bonds = match facts.port {
+        Port::Bond { .. } => " and ifenslave",
+        Port::Nic(_) | Port::Vlan { .. } => "",
+    };
+    let mut text = format!("# /etc/network/interfaces; needs {needs}{bonds}\n");
     let name = port(&mut text, facts);
     let Facts { bridge, mac, .. } = facts;
     let _ = writeln!(text, "auto {bridge}");
@@ -29,6 +33,16 @@ pub(super) fn text(facts: &Facts) -> String {
         (false, true) => "manual",
     };
     let _ = write!(text, "iface {bridge} inet {method}\n{ports}");
+    // bridge-utils does so with its ports.
+    if facts.ovs {
+        let _ = writeln!(text, "    up ip link set {name} up");
+    }
+    if let Some(default) = facts.filtering {
+        let _ = writeln!(
+            text,
+            "    up ip link set {bridge} type bridge vlan_filtering 1 vlan_default_pvid {default}"
+        );
+    }
     if let Some(mtu) = facts.mtu {
         let _ = writeln!(
             text,
@@ -94,10 +108,17 @@ fn port<'a>(text: &mut String, facts: &'a Facts) -> &'a str {
             name
         }
         Port::Vlan { name, parent, vlan } => {
-            let _ = writeln!(
-                text,
-                "auto {name}\niface {name} inet manual\n    vlan-raw-device {parent}\n    vlan-id {vlan}"
-            );
+            let _ = writeln!(text, "auto {name}\niface {name} inet manual");
+            // By such a name ifupdown knows both; by any other it would look for
+            // another device, or for none.
+            if *name != format!("{parent}.{vlan}") {
+                let _ = writeln!(
+                    text,
+                    "    pre-up ip link set {parent} up\n    \
+                     pre-up ip link add link {parent} name {name} type vlan id {vlan}\n    \
+                     post-down ip link del {name} || true"
+                );
+            }
             name
         }
         Port::Bond {

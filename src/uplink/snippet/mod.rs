@@ -109,6 +109,8 @@ pub struct Facts {
     pub(super) bridge: String,
     /// It is one of Open vSwitch, whose database keeps bridge and ports.
     pub(super) ovs: bool,
+    /// It keeps VLANs apart: the one that a new port is in, untagged.
+    pub(super) filtering: Option<u16>,
     pub(super) mac: String,
     pub(super) mtu: Option<u32>,
     pub(super) port: Port,
@@ -165,8 +167,16 @@ impl Facts {
         let mac = source.unwrap_or(&view.nic).link.mac;
         let name = wanted.bridge.to_string();
         let source = source.map(|source| &source.state);
+        let filtering = match &view.bridge {
+            BridgeView::Linux { policy, .. } if policy.vlan_filtering => Some(policy.default_pvid),
+            BridgeView::Linux { .. }
+            | BridgeView::Missing { .. }
+            | BridgeView::Ovs { .. }
+            | BridgeView::Other { .. } => None,
+        };
         Self {
             ovs: matches!(view.bridge, BridgeView::Ovs { .. }),
+            filtering,
             ..Self::with(name, mac.unwrap_or_default(), port, source)
         }
     }
@@ -206,6 +216,7 @@ impl Facts {
         let mut facts = Self {
             bridge,
             ovs: false,
+            filtering: None,
             mac: format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"),
             mtu: source.map(|s| s.mtu).filter(|mtu| *mtu != USUAL_MTU),
             port,
@@ -235,7 +246,7 @@ impl Facts {
             let comes_by_itself = route.is_kernels()
                 || route.is_finite()
                 || (self.advertised && route.is_advertised())
-                || (self.dhcp4 && route.is_leased());
+                || (self.dhcp4 && (route.is_leased() || is_of_a_lease(route, source)));
             if comes_by_itself {
                 continue;
             }
@@ -269,6 +280,21 @@ impl Facts {
     }
 }
 
+/// Whether a default route is by a router beside a leased address. Not every client
+/// says in its routes that they are of a lease: the script of dhclient does not.
+fn is_of_a_lease(route: &RawRoute, source: &NicState) -> bool {
+    let leased = source
+        .addresses
+        .iter()
+        .filter(|address| address.is_finite());
+    let mut networks = leased.filter_map(|a| IpNet::new(a.address()?, a.prefix_length()).ok());
+    let is_default = route.destination().is_some_and(|to| to.prefix_len() == 0);
+    let router = route
+        .gateway()
+        .filter(|router| router.is_ipv4() && is_default);
+    router.is_some_and(|router| networks.any(|network| network.contains(&router)))
+}
+
 /// The main routing table, which nobody has to name.
 const MAIN: u32 = 254;
 
@@ -292,9 +318,14 @@ pub fn text(kind: Kind, facts: &Facts) -> String {
         Kind::Ifupdown => ifupdown::text(facts),
         Kind::Netplan => netplan::text(facts),
     };
-    // netplan tells the database itself.
-    if facts.ovs && kind != Kind::Netplan {
-        text.insert_str(0, &in_database(facts));
+    if facts.ovs {
+        text.insert_str(0, &in_database(kind, facts));
+    }
+    if let (Kind::Netplan, Some(_)) = (kind, facts.filtering) {
+        let bridge = &facts.bridge;
+        text.push_str(&format!(
+            "# netplan has no word for it: ip link set {bridge} type bridge vlan_filtering 1\n"
+        ));
     }
     for unsaid in &facts.unsaid {
         text.push_str(&format!("# not said here: {unsaid}\n"));
@@ -302,14 +333,17 @@ pub fn text(kind: Kind, facts: &Facts) -> String {
     text
 }
 
-/// What Open vSwitch is told once, and keeps.
-fn in_database(facts: &Facts) -> String {
+/// What Open vSwitch is told once, and keeps. netplan tells it of ports, and has no
+/// way to say a hardware address: a colon ends a word of `ovs-vsctl`.
+fn in_database(kind: Kind, facts: &Facts) -> String {
     let Facts { bridge, mac, .. } = facts;
-    let port = facts.port.name();
-    format!(
-        "# once: ovs-vsctl --may-exist add-port {bridge} {port} -- set Bridge {bridge} \
-         other-config:hwaddr='\"{mac}\"'\n"
-    )
+    let port = match kind {
+        Kind::Netplan => String::new(),
+        Kind::Networkd | Kind::NetworkManager | Kind::Ifupdown => {
+            format!("--may-exist add-port {bridge} {} -- ", facts.port.name())
+        }
+    };
+    format!("# once: ovs-vsctl {port}set Bridge {bridge} other-config:hwaddr='\"{mac}\"'\n")
 }
 
 impl Port {

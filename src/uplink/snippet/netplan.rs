@@ -9,12 +9,14 @@ pub(super) fn text(facts: &Facts) -> String {
     let mut text = format!("# /etc/netplan/60-{bridge}.yaml, mode 0600\nnetwork:\n  version: 2\n");
     let name = port(&mut text, facts);
     let kind = match facts.ovs {
-        true => "openvswitch: {}",
-        false => "parameters: {stp: false, forward-delay: 0}",
+        true => "openvswitch: {}".to_owned(),
+        false => {
+            format!("macaddress: \"{mac}\"\n      parameters: {{stp: false, forward-delay: 0}}")
+        }
     };
     let _ = writeln!(
         text,
-        "  bridges:\n    {bridge}:\n      interfaces: [{name}]\n      macaddress: \"{mac}\"\n      {kind}"
+        "  bridges:\n    {bridge}:\n      interfaces: [{name}]\n      {kind}"
     );
     if let Some(mtu) = facts.mtu {
         let _ = writeln!(text, "      mtu: {mtu}");
@@ -75,8 +77,10 @@ fn port<'a>(text: &mut String, facts: &'a Facts) -> &'a str {
             let _ = writeln!(
                 text,
                 "  bonds:\n    {name}:\n      interfaces: [{}]\n      \
-                 parameters: {{mode: {mode}, mii-monitor-interval: 100}}\n      link-local: []",
-                members.join(", ")
+                 parameters: {{mode: {mode}, mii-monitor-interval: 100}}\n      \
+                 macaddress: \"{}\"\n      link-local: []",
+                members.join(", "),
+                facts.mac
             );
             if let Some(mtu) = facts.mtu {
                 let _ = writeln!(text, "      mtu: {mtu}");

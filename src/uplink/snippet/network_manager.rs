@@ -12,6 +12,12 @@ pub(super) fn text(facts: &Facts) -> String {
          bridge.stp no bridge.mac-address {mac}{} \\\n    connection.autoconnect-slaves yes",
         mtu(facts)
     );
+    if let Some(default) = facts.filtering {
+        let _ = write!(
+            text,
+            " \\\n    bridge.vlan-filtering yes bridge.vlan-default-pvid {default}"
+        );
+    }
     for (family, v6) in [("ipv4", false), ("ipv6", true)] {
         settings(&mut text, facts, family, v6);
     }
@@ -96,7 +102,9 @@ fn port(text: &mut String, facts: &Facts) {
             let _ = writeln!(
                 text,
                 "nmcli connection add type bond con-name {name} ifname {name} \
-                 bond.options mode={mode},miimon=100 \\\n    connection.autoconnect-slaves yes {joins}"
+                 bond.options mode={mode},miimon=100 \\\n    \
+                 802-3-ethernet.cloned-mac-address {} connection.autoconnect-slaves yes {joins}",
+                facts.mac
             );
             for nic in members {
                 let _ = writeln!(

@@ -23,6 +23,9 @@ pub(super) fn text(facts: &Facts) -> String {
             text,
             "[NetDev]\nName={bridge}\nKind=bridge\nMACAddress={mac}\n\n[Bridge]\nSTP=no\nForwardDelaySec=0"
         );
+        if let Some(default) = facts.filtering {
+            let _ = writeln!(text, "VLANFiltering=yes\nDefaultPVID={default}");
+        }
     }
     port(&mut text, facts);
     file(&mut text, &format!("{bridge}.network"));
@@ -78,7 +81,8 @@ fn port(text: &mut String, facts: &Facts) {
             file(text, &format!("{name}.netdev"));
             let _ = writeln!(
                 text,
-                "[NetDev]\nName={name}\nKind=bond\n\n[Bond]\nMode={mode}\nMIIMonitorSec=100ms"
+                "[NetDev]\nName={name}\nKind=bond\nMACAddress={}\n\n[Bond]\nMode={mode}\nMIIMonitorSec=100ms",
+                facts.mac
             );
             member(text, name, facts.mtu, &joins);
             for nic in members {

@@ -6,6 +6,7 @@ fn facts() -> Facts {
     Facts {
         bridge: "br0".to_owned(),
         ovs: false,
+        filtering: None,
         mac: "02:00:00:00:00:05".to_owned(),
         mtu: Some(9000),
         port: Port::Nic("eth0".to_owned()),
@@ -132,7 +133,10 @@ fn vlans_and_bonds_are_made_as_well() {
             Kind::NetworkManager,
             "type vlan con-name eth0.100 ifname eth0.100 dev eth0 id 100 master br0",
         ),
-        (Kind::Ifupdown, "vlan-raw-device eth0"),
+        (
+            Kind::Ifupdown,
+            "auto eth0.100\niface eth0.100 inet manual\nauto br0",
+        ),
         (Kind::Netplan, "eth0.100: {id: 100, link: eth0"),
     ] {
         assert!(text(kind, &facts).contains(line), "{kind}");
@@ -146,9 +150,57 @@ fn vlans_and_bonds_are_made_as_well() {
         (Kind::Networkd, "Mode=active-backup"),
         (Kind::NetworkManager, "mode=active-backup,miimon=100"),
         (Kind::Ifupdown, "bond-mode active-backup"),
+        (Kind::Ifupdown, "needs bridge-utils and ifenslave\n"),
         (Kind::Netplan, "interfaces: [eth0, eth1]"),
     ] {
-        assert!(text(kind, &facts).contains(line), "{kind}");
+        let text = text(kind, &facts);
+        assert!(text.contains(line), "{kind}");
+        // Not by the order in which its members come.
+        let given = text.matches("02:00:00:00:00:05").count();
+        let wanted = usize::from(kind != Kind::Ifupdown) + 1;
+        assert_eq!(given, wanted, "{kind}: {text}");
+    }
+}
+
+#[test]
+fn ifupdown_makes_a_vlan_device_of_any_name() {
+    let facts = Facts {
+        port: Port::Vlan {
+            name: "lan".to_owned(),
+            parent: "eth0".to_owned(),
+            vlan: 100,
+        },
+        ..facts()
+    };
+    let text = text(Kind::Ifupdown, &facts);
+    let made = "auto lan\niface lan inet manual\n    pre-up ip link set eth0 up\n    \
+                pre-up ip link add link eth0 name lan type vlan id 100\n";
+    assert!(text.contains(made), "{text}");
+}
+
+#[test]
+fn a_bridge_that_keeps_vlans_apart_does_so_again() {
+    let facts = Facts {
+        filtering: Some(7),
+        ..facts()
+    };
+    for (kind, lines) in [
+        (Kind::Networkd, "VLANFiltering=yes\nDefaultPVID=7\n"),
+        (
+            Kind::NetworkManager,
+            " bridge.vlan-filtering yes bridge.vlan-default-pvid 7 ",
+        ),
+        (
+            Kind::Ifupdown,
+            "    up ip link set br0 type bridge vlan_filtering 1 vlan_default_pvid 7\n",
+        ),
+        (
+            Kind::Netplan,
+            "# netplan has no word for it: ip link set br0 type bridge vlan_filtering 1\n",
+        ),
+    ] {
+        let text = text(kind, &facts);
+        assert!(text.contains(lines), "{kind}:\n{text}");
     }
 }
 
@@ -161,7 +213,12 @@ fn a_bridge_of_open_vswitch_is_made_by_its_database() {
     for (kind, told) in [
         (Kind::Networkd, "ovs-vsctl --may-exist add-port br0 eth0"),
         (Kind::Ifupdown, "ovs-vsctl --may-exist add-port br0 eth0"),
+        (Kind::Ifupdown, "    up ip link set eth0 up\n"),
         (Kind::Netplan, "openvswitch: {}"),
+        (
+            Kind::Netplan,
+            "# once: ovs-vsctl set Bridge br0 other-config:hwaddr='\"02:00:00:00:00:05\"'\n",
+        ),
         (Kind::NetworkManager, "nm-openvswitch(7)"),
     ] {
         let text = text(kind, &facts);
