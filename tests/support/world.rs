@@ -70,11 +70,18 @@ impl World {
     /// Makes a world over the Debian `suite`, with the binary under test, its
     /// hooks.d files, and `/srv/image` to make containers of.
     pub fn enter(suite: &str) -> Result<World, Skip> {
+        let world = World::without_containers(suite)?;
+        world.furnish();
+        Ok(world)
+    }
+
+    /// The same with nothing but the binary in it, which needs no compiler.
+    pub fn without_containers(suite: &str) -> Result<World, Skip> {
         if !nix::unistd::geteuid().is_root() {
             return Err(Skip(format!("a world of {suite} needs root")));
         }
         let world = World::start(&root(suite)?)?;
-        world.furnish();
+        world.install(&binary(), "/usr/bin/pipework");
         Ok(world)
     }
 
@@ -219,7 +226,6 @@ impl World {
     }
 
     fn furnish(&self) {
-        self.install(&binary(), "/usr/bin/pipework");
         for file in hook_files() {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
             self.write(
