@@ -119,8 +119,19 @@ mod tests {
 
         fn runs(&self, name: &str) -> Child {
             let program = self.0.join(name);
-            fs::copy("/bin/sleep", &program).unwrap();
-            Command::new(program).arg("1000").spawn().unwrap()
+            // By a process of its own: what another test begins in the meantime would
+            // have the program open for writing, and it could not be run (ETXTBSY).
+            let mut copy = Command::new("cp");
+            let copied = copy.arg("/bin/sleep").arg(&program).status();
+            assert!(copied.unwrap().success());
+            let child = Command::new(program).arg("1000").spawn().unwrap();
+            // Whoever spawns goes on as soon as the child has memory of its own, before it
+            // has its words (begin_new_exec, fs/exec.c).
+            let words = || proc::command_line(number(child.id())).unwrap();
+            while words().is_empty() {
+                std::thread::yield_now();
+            }
+            child
         }
     }
 
