@@ -6,6 +6,7 @@
 //! where the bridge goes away. Pure: reads record and view, never the host.
 
 mod bridge;
+mod order;
 
 use super::plan::{neighbours, served, untidy};
 use super::record::{PortPart, UplinkRecord};
@@ -23,6 +24,7 @@ pub fn back(record: &UplinkRecord, view: &BackView, elapsed: u64) -> Vec<Step> {
         view,
         elapsed,
         steps: Vec::new(),
+        loses_routes: false,
     };
     if let Some(nic) = view.nic.as_ref() {
         planner.release(nic);
@@ -47,6 +49,8 @@ struct Planner<'a> {
     view: &'a BackView,
     elapsed: u64,
     steps: Vec<Step>,
+    /// Whether steps before take routes of IPv4 from the NIC.
+    loses_routes: bool,
 }
 
 impl Planner<'_> {
@@ -90,15 +94,7 @@ impl Planner<'_> {
             self.set(&bridge.device(), strict.map(settings::meanwhile));
         }
         let addresses = self.addresses();
-        for address in &addresses {
-            let address = address.on(device.ifindex, &self.record.nic.name, &device.name);
-            if !nic.state.addresses.contains(&address) {
-                self.step(Step::PutAddress {
-                    device: device.clone(),
-                    address,
-                });
-            }
-        }
+        self.give_addresses(nic, &addresses);
         self.steps.extend(served(&addresses, &device));
         let changed = self.record.nic.settings.iter();
         let changed = changed.filter(|setting| !nic.state.settings.contains(setting));
@@ -112,6 +108,33 @@ impl Planner<'_> {
         self.steps.extend(neighbours(&self.neighbours(), &device));
         self.routes(nic);
         self.rules(nic);
+    }
+
+    /// Gives the NIC the addresses that it lacks. One that is to stand before others
+    /// which it has, after a way back of which a part was refused, is given before
+    /// them: the first of a network is the one that others see.
+    fn give_addresses(&mut self, nic: &DeviceView, addresses: &[RawAddress]) {
+        let device = nic.device();
+        let on_nic = |a: &RawAddress| a.on(device.ifindex, &self.record.nic.name, &device.name);
+        let wanted: Vec<RawAddress> = addresses.iter().map(on_nic).collect();
+        let behind = order::behind_missing(&wanted, &nic.state.addresses);
+        // The last first: the kernel takes those of a network away with its first.
+        for address in behind.iter().rev() {
+            self.step(Step::DropAddress {
+                device: device.clone(),
+                address: address.clone(),
+            });
+        }
+        // The routes of IPv4 may go with the last address (`fib_disable_ip`).
+        self.loses_routes = behind.iter().any(|address| !address.is_v6());
+        for address in wanted {
+            if behind.contains(&address) || !nic.state.addresses.contains(&address) {
+                self.step(Step::PutAddress {
+                    device: device.clone(),
+                    address,
+                });
+            }
+        }
     }
 
     /// What the NIC had, then what a bridge that goes away was given since.
@@ -218,7 +241,8 @@ impl Planner<'_> {
 
     fn route(&mut self, nic: &DeviceView, route: &RawRoute, bridge: u32) {
         let on_bridge = route.on(nic.link.ifindex, bridge);
-        let on_nic = nic.state.routes.iter().any(|other| other.is_same_as(route));
+        let stays = !self.loses_routes || route.is_v6();
+        let on_nic = stays && nic.state.routes.iter().any(|other| other.is_same_as(route));
         let there = self.leads_on_bridge(&on_bridge);
         let device = nic.device();
         let advertised = route.is_advertised() && accepts_advertisements(&self.record.nic);

@@ -269,12 +269,14 @@ fn refused_at<T: PartialEq + std::fmt::Debug>(
     }
 }
 
-/// The machine behind eth0, which has one address of each family: several that were
-/// given back by two runs may be in another order.
-fn with_one_address(lab: &Lab) -> Container {
+/// The machine behind eth0, which has two addresses of each family: those that were
+/// given back by two runs are in the order in which they were.
+fn with_two_addresses(lab: &Lab) -> Container {
     let machine = lab.nic("eth0");
     ip("addr add 10.0.0.5/24 dev eth0");
+    ip("addr add 10.0.0.6/24 dev eth0");
     add_ipv6_address("fd00::5", "eth0");
+    add_ipv6_address("fd00::6", "eth0");
     ip("route add default via 10.0.0.1");
     ip("rule add iif eth0 lookup 100 pref 500");
     machine
@@ -299,7 +301,7 @@ fn a_way_back_of_which_a_message_is_refused_is_gone_again() {
     }
     lab!(|lab| {
         let _guards = Guards;
-        let _machine = with_one_address(lab);
+        let _machine = with_two_addresses(lab);
         refused_at(lab, &[BRIDGE.1], BRIDGE, 3, || ());
     });
 }
@@ -313,7 +315,7 @@ fn a_change_of_open_vswitch_that_is_refused_is_taken_back_with_its_rows() {
         let _guards = Guards;
         let ovs = ovs!(lab);
         ovs.bridge("ovs0");
-        let _machine = with_one_address(lab);
+        let _machine = with_two_addresses(lab);
         let words = ("add ovs0 eth0", "del ovs0");
         refused_at(lab, &[words.0, words.1], words, 5, || ovs.rows());
     });
@@ -327,7 +329,7 @@ fn a_change_of_a_vlan_of_a_nic_that_is_refused_is_taken_back_with_its_device() {
     lab!(|lab| {
         needs_8021q!();
         let _guards = Guards;
-        let _machine = with_one_address(lab);
+        let _machine = with_two_addresses(lab);
         let words = ("add br100 eth0 --vlan 100", "del br100");
         refused_at(lab, &[words.0, words.1], words, 7, || ());
     });

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::lab::wire::advertise_router;
-use crate::support::lab::{Lab, ip, ip_json, lab};
+use crate::support::lab::{Lab, add_ipv6_address, ip, ip_json, lab};
 use crate::uplink::{Guards, uplink, wait_for};
 
 #[test]
@@ -118,5 +118,38 @@ fn a_bridge_that_was_there_forgets_the_routers_behind_the_nic() {
         wait_for("a router of br0", || routers() == 1);
         uplink("del br0").ok();
         before.assert_equal(&lab.snapshot(), "after del");
+    });
+}
+
+/// As a way back leaves it of which a part was refused.
+#[test]
+fn addresses_that_the_nic_lacks_come_back_before_those_that_stood_behind_them() {
+    lab!(|lab| {
+        let _guards = Guards;
+        let _machine = lab.nic("eth0");
+        ip("addr add 10.0.0.5/24 dev eth0");
+        ip("addr add 10.0.0.6/24 dev eth0");
+        ip("addr add 10.8.0.1/16 dev eth0");
+        add_ipv6_address("fd00::5", "eth0");
+        add_ipv6_address("fd00::6", "eth0");
+        ip("route add default via 10.0.0.1 src 10.0.0.6");
+        ip("route add 10.20.0.0/16 via 10.8.0.2 table 100");
+        let before = lab.snapshot();
+        for there in [
+            &["10.0.0.6/24"][..],
+            &["10.0.0.6/24", "10.8.0.1/16"],
+            &["10.0.0.5/24", "10.8.0.1/16"],
+            &["10.8.0.1/16"],
+            &["fd00::6/64"],
+            &["fd00::5/64", "10.0.0.5/24"],
+        ] {
+            uplink("add br0 eth0 --confirm-within 0").ok();
+            for address in there {
+                let nodad = if address.contains(':') { " nodad" } else { "" };
+                ip(&format!("addr add {address} dev eth0{nodad}"));
+            }
+            uplink("del br0").ok();
+            before.assert_equal(&lab.snapshot(), &format!("{there:?} was there"));
+        }
     });
 }
