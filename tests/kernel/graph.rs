@@ -120,7 +120,7 @@ fn the_picture_that_a_renderer_draws_holds_every_node() {
         // More than ten on one bridge stand in a frame.
         let _living = furnish(lab, 14);
         let mut boxes = 2 + 14;
-        let mut others = vec![lab.nic("up0")];
+        let mut others = vec![lab.nic("up0"), lab.nic("up1")];
         let mut attached = |name: &str, asked: &str, devices: usize| {
             let container = lab.container(name);
             let outcome = lab.attach(&container, &asked.split(' ').collect::<Vec<_>>());
@@ -130,6 +130,10 @@ fn the_picture_that_a_renderer_draws_holds_every_node() {
         };
         if crate::macvlan::is_here() {
             attached("card", "pipework.parent=up0", 1);
+        }
+        if crate::macvlan::is_here() && crate::vlan::is_here() {
+            // A card and the VLAN on it.
+            attached("tagged", "pipework.parent=up1 pipework.vlan=100", 2);
         }
         let ovs = Ovs::start(lab);
         if let Ok(ovs) = &ovs {
