@@ -255,7 +255,8 @@ pub fn for_find(error: &FindError) -> Option<String> {
             };
             Some(format!(
                 "{docker}a container is a name or id of Docker, podman, containerd, CRI-O, LXC, Incus, machined, \
-                 runc or crun; or pid:N, netns:NAME, or the path of a namespace"
+                 runc or crun; or pid:N, netns:NAME, or the path of a namespace; one of ctr is known \
+                 while it has a task: start it first"
             ))
         }
         FindError::Ambiguous { .. } => Some("write one of these".to_owned()),

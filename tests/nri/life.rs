@@ -46,6 +46,27 @@ fn people_find_what_containerd_runs(node: &Node, pod: &str) {
     assert!(gone.contains("Container cam not found"), "{gone}");
 }
 
+/// What has no task: a container that was only made, a pod that was stopped, and what
+/// `ctr` made and nothing but containerd's database knows of.
+fn people_hear_of_what_does_not_run(node: &Node, made: &str, stopped: &str) {
+    let told = |name: &str| {
+        node.sh(&format!("pipework attach {name} bridge=br0"))
+            .stderr
+    };
+    for id in [made, &made[..12], stopped, &stopped[..12]] {
+        let text = told(id);
+        assert!(text.contains("(containerd) is not running"), "{id}: {text}");
+    }
+    node.sh("ctr container create --rootfs /srv/image box /bin/look")
+        .ok();
+    let text = told("box");
+    assert!(
+        text.contains("no container box is known") && text.contains("start it first"),
+        "{text}"
+    );
+    node.sh("ctr container rm box").ok();
+}
+
 pub fn a_pods_first_instruction_sees_its_interface_and_the_clusters(node: &Node) {
     node.start_plugin();
     let plain = node.pod("plain", &[]);
@@ -60,8 +81,10 @@ pub fn a_pods_first_instruction_sees_its_interface_and_the_clusters(node: &Node)
     assert!(!seen.contains("net1"), "{seen}");
     assert_eq!((node.ports(), node.records()), (1, 1));
     people_find_what_containerd_runs(node, &pod);
+    let made = node.cri.create(&pod, &config, "made", &["/bin/look"]);
     node.cri.stop_pod(&pod).unwrap();
     node.assert_nothing_left();
+    people_hear_of_what_does_not_run(node, &made.unwrap(), &pod);
     // Twice, and removed, and one that was never anything of ours.
     node.cri.stop_pod(&pod).unwrap();
     node.cri.remove_pod(&pod).unwrap();

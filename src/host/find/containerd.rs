@@ -2,7 +2,9 @@
 //! `/run/containerd/io.containerd.runtime.v2.task/NAMESPACE/ID`, which is the
 //! bundle, and the state that the shim has its runtime keep. Names of nerdctl and of CRI are annotations in its config.json.
 //!
-//! nerdctl keeps the names of those that have no task as well.
+//! nerdctl keeps the names of those that have no task as well, CRI a folder for each
+//! pod and container; of ctr's, which are in containerd's database alone, nothing is
+//! known without a task.
 //!
 //! Docker's are below one of these too, with names that only Docker knows.
 
@@ -45,25 +47,45 @@ struct Config {
 /// that holds the id.
 const NERDCTL: &str = "var/lib/nerdctl";
 
-/// Every task, and what nerdctl has a name for.
+/// Where each containerd of [`TASKS`] that serves CRI keeps what outlives it: folders
+/// of pods and containers, by id.
+const CRI: [&str; 4] = [
+    "var/lib/containerd/io.containerd.grpc.v1.cri",
+    "var/lib/rancher/k3s/agent/containerd/io.containerd.grpc.v1.cri",
+    "var/lib/k0s/containerd/io.containerd.grpc.v1.cri",
+    "var/snap/microk8s/common/var/lib/containerd/io.containerd.grpc.v1.cri",
+];
+const OF_CRI: [&str; 2] = ["sandboxes", "containers"];
+
+/// Every task, what nerdctl has a name for, and what CRI keeps.
 pub fn list(root: &Path) -> Vec<Candidate> {
     let mut found = tasks(root);
+    let kept = CRI
+        .iter()
+        .flat_map(|cri| OF_CRI.map(|kind| root.join(cri).join(kind)));
+    let kept = kept.flat_map(|folder| files::entries(&folder));
+    found.extend(kept.filter_map(|(id, _)| without_task(id, None)));
     let named = files::entries(&root.join(NERDCTL)).into_iter();
     let named = named.flat_map(|(_, of_one)| files::entries(&of_one.join("names")));
     let named = named.flat_map(|(_, namespace)| files::entries(&namespace));
     found.extend(named.filter_map(|(name, path)| {
         let id = files::text(&path)?.trim().to_owned();
-        // Something else that lies there is no container.
-        is_drawn(&id).then(|| Candidate {
-            engine: Engine::Containerd,
-            id,
-            name: Some(name),
-            // Its task says so where it runs.
-            state: State::Stopped,
-            place: PathBuf::new(),
-        })
+        without_task(id, Some(name))
     }));
     found
+}
+
+/// One that is known whether it has a task or not.
+fn without_task(id: String, name: Option<String>) -> Option<Candidate> {
+    // Something else that lies there is no container.
+    is_drawn(&id).then(|| Candidate {
+        engine: Engine::Containerd,
+        id,
+        name,
+        // Its task says so where it runs.
+        state: State::Stopped,
+        place: PathBuf::new(),
+    })
 }
 
 fn tasks(root: &Path) -> Vec<Candidate> {

@@ -42,6 +42,27 @@ fn a_name_of_nerdctl_without_a_task_is_a_stopped_container() {
 }
 
 #[test]
+fn what_cri_keeps_without_a_task_is_a_stopped_container() {
+    let host = Host::new("cri");
+    let cri = "var/lib/containerd/io.containerd.grpc.v1.cri";
+    host.write(&format!("{cri}/sandboxes/{DB}/hostname"), "db-0");
+    host.write(&format!("{cri}/containers/{WEB}/status"), "{}");
+    host.write(&format!("{cri}/containers/other/status"), "{}");
+    for id in [WEB, DB] {
+        let stopped = (Engine::Containerd, id.to_owned(), State::Stopped);
+        for text in [id, &id[..12]] {
+            assert_eq!(host.container(text), stopped, "{text}");
+        }
+    }
+    assert!(host.find("other").is_err());
+    // One that has a task is one container, and runs.
+    let task = format!("run/containerd/io.containerd.runtime.v2.task/k8s.io/{WEB}");
+    let pid = std::process::id().to_string();
+    host.write(&format!("{task}/init.pid"), &pid);
+    assert_eq!(host.container(WEB).2, me());
+}
+
+#[test]
 fn one_id_in_two_namespaces_of_containerd_is_told_apart_by_the_process() {
     let host = Host::new("namespaces");
     let mut other = another();
