@@ -9,6 +9,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "docker_network/check.rs"]
+mod check;
 #[path = "docker_network/compose.rs"]
 mod compose;
 #[path = "docker_network/dropped.rs"]
@@ -54,6 +56,9 @@ fn on(suite: &str, case: fn(&Lan)) {
 }
 
 on_every_suite! {
+    check:
+        what_is_in_a_container_is_compared_and_docker_puts_back_what_it_must
+        a_macvlan_that_is_gone_from_its_container_is_told;
     compose:
         services_are_on_the_lan_over_up_restart_scale_and_down;
     dropped:

@@ -52,6 +52,8 @@ mod device_leased;
 mod device_podman;
 #[path = "kernel/device_traffic.rs"]
 mod device_traffic;
+#[path = "kernel/docker_check.rs"]
+mod docker_check;
 #[path = "kernel/docker_exchanges.rs"]
 mod docker_exchanges;
 #[path = "kernel/docker_kept.rs"]

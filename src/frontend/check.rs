@@ -2,9 +2,11 @@
 //! what the kernel has, and what differs made good.
 
 mod drift;
+mod lent;
 mod lost;
 mod reach;
 mod repair;
+mod routes;
 mod seen;
 mod settings;
 mod sysctl;
@@ -28,6 +30,7 @@ use crate::reference::LeaseId;
 use crate::sys::block_on;
 use crate::sys::rtnl::Rtnl;
 use drift::Drift;
+use lent::Sandbox;
 use seen::Seen;
 use sysctl::Inside;
 
@@ -159,7 +162,7 @@ impl Look {
     ) -> Result<(), Error> {
         // dockerd has moved and named them, and given them routes of its own.
         if record.lent.is_some() {
-            return self.at_lent(record, seen).await;
+            return self.at_lent(record, collector, seen).await;
         }
         let Some(netns) = collector.open_namespace(record) else {
             self.interfaces = record.attachments.len();
@@ -175,11 +178,7 @@ impl Look {
         };
         let mut unseen = None;
         for attachment in &record.attachments {
-            let lease = LeaseId {
-                namespace: record.key.clone(),
-                ifindex: attachment.ifindex,
-            };
-            let kept = collector.store.lease(&lease)?;
+            let kept = collector.store.lease(&lease_of(record, attachment))?;
             let drifts = drift::of(attachment, kept.as_ref(), (&guest, &inside), seen).await?;
             let is_there = !drifts.contains(&Drift::Missing);
             let name = attachment.ifname.to_string();
@@ -194,12 +193,35 @@ impl Look {
         unseen.map_or(Ok(()), Err)
     }
 
-    async fn at_lent(&mut self, record: &Record, seen: &mut Seen<'_>) -> Result<(), Error> {
+    async fn at_lent(
+        &mut self,
+        record: &Record,
+        collector: &Collector<'_>,
+        seen: &mut Seen<'_>,
+    ) -> Result<(), Error> {
+        let sandbox = Sandbox::of(record);
         for attachment in &record.attachments {
-            let drifts = drift::of_lent(attachment, seen).await?;
+            let mut drifts = drift::of_lent(attachment, seen).await?;
+            let mut is_seen = false;
+            if let Some(sandbox) = &sandbox
+                && !drifts.contains(&Drift::Missing)
+            {
+                // Before it is handed over there, nobody has applied its lease.
+                let is_there = record.lent.as_ref().is_some_and(|lent| lent.path.is_some());
+                let kept = match is_there {
+                    true => collector.store.lease(&lease_of(record, attachment))?,
+                    false => None,
+                };
+                let inside = sandbox.drifts(attachment, kept.as_ref(), collector).await?;
+                is_seen = inside.is_some();
+                drifts.splice(..0, inside.unwrap_or_default());
+            }
+            match is_seen {
+                true => self.interfaces += 1,
+                false => self.lent += 1,
+            }
             let is_there = !drifts.contains(&Drift::Missing);
             let name = attachment.ifname.to_string();
-            self.lent += 1;
             let drifts = drifts.into_iter().map(|drift| (name.clone(), drift));
             self.drifts.extend(drifts);
             if is_there {
@@ -215,6 +237,13 @@ impl Look {
         self.drifts
             .extend(lost.map(|lost| (name, Drift::Lost(lost))));
         Ok(())
+    }
+}
+
+fn lease_of(record: &Record, attachment: &AttachmentRecord) -> LeaseId {
+    LeaseId {
+        namespace: record.key.clone(),
+        ifindex: attachment.ifindex,
     }
 }
 

@@ -30,6 +30,8 @@ pub fn a_lease_is_shown_by_docker_kept_by_the_daemon_and_the_same_again(lan: &La
         !shown.contains("forever") && shown.contains(&address)
     };
     assert!(eventually(has_lifetime), "{}", lan.plugin_log());
+    let is_well = || lan.sh("pipework check").stdout == "1 interface is as it was made\n";
+    assert!(eventually(is_well), "{:?}", lan.sh("pipework check"));
     assert_eq!(leases(lan).len(), 1);
     lan.sh(&format!("ping -c 1 -W 5 {address}")).ok();
     // Nobody on the host answers for it.

@@ -7,14 +7,11 @@ use std::fs;
 use pipework::frontend::docker_plugin::{driver::Driver, sweep};
 use serde_json::{Value, json};
 
-use crate::bridge_vlan::ours;
-use crate::commands::{pipework, stdout};
 use crate::docker_plugin::{Known, LIFE, Plugin, asked, body_of, names, prepare, refused};
-use crate::drift::is_told_and_repaired;
 use crate::support::lab::{ip, lab};
 
 /// A part of a container's life, as dockerd makes its calls.
-fn live(paths: &[&str], known: &mut Known) {
+pub fn live(paths: &[&str], known: &mut Known) {
     for path in paths {
         let answer = asked(path, &body_of(path, known));
         known.learn(path, &answer);
@@ -331,24 +328,5 @@ fn a_container_that_changed_its_mac_is_taken_for_alive_and_a_dead_one_not() {
             seen = sweep::look(&driver, &seen);
         }
         assert_eq!(names("/var/lib/pipework/docker/endpoints"), [""; 0]);
-    });
-}
-
-#[test]
-fn what_is_on_the_host_of_dockers_interfaces_is_checked_and_the_rest_said_to_be_unseen() {
-    lab!(|lab| {
-        let _container = prepare(lab);
-        let _plugin = Plugin::start();
-        let mut known = Known::default();
-        live(&LIFE[..5], &mut known);
-        let said = pipework("check");
-        let unseen = "of 1 interface of Docker's networks only what is on the host was looked at\n";
-        assert_eq!(stdout(&said), unseen);
-        let [hostif] = ours("br0").try_into().unwrap();
-        let down = || drop(ip(&format!("link set {hostif} down")));
-        is_told_and_repaired(down, &["host-down"]);
-        let unplug = || drop(ip(&format!("link set {hostif} nomaster")));
-        is_told_and_repaired(unplug, &["unplugged", "isolate"]);
-        live(&LIFE[5..], &mut known);
     });
 }

@@ -1,12 +1,12 @@
 //! How an interface differs from what its record says.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::lost::Lost;
 use super::reach::{self, Reach};
+use super::routes;
 use super::seen::Seen;
 use super::settings::{self, Now, Port, kernel};
 use super::sysctl::Inside;
@@ -130,7 +130,7 @@ impl fmt::Display for Drift {
             Self::Down { .. } => f.write_str("it is down"),
             Self::Address { address, .. } => write!(f, "it has lost {address}"),
             Self::Leased { what, .. } => write!(f, "it has lost {what}, which it has leased"),
-            Self::Route { route } => write!(f, "it has lost {}", in_words(route)),
+            Self::Route { route } => write!(f, "it has lost {}", routes::in_words(route)),
             Self::HostDown { hostif, .. } => write!(f, "its end on the host, {hostif}, is down"),
             Self::Unplugged { hostif, uplink, .. } => {
                 write!(f, "its end on the host, {hostif}, is not in {uplink}")
@@ -140,16 +140,6 @@ impl fmt::Display for Drift {
             Self::Reach(reach) => reach.fmt(f),
             Self::Lost(lost) => lost.fmt(f),
         }
-    }
-}
-
-/// `the route to 10.9.0.0/16 via 10.0.0.1`.
-fn in_words(route: &Route) -> String {
-    let via = route.via.map(|via| format!(" via {via}"));
-    let via = via.unwrap_or_default();
-    match route.destination.prefix_len() {
-        0 => format!("the default route{via}"),
-        _ => format!("the route to {}{via}", route.destination),
     }
 }
 
@@ -188,23 +178,21 @@ pub async fn of(
         ifindex: link.ifindex,
         address: *address,
     }));
-    drifts.extend(of_routes(attachment, guest).await?);
+    drifts.extend(routes::of(attachment, guest).await?);
     // What switched that off is told already.
     let could_learn = link.up && !drifts.iter().any(is_of_bearer);
     if attachment.learns && could_learn && !has.iter().any(|net| is_learned(net, attachment)) {
         drifts.push(Drift::Lost(Lost::Learned));
     }
     if let Some(kept) = kept {
-        drifts.extend(of_lease(kept, &has, guest).await?);
+        drifts.extend(routes::of_lease(kept, &has, guest).await?);
     }
     // What has no end on the host goes with its parent.
     if let Some(hostif) = &attachment.hostif {
         drifts.extend(of_port(attachment, hostif, port.as_ref(), uplink.as_ref()));
     }
     drifts.extend(lost.into_iter().map(Drift::Lost));
-    let reach = reach::lost(attachment, host).await?;
-    drifts.extend(reach.into_iter().map(Drift::Reach));
-    drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, &uplink)));
+    drifts.extend(of_ways(attachment, uplink.as_ref(), host).await?);
     Ok(drifts)
 }
 
@@ -229,9 +217,20 @@ pub async fn of_lent(
     };
     let lost = settings::lost_on_host(attachment, &now, host).await?;
     drifts.extend(lost.into_iter().map(Drift::Lost));
+    drifts.extend(of_ways(attachment, uplink.as_ref(), host).await?);
+    Ok(drifts)
+}
+
+/// How what it reaches others by differs.
+async fn of_ways(
+    attachment: &AttachmentRecord,
+    uplink: Option<&LinkFacts>,
+    host: &mut Seen<'_>,
+) -> Result<Vec<Drift>, Error> {
+    let mut drifts = Vec::new();
     let reach = reach::lost(attachment, host).await?;
     drifts.extend(reach.into_iter().map(Drift::Reach));
-    drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, &uplink)));
+    drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, uplink)));
     Ok(drifts)
 }
 
@@ -252,7 +251,7 @@ async fn on_host(
 }
 
 /// How the device itself differs.
-fn of_link(attachment: &AttachmentRecord, link: &LinkFacts) -> Vec<Drift> {
+pub(super) fn of_link(attachment: &AttachmentRecord, link: &LinkFacts) -> Vec<Drift> {
     let ifindex = attachment.ifindex;
     let mut drifts = Vec::new();
     if link.name != attachment.ifname.as_str() {
@@ -268,46 +267,6 @@ fn of_link(attachment: &AttachmentRecord, link: &LinkFacts) -> Vec<Drift> {
         drifts.push(Drift::Down { ifindex });
     }
     drifts
-}
-
-/// A route that gave way to another one, as a default route does to a newer
-/// interface's, is not missed.
-async fn of_routes(attachment: &AttachmentRecord, guest: &Rtnl) -> Result<Vec<Drift>, Error> {
-    let mut drifts = Vec::new();
-    for route in lost(&attachment.routes, guest).await? {
-        drifts.push(Drift::Route { route });
-    }
-    Ok(drifts)
-}
-
-async fn lost(routes: &[Route], guest: &Rtnl) -> Result<Vec<Route>, Error> {
-    let mut lost = Vec::new();
-    for route in routes {
-        let is_there = guest.has_route_like(route).await;
-        if !is_there.map_err(kernel)? {
-            lost.push(route.clone());
-        }
-    }
-    Ok(lost)
-}
-
-async fn of_lease(kept: &Kept, has: &[IpNet], guest: &Rtnl) -> Result<Option<Drift>, Error> {
-    let four = kept.dhcp4.as_ref().map(|kept| &kept.applied);
-    let six = kept.dhcp6.as_ref().and_then(|kept| kept.applied.address);
-    let address4 = four.and_then(|applied| applied.address);
-    let leased = address4.map(|net| net.addr().into());
-    let leased = leased.into_iter().chain(six.map(IpAddr::V6));
-    let has_it = |address: &IpAddr| has.iter().any(|net| net.addr() == *address);
-    let mut gone: Vec<String> = leased
-        .filter(|address| !has_it(address))
-        .map(|address| address.to_string())
-        .collect();
-    let routes = four.map(|applied| applied.routes.as_slice());
-    let routes = lost(routes.unwrap_or_default(), guest).await?;
-    gone.extend(routes.iter().map(in_words));
-    let lease = kept.id.clone();
-    let what = gone.join(" and ");
-    Ok((!what.is_empty()).then_some(Drift::Leased { what, lease }))
 }
 
 /// What is down carries nothing; but for a bridge of Open vSwitch, of which only
@@ -376,7 +335,7 @@ fn is_learned(net: &IpNet, attachment: &AttachmentRecord) -> bool {
     net.addr().is_ipv6() && !is_given
 }
 
-fn is_link_local(address: &IpNet) -> bool {
+pub(super) fn is_link_local(address: &IpNet) -> bool {
     match address {
         IpNet::V4(_) => false,
         IpNet::V6(net) => net.addr().is_unicast_link_local(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::drift::Drift;
+use super::lent::{self, Sandbox};
 use super::lost::Lost;
 use super::sysctl::Inside;
 use crate::collect::{Collector, Fate};
@@ -14,7 +15,7 @@ use crate::deadline::Deadline;
 use crate::frontend::asked_for;
 use crate::frontend::attach::to_target;
 use crate::frontend::target::Target;
-use crate::host::container::Sandbox;
+use crate::host::container;
 use crate::keeper;
 use crate::plan::broadcast;
 use crate::record::Record;
@@ -29,10 +30,14 @@ const TIME: Duration = Duration::from_secs(45);
 pub fn obstacle(record: &Record, ifname: &str, drift: &Drift) -> Option<String> {
     match drift {
         // dockerd alone puts it back.
-        Drift::UplinkGone { .. } | Drift::Missing | Drift::Lost(Lost::OvsPort { .. })
+        Drift::UplinkGone { .. }
+        | Drift::Missing
+        | Drift::Down { .. }
+        | Drift::Address { .. }
+        | Drift::Lost(Lost::OvsPort { .. })
             if record.lent.is_some() =>
         {
-            Some("docker network disconnect takes it back, connect plugs it in anew".to_owned())
+            Some(lent::CURE.to_owned())
         }
         Drift::UplinkGone { uplink } => Some(format!(
             "make {uplink} again, then take it back and plug it in anew: pipework detach, attach"
@@ -96,7 +101,11 @@ async fn set(
     drift: &Drift,
     collector: &Collector<'_>,
 ) -> Option<Result<(), String>> {
-    let netns = collector.open_namespace(record)?;
+    let lent = record.lent.as_ref().and_then(|_| Sandbox::of(record));
+    let netns = match lent {
+        Some(sandbox) => sandbox.netns,
+        None => collector.open_namespace(record)?,
+    };
     let guest = Rtnl::open_in(&netns, collector.home, collector.deadline).ok()?;
     let host = collector.host;
     let done: Result<(), RtnlError> = match drift {
@@ -164,8 +173,8 @@ fn plug_in_anew(record: &Record, ifname: &str) -> Result<(), String> {
     let deadline = Deadline::after(TIME);
     let bundle = Path::new(&reference.bundle);
     let sandbox = match record.paths.first().filter(|_| reference.is_bound()) {
-        Some(path) => Sandbox::open_bound(&reference.id, path, deadline),
-        None => Sandbox::open(&reference.id, bundle, Some(reference.init.pid), deadline),
+        Some(path) => container::Sandbox::open_bound(&reference.id, path, deadline),
+        None => container::Sandbox::open(&reference.id, bundle, Some(reference.init.pid), deadline),
     };
     let sandbox = sandbox.map_err(|error| error.to_string())?;
     // Its pid, or its path, may be somebody else's by now.

@@ -40,22 +40,9 @@ pub async fn lost(
     let mut lost = Vec::new();
     for setting in &attachment.settings {
         match setting {
-            Setting::Mtu { mtu } if now.link.mtu != mtu.get() => lost.push(Lost::Mtu {
-                ifindex: now.link.ifindex,
-                was: *mtu,
-                now: now.link.mtu,
-            }),
-            Setting::Mtu { .. } => {}
-            Setting::Txqlen { txqlen } if now.link.txqlen != *txqlen => lost.push(Lost::Txqlen {
-                ifindex: now.link.ifindex,
-                was: *txqlen,
-                now: now.link.txqlen,
-            }),
-            Setting::Txqlen { .. } => {}
-            Setting::Promisc if !now.link.promisc => lost.push(Lost::Promisc {
-                ifindex: now.link.ifindex,
-            }),
-            Setting::Promisc => {}
+            Setting::Mtu { .. } | Setting::Txqlen { .. } | Setting::Promisc => {
+                lost.extend(of_device(setting, now.link));
+            }
             Setting::Flags(_) | Setting::Vlans(_) => {
                 let port = Port {
                     link: now.port,
@@ -81,6 +68,34 @@ pub async fn lost(
     lost.extend(tc::lost(attachment, now).await?);
     lost.extend(of_rules(attachment, now.guest).await?);
     Ok(lost)
+}
+
+/// What is lost of the device itself.
+pub fn of_device(setting: &Setting, link: &LinkFacts) -> Option<Lost> {
+    let ifindex = link.ifindex;
+    match setting {
+        Setting::Mtu { mtu } if link.mtu != mtu.get() => Some(Lost::Mtu {
+            ifindex,
+            was: *mtu,
+            now: link.mtu,
+        }),
+        Setting::Txqlen { txqlen } if link.txqlen != *txqlen => Some(Lost::Txqlen {
+            ifindex,
+            was: *txqlen,
+            now: link.txqlen,
+        }),
+        Setting::Promisc if !link.promisc => Some(Lost::Promisc { ifindex }),
+        Setting::Mtu { .. }
+        | Setting::Txqlen { .. }
+        | Setting::Promisc
+        | Setting::Flags(_)
+        | Setting::Vlans(_)
+        | Setting::Gate { .. }
+        | Setting::Limit { .. }
+        | Setting::Neighbour(_)
+        | Setting::Sysctl { .. }
+        | Setting::Tc { .. } => None,
+    }
 }
 
 /// An end on the host as the kernel has it now.
