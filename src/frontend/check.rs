@@ -11,6 +11,7 @@ mod seen;
 mod settings;
 mod sysctl;
 mod tc;
+mod way_out;
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use crate::slaac::{addresses, made};
 use crate::support::lab::router::{Router, prefix};
 use crate::support::lab::wire::{answers, pings};
 use crate::support::lab::{Container, Lab, ip, lab};
-use crate::uplink::wait_for;
+use crate::uplink::{Guards, uplink, wait_for};
 use crate::vlan::needs_8021q;
 
 const ACCESS: [&str; 2] = ["pipework.parent=up0", "pipework.host-access=true"];
@@ -239,5 +239,51 @@ fn a_vlan_device_that_somebody_switched_off_is_told_and_made_good() {
         lab.attach(&container, &asked).ok();
         let act = || drop(ip("link set up0.100 down"));
         is_told_and_made_good(lab, &container, act, &["uplink-down"]);
+    });
+}
+
+#[test]
+fn the_way_out_that_left_its_bridge_is_told_and_plugged_in_again() {
+    lab!(|lab| {
+        let _guards = Guards;
+        let _machine = lab.cable("eth0");
+        ip("addr add 10.0.0.5/24 dev eth0");
+        uplink("add br0 eth0 --confirm-within 0").ok();
+        let both = ["one", "other"].map(|name| {
+            let container = lab.container(name);
+            lab.attach(&container, &["pipework.bridge=br0"]).ok();
+            container
+        });
+        let leave = || drop(ip("link set eth0 nomaster"));
+        is_told_and_made_good(lab, &both[0], leave, &["uplink-unplugged"; 2]);
+        ip("link add br1 type bridge");
+        ip("link set eth0 master br1");
+        assert_eq!(drifts(), ["uplink-unplugged"; 2]);
+        let said = stdout(&pipework("check --repair"));
+        assert!(
+            said.contains("eth0, is not in br0 but in something else")
+                && said.contains("ip link set eth0 nomaster"),
+            "{said}"
+        );
+        ip("link set eth0 nomaster");
+        pipework("check --repair").ok();
+        uplink("del br0").ok();
+        assert_eq!(drifts(), [""; 0]);
+    });
+}
+
+#[test]
+fn the_way_out_that_is_plugged_in_again_carries_the_vlans_of_containers() {
+    lab!(|lab| {
+        needs_vlan_filtering!();
+        let _guards = Guards;
+        let _machine = lab.cable("eth0");
+        uplink("add br0 eth0 --confirm-within 0").ok();
+        ip("link set br0 type bridge vlan_filtering 1");
+        let container = lab.container("web");
+        let asked = ["pipework.bridge=br0", "pipework.vlan=100"];
+        lab.attach(&container, &asked).ok();
+        let leave = || drop(ip("link set eth0 nomaster"));
+        is_told_and_made_good(lab, &container, leave, &["uplink-unplugged"]);
     });
 }

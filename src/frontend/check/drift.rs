@@ -10,6 +10,7 @@ use super::routes;
 use super::seen::Seen;
 use super::settings::{self, Now, Port, kernel};
 use super::sysctl::Inside;
+use super::way_out::WayOut;
 use crate::error::Error;
 use crate::record::{AttachmentRecord, Kept};
 use crate::reference::LeaseId;
@@ -94,6 +95,8 @@ pub enum Drift {
     },
     /// What it shares with others on the host is not as it was made.
     Reach(Reach),
+    /// Its bridge has lost the port that `pipework uplink` gave it.
+    WayOut(WayOut),
     /// Something else that it was given is gone.
     Lost(Lost),
 }
@@ -115,6 +118,7 @@ impl Drift {
             Self::UplinkDown { .. } => "uplink-down",
             Self::UplinkGone { .. } => "uplink-gone",
             Self::Reach(reach) => reach.word(),
+            Self::WayOut(_) => "uplink-unplugged",
             Self::Lost(lost) => lost.word(),
         }
     }
@@ -138,6 +142,7 @@ impl fmt::Display for Drift {
             Self::UplinkDown { uplink, .. } => write!(f, "its uplink {uplink} is down"),
             Self::UplinkGone { uplink } => write!(f, "its uplink {uplink} is gone"),
             Self::Reach(reach) => reach.fmt(f),
+            Self::WayOut(way_out) => way_out.fmt(f),
             Self::Lost(lost) => lost.fmt(f),
         }
     }
@@ -228,6 +233,12 @@ async fn of_ways(
     host: &mut Seen<'_>,
 ) -> Result<Vec<Drift>, Error> {
     let mut drifts = Vec::new();
+    // The VLANs of a port are those of one that is there.
+    let way_out = match uplink.is_some_and(is_bridge) {
+        true => host.lost_way_out(attachment).await?,
+        false => None,
+    };
+    drifts.extend(way_out.map(Drift::WayOut));
     let reach = reach::lost(attachment, host).await?;
     drifts.extend(reach.into_iter().map(Drift::Reach));
     drifts.extend(uplink.and_then(|uplink| of_uplink(attachment, uplink)));

@@ -49,6 +49,7 @@ pub fn obstacle(record: &Record, ifname: &str, drift: &Drift) -> Option<String> 
             asked.is_none().then(|| unknown().to_owned())
         }
         Drift::Lost(lost) => lost.cure(),
+        Drift::WayOut(way_out) => way_out.cure(),
         Drift::Gone
         | Drift::Leased { .. }
         | Drift::Renamed { .. }
@@ -90,6 +91,7 @@ pub fn repair(
             | Drift::UplinkGone { .. }
             | Drift::Lost(_)
             | Drift::Reach(_)
+            | Drift::WayOut(_)
             | Drift::Unplugged { .. } => Err("its namespace is gone".to_owned()),
         },
     }
@@ -134,6 +136,7 @@ async fn set(
             let made = reach.give_back(collector).await;
             return Some(made.map_err(|error| error.to_string()));
         }
+        Drift::WayOut(way_out) => return Some(way_out.give_back(collector).await),
         Drift::Lost(lost) => {
             let inside = Inside {
                 netns: &netns,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lost::Lost;
+use super::way_out::{self, WayOut};
 use crate::collect::{Collector, Reaches};
 use crate::error::Error;
 use crate::host::inspect::InspectError;
@@ -11,6 +12,7 @@ use crate::plan::{OvsUndo, Undo};
 use crate::record::AttachmentRecord;
 use crate::sys::ovsdb::vswitch::{OvsError, PortFacts};
 use crate::sys::rtnl::{PortVlanFacts, Rtnl, RtnlError};
+use crate::uplink::record::UplinkRecord;
 
 /// The host, and what it has said already.
 pub struct Seen<'a> {
@@ -22,6 +24,8 @@ pub struct Seen<'a> {
     pub reaches: Reaches<'a>,
     /// Our ports of Open vSwitch.
     ovs: Option<Vec<PortFacts>>,
+    /// The uplinks that were made.
+    uplinks: Option<Vec<UplinkRecord>>,
 }
 
 impl<'a> Seen<'a> {
@@ -32,6 +36,7 @@ impl<'a> Seen<'a> {
             vlans: BTreeMap::new(),
             reaches: Reaches::of(collector.host),
             ovs: None,
+            uplinks: None,
         }
     }
 
@@ -46,6 +51,20 @@ impl<'a> Seen<'a> {
         };
         let own = known.iter().find(|facts| facts.ifindex == port);
         Ok(own.cloned().unwrap_or_default())
+    }
+
+    /// What the bridge of an interface has lost of its way out.
+    pub async fn lost_way_out(
+        &mut self,
+        attachment: &AttachmentRecord,
+    ) -> Result<Option<WayOut>, Error> {
+        let uplinks = match self.uplinks.take() {
+            Some(uplinks) => uplinks,
+            None => way_out::uplinks(self.rtnl)?,
+        };
+        let lost = way_out::lost(attachment, &uplinks, self.rtnl).await;
+        self.uplinks = Some(uplinks);
+        lost
     }
 
     /// What the port of an interface has lost in Open vSwitch. Fails where that
