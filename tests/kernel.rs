@@ -70,6 +70,8 @@ mod doctor;
 mod doctor_kernel;
 #[path = "kernel/drift.rs"]
 mod drift;
+#[path = "kernel/drift_card.rs"]
+mod drift_card;
 #[path = "kernel/drift_reach.rs"]
 mod drift_reach;
 #[path = "kernel/dummy.rs"]

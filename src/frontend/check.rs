@@ -1,6 +1,7 @@
 //! `pipework check [CONTAINER] [--repair] [--json]`: the records held against
 //! what the kernel has, and what differs made good.
 
+mod card;
 mod drift;
 mod lent;
 mod lost;

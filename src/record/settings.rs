@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Record;
-use crate::plan::step::{PortStep, RoutingStep, TrafficStep};
+use crate::plan::step::{NicStep, PortStep, RoutingStep, TrafficStep};
 use crate::plan::{Plan, Side, Step, learning};
-use crate::request::{Attachment, Bytes, Dynamic, IfName, Mtu, Rate};
-use crate::rt::{Gate, Hook, Neighbour, PortFlags, PortVlans};
+use crate::request::{Attachment, Bytes, Dynamic, IfName, IpvlanMode, MacvlanMode, Mtu, Rate};
+use crate::rt::{Gate, Hook, Neighbour, PortFlags, PortVlans, VfAddress, VfSettings};
 
 /// A device that traffic goes through: an end on the host, an intermediate
 /// device, or the interface itself.
@@ -72,6 +72,23 @@ pub enum Setting {
         /// What it was set to.
         value: i64,
     },
+    /// Its mode, as it is a macvlan.
+    Macvlan {
+        /// The mode.
+        mode: MacvlanMode,
+    },
+    /// Its mode, as it is an ipvlan.
+    Ipvlan {
+        /// The mode.
+        mode: IpvlanMode,
+    },
+    /// What its card was told of it, as it is a virtual function.
+    Vf {
+        /// Which one.
+        vf: VfAddress,
+        /// What it was told; a later one holds where an earlier one says the same.
+        settings: VfSettings,
+    },
     /// What a line of traffic control made at it.
     Tc {
         /// The line; text for the same reason.
@@ -112,6 +129,12 @@ impl Setting {
             Step::Routing(RoutingStep::AddNeighbour { neighbour, .. }) => {
                 Some(Self::Neighbour(neighbour.clone()))
             }
+            Step::CreateMacvlan { macvlan, .. } => Some(Self::Macvlan { mode: macvlan.mode }),
+            Step::CreateIpvlan { ipvlan, .. } => Some(Self::Ipvlan { mode: ipvlan.mode }),
+            Step::Nic(NicStep::TuneVf { vf, settings, .. }) => Some(Self::Vf {
+                vf: vf.clone(),
+                settings: settings.clone(),
+            }),
             Step::Traffic(TrafficStep::AddTc { line, .. }) => Some(Self::Tc {
                 line: line.to_string(),
             }),

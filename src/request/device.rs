@@ -35,7 +35,10 @@ pub struct PciAddress {
 }
 
 /// How the children of one macvlan parent reach each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum MacvlanMode {
     /// Directly, through the parent (`MACVLAN_MODE_BRIDGE`).
     #[default]

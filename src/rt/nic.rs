@@ -121,6 +121,38 @@ impl VfSettings {
     }
 }
 
+impl VfSettings {
+    /// These settings, and of `other` what they leave as it is.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            mac: self.mac.or(other.mac),
+            vlan: self.vlan.or(other.vlan),
+            spoofchk: self.spoofchk.or(other.spoofchk),
+            trust: self.trust.or(other.trust),
+            link_state: self.link_state.or(other.link_state),
+            rate: self.rate.or(other.rate),
+        }
+    }
+
+    /// Those of these settings that are told `now` and are others; `None` where
+    /// there is none.
+    pub fn unlike(&self, now: &Self) -> Option<Self> {
+        let unlike = Self {
+            mac: unlike(self.mac, now.mac),
+            vlan: unlike(self.vlan, now.vlan),
+            spoofchk: unlike(self.spoofchk, now.spoofchk),
+            trust: unlike(self.trust, now.trust),
+            link_state: unlike(self.link_state, now.link_state),
+            rate: unlike(self.rate, now.rate),
+        };
+        (unlike != Self::default()).then_some(unlike)
+    }
+}
+
+fn unlike<T: PartialEq>(meant: Option<T>, now: Option<T>) -> Option<T> {
+    meant.filter(|meant| now.is_some_and(|now| now != *meant))
+}
+
 impl fmt::Display for VfSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -222,5 +254,28 @@ mod tests {
         };
         let back = former.of_same_kind(&asked);
         assert_eq!(back.to_string(), "trust off");
+    }
+
+    #[test]
+    fn a_setting_that_a_card_does_not_tell_is_like_any_other() {
+        let none = VfSettings::default;
+        let meant = VfSettings {
+            spoofchk: Some(true),
+            trust: Some(true),
+            rate: Some((0, 200)),
+            ..none()
+        };
+        let now = VfSettings {
+            spoofchk: Some(true),
+            rate: Some((0, 300)),
+            ..none()
+        };
+        let unlike = VfSettings {
+            rate: Some((0, 200)),
+            ..none()
+        };
+        assert_eq!(meant.unlike(&now), Some(unlike.clone()));
+        // What was told later holds.
+        assert_eq!(unlike.or(now).rate, Some((0, 200)));
     }
 }

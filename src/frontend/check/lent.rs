@@ -9,7 +9,9 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
+use super::card;
 use super::drift::{self, Drift};
+use super::lost::Lost;
 use super::routes;
 use super::settings::{self, kernel};
 use crate::collect::Collector;
@@ -73,6 +75,8 @@ impl Sandbox {
         let lost = attachment.settings.iter();
         let lost = lost.filter_map(|setting| settings::of_device(setting, &link));
         drifts.extend(lost.map(Drift::Lost));
+        let on_card = card::lost(attachment, &link, host).await?;
+        drifts.extend(on_card.into_iter().map(Lost::OnCard).map(Drift::Lost));
         let has = inside.global_addresses(link.ifindex).await;
         let has = has.map_err(kernel)?;
         drifts.extend(self.lost_addresses(&link, &has, home));

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::card::OnCard;
 use super::sysctl::{self, Inside};
 use crate::plan::{Side, Undo};
 use crate::record::Device;
@@ -108,6 +109,8 @@ pub enum Lost {
         /// Whether what it makes would stand where it stood.
         has_its_place: bool,
     },
+    /// What it is on its card.
+    OnCard(OnCard),
     /// Its port of Open vSwitch.
     OvsPort {
         /// The end on the host.
@@ -142,6 +145,8 @@ impl Lost {
             Self::Neighbour(_) => "neighbour",
             Self::Sysctl { .. } => "sysctl",
             Self::Tc { .. } => "tc",
+            Self::OnCard(OnCard::Vf { .. }) => "vf",
+            Self::OnCard(OnCard::Macvlan { .. } | OnCard::Ipvlan { .. }) => "mode",
             Self::OvsPort { .. } => "unplugged",
         }
     }
@@ -162,6 +167,7 @@ impl Lost {
             | Self::Rule(_)
             | Self::Neighbour(_)
             | Self::Tc { .. }
+            | Self::OnCard(_)
             | Self::OvsPort { .. }
             | Self::OvsTag { .. } => false,
         }
@@ -192,6 +198,7 @@ impl Lost {
             | Self::Rule(_)
             | Self::Neighbour(_)
             | Self::Sysctl { .. }
+            | Self::OnCard(_)
             | Self::Tc { .. } => None,
         }
     }
@@ -248,6 +255,7 @@ impl Lost {
             }
             Self::Rule(rule) => guest.add_rule(rule).await,
             Self::Neighbour(entry) => guest.replace_neighbour(entry).await,
+            Self::OnCard(on_card) => on_card.give_back(guest, host).await,
             // It refuses what is taken by now; so nobody's is replaced.
             Self::Tc { ifindex, line, .. } => guest.add_tc(*ifindex, &line.object).await,
             // No message sets it.
@@ -305,6 +313,7 @@ impl fmt::Display for Lost {
                     None => write!(f, "it has no {name}, which was {was}"),
                 }
             }
+            Self::OnCard(on_card) => on_card.fmt(f),
             Self::Tc { line, .. } => write!(f, "it has lost what \"tc {line}\" made"),
             Self::OvsPort { hostif, uplink } => {
                 write!(f, "its end on the host, {hostif}, is not in {uplink}")

@@ -1,6 +1,7 @@
 //! What an interface was given besides its addresses and routes, held against
 //! what it has.
 
+use super::card;
 use super::lost::Lost;
 use super::seen::Seen;
 use super::sysctl::{self, Inside};
@@ -61,10 +62,15 @@ pub async fn lost(
                 }
             }
             Setting::Sysctl { name, value } => lost.extend(sysctl::lost(name, *value, now)?),
-            // All at once: each finds its own among equal ones.
-            Setting::Tc { .. } => {}
+            // Each kind at once.
+            Setting::Tc { .. }
+            | Setting::Macvlan { .. }
+            | Setting::Ipvlan { .. }
+            | Setting::Vf { .. } => {}
         }
     }
+    let on_card = card::lost(attachment, now.link, host.rtnl).await?;
+    lost.extend(on_card.into_iter().map(Lost::OnCard));
     lost.extend(tc::lost(attachment, now).await?);
     lost.extend(of_rules(attachment, now.guest).await?);
     Ok(lost)
@@ -94,6 +100,9 @@ pub fn of_device(setting: &Setting, link: &LinkFacts) -> Option<Lost> {
         | Setting::Limit { .. }
         | Setting::Neighbour(_)
         | Setting::Sysctl { .. }
+        | Setting::Macvlan { .. }
+        | Setting::Ipvlan { .. }
+        | Setting::Vf { .. }
         | Setting::Tc { .. } => None,
     }
 }
@@ -130,6 +139,9 @@ pub async fn lost_on_host(
             | Setting::Promisc
             | Setting::Neighbour(_)
             | Setting::Sysctl { .. }
+            | Setting::Macvlan { .. }
+            | Setting::Ipvlan { .. }
+            | Setting::Vf { .. }
             | Setting::Tc { .. } => {}
         }
     }

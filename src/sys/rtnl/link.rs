@@ -112,6 +112,23 @@ impl Rtnl {
         self.create(message(new.guest.ifindex, attributes)).await
     }
 
+    /// Sets the mode of a macvlan.
+    pub async fn set_macvlan_mode(&self, ifindex: u32, mode: MacvlanMode) -> Result<(), RtnlError> {
+        self.set_info(ifindex, macvlan_info(mode)).await
+    }
+
+    /// Sets the mode of an ipvlan, and of all others on its parent.
+    pub async fn set_ipvlan_mode(&self, ifindex: u32, mode: IpvlanMode) -> Result<(), RtnlError> {
+        self.set_info(ifindex, ipvlan_info(mode)).await
+    }
+
+    /// What is of a kind is changed by the message that makes one
+    /// (`rtnl_newlink`: `changelink`).
+    async fn set_info(&self, ifindex: u32, info: LinkAttribute) -> Result<(), RtnlError> {
+        let message = RouteNetlinkMessage::NewLink(message(ifindex, vec![info]));
+        self.change("RTM_NEWLINK", message, 0).await
+    }
+
     /// Makes a dummy in the namespace of this socket, down.
     pub async fn create_dummy(&self, new: &LinkEnd) -> Result<(), RtnlError> {
         let mut attributes = end_attributes(new);

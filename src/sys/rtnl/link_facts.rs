@@ -6,7 +6,7 @@
 use nix::libc;
 use rtnetlink::packet_core::{NlaBuffer, NlasIterator};
 
-use crate::request::{IpvlanMode, VlanId};
+use crate::request::{IpvlanMode, MacvlanMode, VlanId};
 use crate::rt::{PortFlags, PortRole};
 
 /// `IFLA_PARENT_DEV_NAME` (include/uapi/linux/if_link.h).
@@ -38,6 +38,8 @@ const IFLA_VLAN_ID: u16 = 1;
 const IFLA_VLAN_PROTOCOL: u16 = 5;
 /// `IFLA_IPVLAN_MODE`, of an ipvlan device's `IFLA_INFO_DATA`.
 const IFLA_IPVLAN_MODE: u16 = 1;
+/// `IFLA_MACVLAN_MODE`, of a macvlan device's `IFLA_INFO_DATA`.
+const IFLA_MACVLAN_MODE: u16 = 1;
 /// `ETH_P_8021Q`.
 const ETH_P_8021Q: [u8; 2] = [0x81, 0x00];
 /// What the alias of every port that we make begins with.
@@ -72,6 +74,8 @@ pub struct LinkFacts {
     pub is_8021q: bool,
     /// Of an ipvlan device: its mode, which is that of all on the same one.
     pub ipvlan_mode: Option<IpvlanMode>,
+    /// Of a macvlan device: its mode, if it is one that we make.
+    pub macvlan_mode: Option<MacvlanMode>,
     /// Of a bridge: whether it filters by VLAN, where the kernel can.
     pub vlan_filtering: Option<bool>,
     /// Of a bridge: the VLAN of a new port; 0 is none.
@@ -248,9 +252,21 @@ impl LinkFacts {
                 let protocol = |value: &[u8]| Some(value == ETH_P_8021Q);
                 self.is_8021q = nested(data, IFLA_VLAN_PROTOCOL, protocol).unwrap_or(false);
             }
+            Some("macvlan") => self.macvlan_mode = nested(data, IFLA_MACVLAN_MODE, macvlan_mode),
             Some("ipvlan") => self.ipvlan_mode = nested(data, IFLA_IPVLAN_MODE, ipvlan_mode),
             _ => {}
         }
+    }
+}
+
+/// include/uapi/linux/if_link.h, `enum macvlan_mode`: a bit each.
+fn macvlan_mode(value: &[u8]) -> Option<MacvlanMode> {
+    match u32_of(value)? {
+        1 => Some(MacvlanMode::Private),
+        2 => Some(MacvlanMode::Vepa),
+        4 => Some(MacvlanMode::Bridge),
+        8 => Some(MacvlanMode::Passthru),
+        _ => None,
     }
 }
 
