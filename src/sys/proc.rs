@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
+use nix::unistd::geteuid;
 
 use super::{clock, raw};
 
@@ -114,6 +115,17 @@ pub fn name_and_parent(pid: i32) -> io::Result<(String, i32)> {
         name,
         parent.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?,
     ))
+}
+
+/// Whether the effective user of `pid` is ours. Who owns its directory does not say
+/// so: that is root's for whoever may not be dumped (`task_dump_owner`).
+pub fn is_of_our_user(pid: i32) -> io::Result<bool> {
+    let status = read_short(format!("/proc/{pid}/status"))?;
+    let mut uids = status.lines().filter_map(|line| line.strip_prefix("Uid:"));
+    let effective = uids
+        .next()
+        .and_then(|uids| uids.split_ascii_whitespace().nth(1));
+    Ok(effective.and_then(|uid| uid.parse().ok()) == Some(geteuid().as_raw()))
 }
 
 /// The command line of `pid`, at most 64 KiB of it.

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -66,26 +66,32 @@ pub fn is_listened_at(path: &Path) -> io::Result<bool> {
     let is_ours = |path: &Path| {
         path.file_name() == Some(name) && matches!(folder(path), Some(Ok(other)) if other == own)
     };
-    let table = fs::read("/proc/net/unix")?;
-    let mut lines = table.split(|byte| *byte == b'\n');
-    Ok(lines.any(|line| listener_of(line).is_some_and(is_ours)))
+    Ok(listening()?.iter().any(|(_, path)| is_ours(path)))
 }
 
-/// The path of a line of /proc/net/unix (proc_net(5)), if somebody listens there: the
-/// fourth word is `__SO_ACCEPTCON`, and after the seventh comes the path.
-fn listener_of(line: &[u8]) -> Option<&Path> {
-    let (mut rest, mut flags) = (line, line);
-    for number in 1..=7 {
-        let word = rest.trim_ascii_start();
-        let end = word.iter().position(|byte| *byte == b' ')?;
-        let (first, after) = word.split_at_checked(end)?;
-        rest = after;
-        if number == 4 {
-            flags = first;
-        }
+/// Every socket of our network namespace that somebody listens at by a path: its inode,
+/// and the path as it was bound, maybe in another mount namespace. Everybody may bind
+/// to what looks like this, so a path alone proves nothing.
+pub fn listening() -> io::Result<Vec<(u64, PathBuf)>> {
+    let table = fs::read("/proc/net/unix")?;
+    let lines = table.split(|byte| *byte == b'\n');
+    Ok(lines.filter_map(listener_of).collect())
+}
+
+/// Inode and path of a line of /proc/net/unix (proc_net(5)), if somebody listens there:
+/// the fourth word is `__SO_ACCEPTCON`, the seventh the inode, and then comes the path.
+fn listener_of(line: &[u8]) -> Option<(u64, PathBuf)> {
+    let mut rest = line;
+    let mut words: [&[u8]; 7] = [b""; 7];
+    for word in &mut words {
+        let next = rest.trim_ascii_start();
+        let end = next.iter().position(|byte| *byte == b' ')?;
+        (*word, rest) = next.split_at_checked(end)?;
     }
+    let [_, _, _, flags, _, _, inode] = words;
+    let inode = std::str::from_utf8(inode).ok()?.parse().ok()?;
     let path = Path::new(OsStr::from_bytes(rest.strip_prefix(b" ")?));
-    (flags == b"00010000").then_some(path)
+    (flags == b"00010000").then(|| (inode, path.to_owned()))
 }
 
 fn new_socket(more: SockFlag) -> nix::Result<OwnedFd> {

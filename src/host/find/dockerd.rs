@@ -9,15 +9,12 @@ use std::path::Path;
 
 use super::docker::SOCKETS;
 use crate::sys::proc;
+use crate::sys::seqpacket::listening;
 
 /// What it is called.
 const NAME: &str = "dockerd";
 /// Where it writes its pid, unless told otherwise.
 const PID_FILES: [&str; 2] = ["/run/docker.pid", "/var/run/docker.pid"];
-/// The sockets of our network namespace (fs/proc: net/unix/af_unix.c).
-const TABLE: &str = "/proc/net/unix";
-/// `__SO_ACCEPTCON` among a socket's flags, in that table.
-const LISTENS: &str = "00010000";
 
 /// Its pid and its words; where it listens elsewhere alone, those of whoever wrote
 /// the usual file.
@@ -56,17 +53,17 @@ fn paths() -> [String; 2] {
 /// The sockets that somebody listens at by these paths, as links to them read; others
 /// than ours may be bound by the same in another mount namespace.
 fn sockets_at(paths: &[String]) -> Vec<String> {
-    let table = fs::read_to_string(TABLE).unwrap_or_default();
-    let inode = |line: &str| {
-        let mut columns = line.split_ascii_whitespace().skip(3);
-        let (flags, inode, path) = (columns.next()?, columns.nth(2)?, columns.next()?);
-        let is_meant = flags == LISTENS && paths.iter().any(|meant| meant == path);
-        is_meant.then(|| format!("socket:[{inode}]"))
-    };
-    table.lines().filter_map(inode).collect()
+    let all = listening().unwrap_or_default();
+    let meant = |path: &Path| paths.iter().any(|meant| path == Path::new(meant));
+    let meant = all.iter().filter(|(_, path)| meant(path));
+    meant
+        .map(|(inode, _)| format!("socket:[{inode}]"))
+        .collect()
 }
 
-/// Whether a process of that name has one of the sockets, and is in no container.
+/// Whether a process of that name has one of the sockets, and is in no container. It
+/// is of our own user: everybody may be called so and listen by the same path, in a
+/// mount namespace of his own.
 fn serves(pid: i32, name: &str, sockets: &[String]) -> bool {
     let of = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     let is_called =
@@ -85,7 +82,8 @@ fn serves(pid: i32, name: &str, sockets: &[String]) -> bool {
                 .any(|socket| to.as_os_str() == socket.as_str())
         })
     };
-    is_called() && is_here() && has_one()
+    let is_trusted = || proc::is_of_our_user(pid).unwrap_or_default();
+    is_called() && is_here() && is_trusted() && has_one()
 }
 
 /// The dockerd whose pid is in a file.
@@ -99,7 +97,10 @@ fn written_in(path: &Path) -> Option<(i32, Vec<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixListener;
+    use std::os::fd::OwnedFd;
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+    use std::os::unix::process::CommandExt as _;
     use std::path::PathBuf;
     use std::process::{Child, Command};
 
@@ -118,20 +119,17 @@ mod tests {
         }
 
         fn runs(&self, name: &str) -> Child {
+            begun(&mut self.command(name))
+        }
+
+        /// A copy could not be run while another test's child has it open for writing.
+        fn command(&self, name: &str) -> Command {
             let program = self.0.join(name);
-            // By a process of its own: what another test begins in the meantime would
-            // have the program open for writing, and it could not be run (ETXTBSY).
-            let mut copy = Command::new("cp");
-            let copied = copy.arg("/bin/sleep").arg(&program).status();
-            assert!(copied.unwrap().success());
-            let child = Command::new(program).arg("1000").spawn().unwrap();
-            // Whoever spawns goes on as soon as the child has memory of its own, before it
-            // has its words (begin_new_exec, fs/exec.c).
-            let words = || proc::command_line(number(child.id())).unwrap();
-            while words().is_empty() {
-                std::thread::yield_now();
-            }
-            child
+            let _ = fs::remove_file(&program);
+            std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+            let mut command = Command::new(program);
+            command.arg("1000");
+            command
         }
     }
 
@@ -139,6 +137,25 @@ mod tests {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
+    }
+
+    fn begun(command: &mut Command) -> Child {
+        let child = command.spawn().unwrap();
+        await_words(number(child.id()));
+        child
+    }
+
+    /// Who starts a program may go on a moment before that has its name and, after it,
+    /// its words (`begin_new_exec`).
+    fn await_words(pid: i32) {
+        let has_words = |words: Vec<String>| words.last().is_some_and(|word| word == "1000");
+        for _ in 0..6000 {
+            if proc::command_line(pid).is_ok_and(has_words) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("it has not begun within a minute");
     }
 
     fn number(id: u32) -> i32 {
@@ -165,6 +182,36 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!is_it);
+    }
+
+    #[test]
+    fn it_is_of_our_user_whoever_else_listens_there_by_its_name() {
+        let folder = Folder::new("dockerd-user");
+        let path = folder.0.join("docker.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let sockets = sockets_at(&[path.display().to_string()]);
+        let own = nix::unistd::geteuid().as_raw();
+        for (uid, is_it) in [(own, true), (65534, false)] {
+            let mut command = folder.command("pw-dockerd");
+            command.stdin(OwnedFd::from(listener.try_clone().unwrap()));
+            let mut child = begun(command.uid(uid));
+            let found = serves(number(child.id()), "pw-dockerd", &sockets);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(found, is_it, "{uid}");
+        }
+    }
+
+    #[test]
+    fn a_socket_whose_name_is_no_text_hides_no_other() {
+        let folder = Folder::new("dockerd-names");
+        let name = format!("pipework-{}-", std::process::id());
+        let name = [name.as_bytes(), b"\xff"].concat();
+        let odd = SocketAddr::from_abstract_name(name).unwrap();
+        let _odd = UnixListener::bind_addr(&odd).unwrap();
+        let path = folder.0.join("docker.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        assert_eq!(sockets_at(&[path.display().to_string()]).len(), 1);
     }
 
     #[test]
