@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::docker_plugin::{Known, LIFE, Plugin, asked, body_of, names, prepare, refused};
 use crate::support::lab::{ip, lab};
 
+const CREATE: &str = "NetworkDriver.CreateNetwork";
+
 /// A part of a container's life, as dockerd makes its calls.
 pub fn live(paths: &[&str], known: &mut Known) {
     for path in paths {
@@ -47,16 +49,20 @@ fn network(id: &str, bridge: &str, aux: &Value) {
 }
 
 fn network_of(subnet: &str, id: &str, bridge: &str, aux: &Value) {
+    asked(CREATE, &new_network(subnet, id, bridge, aux));
+}
+
+/// What dockerd says of a network that is to be made.
+fn new_network(subnet: &str, id: &str, bridge: &str, aux: &Value) -> Value {
     let (_, length) = subnet.split_once('/').unwrap();
-    let asks = json!({
+    json!({
         "NetworkID": id,
         "Options": { "com.docker.network.generic": { "bridge": bridge } },
         "IPv4Data": [{
             "AddressSpace": "pipework", "Pool": subnet, "Gateway": format!("10.0.0.1/{length}"),
             "AuxAddresses": aux
         }],
-    });
-    asked("NetworkDriver.CreateNetwork", &asks);
+    })
 }
 
 fn endpoint(id: &str, network: &str, address: &str) {
@@ -114,6 +120,25 @@ fn two_networks_of_one_subnet_come_to_have_a_pool_each() {
         // What one gives the other may give too, and never twice itself.
         let taken = json!({ "PoolID": one, "Address": first.split('/').next(), "Options": {} });
         refused("IpamDriver.RequestAddress", &taken);
+    });
+}
+
+#[test]
+fn a_network_whose_pool_cannot_be_written_to_is_refused_and_not_kept() {
+    lab!(|lab| {
+        let _container = prepare(lab);
+        let _plugin = Plugin::start();
+        let pool = pool_of("10.0.0.0/24");
+        let folder = format!("/var/lib/pipework/pools/docker@{}", pool.as_str().unwrap());
+        gateway(&pool, "10.0.0.1");
+        fs::remove_dir_all(&folder).unwrap();
+        fs::write(&folder, "").unwrap();
+        let aux = json!({ "printer": "10.0.0.9" });
+        refused(CREATE, &new_network("10.0.0.0/24", "n1", "br0", &aux));
+        assert_eq!(names("/var/lib/pipework/docker/networks"), [""; 0]);
+        fs::remove_file(&folder).unwrap();
+        network("n1", "br0", &aux);
+        assert_eq!(names("/var/lib/pipework/docker/networks").len(), 1);
     });
 }
 

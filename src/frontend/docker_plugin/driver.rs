@@ -111,16 +111,24 @@ impl Driver {
         let sample = asked::request(&network, &Asked::sample(&network))?;
         routes::of(&sample)?;
         self.state.write(&network).map_err(DockerError::from)?;
-        let _choosing = self.choosing();
-        for data in asked
-            .v4
-            .iter()
-            .chain(&asked.v6)
-            .filter(|data| is_ours(data))
-        {
-            belonging::when_made(&self.state, data, &network.id)?;
+        if let Err(error) = self.know_pools(asked) {
+            // dockerd has no such network, and never says that it ends.
+            if let Err(error) = self.state.forget::<Network>(&network.id) {
+                tracing::warn!(network = network.id, %error, "what was begun stays for now");
+            }
+            return Err(error);
         }
         tracing::info!(network = network.id, "a network of Docker's is made");
+        Ok(())
+    }
+
+    /// Notes which pools of ours a network has.
+    fn know_pools(&self, asked: &CreateNetwork) -> Result<(), Error> {
+        let _choosing = self.choosing();
+        let all = asked.v4.iter().chain(&asked.v6);
+        for data in all.filter(|data| is_ours(data)) {
+            belonging::when_made(&self.state, data, &asked.network)?;
+        }
         Ok(())
     }
 }
