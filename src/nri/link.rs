@@ -270,6 +270,10 @@ impl Link {
 
     fn write(&self, bytes: &[u8]) -> Result<(), LinkError> {
         let _alone = lock(&self.writing);
-        Ok((&self.stream).write_all(bytes)?)
+        // Half a message may be out, and what came next would be taken for its rest.
+        let written = (&self.stream)
+            .write_all(bytes)
+            .inspect_err(|_| self.close());
+        Ok(written?)
     }
 }

@@ -1,6 +1,6 @@
 //! How long who waits: a runtime for an answer, we for a runtime.
 
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use prost::Message;
 
-use super::{Noting, PLUGIN, identity, of_pod};
+use super::{Noting, PATIENCE, PLUGIN, identity, of_pod};
 use crate::deadline::Deadline;
-use crate::nri::link::Serve;
+use crate::nri::link::{Link, LinkError, Serve};
 use crate::nri::message::{ConfigureRequest, Container, PodSandbox, Request, Status};
+use crate::nri::mux::{PLUGIN_SERVICE, RUNTIME_SERVICE};
 use crate::nri::plugin::{Plugin, Server};
 use crate::nri::session::{Tried, Waits, serve};
 
@@ -103,4 +104,21 @@ fn a_connection_that_ends_within_a_frame_ends_the_calls_that_wait() {
         let ended = plugin.join().unwrap();
         assert!(ended.is_err(), "{length}: {ended:?}");
     }
+}
+
+#[test]
+fn a_message_that_could_be_sent_by_half_alone_ends_the_connection() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let same = ours.try_clone().unwrap();
+    let link = Link::new(ours, PLUGIN_SERVICE, RUNTIME_SERVICE);
+    // It is the socket's, whichever descriptor of it is told.
+    let soon = Duration::from_millis(50);
+    same.set_write_timeout(Some(soon)).unwrap();
+    let large = vec![0; 1 << 20];
+    let error = link.call("service", "Large", large, PATIENCE).unwrap_err();
+    assert!(matches!(error, LinkError::Io(_)), "{error}");
+    theirs.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut half = Vec::new();
+    theirs.read_to_end(&mut half).unwrap();
+    assert!(!half.is_empty());
 }
