@@ -102,8 +102,14 @@ fn start(id: &str, call: &Call) -> Result<(), Failure> {
     let Some((state, bundle)) = places.iter().find_map(|place| state_below(place)) else {
         return Ok(());
     };
-    let annotated = bundle::read::<Annotated>(&bundle).and_then(|config| config.annotations);
-    let annotations = annotated.unwrap_or_default();
+    // The real runtime does not read it anymore: nobody else would refuse.
+    let config = bundle::read_if_there::<Annotated>(&bundle);
+    let config = config.map_err(|source| RuntimeError::Bundle {
+        path: bundle.join("config.json"),
+        source,
+    })?;
+    let annotations = config.and_then(|config| config.annotations);
+    let annotations = annotations.unwrap_or_default();
     let pid = match state {
         find::State::Running(pid) => Some(pid),
         find::State::Stopped | find::State::Unknown => None,

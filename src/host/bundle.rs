@@ -2,7 +2,7 @@
 //! "Hostname", "Mounts" and "Namespaces"), as far as anybody here asks.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -99,12 +99,23 @@ impl Config {
 /// Those fields of a bundle's config.json that `T` has; `None` if there is none
 /// that could be read.
 pub fn read<T: DeserializeOwned>(bundle: &Path) -> Option<T> {
+    read_if_there(bundle).ok()?
+}
+
+/// The same, for whoever must know that there is none: an error is a file that could
+/// not be read, or has another shape (`InvalidData`).
+pub fn read_if_there<T: DeserializeOwned>(bundle: &Path) -> io::Result<Option<T>> {
     // Relative is what has no bundle at all.
-    let path = bundle.is_absolute().then(|| bundle.join("config.json"))?;
+    if !bundle.is_absolute() {
+        return Ok(None);
+    }
+    let file = match File::open(bundle.join("config.json")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
     let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    file.take(MAX_CONFIG_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(serde_json::from_slice(&bytes)?))
 }
 
 /// The path of the network namespace that the bundle's config.json names.

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -94,5 +95,37 @@ fn only_what_leaves_no_moment_in_between_has_our_hooks_written_to_its_bundle() {
                 assert_eq!(hook["args"], json!(["pipework", "hook", "--stage", stage]));
             }
         }
+    });
+}
+
+#[test]
+fn a_container_whose_bundle_cannot_be_read_is_not_started_without_its_interfaces() {
+    lab!(|_lab| {
+        furnish();
+        for folder in ["/run/crun/web", "/run/bundle"] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let state = json!({ "pid": 0, "bundle": "/run/bundle" });
+        fs::write("/run/crun/web/status", state.to_string()).unwrap();
+        let start = ["--root", "/run/crun", "start", "web"].map(OsStr::new);
+        // The real runtime does not need it anymore.
+        called_with(&start);
+        let config = Path::new("/run/bundle/config.json");
+        let refused = |why: &str| {
+            fs::remove_file("/run/words").ok();
+            let mut command = Command::new(PIPEWORK);
+            let output = command.arg("runtime").args(start).output().unwrap();
+            let text = String::from_utf8(output.stderr).unwrap();
+            let line = "pipework: reading /run/bundle/config.json: ";
+            assert!(text.starts_with(line) && text.contains(why), "{text}");
+            assert!(!Path::new("/run/words").exists(), "it was started");
+        };
+        fs::create_dir(config).unwrap();
+        refused("Is a directory");
+        fs::remove_dir(config).unwrap();
+        fs::write(config, "{\"annotations\": {\"pipework.br").unwrap();
+        refused("EOF");
+        fs::write(config, "{}").unwrap();
+        called_with(&start);
     });
 }

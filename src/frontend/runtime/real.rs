@@ -42,6 +42,15 @@ pub enum RuntimeError {
         #[source]
         source: io::Error,
     },
+    /// Nobody knows what the container asks for.
+    #[error("reading {}: {source}", path.display())]
+    Bundle {
+        /// The bundle's config.json.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
     /// The bundle's hooks could not be set.
     #[error("adding hooks to {}: {source}", path.display())]
     Hooks {
@@ -61,7 +70,7 @@ impl RuntimeError {
                 "runtime = \"/path/to/runc\" in {CONFIG_PATH} names the one to call"
             )),
             Self::Config(error) => error.hint(),
-            Self::Hooks { .. } => None,
+            Self::Bundle { .. } | Self::Hooks { .. } => None,
         }
     }
 }
