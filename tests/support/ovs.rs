@@ -275,6 +275,11 @@ impl Drop for Ovs {
     fn drop(&mut self) {
         self.kill_switch();
         self.kill_server();
+        // Outlives whoever made it where the namespace does: the next one would begin by
+        // removing its ports, some of which have just been asked for again.
+        if self.in_kernel {
+            self.run("ovs-dpctl", &["del-dp", "system@ovs-system"]);
+        }
     }
 }
 
