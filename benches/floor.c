@@ -210,7 +210,8 @@ struct kind {
 static void make_child(int fd, int namespace, char **argv, struct kind kind)
 {
 	struct ifinfomsg link = { .ifi_index = PEER_INDEX };
-	int parent = if_nametoindex(argv[UPLINK]);
+	/* Who asks so for a name that is not there has the kernel run modprobe. */
+	int parent = kind.mode ? (int)if_nametoindex(argv[UPLINK]) : 0;
 	struct rtattr *info, *data;
 	struct message m;
 

@@ -128,7 +128,7 @@ async fn attach_once(
     let (view, locks) = look(&request, &wanted, &kernel, store, judge).await?;
     let mut view = only_of(view, &request, &wanted);
     let config = sandbox.config();
-    view.namespace.engine_follows = engine_follows(config.as_ref(), sandbox, &kernel)?;
+    view.namespace.engine_follows = engine_follows(config.as_ref(), sandbox, &kernel).await?;
     // A person has the route that was asked for, as with pipework.
     view.namespace.engine_connects = *caller == Caller::Runtime && identity.engine == DOCKER;
     let held = nics::find_holder(&mut wanted, &mut view, store)?;

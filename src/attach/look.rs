@@ -153,7 +153,7 @@ pub(super) fn only_of(mut view: HostView, request: &Request, wanted: &Request) -
 
 /// Whether the container's engine gives it a network of its own behind us, and
 /// has not done so yet.
-pub(super) fn engine_follows(
+pub(super) async fn engine_follows(
     config: Option<&Config>,
     sandbox: &Sandbox,
     kernel: &Kernel<'_>,
@@ -161,9 +161,8 @@ pub(super) fn engine_follows(
     if !config.is_some_and(|config| config.network_follows(&sandbox.id)) {
         return Ok(false);
     }
-    let made = kernel.guest.is_up(plan::ENGINES_IFNAME);
-    let made = made.map_err(|error| Error::from(InspectError::Guest(error)))?;
-    Ok(made.is_none())
+    let made = kernel.guest.has_link(plan::ENGINES_IFNAME).await;
+    Ok(!made.map_err(InspectError::from)?)
 }
 
 /// Writes down the bridges that the plan makes; none of them where the index of one is

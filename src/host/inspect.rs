@@ -310,12 +310,12 @@ async fn namespace(
     attachments: &[Attachment],
     guest: &Rtnl,
 ) -> Result<NamespaceView, InspectError> {
-    let loopback_up = guest.is_up("lo").map_err(InspectError::Guest)? == Some(true);
+    let loopback_up = guest.loopback_is_up().map_err(InspectError::Guest)?;
     let mut taken = Vec::new();
     for attachment in attachments {
         let ifname = &attachment.ifname.value;
-        if is_taken(guest, ifname.as_str())? {
-            taken.push((ifname.clone(), free_name(attachments, guest)?));
+        if guest.has_link(ifname.as_str()).await? {
+            taken.push((ifname.clone(), free_name(attachments, guest).await?));
         }
     }
     let mut defaults = Vec::new();
@@ -346,10 +346,6 @@ async fn namespace(
     })
 }
 
-fn is_taken(guest: &Rtnl, name: &str) -> Result<bool, InspectError> {
-    Ok(guest.is_up(name).map_err(InspectError::Guest)?.is_some())
-}
-
 fn default_view(route: RouteFacts, v6: bool) -> DefaultRouteView {
     let RouteFacts {
         gateway,
@@ -368,12 +364,12 @@ fn default_view(route: RouteFacts, v6: bool) -> DefaultRouteView {
 }
 
 /// The first `ethN` that neither the namespace nor the request has.
-fn free_name(attachments: &[Attachment], guest: &Rtnl) -> Result<IfName, InspectError> {
+async fn free_name(attachments: &[Attachment], guest: &Rtnl) -> Result<IfName, InspectError> {
     for number in 1..=attachments.len().saturating_add(100) {
         let name = format!("eth{number}");
         let asked = attachments.iter().any(|a| a.ifname.value.as_str() == name);
         if !asked
-            && !is_taken(guest, &name)?
+            && !guest.has_link(&name).await?
             && let Ok(name) = name.parse()
         {
             return Ok(name);

@@ -92,10 +92,12 @@ fn named_request(name: &[u8]) -> io::Result<libc::ifreq> {
     Ok(request)
 }
 
-/// Whether the device `name` is up, in the namespace of `socket`; `None` when
-/// there is none (`SIOCGIFFLAGS`).
-pub fn interface_is_up(socket: impl AsFd, name: &[u8]) -> io::Result<Option<bool>> {
-    let mut request = named_request(name)?;
+/// Whether `lo` is up in the namespace of `socket` (`SIOCGIFFLAGS`).
+///
+/// Of no other device, for it may be absent: the kernel then runs modprobe for
+/// `netdev-NAME` and for a module `NAME` (net/core/dev_ioctl.c, `dev_load`).
+pub fn loopback_is_up(socket: impl AsFd) -> io::Result<bool> {
+    let mut request = named_request(b"lo")?;
     // SAFETY: `request` is an ifreq with a terminated name that outlives the
     // call, and the kernel writes its flags and nothing beyond.
     let result = unsafe {
@@ -106,15 +108,11 @@ pub fn interface_is_up(socket: impl AsFd, name: &[u8]) -> io::Result<Option<bool
         )
     };
     if result < 0 {
-        let error = io::Error::last_os_error();
-        return match error.raw_os_error() {
-            Some(libc::ENODEV) => Ok(None),
-            _ => Err(error),
-        };
+        return Err(io::Error::last_os_error());
     }
     // SAFETY: SIOCGIFFLAGS has filled in this member of the union.
     let flags = unsafe { request.ifr_ifru.ifru_flags };
-    Ok(Some(libc::c_int::from(flags) & libc::IFF_UP != 0))
+    Ok(libc::c_int::from(flags) & libc::IFF_UP != 0)
 }
 
 /// Whether the device `name` has a carrier, by `ETHTOOL_GLINK`. As a side

@@ -2,11 +2,13 @@
 //! not.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::kill::strace_works;
-use crate::support::lab::{Container, Lab, PIPEWORK, feed, has, lab};
+use crate::support::lab::{Container, Lab, PIPEWORK, feed, has, lab, run};
 use crate::support::skip;
+use crate::support::vm::vm;
 
 /// A tenth more than was counted.
 const MOST: usize = 127;
@@ -86,5 +88,57 @@ fn an_attachment_never_has_more_than_four_mebibytes_in_memory() {
             peak <= MOST_MEMORY,
             "{peak} KiB, and {MOST_MEMORY} at the most"
         );
+    });
+}
+
+/// The program that the kernel runs to load a module, while a test sees to it.
+struct Modprobe(String);
+
+impl Modprobe {
+    const SETTING: &str = "/proc/sys/kernel/modprobe";
+    const PROGRAM: &str = "/var/tmp/modprobe-told";
+    const ASKED: &str = "/var/tmp/modprobe-asked";
+
+    fn watched() -> Self {
+        let before = fs::read_to_string(Self::SETTING).unwrap();
+        let told = format!("#!/bin/sh\necho \"$*\" >>{}\n", Self::ASKED);
+        let script = told + &format!("exec {} \"$@\"\n", before.trim());
+        fs::write(Self::PROGRAM, script).unwrap();
+        fs::set_permissions(Self::PROGRAM, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(Self::SETTING, Self::PROGRAM).unwrap();
+        Self(before)
+    }
+
+    fn was_asked(&self, word: &str) -> bool {
+        let asked = fs::read_to_string(Self::ASKED).unwrap_or_default();
+        asked.contains(word)
+    }
+}
+
+impl Drop for Modprobe {
+    fn drop(&mut self) {
+        fs::write(Self::SETTING, &self.0).unwrap();
+    }
+}
+
+#[test]
+fn the_name_of_an_interface_never_has_the_kernel_load_a_module() {
+    vm!(|vm| {
+        let modprobe = Modprobe::watched();
+        // Whoever asks by ioctl for a device that is not there is root here, too.
+        Command::new("ethtool")
+            .args(["-i", "absent-one"])
+            .output()
+            .unwrap();
+        assert!(modprobe.was_asked("absent-one"), "nothing is seen");
+
+        run("ip", "link add br0 type bridge");
+        let container = vm.any_container();
+        let asked = ["pipework.bridge=br0", "pipework.ifname=ours-alone"];
+        vm.attach(&container, &asked).ok();
+        assert!(!modprobe.was_asked("ours-alone"));
+        let again = ["pipework.bridge=br0", "pipework.ifname=eth1"];
+        vm.attach(&vm.any_container(), &again).ok();
+        assert!(!modprobe.was_asked("eth1"));
     });
 }

@@ -277,6 +277,12 @@ impl Rtnl {
             .await
     }
 
+    /// Whether there is a device of this name. An ioctl would have the kernel load a
+    /// module of that name where there is none.
+    pub async fn has_link(&self, name: &str) -> Result<bool, RtnlError> {
+        Ok(self.link_by_name(name).await?.is_some())
+    }
+
     /// The device with this index.
     pub async fn link_by_index(&self, ifindex: u32) -> Result<Option<LinkFacts>, RtnlError> {
         self.link(message(ifindex, Vec::new())).await

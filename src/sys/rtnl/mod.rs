@@ -152,10 +152,10 @@ impl Rtnl {
         raw::netns_cookie(self.socket.as_ref())
     }
 
-    /// Whether the interface `name` is up; `None` when there is none. By ioctl
-    /// (netdevice(7)), which unlike RTM_GETLINK needs no lock of the kernel.
-    pub fn is_up(&self, name: &str) -> io::Result<Option<bool>> {
-        raw::interface_is_up(self.socket.as_ref(), name.as_bytes())
+    /// Whether `lo` is up. By ioctl (netdevice(7)), which unlike RTM_GETLINK needs no
+    /// lock of the kernel.
+    pub fn loopback_is_up(&self) -> io::Result<bool> {
+        raw::loopback_is_up(self.socket.as_ref())
     }
 
     /// Lets the kernel finish a pending carrier change of `name` now.
