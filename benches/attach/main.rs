@@ -1,5 +1,6 @@
 //! The cost of one attachment, as whole processes: `cargo bench [-- --quick |
-//! --uplinks[=WORD]] [-- --assert]`, where WORD is in the name of an uplink.
+//! --uplinks[=WORD] | --beside=N] [-- --assert]`, where WORD is in the name of an
+//! uplink, and N of its own are there in the second of its tables.
 //!
 //! A minimal C program (floor.c) is the unit; pipework, netavark, the CNI
 //! bridge plugin and iproute2 do the same work in the same namespaces, in

@@ -12,6 +12,8 @@ pub struct Options {
     pub assert: bool,
     /// Only the uplinks with this in their names, without the great race.
     uplinks: Option<String>,
+    /// Beside how many of its own an uplink is timed, where that was asked for.
+    beside: Option<usize>,
     quick: bool,
 }
 
@@ -44,6 +46,7 @@ impl Options {
         let mut options = Self {
             assert: false,
             uplinks: None,
+            beside: None,
             quick: false,
         };
         let mut asked = false;
@@ -53,9 +56,12 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--assert" => options.assert = true,
                 "--uplinks" => options.uplinks = Some(String::new()),
-                other => match other.strip_prefix("--uplinks=") {
-                    Some(word) => options.uplinks = Some(word.to_owned()),
-                    None => return Err(BenchError::Argument(argument)),
+                other => match other.split_once('=') {
+                    Some(("--uplinks", word)) => options.uplinks = Some(word.to_owned()),
+                    Some(("--beside", number)) if number.parse::<usize>().is_ok() => {
+                        options.beside = number.parse().ok();
+                    }
+                    _ => return Err(BenchError::Argument(argument)),
                 },
             }
         }
@@ -72,9 +78,13 @@ impl Options {
     /// emulated processor has ten times as long.
     pub fn uplink(&self) -> Stage {
         let slowness = if world::is_throw_away() { 10 } else { 1 };
-        match self.quick {
+        let asked = match self.quick {
             true => stage(20, 15, 8 * slowness),
             false => stage(500, 100, 30 * slowness),
+        };
+        Stage {
+            containers: self.beside.unwrap_or(asked.containers),
+            ..asked
         }
     }
 

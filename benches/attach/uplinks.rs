@@ -22,9 +22,9 @@ use crate::world::{BRIDGE, World};
 pub struct Uplink {
     /// The row's name.
     pub title: &'static str,
-    /// Commands that make it.
+    /// Lines of shell that make it.
     furnish: &'static [&'static str],
-    /// Commands that take it away.
+    /// Lines that take it away.
     clear: &'static [&'static str],
     /// floor.c's KIND and UPLINK.
     pub floor: [&'static str; 2],
@@ -127,12 +127,28 @@ pub const ALL: &[Uplink] = &[
     // back to no other.
     Uplink {
         title: "device",
-        furnish: &["ip link set nic1 up", "ip link set nic0 down"],
+        furnish: &["ip link set nic1 up && ip link set nic0 down"],
         clear: &[],
         floor: ["device", "nic0"],
         annotations: &[("pipework.device", "nic0")],
         is_single: true,
         undo: "link set eth1 netns 1 name nic0",
+    },
+    Uplink {
+        title: "virtual function",
+        furnish: &[
+            "ip link set nic3 up && ip link set nic2 up",
+            "echo 1 >/sys/class/net/nic2/device/sriov_numvfs",
+            "for i in $(seq 50); do
+                 ip link set dev $(ls /sys/class/net/nic2/device/virtfn0/net) down name vf0 && exit
+                 sleep 0.2
+             done; exit 1",
+        ],
+        clear: &["echo 0 >/sys/class/net/nic2/device/sriov_numvfs"],
+        floor: ["device", "vf0"],
+        annotations: &[("pipework.device", "vf0")],
+        is_single: true,
+        undo: "link set eth1 netns 1 name vf0",
     },
 ];
 
@@ -247,14 +263,10 @@ fn once(world: &World, uplink: Uplink, is_floor: bool) -> Result<Sample, BenchEr
     sample
 }
 
+/// Whether a line of shell succeeds.
 fn succeeds(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    let program = words.next().unwrap_or_default();
-    let mut command = Command::new(program);
-    command
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    command.stderr(Stdio::null());
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }

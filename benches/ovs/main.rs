@@ -57,6 +57,8 @@ const REST: Duration = Duration::from_millis(150);
 const OF_FLOOR: f64 = 1.3;
 /// The same of `ovs-vsctl add-port`.
 const OF_VSCTL: f64 = 1.0 / 3.0;
+/// The same of its own beside the first number of ports.
+const OF_FEW: f64 = 1.15;
 
 const COLUMNS: [&str; 6] = ["floor", "hook", "vsctl", "raw", "bridge", "b. hook"];
 
@@ -86,17 +88,23 @@ fn main() {
         println!("datapath {}, {rounds} rounds", ovs.datapath());
         let mut ports = 0;
         let mut held = true;
+        let mut few = None;
         for step in steps {
             add_ports(&ovs, &far, ports..step);
             ports = step;
-            held &= report(ports, &race.run(rounds));
+            let times = race.run(rounds);
+            held &= report(ports, &times, few.get_or_insert_with(|| times.clone()));
         }
         assert!(held || !asserts, "a limit is not held");
     });
 }
 
-/// Prints the times beside so many ports; whether all limits are held.
-fn report(ports: usize, times: &[Vec<f64>; 6]) -> bool {
+/// The samples of each column.
+type Times = [Vec<f64>; COLUMNS.len()];
+
+/// Prints the times beside so many ports; whether all limits are held, that of the
+/// growth since there were few among them.
+fn report(ports: usize, times: &Times, few: &Times) -> bool {
     let titles = COLUMNS.iter().fold(String::new(), |mut line, title| {
         let _ = write!(line, " {title:>8}");
         line
@@ -109,10 +117,15 @@ fn report(ports: usize, times: &[Vec<f64>; 6]) -> bool {
         });
         println!("  {name:<8}{line}");
     }
-    let [floor, hook, vsctl, ..] = times.each_ref().map(|times| quantile(times, 0.25));
+    let low = |times: &Times| times.each_ref().map(|times| quantile(times, 0.25));
+    let [floor, hook, vsctl, ..] = low(times);
+    let [floor_beside_few, hook_beside_few, ..] = low(few);
+    let (grown, floor_grown) = (hook / hook_beside_few, floor / floor_beside_few);
     let limits = [
         ("hook, of floor", hook / floor, 1.0, OF_FLOOR),
         ("hook, of vsctl", hook / vsctl, floor / vsctl, OF_VSCTL),
+        ("hook, of its own beside few", grown, floor_grown, OF_FEW),
+        ("the same, of the floor's", grown / floor_grown, 1.0, OF_FEW),
     ];
     limits
         .iter()
@@ -140,8 +153,8 @@ struct Race<'l> {
 
 impl Race<'_> {
     /// The times of each column, each round beginning with another.
-    fn run(&self, rounds: usize) -> [Vec<f64>; 6] {
-        let mut times: [Vec<f64>; 6] = Default::default();
+    fn run(&self, rounds: usize) -> Times {
+        let mut times = Times::default();
         for round in 0..rounds {
             for turn in 0..times.len() {
                 let column = (round + turn) % times.len();

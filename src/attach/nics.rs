@@ -171,6 +171,9 @@ async fn living_on(
 ) -> Result<Vec<AttachmentRecord>, RecordError> {
     let is_on_it = |attachment: &AttachmentRecord| attachment.uplink_ifindex == nic;
     let mut living = Vec::new();
+    if !collector.store.may_be_used(nic)? {
+        return Ok(living);
+    }
     for record in collector.store.all().into_iter().flatten() {
         if !record.attachments.iter().any(is_on_it) {
             continue;

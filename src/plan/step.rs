@@ -16,6 +16,8 @@ mod routing;
 mod slaac;
 mod traffic;
 
+use ipnet::IpNet;
+
 use super::shared::{SharedObject, User};
 use crate::request::{Family, IfName, MacAddr, Origin};
 use crate::rt::{Address, Bridge, Claim, Ipvlan, LinkEnd, Macvlan, Route, VethPair};
@@ -318,8 +320,12 @@ fn write_route(f: &mut fmt::Formatter<'_>, route: &Route, ifname: &IfName) -> fm
     } else {
         write!(f, "adding the route to {}", route.destination)?;
     }
-    if let Some(via) = route.via {
-        write!(f, " via {via}")?;
+    match (route.via, route.destination) {
+        (Some(via), _) => write!(f, " via {via}")?,
+        // Nothing else tells which one.
+        (None, IpNet::V6(net)) if net.prefix_len() == 0 => f.write_str(" of IPv6")?,
+        (None, IpNet::V4(net)) if net.prefix_len() == 0 => f.write_str(" of IPv4")?,
+        (None, _) => {}
     }
     write!(f, " by {ifname}")?;
     if let Some(source) = route.source {

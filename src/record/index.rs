@@ -120,6 +120,7 @@ impl Store {
     /// the wrong moment, or a reboot with a /run that stays, has left.
     pub fn sweep_ways(&self, deadline: Deadline) -> Result<(), RecordError> {
         self.sweep_nic_claims(deadline)?;
+        self.sweep_used()?;
         for directory in ["containers", "macs"].map(|kind| self.path(kind)) {
             for shard in entries_of(&directory) {
                 for path in entries_of(&shard) {

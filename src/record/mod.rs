@@ -27,6 +27,7 @@ mod settings;
 mod shared;
 mod store;
 mod uplinks;
+mod used;
 
 use std::hash::Hash;
 use std::path::PathBuf;

@@ -250,13 +250,16 @@ impl Store {
         create_in_place(&self.applying_path(&record.key), |path| {
             write_file(path, &bytes)
         })?;
+        self.note_used(record);
         self.lead_all(record)
     }
 
     /// The same while something is there already: at once, so that a kill in the
     /// middle leaves the former text.
     pub fn begin_anew(&self, record: &Record) -> Result<(), RecordError> {
-        self.replace(&self.applying_path(&record.key), record)
+        self.replace(&self.applying_path(&record.key), record)?;
+        self.note_used(record);
+        Ok(())
     }
 
     fn lead_all(&self, record: &Record) -> Result<(), RecordError> {
@@ -302,6 +305,7 @@ impl Store {
     /// Writes a complete record anew.
     pub fn rewrite(&self, record: &Record) -> Result<(), RecordError> {
         self.replace(&self.complete_path(&record.key), record)?;
+        self.note_used(record);
         self.lead_all(record)
     }
 

@@ -70,6 +70,7 @@ pub use sysctl::{Family, Sysctl};
 pub use tc::TcLine;
 pub use vf::{TxRate, VfLinkState, VfOptions};
 pub use vlan::{Trunk, VlanId, VlanSet};
+pub use words::TableInWords;
 
 /// Where a value came from, so that a refusal names what the user wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ifname::IfName;
-use super::words::WordError;
+use super::words::{TableInWords, WordError};
 use words::{RuleWords, protocol_name};
 
 /// One rule of the container's namespace.
@@ -237,7 +237,7 @@ impl fmt::Display for Rule {
             priority,
             suppress_prefixlength,
         } = self;
-        write!(f, "{selector} lookup {table}")?;
+        write!(f, "{selector} lookup {}", TableInWords(*table))?;
         if let Some(priority) = priority {
             write!(f, " priority {priority}")?;
         }

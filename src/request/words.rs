@@ -4,6 +4,7 @@
 //! Only listed words are understood; any other is refused by name, so that no
 //! text of a user ever reaches iproute2.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use thiserror::Error;
@@ -16,6 +17,21 @@ pub(super) const TABLE_DEFAULT: u32 = 253;
 pub(super) const TABLE_MAIN: u32 = 254;
 /// `RT_TABLE_LOCAL`, which the kernel keeps itself.
 pub(super) const TABLE_LOCAL: u32 = 255;
+
+/// A routing table as ip-rule(8) has it: those that the kernel has of itself by name.
+#[derive(Debug, Clone, Copy)]
+pub struct TableInWords(pub u32);
+
+impl fmt::Display for TableInWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            TABLE_DEFAULT => f.write_str("default"),
+            TABLE_MAIN => f.write_str("main"),
+            TABLE_LOCAL => f.write_str("local"),
+            number => number.fmt(f),
+        }
+    }
+}
 
 /// Why a word and its value cannot stand.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -24,6 +24,7 @@ pub mod files;
 pub mod filter;
 pub mod genl;
 pub mod ndisc;
+pub mod near;
 pub mod netns;
 pub mod nftables;
 pub mod nl80211;

@@ -34,6 +34,16 @@ pub fn physical_function(function: PciAddress) -> Option<PciAddress> {
     function_at(directory(function).join("physfn"))
 }
 
+/// The names of the network devices of `function`, in the namespace that /sys was
+/// mounted in.
+pub fn network_devices(function: PciAddress) -> Vec<String> {
+    let entries = fs::read_dir(directory(function).join("net"));
+    let names = entries.into_iter().flatten().flatten();
+    names
+        .flat_map(|entry| entry.file_name().into_string())
+        .collect()
+}
+
 /// The name of the driver that has `function`; `vfio-pci` for one that is in a
 /// virtual machine.
 pub fn driver(function: PciAddress) -> Option<String> {

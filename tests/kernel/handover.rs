@@ -3,7 +3,7 @@
 use crate::device::{Furnished, device, link};
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::{Records, Snapshot};
-use crate::support::lab::{ip, lab};
+use crate::support::lab::{ip, lab, run};
 use crate::support::vm::vm;
 
 #[test]
@@ -99,9 +99,21 @@ fn a_nic_that_the_host_uses_is_taken_only_by_force_and_then_given_back_whole() {
         ip("route del default");
 
         vm.bridge("br5");
+        ip("link set br5 type bridge vlan_filtering 1");
         ip(&format!("addr flush dev {name}"));
         ip(&format!("link set {name} master br5"));
+        ip(&format!(
+            "link set {name} type bridge_slave hairpin on isolated on"
+        ));
+        for vlan in ["7", "20-30", "100 pvid", "200 untagged"] {
+            run("bridge", &format!("vlan add dev {name} vid {vlan}"));
+        }
+        run("bridge", &format!("vlan del dev {name} vid 1"));
         let before = Snapshot::take();
+        let port = || {
+            ["vlan show", "-d link show"].map(|what| run("bridge", &format!("{what} dev {name}")))
+        };
+        let port_before = port();
         let container = vm.container("web");
         let report = vm.attach(&container, &[&asked]).refused(19);
         assert!(report.contains("is a port of br5"), "{report}");
@@ -110,6 +122,7 @@ fn a_nic_that_the_host_uses_is_taken_only_by_force_and_then_given_back_whole() {
         container.end();
         vm.poststop("web").ok();
         before.assert_equal(&Snapshot::take(), "the port of a bridge");
+        assert_eq!(port(), port_before);
         assert!(Records::take().is_empty(), "{:?}", Records::take());
     });
 }

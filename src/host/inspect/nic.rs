@@ -1,16 +1,17 @@
 //! Looks at a device that is to be handed over itself: what it is to the host,
 //! who uses it, and whether the kernel would give it back.
 //!
-//! All devices are listed once, because only that tells what sits on it and
-//! what could be taken for it.
+//! Of other devices only those near it are looked at: what sits on it, and what could
+//! be taken for it. All are listed for a card that has virtual functions, for a radio,
+//! and where /sys does not show the device.
 
 use super::{InspectError, by_reference, name_of};
 use crate::host::view::{BusyFunction, BusyFunctions, NicView, RadioView, VfView};
 use crate::request::{Attachment, DeviceRef, PciAddress, Uplink};
 use crate::rt::{NicId, VfAddress};
 use crate::sys::nl80211::{self, Nl80211, Radio};
-use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, NicHome, Rtnl, id_of, only_one};
+use crate::sys::{near, pci};
 
 /// The cookie of the initial network namespace: cookies are counted from 1, and
 /// it is the first that is made (`setup_net`, net/core/net_namespace.c).
@@ -65,7 +66,13 @@ pub async fn nic(
 ) -> Result<Option<NicView>, InspectError> {
     // Asking for radios makes the kernel load what knows them.
     let may_have_radio = matches!(asked, Uplink::Wifi { .. }) || is_wireless(link);
-    let links = host.links().await?;
+    let function = function_of(link);
+    let physical = function.and_then(pci::physical_function);
+    let has_functions = function.is_some_and(|pf| !pci::virtual_functions(pf).is_empty());
+    let links = match has_functions || may_have_radio {
+        true => host.links().await?,
+        false => links_near(link, physical, host).await?,
+    };
     let Some(mut home) = NicHome::capture(host, link).await? else {
         return Ok(None);
     };
@@ -76,8 +83,6 @@ pub async fn nic(
     let sits_on_it = |other: &&LinkFacts| other.lower == Some(link.ifindex);
     let upper = links.iter().filter(sits_on_it);
     let upper = upper.map(|other| other.name.clone()).collect();
-    let function = function_of(link);
-    let physical = function.and_then(pci::physical_function);
     // With what its card is told, the permanent address of a virtual function
     // changes; it is alone on its place.
     if physical.is_some() {
@@ -101,6 +106,27 @@ pub async fn nic(
         },
         home,
     }))
+}
+
+/// What sits on a device, what is of the same parent, and what is of the card whose
+/// virtual function it is; everything where /sys does not show it.
+async fn links_near(
+    link: &LinkFacts,
+    card: Option<PciAddress>,
+    host: &Rtnl,
+) -> Result<Vec<LinkFacts>, InspectError> {
+    let name = link.name.parse().ok();
+    let name = name.filter(|_| link.parent_device.is_some());
+    let near = name.and_then(|name| near::devices_near(&name, link.ifindex));
+    let of_card = card.map_or_else(Vec::new, pci::network_devices);
+    let Some(near) = near.filter(|_| card.is_none() || !of_card.is_empty()) else {
+        return Ok(host.links().await?);
+    };
+    let mut links = Vec::new();
+    for name in near.into_iter().chain(of_card) {
+        links.extend(host.link_by_name(&name).await?);
+    }
+    Ok(links)
 }
 
 /// Whether a device has a radio below it, by what /sys says.

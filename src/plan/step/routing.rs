@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Side, Undo};
-use crate::request::{IfName, MacAddr, NeighbourEntry};
+use crate::request::{IfName, MacAddr, NeighbourEntry, TableInWords};
 use crate::rt::{Neighbour, Rule};
 
 /// One of these steps.
@@ -96,5 +96,6 @@ pub(super) fn in_words(rule: &Rule) -> String {
         priority,
         ..
     } = rule;
+    let table = TableInWords(*table);
     format!("{priority}: {selector} lookup {table}{suppress}")
 }

@@ -29,7 +29,7 @@ fn the_other_words_of_ip_rule_say_the_same() {
     }
     assert_eq!(
         shown("fwmark 255 lookup main"),
-        "from all fwmark 0xff/0xffffffff lookup 254"
+        "from all fwmark 0xff/0xffffffff lookup main"
     );
 }
 

@@ -11,6 +11,7 @@ use rtnetlink::packet_route::link::{
     LinkAttribute, LinkExtentMask, LinkMessage,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use serde::{Deserialize, Serialize};
 
 use super::link::{info, message};
 use super::{Rtnl, RtnlError};
@@ -24,7 +25,7 @@ const IFLA_BRIDGE_VLAN_INFO: u16 = 2;
 const HEADER_BYTES: usize = 16;
 
 /// The VLANs of a port, or of the bridge itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PortVlanFacts {
     /// Its index.
     pub ifindex: u32,
@@ -103,13 +104,18 @@ fn entry(vlan: VlanId, flags: BridgeVlanInfoFlags) -> AfSpecBridge {
 }
 
 fn tagged(set: &VlanSet) -> Vec<AfSpecBridge> {
+    flagged(set, BridgeVlanInfoFlags::empty())
+}
+
+/// All of a set with these flags, which a range has at both ends.
+fn flagged(set: &VlanSet, flags: BridgeVlanInfoFlags) -> Vec<AfSpecBridge> {
     let mut entries = Vec::new();
     for range in set.ranges() {
         if range.first == range.last {
-            entries.push(entry(range.first, BridgeVlanInfoFlags::empty()));
+            entries.push(entry(range.first, flags));
         } else {
-            entries.push(entry(range.first, BridgeVlanInfoFlags::RangeBegin));
-            entries.push(entry(range.last, BridgeVlanInfoFlags::RangeEnd));
+            entries.push(entry(range.first, flags | BridgeVlanInfoFlags::RangeBegin));
+            entries.push(entry(range.last, flags | BridgeVlanInfoFlags::RangeEnd));
         }
     }
     entries
@@ -141,6 +147,42 @@ impl Rtnl {
             Some(vlan) => self.remove_port_vlans(port, &VlanSet::from(*vlan)).await,
             None => Ok(()),
         }
+    }
+
+    /// Puts a port into the VLANs that it had, and into no other.
+    pub async fn restore_port_vlans(
+        &self,
+        port: u32,
+        bridge: u32,
+        had: &PortVlanFacts,
+    ) -> Result<(), RtnlError> {
+        let mut ports = self.port_vlans(bridge).await?.into_iter();
+        // What joining gave to it.
+        if let Some(now) = ports.find(|facts| facts.ifindex == port)
+            && !now.all().is_empty()
+        {
+            self.remove_port_vlans(port, &now.all()).await?;
+        }
+        let mut untagged = had.untagged.clone();
+        let mut tagged_only = had.tagged.clone();
+        let mut entries = Vec::new();
+        if let Some(native) = had.pvid {
+            let how = match untagged.contains(native) {
+                true => BridgeVlanInfoFlags::Untagged,
+                false => BridgeVlanInfoFlags::empty(),
+            };
+            // It is in no range.
+            untagged.remove(native);
+            tagged_only.remove(native);
+            entries.push(entry(native, how | BridgeVlanInfoFlags::Pvid));
+        }
+        entries.extend(tagged(&tagged_only));
+        entries.extend(flagged(&untagged, BridgeVlanInfoFlags::Untagged));
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let message = RouteNetlinkMessage::SetLink(port_message(port, entries));
+        self.change("RTM_SETLINK", message, 0).await
     }
 
     /// Lets a port carry further VLANs, tagged.

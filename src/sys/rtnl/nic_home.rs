@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkFacts, NicState, NotRestored, Refusal, Rtnl, RtnlError};
-use crate::rt::NicId;
+use super::{LinkFacts, NicState, NotRestored, PortVlanFacts, Refusal, Rtnl, RtnlError};
+use crate::rt::{NicId, PortFlags};
 
 /// What a NIC was on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,12 @@ pub struct NicHome {
     pub has_xdp: bool,
     /// The bridge or bond that it was a port of, by index and name.
     pub controller: Option<(u32, String)>,
+    /// Of a port of a Linux bridge: its flags.
+    #[serde(default)]
+    pub port_flags: Option<PortFlags>,
+    /// The same: its VLANs.
+    #[serde(default)]
+    pub vlans: Option<PortVlanFacts>,
 }
 
 /// The id of a link.
@@ -84,6 +90,14 @@ impl NicHome {
             promisc: link.promisc,
             allmulti: link.allmulti,
             has_xdp: link.has_xdp,
+            port_flags: link.port_flags,
+            vlans: match (&controller, link.port_flags) {
+                (Some(bridge), Some(_)) => {
+                    let mut ports = rtnl.port_vlans(bridge.ifindex).await?.into_iter();
+                    ports.find(|facts| facts.ifindex == link.ifindex)
+                }
+                (None, _) | (_, None) => None,
+            },
             controller: controller.map(|controller| (controller.ifindex, controller.name)),
         }))
     }
@@ -162,7 +176,14 @@ impl NicHome {
         }
         // A bond takes only what is down (bond_enslave).
         rtnl.set_state(ifindex, false).await?;
-        rtnl.set_controller(ifindex, controller).await
+        rtnl.set_controller(ifindex, controller).await?;
+        if let Some(flags) = self.port_flags {
+            rtnl.set_port_flags(ifindex, flags).await?;
+        }
+        match &self.vlans {
+            Some(had) => rtnl.restore_port_vlans(ifindex, controller, had).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -208,6 +229,8 @@ impl NicHome {
             allmulti: false,
             has_xdp: false,
             controller: None,
+            port_flags: None,
+            vlans: None,
         }
     }
 }

@@ -185,7 +185,8 @@ pub fn steady(entry: Value) -> Value {
     }
 }
 
-/// The files of the store, but for the lock, the cursor and reports.
+/// The files of the store, but for the lock, the cursor, reports, and the notes which
+/// devices have ever been used, which are about no container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Records(Vec<String>);
 
@@ -196,7 +197,7 @@ impl Records {
         list(Path::new(RECORDS), &mut files);
         files.retain(|file| {
             let name = file.trim_start_matches(RECORDS);
-            !["/lock", "/reports", "/cursor"]
+            !["/lock", "/reports", "/cursor", "/used"]
                 .iter()
                 .any(|other| name.starts_with(other))
         });
