@@ -108,9 +108,7 @@ fn used_mode(
     let Some(SharedObject::IpvlanMode { mode, .. }) = store.object(&key)? else {
         return Ok(None);
     };
-    let own = user.to_string();
-    let is_used = store.users(&key)?.iter().any(|other| *other != own);
-    Ok(is_used.then_some(mode))
+    Ok(store.is_used_by_another(&key, user)?.then_some(mode))
 }
 
 fn is_it(link: &LinkFacts, shim: &Shim) -> bool {

@@ -140,6 +140,19 @@ impl Store {
             .collect())
     }
 
+    /// Whether an object has a user besides `own`: no more are looked at than tell.
+    pub fn is_used_by_another(&self, key: &ObjectKey, own: &User) -> Result<bool, RecordError> {
+        let directory = users_of(&self.object_path(key));
+        let own = own.to_string();
+        match fs::read_dir(&directory) {
+            Ok(entries) => Ok(entries
+                .flatten()
+                .any(|entry| entry.file_name() != own.as_str())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(io_error(&directory, e)),
+        }
+    }
+
     /// Every object that we know.
     pub fn objects(&self) -> Result<Vec<SharedObject>, RecordError> {
         let any = self.file("objects", &[]);

@@ -83,6 +83,26 @@ fn a_free_address_is_taken_after_the_time_that_was_given() {
 }
 
 #[test]
+fn many_addresses_are_asked_for_at_once() {
+    const WAIT: Duration = Duration::from_millis(600);
+    lab!(|lab| {
+        let _machine = lab.lan("br0");
+        let container = lab.any_container();
+        let number = 5..13;
+        let addresses: Vec<String> = number
+            .flat_map(|n| [format!("10.0.0.{n}/24"), format!("fd00::{n}/64")])
+            .collect();
+        let ip = format!("pipework.ip={}", addresses.join(","));
+        let begin = Instant::now();
+        on_bridge(lab, &container, &[&ip, "pipework.dad=arp:600"]).ok();
+        let took = begin.elapsed();
+        assert!(took >= WAIT, "{took:?}");
+        // One after another they would take 16 times as long.
+        assert!(took < 8 * WAIT, "{took:?}");
+    });
+}
+
+#[test]
 fn nobodys_cache_learns_anything_from_the_question() {
     lab!(|lab| {
         let machine = lab.lan("br0");

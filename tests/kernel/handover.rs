@@ -3,7 +3,7 @@
 use crate::device::{Furnished, device, link};
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::{Records, Snapshot};
-use crate::support::lab::{ip, lab, run};
+use crate::support::lab::{ip, ip_json, lab, run};
 use crate::support::vm::vm;
 
 #[test]
@@ -111,7 +111,10 @@ fn a_nic_that_the_host_uses_is_taken_only_by_force_and_then_given_back_whole() {
         run("bridge", &format!("vlan del dev {name} vid 1"));
         let before = Snapshot::take();
         let port = || {
-            ["vlan show", "-d link show"].map(|what| run("bridge", &format!("{what} dev {name}")))
+            let slave =
+                ip_json(&format!("-d link show {name}"))[0]["linkinfo"]["info_slave_data"].take();
+            let flags = ["hairpin", "isolated"].map(|flag| slave[flag].to_string());
+            (run("bridge", &format!("vlan show dev {name}")), flags)
         };
         let port_before = port();
         let container = vm.container("web");

@@ -141,6 +141,7 @@ fn a_bridge_has_all_that_the_nic_had_and_the_nic_has_it_again() {
         let (had, before) = (capture("eth0"), lab.snapshot());
         let said = printed(&uplink("add br0 eth0"));
         assert!(said.contains("pipework uplink confirm br0"), "{said}");
+        assert!(said.contains("60 s"), "the time that README says: {said}");
         assert_has(&capture("br0"), &had);
         let nic = capture("eth0");
         assert!(nic.addresses.is_empty() && nic.routes.is_empty(), "{nic:?}");

@@ -56,6 +56,29 @@ fn what_cannot_be_a_port_is_refused() {
 }
 
 #[test]
+fn a_vlan_that_cannot_be_had_is_refused() {
+    lab!(|lab| {
+        let _one = lab.cable("eth0");
+        let _other = lab.cable("eth1");
+        let of_a_bond = "add br0 eth0 eth1 --bond active-backup --vlan 100";
+        refused(lab, of_a_bond, 2, &["a VLAN and a bond cannot be made"]);
+        ip("link add eth0.100 type veth peer name z");
+        let taken = "eth0.100 is there and is something else";
+        refused(lab, "add br0 eth0 --vlan 100", 19, &[taken]);
+        ip("link del eth0.100");
+        ip("link set eth0 down");
+        refused(lab, "add br0 eth0 --vlan 100", 19, &["eth0 is down"]);
+        ip("link set eth0 up");
+        // Not every kernel's bridges keep VLANs apart.
+        let mut apart = Command::new("ip");
+        apart.args("link add br3 type bridge vlan_filtering 1 vlan_default_pvid 0".split(' '));
+        if apart.output().unwrap().status.success() {
+            refused(lab, "add br3 eth0", 19, &["br3 keeps VLANs apart"]);
+        }
+    });
+}
+
+#[test]
 fn a_nic_that_feeds_macvlans_is_refused_and_they_are_named() {
     lab!(|lab| {
         needs_macvlan!();

@@ -158,11 +158,20 @@ fn something_else_under_its_name_is_refused_and_named() {
     lab!(|lab| {
         needs_8021q!();
         let _machine = lab.nic("up0");
+        let _other = lab.nic("up1");
         let container = lab.any_container();
         for (make, what) in [
             (
                 "link add link up0 name up0.100 type vlan id 200",
                 "up0.100 is a VLAN device with tag 200 on up0, not VLAN 100 of up0",
+            ),
+            (
+                "link add link up1 name up0.100 type vlan id 100",
+                "up0.100 is a VLAN device with tag 100 on up1, not VLAN 100 of up0",
+            ),
+            (
+                "link add link up0 name up0.100 type vlan proto 802.1ad id 100",
+                "not VLAN 100 of up0",
             ),
             (
                 "link add up0.100 type bridge",

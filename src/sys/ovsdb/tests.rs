@@ -8,7 +8,9 @@ use super::*;
 
 /// A server that answers each request with the next of `answers`; `ID` in them
 /// becomes the request's own.
-fn server(answers: &'static [&'static str]) -> (PathBuf, thread::JoinHandle<Vec<Value>>) {
+pub(super) fn server(
+    answers: &'static [&'static str],
+) -> (PathBuf, thread::JoinHandle<Vec<Value>>) {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -41,7 +43,7 @@ fn server(answers: &'static [&'static str]) -> (PathBuf, thread::JoinHandle<Vec<
     (path, thread)
 }
 
-fn connect_to(path: &Path) -> Ovsdb {
+pub(super) fn connect_to(path: &Path) -> Ovsdb {
     Ovsdb::connect(path, Deadline::after(Duration::from_secs(5))).unwrap()
 }
 

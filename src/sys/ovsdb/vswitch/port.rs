@@ -258,3 +258,31 @@ fn port_row(port: &OvsPort) -> Value {
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::ovsdb::tests::{connect_to, server};
+
+    /// What a start is told of the port `pw1`, whose interface has this row in the end.
+    fn settled(row: &'static str) -> String {
+        // What ovs-vswitchd has taken over, and the row.
+        let answer = format!(r#"{{"id":ID,"result":[{{}},{{"rows":[{row}]}}]}}"#);
+        let answers: &'static [&'static str] = Box::leak(Box::new([&*answer.leak()]));
+        let (path, _thread) = server(answers);
+        let settled = connect_to(&path).settle("pw1", "ovs0", NextCfg(1));
+        settled.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_the_row_of_an_interface_says_is_told_in_its_words() {
+        let error = settled(r#"{"ofport":-1,"error":"could not open network device pw1"}"#);
+        assert!(
+            error.contains("could not open network device pw1"),
+            "{error}"
+        );
+        assert!(error.contains("pw1"), "{error}");
+        let gone = settled("");
+        assert!(gone.contains("somebody deleted it"), "{gone}");
+    }
+}
