@@ -12,6 +12,7 @@ mod uplink;
 mod wait;
 mod words;
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -24,9 +25,11 @@ use crate::frontend::target::{self, Target};
 use crate::frontend::{plan, read};
 use crate::logging::{self, to_stderr};
 use crate::policy::Caller;
+use crate::record::{DIRECTORY, Store};
 use crate::request::classic::{self, Address, Attach, Command, Kind, Tool};
 use crate::sys::block_on;
 use crate::sys::rtnl::{LinkFacts, Rtnl};
+use uplink::Unknown;
 use words::Refusal;
 
 /// How long the script asks for the first process of a container.
@@ -80,12 +83,29 @@ fn is_device(name: &str) -> bool {
     matches!(block_on(host.link_by_name(name)), Ok(Ok(Some(_))))
 }
 
+/// Whether a container has the NIC that the word means.
+fn is_away(word: &str) -> bool {
+    let folder = Path::new(DIRECTORY);
+    let (Ok(device), true) = (word.parse(), folder.exists()) else {
+        return false;
+    };
+    let claims = Store::open(folder).and_then(|store| store.nic_claims());
+    claims.is_ok_and(|claims| claims.iter().any(|claim| claim.is_meant_by(&device, &[])))
+}
+
 /// As the script does it: the first word is looked at, then the container, then
 /// the address.
 fn plug_in(attach: &Attach) -> Result<u8, Refusal> {
     let deadline = Deadline::after(TIME);
     let host = Rtnl::open(deadline).map_err(Error::Socket)?;
     let kind = block_on(uplink::kind_of(&attach.uplink, &host, deadline)).map_err(Error::Socket)?;
+    let kind = match kind {
+        // Who hands NICs out says who has it, or brings it back.
+        Err(Unknown::Interface | Unknown::Mac) if is_away(&attach.uplink) => {
+            Ok((Kind::Nic, attach.uplink.clone()))
+        }
+        other => other,
+    };
     let (kind, uplink) = kind.map_err(|unknown| Refusal::uplink(unknown, &attach.uplink))?;
     let attach = &Attach {
         uplink,

@@ -55,3 +55,30 @@ fn case_38_a_network_card_comes_back_with_its_address() {
         ip(&format!("addr del 192.0.2.7/24 dev {}", nic.name));
     });
 }
+
+#[test]
+fn a_card_that_a_container_has_is_named_with_that_and_is_not_unknown() {
+    vm!(|vm| {
+        let nic = vm.nics("virtio_net").remove(0);
+        let holder = vm.container("web");
+        let asked = format!("pipework.device={}", nic.name);
+        vm.attach(&holder, &[&asked]).ok();
+        let other = vm.any_container();
+        let (name, mac) = (&nic.name, &nic.mac);
+        for words in [
+            format!("--direct-phys {name} GUEST 10.0.0.9/24"),
+            format!("--direct-phys mac:{mac} GUEST 10.0.0.9/24"),
+            format!("{name} GUEST 10.0.0.9/24"),
+        ] {
+            let output = pipework(&words, &other);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success(), "{words}");
+            assert!(
+                said.contains("is in container web since 2"),
+                "{words}: {said}"
+            );
+        }
+        holder.end();
+        vm.poststop("web").ok();
+    });
+}

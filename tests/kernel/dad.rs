@@ -9,9 +9,12 @@ use pipework::request::MacAddr;
 use pipework::sys::packet::PacketSocket;
 use pipework::sys::{arp, filter, ndisc};
 
+use crate::bridge_vlan::{filtering_bridge, needs_vlan_filtering};
 use crate::macvlan::needs_macvlan;
 use crate::support::lab::snapshot::Records;
 use crate::support::lab::{Container, Lab, Outcome, ip, ip_json, lab};
+use crate::support::ovs::ovs;
+use crate::vlan::needs_8021q;
 
 /// Tries to attach a port of br0 with these fields.
 fn on_bridge(lab: &Lab, container: &Container, more: &[&str]) -> Outcome {
@@ -136,6 +139,45 @@ fn a_sibling_on_the_same_nic_is_heard_and_named() {
         let v6 = [annotations[0], "pipework.ip=fd00::5/64", annotations[2]];
         let text = lab.attach(&other, &v6).refused(21);
         assert!(text.contains(" has fd00::5"), "{text}");
+    });
+}
+
+/// An address of somebody in VLAN 100 is taken there, and free in VLAN 200.
+fn each_vlan_is_asked_by_itself(lab: &Lab, uplink: &str) {
+    let attach = |name: &str, vlan: &str, more: &[&str]| {
+        let container = lab.container(name);
+        let asked = [&[uplink, vlan, "pipework.ip=10.0.0.5/24"], more].concat();
+        let outcome = lab.attach(&container, &asked);
+        (container, outcome)
+    };
+    let dad = &["pipework.dad=arp"];
+    let (_owner, made) = attach("web", "pipework.vlan=100", &[]);
+    made.ok();
+    let (_rival, refused) = attach("db", "pipework.vlan=100", dad);
+    let text = refused.refused(21);
+    assert!(text.contains(" has 10.0.0.5"), "{uplink}: {text}");
+    let (_elsewhere, made) = attach("mail", "pipework.vlan=200", dad);
+    made.ok();
+}
+
+#[test]
+fn the_question_is_asked_in_the_vlan_of_a_port_of_open_vswitch() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        each_vlan_is_asked_by_itself(lab, "pipework.ovs=ovs0");
+    });
+}
+
+#[test]
+fn the_question_is_asked_in_the_vlan_of_a_nic_and_of_a_bridge() {
+    lab!(|lab| {
+        needs_8021q!();
+        needs_vlan_filtering!();
+        let _machine = lab.cable("up0");
+        each_vlan_is_asked_by_itself(lab, "pipework.parent=up0");
+        filtering_bridge(lab);
+        each_vlan_is_asked_by_itself(lab, "pipework.bridge=br0");
     });
 }
 
