@@ -28,9 +28,24 @@ pub(super) async fn tune_vf(
         // Where the card holds it to another one, it is the card that decides.
         let _ = host.set_hardware_address(traveller.ifindex, mac).await;
     }
-    Ok(host
-        .set_virtual_function(function, vf.number, settings)
-        .await?)
+    host.set_virtual_function(function, vf.number, settings)
+        .await?;
+    match &settings.mac {
+        Some(mac) => Ok(take_over(traveller.ifindex, *mac, host).await?),
+        None => Ok(()),
+    }
+}
+
+/// Has a driver that refused the address, or that its card did not let have it, take
+/// what the card says: it asks when the function comes up (`igbvf_reset`). One that
+/// does not do so is told by a later step, which fails.
+async fn take_over(ifindex: u32, mac: [u8; 6], host: &Rtnl) -> Result<(), RtnlError> {
+    let now = host.link_by_index(ifindex).await?;
+    if now.is_some_and(|now| now.mac != Some(mac)) {
+        let _ = host.set_state(ifindex, true).await;
+        host.set_state(ifindex, false).await?;
+    }
+    Ok(())
 }
 
 /// Tells the card what held before, as far as it does not.

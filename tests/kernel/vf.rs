@@ -257,6 +257,29 @@ fn a_function_has_its_own_address_again_although_nobody_told_of_the_end() {
 }
 
 #[test]
+fn a_function_that_its_card_holds_to_another_address_gets_the_one_that_is_asked_for() {
+    vm!(|vm| {
+        let card = card(vm, 1);
+        let (pf_name, name) = (&card.name, name_of(&card, 0).unwrap());
+        ip(&format!("link set {pf_name} vf 0 mac 02:00:00:00:00:77"));
+        // Its driver asks the card when it comes up.
+        ip(&format!("link set {name} up"));
+        ip(&format!("link set {name} down"));
+        assert_eq!(link(&name)["address"], "02:00:00:00:00:77");
+        let before = (told(&card, 0), host());
+        let container = vm.container("web");
+        let asked = [pf(&card).leak(), "pipework.mac=02:00:00:00:00:88"];
+        vm.attach(&container, &asked).ok();
+        let inside = link_in(vm, &container, "eth1");
+        assert_eq!(inside["address"], "02:00:00:00:00:88");
+        container.end();
+        vm.poststop("web").ok();
+        assert_eq!(told(&card, 0), before.0);
+        assert_eq!(host(), before.1);
+    });
+}
+
+#[test]
 fn a_function_and_what_its_card_was_told_are_taken_back_from_every_step() {
     vm!(|vm| {
         let card = card(vm, 1);
