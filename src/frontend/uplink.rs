@@ -6,12 +6,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::error::{Error, report};
 use crate::frontend::cli::{print, refuse, wrong};
 use crate::frontend::collecting::with_collector;
 use crate::frontend::commands::{UPLINK, usage_of};
 use crate::frontend::given::Given;
+use crate::host::inspect::InspectError;
 use crate::logging::{self, to_stderr};
 use crate::record::{DIRECTORY, Store, UplinkId};
 use crate::request::IfName;
@@ -151,6 +153,9 @@ fn settled<T>(work: impl AsyncFnOnce(&Host) -> Result<T, UplinkError>) -> Result
 }
 
 fn add(wanted: &Wanted, mode: &Mode) -> Result<String, Error> {
+    // They may name another database than the usual one, and to ask that of the
+    // bridge would be to change what nobody meant.
+    Config::load().map_err(InspectError::Config)?;
     match mode {
         Mode::Make => {
             let mut added = settled(async |host| uplink::add(host, wanted).await)?;

@@ -200,6 +200,11 @@ fn an_open_vswitch_that_does_not_work_is_not_relied_upon() {
         let text = uplink("add br0 eth0").refused(19);
         let said = "there is no br0, and Open vSwitch, whose bridge it may be, does not answer";
         assert!(text.contains(said), "{text}");
+        // The usual database is not asked where the settings may name another one.
+        fs::write("/etc/pipework/config.toml", "ovsbd = \"/run/other\"\n").unwrap();
+        let text = uplink("add ovs0 eth0").refused(19);
+        let said = "/etc/pipework/config.toml:1:1: unknown field `ovsbd`";
+        assert!(text.contains(said), "{text}");
         before.assert_equal(&lab.snapshot(), "without a server");
     });
 }
