@@ -229,10 +229,11 @@ pub async fn detach(
         }
         record.drop_references(id, &bundle_text);
         collector.store.rewrite(&record)?;
-        collector.store.unlead(&mine, &key)?;
     }
     let paths: Vec<PathBuf> = bundle::namespace_path(bundle).into_iter().collect();
     let fate = collector.reap_locked(&key, &paths).await?;
+    // Not before: who says so again, because this run was killed, goes on where it ended.
+    collector.store.unlead_container(id, &bundle_text, &key)?;
     if let (Fate::Ended, Some(record)) = (fate, ended) {
         leases::end_leases(&record, collector.store, collector.deadline);
     }

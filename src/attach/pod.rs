@@ -121,23 +121,20 @@ pub async fn release(id: &str, collector: &Collector<'_>) -> Result<(), CollectE
     };
     let _namespace = store.lock_namespace(&key, collector.deadline)?;
     let ended = store.read(&key)?.complete;
-    if let Some(mut record) = ended.clone() {
-        let mine: Vec<Reference> = record
-            .references()
-            .filter(|r| r.id == id)
-            .cloned()
-            .collect();
+    let references = ended.iter().flat_map(Record::references);
+    let mine: Vec<Reference> = references.filter(|r| r.id == id).cloned().collect();
+    if let Some(mut record) = ended.clone().filter(|_| !mine.is_empty()) {
         for reference in &mine {
             record.drop_references(id, &reference.bundle);
         }
-        if !mine.is_empty() {
-            store.rewrite(&record)?;
-        }
-        for reference in &mine {
-            store.unlead(reference, &key)?;
-        }
+        store.rewrite(&record)?;
     }
     let fate = collector.end_locked(&key).await?;
+    // Not before: who says so again, because this run was killed, goes on where it ended.
+    for reference in &mine {
+        store.unlead(reference, &key)?;
+    }
+    store.unlead_container(id, POD_BUNDLE, &key)?;
     if let (Fate::Ended, Some(record)) = (fate, ended) {
         end_leases(&record, store, collector.deadline);
     }

@@ -29,8 +29,18 @@ impl Store {
 
     /// Ends what leads from a container, unless it is in another namespace by now.
     pub fn unlead(&self, of: &Reference, key: &NamespaceKey) -> Result<(), RecordError> {
-        self.unlead_bundle(of, key)?;
-        self.unpoint(&self.sharded("containers", &hash(&["id", &of.id])), key)
+        self.unlead_container(&of.id, &of.bundle, key)
+    }
+
+    /// The same for the container `id` of which no reference is left.
+    pub fn unlead_container(
+        &self,
+        id: &str,
+        bundle: &str,
+        key: &NamespaceKey,
+    ) -> Result<(), RecordError> {
+        self.unlead_bundle(id, bundle, key)?;
+        self.unpoint(&self.sharded("containers", &hash(&["id", id])), key)
     }
 
     /// The same, but for the ways of whoever refers to what `stays` in there: that one is
@@ -45,15 +55,15 @@ impl Store {
         if stay.is_empty() {
             self.unlead(gone, key)
         } else if stay.iter().all(|stays| stays.bundle != gone.bundle) {
-            self.unlead_bundle(gone, key)
+            self.unlead_bundle(&gone.id, &gone.bundle, key)
         } else {
             Ok(())
         }
     }
 
     /// The same where the id has something else in there.
-    fn unlead_bundle(&self, of: &Reference, key: &NamespaceKey) -> Result<(), RecordError> {
-        let path = self.sharded("containers", &hash(&["container", &of.id, &of.bundle]));
+    fn unlead_bundle(&self, id: &str, bundle: &str, key: &NamespaceKey) -> Result<(), RecordError> {
+        let path = self.sharded("containers", &hash(&["container", id, bundle]));
         self.unpoint(&path, key)
     }
 
