@@ -51,7 +51,7 @@ test: ## everything: format, lints, documentation, licences, all tests
 
 vm-test: ## tests in a virtual machine with a full kernel; TESTS="kernel bridge::"
 	@tests/setup test
-	tests/vm/test $(or $(TESTS),kernel)
+	tests/vm/test --timeout 5400 $(or $(TESTS),kernel)
 
 bench: build ## whole-process times, as ratios to the floor and to others
 	PIPEWORK_BIN=$(CURDIR)/target/$(TARGET)/release/pipework $(CARGO) bench --locked
