@@ -76,6 +76,8 @@ mod drift_card;
 mod drift_reach;
 #[path = "kernel/dummy.rs"]
 mod dummy;
+#[path = "kernel/end_kill.rs"]
+mod end_kill;
 #[path = "kernel/files.rs"]
 mod files;
 #[path = "kernel/graph.rs"]
@@ -144,6 +146,8 @@ mod ovs_traffic;
 mod ovs_undo;
 #[path = "kernel/own_procfs.rs"]
 mod own_procfs;
+#[path = "kernel/parent_down.rs"]
+mod parent_down;
 #[path = "kernel/pod_card.rs"]
 mod pod_card;
 #[path = "kernel/policy.rs"]

@@ -3,7 +3,7 @@
 //! of a NIC.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::request::IfName;
 
@@ -25,7 +25,7 @@ pub fn devices_near(name: &IfName, ifindex: u32) -> Option<Vec<String>> {
     Some(names)
 }
 
-fn names_in(folder: &PathBuf) -> Option<Vec<String>> {
+fn names_in(folder: &Path) -> Option<Vec<String>> {
     let entries = fs::read_dir(folder).ok()?.flatten();
     Some(
         entries

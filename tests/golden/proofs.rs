@@ -61,8 +61,8 @@ const PROOFS: &[(&str, &str, &str)] = &[
     ),
     (
         "macvlan-on-a-parent-that-is-down",
-        "a_parent_that_was_down_is_down_again_after_a_refusal",
-        "a_nic_that_was_down_is_down_again_after_a_start_that_was_killed",
+        "a_macvlan_on_a_nic_that_is_down",
+        "a_macvlan_on_a_nic_that_is_down",
     ),
     (
         "vlan-of-a-nic",
@@ -71,13 +71,13 @@ const PROOFS: &[(&str, &str, &str)] = &[
     ),
     (
         "vlan-of-a-nic-that-is-down",
-        "two_in_one_vlan_of_a_nic",
-        "two_in_one_vlan_of_a_nic",
+        "a_vlan_of_a_nic_that_is_down",
+        "a_vlan_of_a_nic_that_is_down",
     ),
     (
         "link-to-a-bridge-and-to-a-nic",
-        "a_port_and_a_macvlan_with_limits",
-        "a_port_and_a_macvlan_with_limits",
+        "a_port_and_a_macvlan_on_a_nic_that_is_down",
+        "a_port_and_a_macvlan_on_a_nic_that_is_down",
     ),
     (
         "both-families",
@@ -126,8 +126,8 @@ const PROOFS: &[(&str, &str, &str)] = &[
     ),
     (
         "ipvlan-that-routes",
-        "an_ipvlan_that_routes",
-        "an_ipvlan_that_routes",
+        "an_ipvlan_that_routes_on_a_nic_that_is_down",
+        "an_ipvlan_that_routes_on_a_nic_that_is_down",
     ),
     ("dummy", "a_dummy", "a_dummy"),
     (

@@ -43,9 +43,9 @@ fn a_nic_whose_name_is_taken_gets_all_the_rest_back() {
         ip(&format!("link add {} type dummy", nic.name));
         container.end();
         let outcome = vm.poststop("web");
-        let said = format!("the name {}", nic.name);
-        assert!(outcome.stderr().contains(&said), "{}", outcome.stderr());
         let now = nic.present_name().unwrap();
+        let said = format!("the name {} ({now} is its name now)", nic.name);
+        assert!(outcome.stderr().contains(&said), "{}", outcome.stderr());
         assert_eq!(link(&now)["mtu"], 1400);
         let shown = ip_json(&format!("addr show dev {now}")).to_string();
         assert!(

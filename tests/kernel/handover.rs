@@ -1,10 +1,16 @@
 //! Devices that are not handed over, and what the host keeps of them.
 
-use crate::device::{Furnished, device, link};
+use std::time::Instant;
+
+use crate::device::{Furnished, PATIENCE, device, link};
 use crate::macvlan::needs_macvlan;
+use crate::refusal::refuse_each;
 use crate::support::lab::snapshot::{Records, Snapshot};
 use crate::support::lab::{ip, ip_json, lab, run};
-use crate::support::vm::vm;
+use crate::support::ovs::eventually;
+use crate::support::skip;
+use crate::support::vm::{Nic, Vm, vm};
+use crate::uplink_links::needs_bonds;
 
 #[test]
 fn virtual_devices_are_refused_with_what_to_write_instead() {
@@ -127,6 +133,91 @@ fn a_nic_that_the_host_uses_is_taken_only_by_force_and_then_given_back_whole() {
         before.assert_equal(&Snapshot::take(), "the port of a bridge");
         assert_eq!(port(), port_before);
         assert!(Records::take().is_empty(), "{:?}", Records::take());
+    });
+}
+
+#[test]
+fn a_port_that_is_taken_by_force_is_taken_back_from_every_step() {
+    vm!(|vm| {
+        let nic = vm.nics("virtio_net").remove(0);
+        vm.bridge("br5");
+        ip(&format!("link set {} master br5 up", nic.name));
+        let asked = [
+            &device(&nic),
+            "pipework.device.force=true",
+            "pipework.mac=02:00:00:00:00:42",
+            "pipework.ip=10.0.0.5/24",
+        ];
+        let container = vm.any_container();
+        refuse_each(vm, &container, &asked);
+        // No record says what it was: it is given away for good.
+        container.end();
+        nic.wait_for_return(Instant::now() + PATIENCE).unwrap();
+    });
+}
+
+/// What a bond is, and which ports it has with what hardware address and state.
+fn bond_now() -> Vec<String> {
+    let links = ip_json("-d link show");
+    let of_it = links.as_array().unwrap().iter();
+    of_it
+        .filter(|link| link["ifname"] == "bond0" || link["master"] == "bond0")
+        .map(|link| {
+            let port = &link["linkinfo"]["info_slave_data"];
+            format!(
+                "{} {} {} {} {}",
+                link["ifname"], link["address"], link["mtu"], link["flags"], port["mii_status"]
+            )
+        })
+        .collect()
+}
+
+/// A bond with an address of the host, of which a container takes one port by force.
+fn taken_from_a_bond(vm: &Vm, ports: &[Nic]) {
+    needs_bonds!();
+    ip("link add bond0 type bond mode active-backup miimon 100");
+    for port in ports {
+        ip(&format!("link set {} down", port.name));
+        ip(&format!("link set {} master bond0", port.name));
+    }
+    ip("link set bond0 mtu 1400 up");
+    ip("addr add 10.9.0.1/24 dev bond0");
+    ip("route add 10.10.0.0/16 via 10.9.0.254");
+    let is_carrying = || bond_now().iter().all(|line| !line.contains("NO-CARRIER"));
+    eventually("the bond carries", is_carrying);
+    let (before, addresses) = (bond_now(), ip("-4 addr show bond0") + &ip("route show"));
+    let asked = device(&ports[0]);
+    let report = vm.attach(&vm.any_container(), &[&asked]).refused(19);
+    assert!(report.contains("is a port of bond0"), "{report}");
+    let container = vm.container("web");
+    vm.attach(&container, &[&asked, "pipework.device.force=true"])
+        .ok();
+    assert_eq!(bond_now().len(), ports.len(), "{:?}", bond_now());
+    container.end();
+    vm.poststop("web").ok();
+    eventually("it carries again", is_carrying);
+    eventually("all is as it was", || bond_now() == before);
+    assert_eq!(
+        ip("-4 addr show bond0") + &ip("route show"),
+        addresses,
+        "of the host"
+    );
+    assert!(Records::take().is_empty(), "{:?}", Records::take());
+    ip("link del bond0");
+}
+
+#[test]
+fn a_port_of_a_bond_is_taken_only_by_force_and_then_given_back() {
+    vm!(|vm| taken_from_a_bond(vm, &vm.nics("igb")[..2]));
+}
+
+#[test]
+fn the_only_port_of_a_bond_is_given_back_to_it() {
+    vm!(|vm| {
+        let nics = vm.nics("virtio_net");
+        ip(&format!("link set {} up", nics[1].name));
+        taken_from_a_bond(vm, &nics[..1]);
+        ip(&format!("link set {} down", nics[1].name));
     });
 }
 

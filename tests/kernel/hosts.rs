@@ -9,7 +9,9 @@ use crate::policy;
 use crate::support::lab::host::Host;
 use crate::support::lab::{Container, Lab, ip, lab, run};
 use crate::support::ovs::{Ovs, ovs};
+use crate::support::skip;
 use crate::support::vm::{Vm, vm};
+use crate::support::world::Skip;
 use crate::vlan::needs_8021q;
 
 /// How a host plugs its containers into the VLANs of its end of the cable.
@@ -167,6 +169,25 @@ fn open_vswitch_here_and_a_filtering_bridge_there_keep_vlans_apart() {
     });
 }
 
+#[test]
+fn two_hosts_with_open_vswitch_keep_vlans_apart() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        let host = switched(lab, &ovs, By::Ovs);
+        let theirs = match Ovs::start_on(&host) {
+            Ok(theirs) => theirs,
+            Err(Skip(reason)) => skip!(reason),
+        };
+        lab.on(&host, || theirs.bridge("ovs0"));
+        theirs.vsctl("add-port ovs0 cable");
+        same_vlan_talks_and_no_other(lab, &host, By::Ovs, By::Ovs);
+        for (ovs, whose) in [(&ovs, "ours"), (&theirs, "theirs")] {
+            // The cable, and a port for each of the two containers of that host.
+            assert_eq!(ovs.ports("ovs0").len(), 3, "{whose}: {:?}", ovs.rows());
+        }
+    });
+}
+
 fn real_nics_keep_vlans_apart(vm: &Vm, driver: &str, by: By) {
     let host = really_cabled(vm, driver, by, by);
     same_vlan_talks_and_no_other(vm, &host, by, by);
@@ -190,6 +211,40 @@ fn two_hosts_with_vlan_devices_on_virtio_keep_vlans_apart() {
 #[test]
 fn two_hosts_with_vlan_devices_on_igb_keep_vlans_apart() {
     vm!(|vm| real_nics_keep_vlans_apart(vm, "igb", By::Nic));
+}
+
+/// Open vSwitch here on a real NIC, VLANs of the other one there.
+fn really_switched(vm: &Vm, ovs: &Ovs) -> Host {
+    let host = really_cabled(vm, "igb", By::Ovs, By::Nic);
+    ovs.bridge("ovs0");
+    ovs.vsctl("add-port ovs0 cable");
+    host
+}
+
+#[test]
+fn open_vswitch_on_igb_and_vlan_devices_on_it_there_keep_vlans_apart() {
+    vm!(|vm| {
+        let ovs = ovs!(vm);
+        let host = really_switched(vm, &ovs);
+        same_vlan_talks_and_no_other(vm, &host, By::Ovs, By::Nic);
+    });
+}
+
+#[test]
+fn a_trunk_of_open_vswitch_carries_every_vlan_of_igb() {
+    vm!(|vm| {
+        let ovs = ovs!(vm);
+        let host = really_switched(vm, &ovs);
+        routed_between_vlans(vm, &host, By::Ovs);
+    });
+}
+
+#[test]
+fn a_trunk_of_a_bridge_carries_every_vlan_of_igb() {
+    vm!(|vm| {
+        let host = really_cabled(vm, "igb", By::Bridge, By::Nic);
+        routed_between_vlans(vm, &host, By::Bridge);
+    });
 }
 
 #[test]

@@ -314,6 +314,15 @@ fn host_and_container_reach_each_other_in_every_mode() {
             let access = "pipework.host-access=true";
             lab.attach(&container, &[&parent, IPVLAN, &mode_key, access, BOTH])
                 .ok();
+            // The way is shared, and goes with the last.
+            let other = lab.any_container();
+            let theirs = "pipework.ip=10.0.0.6/24,fd00::6/64";
+            lab.attach(&other, &[&parent, IPVLAN, &mode_key, access, theirs])
+                .ok();
+            assert!(pings("10.0.0.6"), "{mode}: host to the other");
+            let id = other.id.clone();
+            other.end();
+            lab.poststop(&id).ok();
             for address in ["10.0.0.5", "fd00::5"] {
                 assert!(pings(address), "{mode}: host to {address}");
             }
@@ -321,8 +330,9 @@ fn host_and_container_reach_each_other_in_every_mode() {
                 assert!(answers(lab, &container, address), "{mode}: to {address}");
                 assert!(answers(lab, &machine, address), "{mode}: LAN to {address}");
             }
+            let id = container.id.clone();
             container.end();
-            lab.poststop(&format!("c{number}")).ok();
+            lab.poststop(&id).ok();
             before.assert_equal(&lab.snapshot(), &format!("host, {mode}"));
             ip(&format!("addr flush dev {nic}"));
         }

@@ -113,6 +113,26 @@ pub fn age_bridges() {
     }
 }
 
+/// Has the bundle of the container web name a path for its namespace.
+pub fn name_path() {
+    fs::create_dir_all(bundle_of("web")).unwrap();
+    let namespace = json!({ "type": "network", "path": PATH });
+    let config = json!({ "linux": { "namespaces": [namespace] } });
+    fs::write(bundle_of("web").join("config.json"), config.to_string()).unwrap();
+    fs::write(PATH, "").unwrap();
+}
+
+/// Keeps the namespace of `container` by that path, until [`let_go`].
+pub fn keep_by_path(container: &Container) {
+    let pid = container.pid();
+    run("mount", &format!("--bind /proc/{pid}/ns/net {PATH}"));
+}
+
+/// Unmounts it.
+pub fn let_go() {
+    run("umount", PATH);
+}
+
 /// Kills the hook for `asked` in every second call from `first`, and after each
 /// time runs `round`, which says whether to go on. The container's namespace
 /// outlives it, by a path in its bundle's config.json.
@@ -133,26 +153,19 @@ pub fn in_every_second_call(
     make: impl Fn(&Lab) -> Container,
     round: impl Fn(&Lab, Container, &Snapshot, bool) -> bool,
 ) {
-    fs::create_dir_all(bundle_of("web")).unwrap();
-    let namespace = json!({ "type": "network", "path": PATH });
-    let config = json!({ "linux": { "namespaces": [namespace] } });
-    fs::write(bundle_of("web").join("config.json"), config.to_string()).unwrap();
-    fs::write(PATH, "").unwrap();
+    name_path();
     let (host, records) = (lab.snapshot(), Records::take());
     let mut kills = 0;
     for call in (first..MANY).step_by(2) {
         let container = make(lab);
-        run(
-            "mount",
-            &format!("--bind /proc/{}/ns/net {PATH}", container.pid()),
-        );
+        keep_by_path(&container);
         let guest = lab.snapshot_of(&container);
         let killed = was_killed(&attach_killed_at(lab, &container, asked, call));
         kills += usize::from(killed);
         let goes_on = round(lab, container, &guest, killed);
         host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
         records.assert_equal(&Records::take(), &format!("store, call {call}"));
-        run("umount", PATH);
+        let_go();
         if !goes_on {
             assert!(kills > 1, "it survived all but {kills}");
             return;
@@ -259,38 +272,6 @@ killed_in_every_second_call! {
     a_hook_killed_in_an_even_call_can_be_run_again: 2 ASKED tried_again;
     a_hook_that_limits_killed_in_an_odd_call_is_cleared_up_by_gc: 1 LIMITED collected;
     a_hook_that_limits_killed_in_an_even_call_is_cleared_up_by_gc: 2 LIMITED collected;
-}
-
-/// Until the start is complete: from then on the NIC stays up for whoever has come
-/// to use it.
-#[test]
-fn a_nic_that_was_down_is_down_again_after_a_start_that_was_killed() {
-    if !strace_works() {
-        skip!("there is no strace that may trace");
-    }
-    lab!(|lab| {
-        needs_macvlan!();
-        let _machine = lab.nic("up1");
-        ip("link set up1 addrgenmode none");
-        ip("link set up1 down");
-        let host = lab.snapshot();
-        let mut was_raised = false;
-        for call in 1..MANY {
-            let container = lab.container("web");
-            let asked = ["pipework.parent=up1", "pipework.ip=10.0.0.5/24"];
-            let killed = was_killed(&attach_killed_at(lab, &container, &asked, call));
-            let records = Records::take();
-            if !killed || records.has_complete() {
-                let state = format!("call {call}, killed {killed}, {records:#?}");
-                assert!(was_raised, "never seen up at a kill; {state}");
-                return;
-            }
-            was_raised |= ip("link show up1").contains(",UP");
-            container.end();
-            lab.gc().ok();
-            host.assert_equal(&lab.snapshot(), &format!("host, call {call}"));
-        }
-    });
 }
 
 /// A bridge that was made by a start which was killed, and that people use by now.

@@ -11,7 +11,7 @@ use crate::ovs_bridge::begin;
 use crate::ovs_ends::{ASKED, Before};
 use crate::refusal::with_plan;
 use crate::support::lab::{Outcome, ip, lab, run};
-use crate::support::ovs::{SOCKET, eventually, ovs};
+use crate::support::ovs::{Ovs, SOCKET, eventually, ovs};
 use crate::support::skip;
 
 #[test]
@@ -99,26 +99,56 @@ fn without_a_database_the_start_is_refused_and_says_where_it_should_be() {
     });
 }
 
+/// Makes it a backup server, which takes no changes, whether its active one answers or
+/// not.
+fn make_read_only(ovs: &Ovs) {
+    ovs.tell_server(&[
+        "ovsdb-server/set-active-ovsdb-server",
+        "unix:/run/openvswitch/none.sock",
+    ]);
+    ovs.tell_server(&["ovsdb-server/connect-active-ovsdb-server"]);
+}
+
+fn make_writable(ovs: &Ovs) {
+    ovs.tell_server(&["ovsdb-server/disconnect-active-ovsdb-server"]);
+}
+
 #[test]
 fn a_read_only_database_is_refused_as_such() {
     lab!(|lab| {
         let ovs = ovs!(lab);
         ovs.bridge("ovs0");
         let before = Before::take(lab, &ovs);
-        // A backup server takes no changes, whether its active one answers or not.
-        ovs.tell_server(&[
-            "ovsdb-server/set-active-ovsdb-server",
-            "unix:/run/openvswitch/none.sock",
-        ]);
-        ovs.tell_server(&["ovsdb-server/connect-active-ovsdb-server"]);
+        make_read_only(&ovs);
         let text = lab.attach(&lab.any_container(), &ASKED).refused(16);
         assert!(
             text.contains("the database of Open vSwitch is read-only"),
             "{text}"
         );
         assert!(text.contains("Nothing is left behind"), "{text}");
-        ovs.tell_server(&["ovsdb-server/disconnect-active-ovsdb-server"]);
+        make_writable(&ovs);
         before.is_now(lab, &ovs, "after the refusal");
+    });
+}
+
+#[test]
+fn a_container_that_ends_while_the_database_is_read_only_is_cleared_up_later() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let before = Before::take(lab, &ovs);
+        let container = lab.container("web");
+        lab.attach(&container, &ASKED).ok();
+        make_read_only(&ovs);
+        container.end();
+        let ended = lab.poststop("web");
+        let said = "the database of Open vSwitch is read-only";
+        assert!(ended.stderr().contains(said), "{}", ended.stderr());
+        ended.ok();
+        make_writable(&ovs);
+        assert_eq!(ovs.ports("ovs0").len(), 1);
+        lab.gc().ok();
+        before.is_now(lab, &ovs, "after gc");
     });
 }
 
@@ -227,6 +257,34 @@ fn a_server_that_hangs_costs_no_more_than_the_deadline() {
             begin.elapsed()
         );
         run("kill", &format!("-CONT {}", ovs.server_pid()));
+    });
+}
+
+/// It runs, holds its lock, and takes nothing over.
+#[test]
+fn a_switch_that_hangs_costs_no_more_than_the_deadline_and_leaves_no_row() {
+    lab!(|lab| {
+        let ovs = ovs!(lab);
+        ovs.bridge("ovs0");
+        let before = Before::take(lab, &ovs);
+        let container = lab.any_container();
+        let guest = lab.snapshot_of(&container);
+        run("kill", &format!("-STOP {}", ovs.switch_pid()));
+        let time = Duration::from_secs(3);
+        let begin = Instant::now();
+        let error = with_plan(&container, &ASKED, time, async |plan, kernel| {
+            apply(plan, Vec::new(), (), kernel)
+                .await
+                .expect_err("nobody takes it over")
+        });
+        assert!(begin.elapsed() < time + Duration::from_secs(10));
+        assert!(error.is_deadline(), "{error}");
+        let said = "ovs-vswitchd has not taken";
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.left.is_empty(), "{:?}", error.left);
+        run("kill", &format!("-CONT {}", ovs.switch_pid()));
+        before.is_now(lab, &ovs, "afterwards");
+        guest.assert_equal(&lab.snapshot_of(&container), "container");
     });
 }
 

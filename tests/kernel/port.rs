@@ -1,9 +1,12 @@
 //! Flags of a bridge port, and an interface that receives everything.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use crate::guard::{forging_from_the_first_instant, is_forged};
 use crate::macvlan::needs_macvlan;
-use crate::support::lab::wire::answers;
+use crate::support::lab::wire::{Capture, answers};
 use crate::support::lab::{Container, Lab, ip, ip_json, lab};
 use crate::traffic::assert_reaches;
 
@@ -19,7 +22,7 @@ fn attached(lab: &Lab, number: u8, more: &[&str]) -> Container {
 pub fn reaches(lab: &Lab, from: &Container, to: &Container, address: &str) -> bool {
     let listener = lab.inside(to, || std::net::TcpListener::bind((address, 0)).unwrap());
     let target = listener.local_addr().unwrap();
-    let wait = std::time::Duration::from_millis(500);
+    let wait = Duration::from_millis(500);
     let reached = lab.inside(from, || std::net::TcpStream::connect_timeout(&target, wait));
     reached.is_ok()
 }
@@ -36,6 +39,24 @@ fn isolated_containers_reach_the_lan_and_not_each_other() {
         assert_reaches(lab, &third, &other, "10.0.0.6");
         assert_reaches(lab, &other, &machine, "10.0.0.2");
         assert!(!reaches(lab, &one, &other, "10.0.0.6"));
+    });
+}
+
+#[test]
+fn no_frame_passes_between_isolated_containers_from_the_first_instant_on() {
+    lab!(|lab| {
+        let machine = lab.lan("br0");
+        ip("link set br0 type bridge mcast_snooping 0");
+        let isolated = "pipework.isolate=true";
+        let neighbour = attached(lab, 5, &[isolated]);
+        let (theirs, everywhere) = (
+            Capture::start(lab, &neighbour),
+            Capture::start(lab, &machine),
+        );
+        let asked = ["pipework.bridge=br0", isolated];
+        let _container = forging_from_the_first_instant(lab, &asked);
+        assert!(everywhere.sees(Duration::from_secs(5), is_forged));
+        assert!(!theirs.sees(Duration::from_millis(300), is_forged));
     });
 }
 

@@ -190,6 +190,39 @@ fn both_ways<T: PartialEq + std::fmt::Debug>(
     }
 }
 
+/// A bridge that is there, and is not ours: with an address, a MAC and a machine of its
+/// own.
+fn bridge_with_its_own(lab: &Lab) -> [Container; 2] {
+    let machine = lab.lan("br0");
+    ip("link set br0 address 02:00:00:00:00:b0");
+    ip("addr add 10.5.0.1/24 dev br0");
+    [furnish(lab, "eth0"), machine]
+}
+
+#[test]
+fn a_nic_that_is_killed_on_its_way_into_a_bridge_or_out_is_where_it_was() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let _guards = Guards;
+        let _machines = bridge_with_its_own(lab);
+        both_ways(lab, [BRIDGE.0, BRIDGE.1], (&[SEND], 7), || ());
+    });
+}
+
+#[test]
+fn a_nic_that_is_refused_on_its_way_into_a_bridge_or_out_is_where_it_was() {
+    if !strace_works() {
+        skip!("there is no strace that may trace");
+    }
+    lab!(|lab| {
+        let _guards = Guards;
+        let _machines = bridge_with_its_own(lab);
+        refused_at(lab, &[BRIDGE.0, BRIDGE.1], BRIDGE, 5, || ());
+    });
+}
+
 #[test]
 fn a_change_of_open_vswitch_that_is_killed_is_taken_back_with_its_rows() {
     if !strace_works() {

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::lab::{Container, Lab, Outcome, ip, run};
+use super::lab::host::Host;
+use super::lab::{Container, Lab, Outcome, ip};
 use super::world::{Skip, root};
 
 /// Where the hook looks for the database.
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Open vSwitch in a lab.
 pub struct Ovs {
+    /// A process of the other host that it runs on.
+    host: Option<u32>,
     /// What the programs see as `/`.
     root: PathBuf,
     switch_program: &'static str,
@@ -49,6 +52,15 @@ pub(crate) use ovs;
 impl Ovs {
     /// Both daemons, with an empty database.
     pub fn start(_lab: &Lab) -> Result<Self, Skip> {
+        Self::start_in(None)
+    }
+
+    /// The same on another host. [`Self::bridge`] is for a thread that is there.
+    pub fn start_on(host: &Host) -> Result<Self, Skip> {
+        Self::start_in(Some(host.machine.pid()))
+    }
+
+    fn start_in(host: Option<u32>) -> Result<Self, Skip> {
         let machines = Path::new("/usr/lib/openvswitch-switch/ovs-vswitchd");
         let (root, switch_program) =
             if machines.exists() && Path::new("/usr/sbin/ovsdb-server").exists() {
@@ -57,9 +69,8 @@ impl Ovs {
                     "/usr/lib/openvswitch-switch/ovs-vswitchd",
                 )
             } else {
-                (mount_root()?, "/usr/sbin/ovs-vswitchd")
+                (mount_root(host)?, "/usr/sbin/ovs-vswitchd")
             };
-        fs::create_dir_all(LOGS).unwrap();
         Command::new("modprobe")
             .args(["-q", "openvswitch"])
             .status()
@@ -70,14 +81,16 @@ impl Ovs {
             return Err(Skip(reason.to_owned()));
         }
         let mut ovs = Self {
+            host,
             root,
             switch_program,
             server: None,
             switch: None,
             in_kernel,
         };
+        fs::create_dir_all(ovs.seen_from_here(LOGS)).unwrap();
         // Of one that was here before.
-        fs::remove_file(DATABASE).ok();
+        fs::remove_file(ovs.seen_from_here(DATABASE)).ok();
         let schema = "/usr/share/openvswitch/vswitch.ovsschema";
         ovs.must("ovsdb-tool", &["create", DATABASE, schema]);
         ovs.start_server(&[]);
@@ -86,8 +99,16 @@ impl Ovs {
         Ok(ovs)
     }
 
+    /// A path of the host that it runs on.
+    fn seen_from_here(&self, path: &str) -> String {
+        match self.host {
+            Some(pid) => format!("/proc/{pid}/root{path}"),
+            None => path.to_owned(),
+        }
+    }
+
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new("setpriv");
+        let mut command = there(self.host, "setpriv");
         command
             .args(["--pdeathsig", "KILL", "chroot"])
             .arg(&self.root)
@@ -111,7 +132,8 @@ impl Ovs {
     }
 
     fn daemon(&self, program: &str, arguments: &[&str], log: &str) -> Child {
-        let log = fs::File::create(format!("{LOGS}/{log}")).unwrap();
+        let log = self.seen_from_here(&format!("{LOGS}/{log}"));
+        let log = fs::File::create(log).unwrap();
         let mut command = self.command(program, arguments);
         command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
@@ -129,8 +151,9 @@ impl Ovs {
         all.extend(arguments);
         all.push(DATABASE);
         self.server = Some(self.daemon("/usr/sbin/ovsdb-server", &all, "ovsdb-server"));
+        let socket = self.seen_from_here(socket);
         eventually("ovsdb-server listens", || {
-            std::os::unix::net::UnixStream::connect(socket).is_ok()
+            std::os::unix::net::UnixStream::connect(&socket).is_ok()
         });
     }
 
@@ -266,7 +289,8 @@ impl Ovs {
 
     /// What the daemons said.
     pub fn logs(&self) -> String {
-        let log = |name| fs::read_to_string(format!("{LOGS}/{name}")).unwrap_or_default();
+        let path = |name| self.seen_from_here(&format!("{LOGS}/{name}"));
+        let log = |name| fs::read_to_string(path(name)).unwrap_or_default();
         format!("{}{}", log("ovsdb-server"), log("ovs-vswitchd"))
     }
 }
@@ -290,30 +314,34 @@ fn end(child: &mut Option<Child>) {
     }
 }
 
-/// The cached Debian root below an overlay in the lab's own mounts, with the
-/// lab's /run.
-fn mount_root() -> Result<PathBuf, Skip> {
+/// A program on this host, or on the other one that has the process `host`.
+fn there(host: Option<u32>, program: &str) -> Command {
+    let Some(pid) = host else {
+        return Command::new(program);
+    };
+    let mut command = Command::new("nsenter");
+    let pid = pid.to_string();
+    command.args(["--target", &pid, "--mount", "--net", program]);
+    command
+}
+
+/// The cached Debian root below an overlay in the mounts of the host that asks for
+/// it, with its /run.
+fn mount_root(host: Option<u32>) -> Result<PathBuf, Skip> {
     let suite = std::env::var("PIPEWORK_OVS_SUITE").unwrap_or_else(|_| "trixie".to_owned());
     let lower = root(&suite)?;
-    let base = Path::new("/run/lab/ovs");
-    for folder in ["upper", "work", "root"] {
-        fs::create_dir_all(base.join(folder)).unwrap();
-    }
-    run(
-        "mount",
-        &format!(
-            "-t overlay overlay -o lowerdir={lower},upperdir=/run/lab/ovs/upper,workdir=/run/lab/ovs/work \
-             /run/lab/ovs/root"
-        ),
-    );
-    for folder in ["/run", "/proc", "/sys", "/dev"] {
-        run(
-            "mount",
-            &format!("--bind {folder} /run/lab/ovs/root{folder}"),
-        );
-    }
-    Ok(base.join("root"))
+    let base = "/run/lab/ovs";
+    let made = there(host, "sh")
+        .args(["-ec", MOUNT_ROOT, "sh", base, &lower])
+        .status();
+    assert!(made.unwrap().success(), "no root for Open vSwitch");
+    Ok(Path::new(base).join("root"))
 }
+
+/// `$1` is where, `$2` the root that stays as it is.
+const MOUNT_ROOT: &str = r#"mkdir -p "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
+for folder in /run /proc /sys /dev; do mount --bind $folder "$1/root$folder"; done"#;
 
 /// Waits for something that another process does.
 #[track_caller]

@@ -120,7 +120,11 @@ impl NicHome {
         };
         if link.name != self.state.name {
             let named = self.rename(rtnl, link).await;
-            note(format!("the name {}", self.state.name), named);
+            let what = format!(
+                "the name {} ({} is its name now)",
+                self.state.name, link.name
+            );
+            note(what, named);
         }
         for altname in &self.altnames {
             if !link.altnames.contains(altname) {
