@@ -217,18 +217,22 @@ pub async fn detach(
         return Ok(());
     };
     let _namespace = collector.store.lock_namespace(&key, collector.deadline)?;
-    let known = collector.store.read(&key)?;
-    let ended = known.complete.clone();
-    if let Some(mut record) = known.complete
-        && let Some(mine) = reference_of(&record, id, &bundle_text)
-    {
+    let ended = collector.store.read(&key)?.complete;
+    let mine = ended
+        .as_ref()
+        .and_then(|record| reference_of(record, id, &bundle_text));
+    if let (Some(record), Some(mine)) = (&ended, &mine) {
         // A runtime that says so too early would lose a running container its
         // network.
         if proc::is_same_after(mine.init.pid, mine.init.birth, END_MS) {
             return Ok(());
         }
-        record.drop_references(id, &bundle_text);
-        collector.store.rewrite(&record)?;
+        // The last one's goes with the record, so that whoever ends it finds the way.
+        if mine.is_bound() || record.references().any(|other| other != mine) {
+            let mut record = record.clone();
+            record.drop_references(id, &bundle_text);
+            collector.store.rewrite(&record)?;
+        }
     }
     let paths: Vec<PathBuf> = bundle::namespace_path(bundle).into_iter().collect();
     let fate = collector.reap_locked(&key, &paths).await?;

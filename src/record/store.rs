@@ -322,12 +322,13 @@ impl Store {
         for attachment in &record.attachments {
             self.release_mac(attachment.uplink_ifindex, attachment.mac, &record.key)?;
         }
+        let path = self.complete_path(&record.key);
+        remove(&path.with_extension("new"))?;
+        remove(&path)?;
         for reference in record.references() {
             self.unlead(reference, &record.key)?;
         }
-        let path = self.complete_path(&record.key);
-        remove(&path.with_extension("new"))?;
-        remove(&path)
+        Ok(())
     }
 
     /// When the record of a namespace was written last, in seconds since 1970: all that
