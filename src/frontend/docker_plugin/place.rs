@@ -164,10 +164,12 @@ async fn end(endpoint: &Endpoint, path: &Path, collector: &Collector<'_>) -> Res
         endpoint.ifindex = made.map_or(endpoint.ifindex, |made| made.ifindex);
     }
     bring_home(&endpoint, path, collector).await?;
-    match key {
-        Some(key) => forget(&key, collector).await,
-        None => Ok(()),
+    if let Some(key) = key {
+        forget(&key, collector).await?;
+        // The way goes after the record: a run killed between them has left it.
+        collector.store.unlead_container(&endpoint.id, "", &key)?;
     }
+    Ok(())
 }
 
 /// Moves the interface to where it was made. Where that is gone it ends here.
