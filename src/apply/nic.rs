@@ -1,6 +1,7 @@
 //! Hands a device of the host over, and brings it back: steps and undos alike
 //! know it by what it is, never by a name or an index alone.
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
@@ -13,14 +14,12 @@ use crate::request::IfName;
 use crate::rt::{NicId, NicSetting, container};
 use crate::sys::netns::Netns;
 use crate::sys::nl80211::Nl80211;
-use crate::sys::rtnl::{LinkFacts, NicHome, NotRestored, Rtnl, RtnlError, absent};
+use crate::sys::rtnl::{ANY_NAME, LinkFacts, NicHome, NotRestored, Rtnl, RtnlError, absent};
 use crate::sys::{self, bus, proc};
 
 /// Between two looks at whether the kernel has given a device back.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// A name for a device whose own is taken; the kernel fills in the number.
-const ANY_NAME: &str = "dev%d";
 
 /// Why a device was not handed over, or is not back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -304,7 +303,7 @@ async fn restore(home: &NicHome, claim: u32, sides: Sides<'_>) -> Result<(), Cau
     }
     let mut waited = Duration::ZERO;
     loop {
-        let missing = restore_once(home, sides.host).await?;
+        let missing = restore_once(home, sides).await?;
         if missing.is_empty() {
             break;
         }
@@ -321,11 +320,39 @@ async fn restore(home: &NicHome, claim: u32, sides: Sides<'_>) -> Result<(), Cau
     Ok(sides.store.release_nic(&home.id, claim, sides.deadline)?)
 }
 
-async fn restore_once(home: &NicHome, host: &Rtnl) -> Result<Vec<NotRestored>, Cause> {
+async fn restore_once(home: &NicHome, sides: Sides<'_>) -> Result<Vec<NotRestored>, Cause> {
+    let host = sides.host;
     let Some(link) = host.nic(&home.id).await? else {
         return Err(Cause::Nic(NicError::NotBack {
             name: home.state.name.clone(),
         }));
     };
+    if link.name != home.state.name {
+        let cleared = clear_name(&home.state.name, sides).await?;
+        if let Err(error) = cleared {
+            tracing::warn!(nic = home.state.name, %error, "its name is taken");
+        }
+    }
     Ok(home.restore(host, &link).await?)
+}
+
+/// Takes `name` from a device that the kernel has given back under the name which a
+/// container had called it by. What it is called is settled by its own restoration.
+async fn clear_name(name: &str, sides: Sides<'_>) -> Result<io::Result<()>, Cause> {
+    let other = sides.host.link_by_name(name).await?;
+    // An alternative name stays where it is.
+    let Some(other) = other.filter(|other| other.name == name) else {
+        return Ok(Ok(()));
+    };
+    let boot_id = proc::boot_id().unwrap_or_default();
+    let is_on_its_way = |claim: &NicClaim| {
+        let id = &claim.id;
+        claim.key.boot_id == boot_id
+            && claim.name != name
+            && id.may_be(other.parent_device.as_deref(), other.permanent_mac)
+    };
+    Ok(match sides.store.nic_claims()?.iter().any(is_on_its_way) {
+        true => sides.host.take_name_away(name),
+        false => Ok(()),
+    })
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod files;
+mod found;
 mod nic;
 mod vlan;
 
@@ -15,11 +16,10 @@ use super::view::{
     UplinkView, VlanView,
 };
 use crate::config::ConfigError;
-use crate::request::{Attachment, DeviceRef, IfName, MacAddr, PhysicalRef, Request, Uplink};
+use crate::request::{Attachment, IfName, MacAddr, Request};
 use crate::sys::ovsdb::vswitch::OvsError;
-use crate::sys::pci;
 use crate::sys::rtnl::{LinkFacts, RouteFacts, Rtnl, RtnlError};
-use nic::FreeVf;
+use found::{Found, uplink};
 
 pub use files::look_at_files;
 pub use nic::{VfChoice, is_wireless};
@@ -140,43 +140,14 @@ async fn attachment_view(
     choice: &VfChoice<'_>,
 ) -> Result<AttachmentView, InspectError> {
     let asked = &attachment.uplink.value;
-    let mut busy = None;
-    let found = match asked {
-        Uplink::Physical {
-            device: PhysicalRef::FreeVf(card),
-        } if choice.wanted.contains(attachment) => match nic::free_vf(card, choice, host).await? {
-            FreeVf::Found(link) => Some(link),
-            FreeVf::None(card, reasons) => {
-                busy = Some(reasons);
-                Some(card)
-            }
-            FreeVf::NoCard => None,
-        },
-        other => uplink(other, host).await?,
-    };
-    let Some(link) = found else {
+    let Some(Found { link, nic, busy }) = found::find(attachment, host, guest, choice).await?
+    else {
         let uplink = UplinkView::Absent;
         let ovs = ovs::look(asked, &uplink)?;
         return Ok(AttachmentView {
             ovs,
             ..AttachmentView::from(uplink)
         });
-    };
-    let is_handed_over = match asked {
-        // A VLAN of it is born in the namespace, and it stays.
-        Uplink::Physical { .. } => attachment.vlan.is_none(),
-        Uplink::Wifi { .. } => true,
-        Uplink::Link { .. } => nic::is_wireless(&link),
-        Uplink::Bridge { .. }
-        | Uplink::Ovs { .. }
-        | Uplink::Macvlan { .. }
-        | Uplink::Ipvlan { .. }
-        | Uplink::Ipoib { .. }
-        | Uplink::Dummy => false,
-    };
-    let nic = match is_handed_over {
-        true => nic::nic(&link, host, guest, asked).await?.map(Box::new),
-        false => None,
     };
     let bridge = vlan::bridge(&link);
     let device = device(link, host).await?;
@@ -191,62 +162,11 @@ async fn attachment_view(
     Ok(AttachmentView {
         ovs: ovs::look(asked, &uplink)?,
         host_access: access::host_access(attachment, &uplink, vlan.as_ref(), host).await?,
-        nic,
+        nic: nic.map(Box::new),
         busy,
         vlan,
         ..uplink.into()
     })
-}
-
-async fn uplink(uplink: &Uplink, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
-    let found = match uplink {
-        Uplink::Bridge { device } => host.link_by_name(device.as_str()).await?,
-        Uplink::Ovs { bridge } => host.link_by_name(bridge.as_str()).await?,
-        Uplink::Macvlan { parent: device, .. }
-        | Uplink::Ipvlan { parent: device, .. }
-        | Uplink::Ipoib { parent: device, .. }
-        | Uplink::Wifi { device }
-        | Uplink::Physical {
-            device: PhysicalRef::Device(device) | PhysicalRef::FreeVf(device),
-        }
-        | Uplink::Link { device, .. } => by_reference(device, host).await?,
-        Uplink::Dummy => None,
-    };
-    Ok(found)
-}
-
-async fn by_reference(device: &DeviceRef, host: &Rtnl) -> Result<Option<LinkFacts>, InspectError> {
-    let is_it: Box<dyn Fn(&LinkFacts) -> bool> = match device {
-        DeviceRef::Name(name) => return Ok(host.link_by_name(name.as_str()).await?),
-        DeviceRef::Mac(mac) => {
-            let wanted = Some(mac.octets());
-            // Ports and children share the address of what they are part of.
-            Box::new(move |link| {
-                link.permanent_mac == wanted || (link.mac == wanted && link.kind.is_none())
-            })
-        }
-        DeviceRef::Pci(address) => {
-            let parents = pci::parent_names(*address).map_err(InspectError::Host)?;
-            Box::new(move |link| {
-                let parent = link.parent_device.as_ref();
-                link.kind.is_none() && parent.is_some_and(|parent| parents.contains(parent))
-            })
-        }
-    };
-    let mut matching: Vec<LinkFacts> = host
-        .links()
-        .await?
-        .into_iter()
-        .filter(|l| is_it(l))
-        .collect();
-    if matching.len() > 1 {
-        let names = matching.into_iter().map(|link| link.name).collect();
-        return Err(InspectError::Ambiguous {
-            asked: device.to_string(),
-            names,
-        });
-    }
-    Ok(matching.pop())
 }
 
 async fn device(facts: LinkFacts, host: &Rtnl) -> Result<DeviceView, InspectError> {

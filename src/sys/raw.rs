@@ -98,18 +98,8 @@ fn named_request(name: &[u8]) -> io::Result<libc::ifreq> {
 /// `netdev-NAME` and for a module `NAME` (net/core/dev_ioctl.c, `dev_load`).
 pub fn loopback_is_up(socket: impl AsFd) -> io::Result<bool> {
     let mut request = named_request(b"lo")?;
-    // SAFETY: `request` is an ifreq with a terminated name that outlives the
-    // call, and the kernel writes its flags and nothing beyond.
-    let result = unsafe {
-        libc::ioctl(
-            socket.as_fd().as_raw_fd(),
-            libc::SIOCGIFFLAGS as _,
-            &raw mut request,
-        )
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    // SAFETY: the kernel writes its flags and nothing beyond.
+    unsafe { device_ioctl(socket, libc::SIOCGIFFLAGS, &mut request)? };
     // SAFETY: SIOCGIFFLAGS has filled in this member of the union.
     let flags = unsafe { request.ifr_ifru.ifru_flags };
     Ok(libc::c_int::from(flags) & libc::IFF_UP != 0)
@@ -130,19 +120,41 @@ pub fn ethtool_link(socket: impl AsFd, name: &[u8]) -> io::Result<bool> {
         data: 0,
     };
     request.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // SAFETY: `request` is an ifreq with a terminated name, and its data
-    // pointer leads to an ethtool_value that outlives the call.
-    let result = unsafe {
-        libc::ioctl(
-            socket.as_fd().as_raw_fd(),
-            libc::SIOCETHTOOL as _,
-            &raw mut request,
-        )
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    // SAFETY: the data pointer leads to an ethtool_value that outlives the call.
+    unsafe { device_ioctl(socket, libc::SIOCETHTOOL, &mut request)? };
     Ok(value.data != 0)
+}
+
+/// Gives another name to whichever device is called `from` now (`SIOCSIFNAME`): unlike
+/// RTM_SETLINK, which goes by the index, it does nothing to one that is called otherwise
+/// by then. In `to` the kernel replaces `%d` by a number that is free.
+///
+/// `ENODEV` where no device has the name, `EBUSY` before Linux 6.2 for one that is up.
+pub fn rename_device(socket: impl AsFd, from: &[u8], to: &[u8]) -> io::Result<()> {
+    let mut request = named_request(from)?;
+    let name = named_request(to)?.ifr_name;
+    request.ifr_ifru.ifru_newname = name;
+    // SAFETY: the kernel reads a second terminated name.
+    unsafe { device_ioctl(socket, libc::SIOCSIFNAME, &mut request) }
+}
+
+/// An ioctl about the device that `request` names (netdevice(7)).
+///
+/// # Safety
+///
+/// What `code` has the kernel read or write by the union has to be there.
+unsafe fn device_ioctl(
+    socket: impl AsFd,
+    code: libc::c_ulong,
+    request: &mut libc::ifreq,
+) -> io::Result<()> {
+    // SAFETY: `request` has a terminated name and outlives the call; the rest is the
+    // caller's word.
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), code as _, &raw mut *request) };
+    match result {
+        0.. => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Lets through to `socket` only the frames that `program` accepts

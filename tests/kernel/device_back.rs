@@ -13,7 +13,8 @@ use crate::device::{Furnished, PATIENCE, device, link};
 use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
 use crate::refusal::refuse_each;
 use crate::support::lab::snapshot::{Records, Snapshot};
-use crate::support::lab::{RECORDS, ip, ip_json, run};
+use crate::support::lab::{Container, RECORDS, ip, ip_json, run};
+use crate::support::ovs::eventually;
 use crate::support::skip;
 use crate::support::vm::vm;
 
@@ -57,6 +58,36 @@ fn a_nic_whose_name_is_taken_gets_all_the_rest_back() {
         ip(&format!("link set {now} name {}", nic.name));
         ip(&format!("link set {} up", nic.name));
         drop(host);
+    });
+}
+
+#[test]
+fn nics_that_came_back_under_each_others_names_have_their_own_again() {
+    vm!(|vm| {
+        let nics = vm.nics("igb");
+        let [first, second] = [&nics[0], &nics[1]];
+        let before = Snapshot::take();
+        for ends in [&["a", "b"][..], &["b", "a"], &[]] {
+            let containers = [vm.container("a"), vm.container("b")];
+            let names = [(first, second), (second, first)];
+            for (container, (nic, other)) in containers.iter().zip(names) {
+                let ifname = format!("pipework.ifname={}", other.name);
+                vm.attach(container, &[&device(nic), &ifname]).ok();
+            }
+            containers.into_iter().for_each(Container::end);
+            // The kernel brings them back as they were called inside.
+            eventually("they are swapped", || {
+                names
+                    .iter()
+                    .all(|(nic, other)| nic.present_name().as_ref() == Some(&other.name))
+            });
+            for name in ends {
+                vm.poststop(name).ok();
+            }
+            vm.gc().ok();
+            before.assert_equal(&Snapshot::take(), &format!("{ends:?}"));
+        }
+        assert!(Records::take().is_empty(), "{:?}", Records::take());
     });
 }
 

@@ -10,6 +10,7 @@ use crate::device::{link, link_in};
 use crate::kill::{MANY, attach_killed_at, strace_works, was_killed};
 use crate::nics::wait_for_carrier;
 use crate::refusal::refuse_each;
+use crate::standstill;
 use crate::support::lab::snapshot::{Records, Snapshot, steady};
 use crate::support::lab::{ip, ip_json};
 use crate::support::skip;
@@ -132,6 +133,53 @@ fn starts_at_the_same_time_take_different_functions() {
         containers.into_iter().for_each(|container| container.end());
         vm.gc().ok();
         assert!((0..4).all(|number| name_of(&card, number).is_some()));
+    });
+}
+
+/// Whether a start has locked the card: cards and bridges are bytes from 2^60 to 2^61.
+fn has_lock_of_card(trace: &str) -> bool {
+    let locked = trace.split("l_start=").skip(1);
+    let bytes = locked.map(|rest| rest.split_once(',').unwrap().0.parse::<u64>().unwrap());
+    bytes
+        .into_iter()
+        .any(|byte| (1 << 60..1 << 61).contains(&byte))
+}
+
+#[test]
+fn a_start_takes_the_next_function_when_another_one_was_faster() {
+    if !strace_works() {
+        skip!("strace cannot stop programs here");
+    }
+    vm!(|vm| {
+        let card = card(vm, 2);
+        let before = host();
+        let mut overtaken = 0;
+        // Behind each question, until it is alone with the card.
+        for question in 1..MANY {
+            let (slow, fast) = (vm.container("slow"), vm.container("fast"));
+            let state = vm.state(&slow, &[&pf(&card)]);
+            let stop = format!("inject=sendto:signal=SIGSTOP:when={question}");
+            let mut is_alone = false;
+            let meanwhile = |trace: &str| {
+                is_alone = has_lock_of_card(trace);
+                if !is_alone {
+                    vm.attach(&fast, &[&pf(&card)]).ok();
+                }
+            };
+            let calls = ["-e", "trace=sendto,fcntl", "-e", &stop];
+            standstill::start(&state, &calls, meanwhile).ok();
+            assert!(name_of(&card, 0).is_none(), "{question}");
+            assert_eq!(name_of(&card, 1).is_none(), !is_alone, "{question}");
+            overtaken += usize::from(!is_alone);
+            slow.end();
+            fast.end();
+            vm.gc().ok();
+            assert_eq!(host(), before, "{question}");
+            if is_alone {
+                break;
+            }
+        }
+        assert!(overtaken > 5, "{overtaken}");
     });
 }
 

@@ -5,7 +5,8 @@
 //! be taken for it. All are listed for a card that has virtual functions, for a radio,
 //! and where /sys does not show the device.
 
-use super::{InspectError, by_reference, name_of};
+use super::found::{by_reference, or_gone};
+use super::{InspectError, name_of};
 use crate::host::view::{BusyFunction, BusyFunctions, NicView, RadioView, VfView};
 use crate::request::{Attachment, DeviceRef, PciAddress, Uplink};
 use crate::rt::{NicId, VfAddress};
@@ -243,15 +244,22 @@ pub async fn free_vf(
                 holders.extend(choice.holder(link).map(str::to_owned));
                 format!("({}) is claimed by", link.name)
             }
-            Ok(link) if host.has_global_address(link.ifindex).await? => {
-                format!("({}) has an address", link.name)
-            }
-            Ok(link) => return Ok(FreeVf::Found(link.clone())),
+            Ok(link) => match has_address(link, host).await? {
+                Some(false) => return Ok(FreeVf::Found(link.clone())),
+                Some(true) => format!("({}) has an address", link.name),
+                None => format!("({}) has just left the host", link.name),
+            },
         };
         let reason = format!("VF {number} {reason}");
         busy.reasons.push(BusyFunction { reason, holders });
     }
     Ok(FreeVf::None(card, busy))
+}
+
+/// Nothing where the device has gone meanwhile.
+async fn has_address(link: &LinkFacts, host: &Rtnl) -> Result<Option<bool>, InspectError> {
+    let seen = host.has_global_address(link.ifindex).await;
+    or_gone(seen.map(Some).map_err(InspectError::from), link, host).await
 }
 
 /// The radio below a wireless interface, and what else goes along with it.

@@ -43,6 +43,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 pub use bridge_vlan::PortVlanFacts;
 pub use host_links::{BridgePolicy, NewLink};
 pub use link_facts::LinkFacts;
+pub use nic::ANY_NAME;
 pub use nic_home::{NicHome, absent, id_of, only_one};
 pub use nic_state::{NicState, NotRestored, Setting};
 pub use raw_address::{Lifetimes, RawAddress};

@@ -1,14 +1,20 @@
 //! Moving a device to another namespace, and what only a device that goes back
 //! and forth needs: its name, its alternative names, its flags.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
+use nix::libc;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, LinkXdp, Prop};
 
 use super::link::message;
 use super::{Rtnl, RtnlError};
 use crate::sys::netns::Netns;
+use crate::sys::raw;
+
+/// A name for a device whose own is taken; the kernel fills in the number.
+pub const ANY_NAME: &str = "dev%d";
 
 impl Rtnl {
     /// Moves a device to `target` and calls it `name` there, down and without
@@ -36,6 +42,14 @@ impl Rtnl {
     pub async fn set_name(&self, ifindex: u32, name: &str) -> Result<(), RtnlError> {
         let name = LinkAttribute::IfName(name.to_owned());
         self.set(message(ifindex, vec![name])).await
+    }
+
+    /// Gives the device that is called `name` one that no other has, if there is one.
+    pub fn take_name_away(&self, name: &str) -> io::Result<()> {
+        match raw::rename_device(self.socket.as_ref(), name.as_bytes(), ANY_NAME.as_bytes()) {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+            other => other,
+        }
     }
 
     /// Gives a device one more name.
