@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pipework::nri::link::LinkError;
 
-use crate::mock::{CONTAINERD, Runtime, has, pod, ports, records, said};
+use crate::mock::{CONTAINERD, Runtime, assert_nothing_left, has, pod, ports, records, said};
 use crate::node::within;
 use crate::support::attached::kill_at;
 use crate::support::lab::{Lab, lab};
@@ -22,10 +22,6 @@ const CALLS: [&str; 5] = ["sendto", "sendmsg", "rename", "symlink", "setns"];
 const ENDS: [&str; 5] = ["sendto", "rename", "unlink", "fcntl", "?open,?openat"];
 /// No thread makes more of one of them.
 const MANY: usize = 200;
-
-fn assert_nothing_left() {
-    within("nothing is left", SOON, || (ports(), records()) == (0, 0));
-}
 
 /// strace of all threads, with further words.
 fn strace<'a>(output: &'a str, words: &[&'a str]) -> Vec<&'a str> {

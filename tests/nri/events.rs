@@ -9,7 +9,9 @@ use pipework::dhcp::wire::MessageType;
 use pipework::record::Store;
 use serde_json::json;
 
-use crate::mock::{CONTAINERD, LONG, Runtime, has, pod, pod_at, ports, records, said};
+use crate::mock::{
+    CONTAINERD, LONG, Runtime, assert_nothing_left, has, pod, pod_at, ports, records, said,
+};
 use crate::node::within;
 use crate::support::dhcp_server::Scripted;
 use crate::support::lab::{Container, Lab, Outcome, hook, ip, lab, run};
@@ -24,10 +26,6 @@ const LEASE: [&str; 5] = [
     "pipework.dhcp.timeout=8s",
 ];
 const SOON: Duration = Duration::from_secs(20);
-
-fn assert_nothing_left() {
-    within("nothing is left", SOON, || (ports(), records()) == (0, 0));
-}
 
 #[test]
 fn a_pod_without_a_lease_holds_up_nobody_and_its_container_hears_why() {
@@ -59,7 +57,7 @@ fn a_pod_without_a_lease_holds_up_nobody_and_its_container_hears_why() {
         );
         runtime.stop(&waits);
         runtime.stop(&pod(&quick, &ASK));
-        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
+        assert_nothing_left();
     });
 }
 
@@ -101,7 +99,7 @@ fn a_pod_that_is_stopped_while_it_waits_for_a_server_is_in_nobodys_way() {
         within("it is half made", SOON, || ports() == 1);
         web.end();
         runtime.stop(&waits);
-        within("nothing is left", SOON, || (ports(), records()) == (0, 0));
+        assert_nothing_left();
         // Its successor has its name, and with that its MAC.
         let web = lab.container("web");
         let mut next = pod(&web, &ASK);

@@ -308,6 +308,23 @@ pub fn records() -> usize {
         .sum()
 }
 
+/// That no pod has anything any more, soon: an end may be held up.
+#[track_caller]
+pub fn assert_nothing_left() {
+    let end = Instant::now() + Duration::from_secs(20);
+    while (ports(), records()) != (0, 0) {
+        if Instant::now() > end {
+            let links = ip_json("link show");
+            let files = lab::run(
+                "find",
+                &format!("{RECORDS} -type f -print -exec cat {{}} +"),
+            );
+            panic!("left are {links:#}\n{files}\n{}", said());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Whether an interface with an address is in a namespace.
 pub fn has(lab: &Lab, container: &Process, ifname: &str) -> bool {
     lab.inside(container, || ip_json("addr show"))
