@@ -135,7 +135,7 @@ impl Store {
             for shard in entries_of(&directory) {
                 for path in entries_of(&shard) {
                     if let Some(key) = read_pointer(&path)?
-                        && !self.knows(&key)
+                        && let Some(_lock) = self.lock_unknown(&key)?
                     {
                         self.unpoint(&path, &key)?;
                     }
@@ -199,6 +199,8 @@ fn entries_of(directory: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
     use std::time::Duration;
 
     use super::*;
@@ -219,6 +221,59 @@ mod tests {
         store.sweep_ways(Deadline::after(Duration::ZERO)).unwrap();
         let holder = |uplink| store.claim_mac(uplink, mac, &key(3)).unwrap();
         assert_eq!((holder(7), holder(8)), (Some(key(1)), None));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_leads_to_a_namespace_in_which_somebody_works_stays() {
+        let root = std::env::temp_dir().join(format!("pipework-begun-{}", std::process::id()));
+        let store = Store::open(&root).unwrap();
+        let key = |cookie| NamespaceKey {
+            boot_id: "boot".to_owned(),
+            cookie,
+        };
+        let mac = MacAddr::local([2, 0, 0, 0, 0, 1]);
+        let begins = store.try_lock_namespace(&key(1)).unwrap();
+        store.claim_mac(7, mac, &key(1)).unwrap();
+        store.sweep_ways(Deadline::after(Duration::ZERO)).unwrap();
+        assert_eq!(store.claim_mac(7, mac, &key(2)).unwrap(), Some(key(1)));
+        drop(begins);
+        store.sweep_ways(Deadline::after(Duration::ZERO)).unwrap();
+        assert_eq!(store.claim_mac(7, mac, &key(2)).unwrap(), None);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_record_that_is_completed_meanwhile_is_never_unknown() {
+        const MANY: u64 = 3000;
+        let root = std::env::temp_dir().join(format!("pipework-known-{}", std::process::id()));
+        let store = Store::open(&root).unwrap();
+        let key = |cookie| NamespaceKey {
+            boot_id: "boot".to_owned(),
+            cookie,
+        };
+        let begun = AtomicU64::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for cookie in 1..=MANY {
+                    store.begin(&Record::new(key(cookie), cookie)).unwrap();
+                    begun.store(cookie, Ordering::Release);
+                    store.complete(&key(cookie)).unwrap();
+                }
+            });
+            loop {
+                let cookie = begun.load(Ordering::Acquire);
+                let key = key(cookie);
+                if cookie > 0 {
+                    assert!(store.knows(&key), "{cookie}");
+                    let known = store.read(&key).unwrap();
+                    assert!(known.complete.or(known.applying).is_some(), "{cookie}");
+                }
+                if cookie == MANY {
+                    break;
+                }
+            }
+        });
         fs::remove_dir_all(root).unwrap();
     }
 }

@@ -169,9 +169,9 @@ impl Store {
 
     /// The same for one claim.
     pub fn sweep_nic_claim(&self, claim: &NicClaim, deadline: Deadline) -> Result<(), RecordError> {
-        match self.knows(&claim.key) {
-            true => Ok(()),
-            false => self.release_nic(&claim.id, claim.claim, deadline),
+        match self.lock_unknown(&claim.key)? {
+            None => Ok(()),
+            Some(_lock) => self.release_nic(&claim.id, claim.claim, deadline),
         }
     }
 }

@@ -208,15 +208,28 @@ impl Store {
 
     /// Whether there is any record of a namespace.
     pub(super) fn knows(&self, key: &NamespaceKey) -> bool {
-        self.complete_path(key).exists() || self.applying_path(key).exists()
+        // In the order of its life, so that one which is completed meanwhile is seen.
+        self.applying_path(key).exists() || self.complete_path(key).exists()
+    }
+
+    /// The lock of a namespace that no record speaks of and nobody works in. Without it
+    /// what leads there stays: who begins claims a MAC before there is a record.
+    pub(super) fn lock_unknown(&self, key: &NamespaceKey) -> Result<Option<Lock>, RecordError> {
+        if self.knows(key) {
+            return Ok(None);
+        }
+        let lock = self.try_lock_namespace(key)?;
+        Ok(lock.filter(|_| !self.knows(key)))
     }
 
     /// What is known of a namespace. A record that is cut is none: it is being written,
     /// or whoever wrote it was killed before anything was made.
     pub fn read(&self, key: &NamespaceKey) -> Result<Known, RecordError> {
+        // First what comes first: one that is completed meanwhile is seen once or twice.
+        let applying = self.read_applying(key, |_| Ok(()))?;
         Ok(Known {
             complete: read_record(&self.complete_path(key))?,
-            applying: self.read_applying(key, |_| Ok(()))?,
+            applying,
         })
     }
 
