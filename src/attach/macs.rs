@@ -54,7 +54,7 @@ async fn one(
             let holder = holder.unwrap_or_default();
             return Ok(Some(MacInUse { holder, mac }));
         }
-        store.release_mac(uplink, mac, &holder)?;
+        store.release_unknown_mac((uplink, mac), &holder, &sandbox.key)?;
         rival = store.claim_mac(uplink, mac, &sandbox.key)?;
     }
     Ok(rival.map(|other| {

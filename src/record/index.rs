@@ -126,6 +126,27 @@ impl Store {
         self.unpoint(&path, key)
     }
 
+    /// The same for another namespace that no record speaks of, unless a run of this
+    /// boot, which is that of `own`, is at work there.
+    pub fn release_unknown_mac(
+        &self,
+        (uplink, mac): (u32, MacAddr),
+        holder: &NamespaceKey,
+        own: &NamespaceKey,
+    ) -> Result<(), RecordError> {
+        // Its number may be our own, which we have locked.
+        let is_former = holder.boot_id != own.boot_id;
+        let lock = if is_former {
+            None
+        } else {
+            self.lock_unknown(holder)?
+        };
+        if is_former || lock.is_some() {
+            self.release_mac(uplink, mac, holder)?;
+        }
+        Ok(())
+    }
+
     /// Removes ways that lead to no record, for the full sweep: what a kill in
     /// the wrong moment, or a reboot with a /run that stays, has left.
     pub fn sweep_ways(&self, deadline: Deadline) -> Result<(), RecordError> {
@@ -236,6 +257,9 @@ mod tests {
         let begins = store.try_lock_namespace(&key(1)).unwrap();
         store.claim_mac(7, mac, &key(1)).unwrap();
         store.sweep_ways(Deadline::after(Duration::ZERO)).unwrap();
+        store
+            .release_unknown_mac((7, mac), &key(1), &key(2))
+            .unwrap();
         assert_eq!(store.claim_mac(7, mac, &key(2)).unwrap(), Some(key(1)));
         drop(begins);
         store.sweep_ways(Deadline::after(Duration::ZERO)).unwrap();

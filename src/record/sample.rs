@@ -66,7 +66,12 @@ impl Store {
     /// written, or whoever wrote it was killed before anything was made.
     fn entry(&self, path: &Path) -> Option<Result<Record, RecordError>> {
         let is_begun = path.extension().is_some_and(|end| end == APPLYING);
-        match read_record(path).transpose()? {
+        let Some(read) = read_record(path).transpose() else {
+            // What was begun has been completed since it was listed, or taken back.
+            let completed = read_record(&path.with_extension("")).transpose();
+            return completed.filter(|_| is_begun);
+        };
+        match read {
             Err(RecordError::Unreadable { .. }) if is_begun => {
                 self.remove_cut(path);
                 None
@@ -147,6 +152,26 @@ fn key_if_dead(path: &Path) -> Option<NamespaceKey> {
 mod tests {
     use super::*;
     use crate::reference::Keeper;
+
+    #[test]
+    fn a_record_that_is_completed_after_it_was_listed_is_read() {
+        let root = std::env::temp_dir().join(format!("pipework-listed-{}", std::process::id()));
+        let store = Store::open(&root).unwrap();
+        let key = |cookie| NamespaceKey {
+            boot_id: "boot".to_owned(),
+            cookie,
+        };
+        for cookie in [7, 23] {
+            store.begin(&Record::new(key(cookie), 1)).unwrap();
+        }
+        let listed = store.records_in(7);
+        store.complete(&key(7)).unwrap();
+        store.abandon(&Record::new(key(23), 1)).unwrap();
+        let read = listed.iter().filter_map(|path| store.entry(path));
+        let read: Vec<_> = read.map(|record| record.unwrap().key).collect();
+        assert_eq!((listed.len(), read), (2, vec![key(7)]));
+        fs::remove_dir_all(root).unwrap();
+    }
 
     #[test]
     fn a_record_that_is_being_written_is_none_and_no_reader_removes_it() {
